@@ -7,6 +7,7 @@
 //! - [`canonical`]: the bytes that are hashed and signed
 
 pub mod algorithm;
+pub mod attributes;
 pub mod canonical;
 pub mod encoding;
 pub mod ids;
