@@ -1,0 +1,512 @@
+//! Dual-control actions: their types, what each asks for, and the document that people sign.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::algorithm::Algorithm;
+use crate::canonical::{self, Unrepresentable};
+use crate::encoding::{B64, Hash};
+use crate::ids::{ActionId, BackendName, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
+use crate::policy::{Clause, LedgerPolicy, Role, SigningPolicy};
+use crate::timestamp::Timestamp;
+use crate::webauthn::{ApprovalRp, Credential};
+
+/// Longest life of a proposal, in seconds: 30 days.
+pub const MAX_ACTION_LIFE_S: u32 = 30 * 24 * 60 * 60;
+
+macro_rules! action_types {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $params:ident [$($proposer:ident)+] [$($count:literal $role:ident),+];)+) => {
+        /// The types of dual-control action that rules version 1 knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ActionType {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl ActionType {
+            /// Every type.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// The dotted name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Who may propose it and who fills its quorum where a founding says nothing else.
+            pub(crate) const fn default_rule(self) -> (&'static [Role], &'static [(u8, Role)]) {
+                match self { $(Self::$variant => (&[$(Role::$proposer),+], &[$(($count, Role::$role)),+]),)+ }
+            }
+        }
+
+        /// What an action asks for, by its type.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Params {
+            $($(#[$doc])* $variant($params),)+
+        }
+
+        impl Params {
+            /// The action's type.
+            pub const fn kind(&self) -> ActionType {
+                match self { $(Self::$variant(_) => ActionType::$variant,)+ }
+            }
+
+            fn parse(kind: ActionType, value: Value) -> Result<Self, serde_json::Error> {
+                match kind { $(ActionType::$variant => serde_json::from_value(value).map(Self::$variant),)+ }
+            }
+
+            fn to_value(&self) -> Result<Value, serde_json::Error> {
+                match self { $(Self::$variant(params) => serde_json::to_value(params),)+ }
+            }
+        }
+    };
+}
+
+action_types! {
+    /// Changes who may ask for approvals, and from which web origins.
+    ApprovalRpSet "approval_rp.set" ApprovalRpParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Gives a member another authenticator.
+    CredentialAdd "credential.add" CredentialAddParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Takes an authenticator from a member.
+    CredentialRemove "credential.remove" CredentialRemoveParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Revokes a key for good.
+    KeyRevoke "key.revoke" KeyRevokeParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver];
+    /// Revokes a key for good, now: the proposer's own signature fills one seat.
+    KeyRevokeEmergency "key.revoke_emergency" KeyRevokeParams [IncidentCommander SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Names the key that signs documents and DSSE envelopes.
+    LedgerEvidenceKeySet "ledger.evidence_key_set" DeviceKeyParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Continues under the standby ledger key.
+    LedgerKeyRecover "ledger.key_recover" DeviceKeyParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Replaces the ledger key.
+    LedgerKeyRotate "ledger.key_rotate" DeviceKeyParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Enrols a person.
+    MemberEnroll "member.enroll" MemberEnrollParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Removes a person.
+    MemberRemove "member.remove" MemberParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Lifts a person's, or one credential's, suspension.
+    MemberRestore "member.restore" MemberRestoreParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Replaces the ledger policy.
+    PolicySet "policy.set" PolicySetParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Gives a member a role, for a time or for good.
+    RoleGrant "role.grant" RoleGrantParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Takes a role from a member.
+    RoleRevoke "role.revoke" RoleRevokeParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Adopts a later rules version.
+    RulesAdopt "rules.adopt" RulesAdoptParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Enrols a machine client.
+    ServiceEnroll "service.enroll" ServiceEnrollParams [PlatformAdmin KeyOwner] [2 Approver];
+    /// Gives a service slots or another token.
+    ServiceGrant "service.grant" ServiceGrantParams [PlatformAdmin KeyOwner] [2 Approver];
+    /// Removes a service.
+    ServiceRemove "service.remove" ServiceParams [PlatformAdmin KeyOwner] [2 Approver];
+    /// Lifts a service's suspension.
+    ServiceRestore "service.restore" ServiceParams [PlatformAdmin KeyOwner] [2 Approver];
+    /// Creates a slot and its first key.
+    SlotCreate "slot.create" SlotCreateParams [PlatformAdmin KeyOwner] [2 Approver];
+    /// Replaces a slot's signing policy.
+    SlotPolicySet "slot.policy_set" SlotPolicyParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver];
+    /// Lifts a slot's suspension.
+    SlotResume "slot.resume" SlotParams [KeyOwner SecurityReviewer PlatformAdmin IncidentCommander] [1 SecurityReviewer, 1 Approver];
+}
+
+impl ActionType {
+    /// Break-glass types, and only they: the proposer's own signed proposal fills one seat.
+    pub fn is_emergency(self) -> bool {
+        self.name().ends_with("_emergency")
+    }
+}
+
+impl std::fmt::Display for ActionType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for ActionType {
+    type Err = crate::ids::InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(crate::ids::InvalidId {
+            what: "action type",
+            why: "a type of rules version 1, such as slot.create",
+        })
+    }
+}
+
+crate::ids::serde_as_text!(ActionType);
+
+/// `approval_rp.set`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRpParams {
+    /// The relying party from then on.
+    pub approval_rp: ApprovalRp,
+}
+
+/// `credential.add`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialAddParams {
+    /// The authenticator, registered before.
+    pub credential: Credential,
+    /// Whose it is.
+    pub member: MemberId,
+}
+
+/// `credential.remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRemoveParams {
+    /// Which.
+    pub credential_id: B64,
+    /// Whose.
+    pub member: MemberId,
+}
+
+/// Why a key is revoked: the reason codes of RFC 5280 §5.3.1 that fit a signing key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationReason {
+    /// Its owner's affiliation changed.
+    AffiliationChanged,
+    /// It is no longer needed.
+    CessationOfOperation,
+    /// Somebody else may hold or have used it.
+    KeyCompromise,
+    /// Its privileges were withdrawn.
+    PrivilegeWithdrawn,
+    /// Another key took its place.
+    Superseded,
+}
+
+/// `key.revoke`, `key.revoke_emergency`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRevokeParams {
+    /// Since when the key is suspected; only with `key_compromise`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compromised_since: Option<Timestamp>,
+    /// Which key.
+    pub key: KeyId,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+/// Actions whose effect is a new key in a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceKeyParams {
+    /// The device.
+    pub backend: BackendName,
+}
+
+/// `member.enroll`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberEnrollParams {
+    /// The candidate's authenticators.
+    pub credentials: Vec<Credential>,
+    /// The digest of the disclosure `display_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name_digest: Option<B64>,
+    /// The candidate's id.
+    pub member: MemberId,
+    /// The roles to begin with.
+    pub roles: BTreeSet<Role>,
+}
+
+/// `member.remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberParams {
+    /// Who.
+    pub member: MemberId,
+}
+
+/// `member.restore`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRestoreParams {
+    /// The one credential whose suspension is lifted; the member's own suspension where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<B64>,
+    /// Who.
+    pub member: MemberId,
+}
+
+/// `policy.set`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySetParams {
+    /// The ledger policy from then on.
+    pub policy: LedgerPolicy,
+}
+
+/// `role.grant`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleGrantParams {
+    /// To whom.
+    pub member: MemberId,
+    /// First moment that it no longer holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+    /// First moment that it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Which.
+    pub role: Role,
+}
+
+/// `role.revoke`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleRevokeParams {
+    /// From whom.
+    pub member: MemberId,
+    /// Which.
+    pub role: Role,
+}
+
+/// `rules.adopt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesAdoptParams {
+    /// The version that governs from the next event on.
+    pub rules: u64,
+}
+
+/// `service.enroll`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceEnrollParams {
+    /// The digest of the disclosure `display_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name_digest: Option<B64>,
+    /// The service's id.
+    pub service: ServiceId,
+    /// The slots that it may use.
+    pub slots: BTreeSet<SlotName>,
+    /// First moment that the token no longer holds.
+    pub token_expires_at: Timestamp,
+    /// SHA-256 of the token's 32 bytes.
+    pub token_sha256: Hash,
+}
+
+/// `service.grant`: other slots, and another token where one is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceGrantParams {
+    /// Which service.
+    pub service: ServiceId,
+    /// The slots that it may use from then on, replacing those before.
+    pub slots: BTreeSet<SlotName>,
+    /// A new token, replacing the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenGrant>,
+}
+
+/// A service's token, as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenGrant {
+    /// First moment that it no longer holds.
+    pub expires_at: Timestamp,
+    /// SHA-256 of its 32 bytes.
+    pub sha256: Hash,
+}
+
+/// `service.restore`, `service.remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceParams {
+    /// Which.
+    pub service: ServiceId,
+}
+
+/// `slot.create`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotCreateParams {
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// The device that makes and keeps its keys.
+    pub backend: BackendName,
+    /// Days that an old key stays usable beside a new one: at least 7.
+    pub overlap_days: u16,
+    /// The member who answers for it.
+    pub owner: MemberId,
+    /// Days after which its key is to be replaced.
+    pub rotation_days: u16,
+    /// What may be signed, by whom.
+    pub signing_policy: SigningPolicy,
+    /// Its name.
+    pub slot: SlotName,
+}
+
+/// `slot.policy_set`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotPolicyParams {
+    /// The policy from then on.
+    pub signing_policy: SigningPolicy,
+    /// Which slot.
+    pub slot: SlotName,
+}
+
+/// `slot.resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotParams {
+    /// Which.
+    pub slot: SlotName,
+}
+
+/// An event that an action's document is bound to: it can't have been signed before that event was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadRef {
+    /// The event's hash.
+    pub hash: Hash,
+    /// The event's place.
+    pub seq: Seq,
+}
+
+/// What people sign: proposer, approvers and rejecters alike (LEDGER_FORMAT §7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionDocument {
+    /// The action's id.
+    pub action: ActionId,
+    /// First moment that it no longer can be approved or begin.
+    pub expires_at: Timestamp,
+    /// The earliest moment that it may begin, where it was approved ahead.
+    pub execute_at: Option<Timestamp>,
+    /// A known event of this ledger.
+    pub head: HeadRef,
+    /// The ledger.
+    pub origin: Origin,
+    /// What it asks for.
+    pub params: Params,
+    /// Digest of the ledger policy in force.
+    pub policy: Hash,
+    /// When it was drawn up.
+    pub proposed_at: Timestamp,
+    /// By whom.
+    pub proposed_by: MemberId,
+    /// The policy's clauses for its type.
+    pub quorum: Vec<Clause>,
+    /// The `_sd` digest of the disclosure named `reason`.
+    pub reason_digest: B64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentJson {
+    action: ActionId,
+    expires_at: Timestamp,
+    head: HeadRef,
+    origin: Origin,
+    params: Map<String, Value>,
+    policy: Hash,
+    proposed_at: Timestamp,
+    proposed_by: MemberId,
+    quorum: Vec<Clause>,
+    reason_digest: B64,
+    #[serde(rename = "type")]
+    kind: ActionType,
+    v: u8,
+}
+
+impl ActionDocument {
+    /// The action's type.
+    pub fn kind(&self) -> ActionType {
+        self.params.kind()
+    }
+
+    /// The canonical bytes that every challenge about this action is made from.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Unrepresentable> {
+        canonical::to_vec(self)
+    }
+
+    /// Digests of everything private in the document; the event lists them in `_sd`, sorted as text.
+    pub fn private_digests(&self) -> Vec<B64> {
+        let mut digests = vec![self.reason_digest.clone()];
+        match &self.params {
+            Params::MemberEnroll(params) => digests.extend(params.display_name_digest.clone()),
+            Params::ServiceEnroll(params) => digests.extend(params.display_name_digest.clone()),
+            Params::ApprovalRpSet(_)
+            | Params::CredentialAdd(_)
+            | Params::CredentialRemove(_)
+            | Params::KeyRevoke(_)
+            | Params::KeyRevokeEmergency(_)
+            | Params::LedgerEvidenceKeySet(_)
+            | Params::LedgerKeyRecover(_)
+            | Params::LedgerKeyRotate(_)
+            | Params::MemberRemove(_)
+            | Params::MemberRestore(_)
+            | Params::PolicySet(_)
+            | Params::RoleGrant(_)
+            | Params::RoleRevoke(_)
+            | Params::RulesAdopt(_)
+            | Params::ServiceGrant(_)
+            | Params::ServiceRemove(_)
+            | Params::ServiceRestore(_)
+            | Params::SlotCreate(_)
+            | Params::SlotPolicySet(_)
+            | Params::SlotResume(_) => {}
+        }
+        digests.sort_by_key(B64::to_string);
+        digests
+    }
+}
+
+impl Serialize for ActionDocument {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::Error as _;
+        let Value::Object(mut params) = self.params.to_value().map_err(S::Error::custom)? else {
+            return Err(S::Error::custom("params are not an object"));
+        };
+        if let Some(at) = self.execute_at {
+            params.insert("execute_at".to_owned(), Value::String(at.to_string()));
+        }
+        DocumentJson {
+            action: self.action,
+            expires_at: self.expires_at,
+            head: self.head,
+            origin: self.origin.clone(),
+            params,
+            policy: self.policy,
+            proposed_at: self.proposed_at,
+            proposed_by: self.proposed_by,
+            quorum: self.quorum.clone(),
+            reason_digest: self.reason_digest.clone(),
+            kind: self.kind(),
+            v: 1,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ActionDocument {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let mut json = DocumentJson::deserialize(deserializer)?;
+        if json.v != 1 {
+            return Err(D::Error::custom("an action document of an unknown version"));
+        }
+        let execute_at = json.params.remove("execute_at").map(serde_json::from_value).transpose();
+        Ok(Self {
+            action: json.action,
+            expires_at: json.expires_at,
+            execute_at: execute_at.map_err(D::Error::custom)?,
+            head: json.head,
+            origin: json.origin,
+            params: Params::parse(json.kind, Value::Object(json.params)).map_err(D::Error::custom)?,
+            policy: json.policy,
+            proposed_at: json.proposed_at,
+            proposed_by: json.proposed_by,
+            quorum: json.quorum,
+            reason_digest: json.reason_digest,
+        })
+    }
+}

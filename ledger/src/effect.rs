@@ -1,0 +1,470 @@
+//! What an approved action does: the events that its parameters stand for, and when each is allowed.
+
+use std::sync::Arc;
+
+use crate::action::{ActionType, Params};
+use crate::encoding::{B64, Hash};
+use crate::event::Event;
+use crate::ids::{ActionId, MemberId, SlotName};
+use crate::member::{
+    MAX_CREDENTIALS, credential_is_well_formed, credentials_are_well_formed, suspended,
+};
+use crate::payload::{
+    ApprovalRpSet, CredentialAdded, CredentialRemoved, KeyRevoked, LedgerEvidenceKeySet, LedgerHighWaterAccepted,
+    LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted, MemberEnrolled, MemberRemoved, MemberRestored,
+    NextVkey, Payload, PolicySet, RoleGranted, RoleRevoked, ServiceEnrolled, ServiceGranted, ServiceRemoved,
+    ServiceRestored, SlotPolicySet, SlotResumed,
+};
+use crate::policy::{LedgerPolicy, Role};
+use crate::public_key::PublicKey;
+use crate::rule::Rule;
+use crate::state::{Founded, OpenAction, Progress, RULES, Stage};
+use crate::timestamp::Timestamp;
+use crate::webauthn::Credential;
+
+/// Longest life of a service's token, in seconds: two years of 366 days.
+pub const MAX_TOKEN_LIFE_S: u32 = 2 * 366 * 24 * 60 * 60;
+
+/// What an action's execution consists of.
+pub enum Effect {
+    /// One event, known from the parameters alone, with the digests that it lists.
+    Event(Payload, Vec<B64>),
+    /// Something that a device has to do first.
+    Device,
+}
+
+/// The effect that an action's parameters stand for.
+pub fn effect_of(action: ActionId, params: &Params) -> Effect {
+    let mut sd = Vec::new();
+    let payload: Payload = match params.clone() {
+        Params::LedgerEvidenceKeySet(_)
+        | Params::LedgerKeyRecover(_)
+        | Params::LedgerKeyRotate(_)
+        | Params::SlotCreate(_) => return Effect::Device,
+        Params::ApprovalRpSet(p) => ApprovalRpSet { action, approval_rp: p.approval_rp }.into(),
+        Params::CredentialAdd(p) => CredentialAdded { action, credential: p.credential, member: p.member }.into(),
+        Params::CredentialRemove(p) => {
+            CredentialRemoved { action, credential_id: p.credential_id, member: p.member }.into()
+        }
+        Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => {
+            KeyRevoked { action, compromised_since: p.compromised_since, key: p.key, reason: p.reason }.into()
+        }
+        Params::MemberEnroll(p) => {
+            sd.extend(p.display_name_digest);
+            let action = Some(action);
+            MemberEnrolled { action, credentials: p.credentials, member: p.member, roles: p.roles }.into()
+        }
+        Params::MemberRemove(p) => MemberRemoved { action, member: p.member }.into(),
+        Params::MemberRestore(p) => {
+            MemberRestored { action, credential_id: p.credential_id, member: p.member }.into()
+        }
+        Params::PolicySet(p) => PolicySet { action, policy: p.policy }.into(),
+        Params::RoleGrant(p) => {
+            let (not_after, not_before) = (p.not_after, p.not_before);
+            RoleGranted { action, member: p.member, not_after, not_before, role: p.role }.into()
+        }
+        Params::RoleRevoke(p) => RoleRevoked { action, member: p.member, role: p.role }.into(),
+        Params::RulesAdopt(p) => LedgerRulesAdopted { action, rules: p.rules }.into(),
+        Params::ServiceEnroll(p) => {
+            sd.extend(p.display_name_digest);
+            ServiceEnrolled {
+                action,
+                service: p.service,
+                slots: p.slots,
+                token_expires_at: p.token_expires_at,
+                token_sha256: p.token_sha256,
+            }
+            .into()
+        }
+        Params::ServiceGrant(p) => {
+            ServiceGranted { action, service: p.service, slots: p.slots, token: p.token }.into()
+        }
+        Params::ServiceRemove(p) => ServiceRemoved { action, service: p.service }.into(),
+        Params::ServiceRestore(p) => ServiceRestored { action, service: p.service }.into(),
+        Params::SlotPolicySet(p) => SlotPolicySet { action, signing_policy: p.signing_policy, slot: p.slot }.into(),
+        Params::SlotResume(p) => SlotResumed { action, slot: p.slot }.into(),
+    };
+    Effect::Event(payload, sd)
+}
+
+impl Founded {
+    /// The executing action that an effect belongs to, if it still may take effect.
+    pub(crate) fn executing(&self, id: ActionId, at: Timestamp) -> Result<(&OpenAction, Progress), Rule> {
+        match self.action(id)?.stage {
+            Stage::Executing { expires_at, progress } if at < expires_at => Ok((self.action(id)?, progress)),
+            Stage::Executing { .. } => Err(Rule::ActionExpired),
+            Stage::Open => Err(Rule::ActionEffect),
+        }
+    }
+
+    /// An effect that is one event: what was approved, nothing else, once.
+    pub(crate) fn judge_effect(&self, event: &Event) -> Result<(), Rule> {
+        let action = action_of(&event.payload).ok_or(Rule::ActionEffect)?;
+        let (open, progress) = self.executing(action, event.time)?;
+        if progress != Progress::NotBegun {
+            return Err(Rule::ActionEffect);
+        }
+        let params = &open.document().params;
+        let Effect::Event(expected, sd) = effect_of(action, params) else { return Err(Rule::ActionEffect) };
+        if expected != event.payload || sd != event.sd {
+            return Err(Rule::ActionEffect);
+        }
+        self.permits(params, event.time)
+    }
+
+    /// A slot's `key_owner` speaks for that slot alone.
+    pub(crate) fn judge_ownership(&self, params: &Params, member: MemberId, role: Role) -> Result<(), Rule> {
+        if role != Role::KeyOwner {
+            return Ok(());
+        }
+        let owner_of = |slot: &SlotName| self.slots.get(slot).map(|slot| slot.owner);
+        let owner = match params {
+            Params::SlotCreate(p) => Some(p.owner),
+            Params::SlotPolicySet(p) => owner_of(&p.slot),
+            Params::SlotResume(p) => owner_of(&p.slot),
+            Params::KeyRevoke(p) => self.keys.get(&p.key).and_then(|key| owner_of(&key.slot)),
+            _ => return Ok(()),
+        };
+        if owner.is_none_or(|owner| owner == member) { Ok(()) } else { Err(Rule::RoleMissing) }
+    }
+
+    /// Whether what the parameters ask for could be done now. Checked at the proposal, so that nobody is asked to
+    /// approve the impossible, and again when it takes effect.
+    pub(crate) fn permits(&self, params: &Params, at: Timestamp) -> Result<(), Rule> {
+        match params {
+            Params::ApprovalRpSet(p) if !p.approval_rp.is_well_formed() => Err(Rule::CredentialForm),
+            // A credential is bound to its relying party: another id would leave nobody who can sign.
+            Params::ApprovalRpSet(p) if p.approval_rp.id != self.approval_rp.id => Err(Rule::CredentialForm),
+            Params::ApprovalRpSet(_) => Ok(()),
+            Params::CredentialAdd(p) => {
+                let member = self.members.get(&p.member).filter(|member| !member.removed);
+                let member = member.ok_or(Rule::MemberUnknown)?;
+                if member.credentials.len() >= MAX_CREDENTIALS {
+                    return Err(Rule::CredentialForm);
+                }
+                self.permits_credential(&p.credential, p.member)
+            }
+            Params::CredentialRemove(p) => {
+                let member = self.members.get(&p.member).ok_or(Rule::MemberUnknown)?;
+                let held = |c: &crate::member::HeldCredential| c.credential.credential_id == p.credential_id;
+                if !member.credentials.iter().any(held) {
+                    return Err(Rule::CredentialUnknown);
+                }
+                self.permits_change(params, at)
+            }
+            Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => self.permits_revocation(p, at),
+            Params::LedgerEvidenceKeySet(_) | Params::LedgerKeyRotate(_) => Ok(()),
+            Params::LedgerKeyRecover(_) => match self.key.next {
+                NextVkey::Digest(_) => Ok(()),
+                NextVkey::None => Err(Rule::LedgerKeyNext),
+            },
+            Params::MemberEnroll(p) => {
+                if self.members.contains_key(&p.member) {
+                    return Err(Rule::MemberDuplicate);
+                }
+                if !credentials_are_well_formed(&p.credentials) {
+                    return Err(Rule::CredentialForm);
+                }
+                if !roles_are_separate(&p.roles.iter().copied().collect::<Vec<_>>()) {
+                    return Err(Rule::RoleSeparation);
+                }
+                p.credentials.iter().try_for_each(|credential| self.permits_credential(credential, p.member))?;
+                self.permits_change(params, at)
+            }
+            Params::MemberRemove(p) => {
+                let member = self.members.get(&p.member).ok_or(Rule::MemberUnknown)?;
+                if member.removed {
+                    return Err(Rule::MemberInactive);
+                }
+                self.permits_change(params, at)
+            }
+            Params::MemberRestore(p) => {
+                let member = self.members.get(&p.member).ok_or(Rule::MemberUnknown)?;
+                let suspension = match &p.credential_id {
+                    None => member.suspension,
+                    Some(id) => {
+                        let held = member.credentials.iter().find(|held| held.credential.credential_id == *id);
+                        held.ok_or(Rule::CredentialUnknown)?.suspension
+                    }
+                };
+                if suspended(suspension, at) { Ok(()) } else { Err(Rule::SuspensionMissing) }
+            }
+            Params::PolicySet(p) if !p.policy.is_well_formed() => Err(Rule::PolicyForm),
+            Params::PolicySet(_) => self.permits_change(params, at),
+            Params::RoleGrant(p) => self.permits_grant(p, params, at),
+            Params::RoleRevoke(p) => {
+                let member = self.members.get(&p.member).ok_or(Rule::MemberUnknown)?;
+                if !member.grants.iter().any(|grant| grant.role == p.role) {
+                    return Err(Rule::RoleUnknown);
+                }
+                self.permits_change(params, at)
+            }
+            Params::RulesAdopt(p) if p.rules != RULES + 1 => Err(Rule::RulesUnknown),
+            Params::RulesAdopt(_) => Ok(()),
+            Params::ServiceEnroll(p) => {
+                if self.services.contains_key(&p.service) {
+                    return Err(Rule::ServiceDuplicate);
+                }
+                self.permits_slots(p.slots.iter())?;
+                self.permits_token(p.token_sha256, p.token_expires_at, at)
+            }
+            Params::ServiceGrant(p) => {
+                self.living_service(p.service)?;
+                self.permits_slots(p.slots.iter())?;
+                let token = p.token.as_ref();
+                token.map_or(Ok(()), |token| self.permits_token(token.sha256, token.expires_at, at))
+            }
+            Params::ServiceRemove(p) => self.living_service(p.service).map(drop),
+            Params::ServiceRestore(p) => {
+                let service = self.living_service(p.service)?;
+                if suspended(service.suspension, at) { Ok(()) } else { Err(Rule::SuspensionMissing) }
+            }
+            Params::SlotCreate(p) => self.permits_slot(p, at),
+            Params::SlotPolicySet(p) => {
+                self.slot(&p.slot)?;
+                if p.signing_policy.is_well_formed() { Ok(()) } else { Err(Rule::SlotForm) }
+            }
+            Params::SlotResume(p) => {
+                let slot = self.slot(&p.slot)?;
+                if suspended(slot.suspension, at) { Ok(()) } else { Err(Rule::SlotNotSuspended) }
+            }
+        }
+    }
+
+    fn living_service(&self, id: crate::ids::ServiceId) -> Result<&crate::member::Service, Rule> {
+        let service = self.services.get(&id).ok_or(Rule::ServiceUnknown)?;
+        if service.removed { Err(Rule::ServiceInactive) } else { Ok(service) }
+    }
+
+    fn permits_slots<'a>(&self, mut slots: impl Iterator<Item = &'a SlotName>) -> Result<(), Rule> {
+        slots.try_for_each(|name| self.slot(name).map(drop))
+    }
+
+    fn permits_token(&self, sha256: Hash, expires_at: Timestamp, at: Timestamp) -> Result<(), Rule> {
+        let used = self.services.values().any(|service| service.token_sha256 == sha256);
+        let life = expires_at > at && expires_at <= at.plus_seconds(MAX_TOKEN_LIFE_S);
+        if life && !used { Ok(()) } else { Err(Rule::ServiceToken) }
+    }
+
+    fn permits_credential(&self, credential: &Credential, member: MemberId) -> Result<(), Rule> {
+        if credential.rp_id != self.approval_rp.id || !credential_is_well_formed(credential) {
+            return Err(Rule::CredentialForm);
+        }
+        if !self.policy.credentials.accept(credential) {
+            return Err(Rule::CredentialPolicy);
+        }
+        let others_key = self.key_owners.get(&credential.cose_public_key).is_some_and(|owner| *owner != member);
+        let held = self.members.values().flat_map(|member| &member.credentials).any(|held| {
+            held.credential.credential_id == credential.credential_id
+                || held.credential.cose_public_key == credential.cose_public_key
+        });
+        if others_key || held { Err(Rule::CredentialDuplicate) } else { Ok(()) }
+    }
+
+    fn permits_grant(
+        &self,
+        grant: &crate::action::RoleGrantParams,
+        params: &Params,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let member = self.members.get(&grant.member).filter(|member| !member.removed);
+        let member = member.ok_or(Rule::MemberUnknown)?;
+        let begins = grant.not_before.map_or(at, |start| start.max(at));
+        if grant.not_after.is_some_and(|end| end <= begins) {
+            return Err(Rule::RoleTimes);
+        }
+        let same = |g: &crate::member::Grant| {
+            g.role == grant.role && g.not_before == grant.not_before && g.not_after == grant.not_after
+        };
+        if member.grants.iter().any(same) {
+            return Err(Rule::RoleDuplicate);
+        }
+        let roles: Vec<Role> = member.grants.iter().map(|g| g.role).chain([grant.role]).collect();
+        if !roles_are_separate(&roles) {
+            return Err(Rule::RoleSeparation);
+        }
+        self.permits_change(params, at)
+    }
+
+    /// Tries a change of people or policy on a copy, and asks who could still get what approved.
+    fn permits_change(&self, params: &Params, at: Timestamp) -> Result<(), Rule> {
+        let after = self.contained(|state| state.try_on(params));
+        self.judge_reachability(&after, at)
+    }
+
+    fn try_on(&mut self, params: &Params) {
+        let members = Arc::make_mut(&mut self.members);
+        match params {
+            Params::CredentialRemove(p) => {
+                if let Some(member) = members.get_mut(&p.member) {
+                    member.credentials.retain(|held| held.credential.credential_id != p.credential_id);
+                }
+            }
+            Params::MemberEnroll(p) => {
+                let enrolled = MemberEnrolled {
+                    action: None,
+                    credentials: p.credentials.clone(),
+                    member: p.member,
+                    roles: p.roles.clone(),
+                };
+                members.insert(p.member, crate::member::Member::new(&enrolled));
+            }
+            Params::MemberRemove(p) => {
+                if let Some(member) = members.get_mut(&p.member) {
+                    member.removed = true;
+                }
+            }
+            Params::RoleGrant(p) => {
+                if let Some(member) = members.get_mut(&p.member) {
+                    let (not_before, not_after) = (p.not_before, p.not_after);
+                    member.grants.push(crate::member::Grant { role: p.role, not_before, not_after });
+                }
+            }
+            Params::RoleRevoke(p) => {
+                if let Some(member) = members.get_mut(&p.member) {
+                    member.grants.retain(|grant| grant.role != p.role);
+                }
+            }
+            Params::PolicySet(p) => self.policy = Arc::new(p.policy.clone()),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn apply_policy(&mut self, policy: &LedgerPolicy) {
+        self.policy = Arc::new(policy.clone());
+        // A typed policy always has a canonical form.
+        self.policy_digest = policy.digest().unwrap_or(Hash::ZERO);
+    }
+
+    /// The ledger policy in force.
+    pub fn policy(&self) -> &LedgerPolicy {
+        &self.policy
+    }
+
+    /// Its digest, as action documents name it.
+    pub fn policy_digest(&self) -> Hash {
+        self.policy_digest
+    }
+
+    /// The relying party that approvals are made for.
+    pub fn approval_rp(&self) -> &crate::webauthn::ApprovalRp {
+        &self.approval_rp
+    }
+
+    /// The key that signs documents and envelopes, if one was set.
+    pub fn evidence_key(&self) -> Option<&(crate::ids::KeyId, B64)> {
+        self.evidence_key.as_ref()
+    }
+
+    /// The last event that a document may be bound to.
+    pub fn latest_head(&self) -> Option<crate::action::HeadRef> {
+        self.hashes.last_key_value().map(|(&seq, &hash)| crate::action::HeadRef { hash, seq })
+    }
+
+    pub(crate) fn judge_ledger_key_rotated(&self, change: &LedgerKeyRotated, at: Timestamp) -> Result<(), Rule> {
+        self.judge_device_effect(change.action, ActionType::LedgerKeyRotate, at)?;
+        if change.vkey == self.key.vkey || change.vkey.origin() != &self.origin {
+            return Err(Rule::LedgerKeySame);
+        }
+        if change.attributes.is_confined() { Ok(()) } else { Err(Rule::KeyAttributes) }
+    }
+
+    pub(crate) fn judge_ledger_key_recovered(
+        &self,
+        change: &LedgerKeyRecovered,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        self.judge_device_effect(change.action, ActionType::LedgerKeyRecover, at)?;
+        if self.key.next != NextVkey::Digest(Hash::sha256(change.vkey.to_string().as_bytes())) {
+            return Err(Rule::LedgerKeyNext);
+        }
+        if change.vkey.origin() != &self.origin {
+            return Err(Rule::LedgerKeySame);
+        }
+        if change.attributes.is_confined() { Ok(()) } else { Err(Rule::KeyAttributes) }
+    }
+
+    pub(crate) fn judge_evidence_key(&self, set: &LedgerEvidenceKeySet, at: Timestamp) -> Result<(), Rule> {
+        self.judge_device_effect(set.action, ActionType::LedgerEvidenceKeySet, at)?;
+        if self.keys.contains_key(&set.key) {
+            return Err(Rule::KeyBytes);
+        }
+        PublicKey::from_spki_der(set.spki.as_bytes()).map(drop).map_err(|_| Rule::KeyBytes)
+    }
+
+    fn judge_device_effect(&self, id: ActionId, kind: ActionType, at: Timestamp) -> Result<(), Rule> {
+        let (action, progress) = self.executing(id, at)?;
+        if action.document().kind() == kind && progress == Progress::NotBegun {
+            Ok(())
+        } else {
+            Err(Rule::ActionEffect)
+        }
+    }
+
+    pub(crate) fn judge_high_water(
+        &self,
+        accepted: &LedgerHighWaterAccepted,
+        seq: crate::ids::Seq,
+    ) -> Result<(), Rule> {
+        if accepted.size == seq.get() { Ok(()) } else { Err(Rule::ActionHead) }
+    }
+
+    /// Moves an executing action on by the effect that was just applied.
+    pub(crate) fn note_progress(&mut self, event: &Event) {
+        let step = match &event.payload {
+            Payload::SlotCreated(p) => Some((p.action, Progress::SlotCreated)),
+            Payload::KeyGenerationAuthorized(p) => Some((p.action, Progress::Generating(p.key))),
+            Payload::KeyGenerated(p) => self.generating_action(p.key).map(|id| (id, Progress::Generated(p.key))),
+            Payload::KeyGenerationFailed(p) => self.generating_action(p.key).map(|id| (id, Progress::Broken)),
+            Payload::KeyGenerationAbandoned(p) => self.generating_action(p.key).map(|id| (id, Progress::Broken)),
+            other => action_of(other).map(|id| (id, Progress::Complete)),
+        };
+        let Some((id, reached)) = step else { return };
+        self.with_action(id, |action| {
+            if let Stage::Executing { progress, .. } = &mut action.stage {
+                *progress = reached;
+            }
+        });
+    }
+
+    fn generating_action(&self, key: crate::ids::KeyId) -> Option<ActionId> {
+        self.actions.iter().find_map(|(id, action)| match action.stage {
+            Stage::Executing { progress: Progress::Generating(of), .. } if of == key => Some(*id),
+            Stage::Executing { .. } | Stage::Open => None,
+        })
+    }
+}
+
+/// Who packages does not decide: `packaging_engineer` goes with none of the deciding roles.
+fn roles_are_separate(roles: &[Role]) -> bool {
+    let decides = [Role::Approver, Role::ChangeBoard, Role::SecurityReviewer];
+    !(roles.contains(&Role::PackagingEngineer) && roles.iter().any(|role| decides.contains(role)))
+}
+
+/// The action that a completing effect belongs to.
+fn action_of(payload: &Payload) -> Option<ActionId> {
+    match payload {
+        Payload::ApprovalRpSet(p) => Some(p.action),
+        Payload::CredentialAdded(p) => Some(p.action),
+        Payload::CredentialRemoved(p) => Some(p.action),
+        Payload::KeyActivated(p) => Some(p.action),
+        Payload::KeyRevoked(p) => Some(p.action),
+        Payload::LedgerEvidenceKeySet(p) => Some(p.action),
+        Payload::LedgerKeyRecovered(p) => Some(p.action),
+        Payload::LedgerKeyRotated(p) => Some(p.action),
+        Payload::LedgerRulesAdopted(p) => Some(p.action),
+        Payload::MemberEnrolled(p) => p.action,
+        Payload::MemberRemoved(p) => Some(p.action),
+        Payload::MemberRestored(p) => Some(p.action),
+        Payload::PolicySet(p) => Some(p.action),
+        Payload::RoleGranted(p) => Some(p.action),
+        Payload::RoleRevoked(p) => Some(p.action),
+        Payload::ServiceEnrolled(p) => Some(p.action),
+        Payload::ServiceGranted(p) => Some(p.action),
+        Payload::ServiceRemoved(p) => Some(p.action),
+        Payload::ServiceRestored(p) => Some(p.action),
+        Payload::SlotPolicySet(p) => Some(p.action),
+        Payload::SlotResumed(p) => Some(p.action),
+        _ => None,
+    }
+}

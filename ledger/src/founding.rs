@@ -1,0 +1,199 @@
+//! How a ledger begins: its key, its founders, and the document that every founder signs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::canonical;
+use crate::encoding::{B64, Hash};
+use crate::event::{Actor, Event};
+use crate::ids::{MemberId, Origin, Seq};
+use crate::member::{Member, credentials_are_well_formed};
+use crate::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
+use crate::rule::Rule;
+use crate::state::{Founded, LedgerKey, Prechecked, RULES};
+use crate::webauthn::{Assertion, Credential, Purpose, challenge};
+
+/// Fewest and most founders of a ledger.
+pub const FOUNDERS: std::ops::RangeInclusive<usize> = 2..=16;
+
+/// A founder who was enrolled before the founding.
+#[derive(Debug, Clone)]
+pub struct FounderEntry {
+    enrolled: MemberEnrolled,
+    /// The event's data object, `_sd` included, as the founding document repeats it.
+    data: Map<String, Value>,
+}
+
+impl FounderEntry {
+    pub(crate) fn new(enrolled: &MemberEnrolled, event: &Event) -> Self {
+        Self { enrolled: enrolled.clone(), data: founder_data(enrolled, &event.sd) }
+    }
+}
+
+/// A founder's `member.enrolled` data object as the founding document repeats it.
+pub fn founder_data(enrolled: &MemberEnrolled, sd: &[B64]) -> Map<String, Value> {
+    // A payload's members are ids, enums, booleans and text: all have a JSON form.
+    let mut data = match serde_json::to_value(enrolled) {
+        Ok(Value::Object(data)) => data,
+        Ok(_) | Err(_) => Map::new(),
+    };
+    if !sd.is_empty() {
+        data.insert("_sd".to_owned(), sd.iter().map(|digest| Value::String(digest.to_string())).collect());
+    }
+    data
+}
+
+/// The founding digest: what the ceremony shows next to the vkey, and what founders sign.
+pub fn founding_digest(document: &FoundingDocument) -> Result<Hash, canonical::Unrepresentable> {
+    Ok(challenge(Purpose::Founding, &canonical::to_vec(document)?))
+}
+
+pub(crate) fn judge_founder(
+    founders: &[FounderEntry],
+    event: &Event,
+    enrolled: &MemberEnrolled,
+) -> Result<(), Rule> {
+    if event.actor != Actor::System {
+        return Err(Rule::Actor);
+    }
+    if founders.len() >= *FOUNDERS.end() || enrolled.action.is_some() {
+        return Err(Rule::FoundingDocument);
+    }
+    if founders.iter().any(|founder| founder.enrolled.member == enrolled.member) {
+        return Err(Rule::MemberDuplicate);
+    }
+    if !credentials_are_well_formed(&enrolled.credentials) {
+        return Err(Rule::CredentialForm);
+    }
+    let known = |credential: &Credential| {
+        founders.iter().flat_map(|founder| &founder.enrolled.credentials).any(|other| {
+            other.cose_public_key == credential.cose_public_key || other.credential_id == credential.credential_id
+        })
+    };
+    if enrolled.credentials.iter().any(known) { Err(Rule::CredentialDuplicate) } else { Ok(()) }
+}
+
+pub(crate) fn judge_founding(
+    origin: &Origin,
+    key: &LedgerKey,
+    founders: &[FounderEntry],
+    event: &Event,
+    founded: &LedgerFounded,
+    checked: &Prechecked,
+) -> Result<(), Rule> {
+    if event.actor != Actor::System {
+        return Err(Rule::Actor);
+    }
+    let document = &founded.document;
+    let repeats_ledger = document.v == 1
+        && document.origin == *origin
+        && document.vkey == key.vkey
+        && document.rules == RULES
+        && document.approval_rp.is_well_formed();
+    let repeats_founders = document.founders.iter().eq(founders.iter().map(|founder| &founder.data));
+    if !repeats_ledger || !repeats_founders || !FOUNDERS.contains(&founders.len()) {
+        return Err(Rule::FoundingDocument);
+    }
+    if !document.policy.is_well_formed() {
+        return Err(Rule::PolicyForm);
+    }
+    let credentials = founders.iter().flat_map(|founder| &founder.enrolled.credentials);
+    for credential in credentials {
+        if credential.rp_id != document.approval_rp.id {
+            return Err(Rule::CredentialForm);
+        }
+        if !document.policy.credentials.accept(credential) {
+            return Err(Rule::CredentialPolicy);
+        }
+    }
+    judge_signatures(founders, founded, checked)?;
+    let candidate = Founded::new(key.clone(), founders, founded, BTreeMap::new());
+    if candidate.unreachable(event.time).is_empty() { Ok(()) } else { Err(Rule::QuorumUnreachable) }
+}
+
+/// One assertion of each founder, in the founders' order, each over the same document.
+fn judge_signatures(
+    founders: &[FounderEntry],
+    founded: &LedgerFounded,
+    checked: &Prechecked,
+) -> Result<(), Rule> {
+    let digest = founding_digest(&founded.document).map_err(|_| Rule::FoundingDocument)?;
+    if founders.len() != founded.assertions.len() {
+        return Err(Rule::FoundingSignatures);
+    }
+    for (founder, assertion) in founders.iter().zip(&founded.assertions) {
+        let enrolled = &founder.enrolled;
+        let credential = enrolled.credentials.iter().find(|c| c.credential_id == assertion.credential_id);
+        let (Some(credential), true) = (credential, enrolled.member == assertion.member) else {
+            return Err(Rule::FoundingSignatures);
+        };
+        if !checked.holds(&assertion.to_assertion(), credential, &founded.document.approval_rp, digest) {
+            return Err(Rule::AssertionInvalid);
+        }
+    }
+    Ok(())
+}
+
+impl FounderAssertion {
+    /// The assertion by itself.
+    pub fn to_assertion(&self) -> Assertion {
+        Assertion {
+            credential_id: self.credential_id.clone(),
+            authenticator_data: self.authenticator_data.clone(),
+            client_data_json: self.client_data_json.clone(),
+            signature: self.signature.clone(),
+        }
+    }
+}
+
+impl Founded {
+    /// The ledger as its founding leaves it; both were judged, or are being judged.
+    pub(crate) fn new(
+        key: LedgerKey,
+        founders: &[FounderEntry],
+        founded: &LedgerFounded,
+        hashes: BTreeMap<Seq, Hash>,
+    ) -> Self {
+        let document = &founded.document;
+        let members: BTreeMap<MemberId, Member> =
+            founders.iter().map(|founder| (founder.enrolled.member, Member::new(&founder.enrolled))).collect();
+        let key_owners = founders
+            .iter()
+            .flat_map(|founder| {
+                let member = founder.enrolled.member;
+                founder.enrolled.credentials.iter().map(move |c| (c.cose_public_key.clone(), member))
+            })
+            .collect();
+        Self {
+            origin: document.origin.clone(),
+            key,
+            // A typed policy and document always have a canonical form.
+            founding_digest: founding_digest(document).unwrap_or(Hash::ZERO),
+            policy_digest: document.policy.digest().unwrap_or(Hash::ZERO),
+            policy: Arc::new(document.policy.clone()),
+            approval_rp: Arc::new(document.approval_rp.clone()),
+            members: Arc::new(members),
+            key_owners: Arc::new(key_owners),
+            services: Arc::default(),
+            slots: Arc::default(),
+            keys: Arc::default(),
+            actions: Arc::default(),
+            closed: Arc::default(),
+            pending: Arc::default(),
+            evidence_key: None,
+            hashes: Arc::new(hashes),
+        }
+    }
+
+    /// The digest that the founders signed.
+    pub fn founding_digest(&self) -> Hash {
+        self.founding_digest
+    }
+
+    /// The founders' roles in their document, for a summary.
+    pub fn roles_in_force(&self, at: crate::timestamp::Timestamp) -> BTreeMap<MemberId, BTreeSet<crate::policy::Role>> {
+        self.members.iter().map(|(id, member)| (*id, member.roles_at(at))).collect()
+    }
+}

@@ -1,0 +1,276 @@
+//! Roles, quorums, and the two kinds of policy: the ledger's (who may decide what) and a slot's (what may be signed).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::ActionType;
+use crate::canonical::{self, Unrepresentable};
+use crate::encoding::Hash;
+use crate::ids::Aaguid;
+use crate::webauthn::{Credential, CredentialKind};
+
+/// What a member may be trusted with. Names are stable; DOMAIN's table says what each is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Fills the ordinary seats of a quorum.
+    Approver,
+    /// Reads and exports, never acts.
+    Auditor,
+    /// The change advisory board: production re-signing.
+    ChangeBoard,
+    /// Stops things at three in the morning.
+    IncidentCommander,
+    /// Owns a slot.
+    KeyOwner,
+    /// Uses slots.
+    PackagingEngineer,
+    /// Runs the tenant: people, services, policy.
+    PlatformAdmin,
+    /// Accountable for device access and break-glass.
+    SecurityReviewer,
+}
+
+impl Role {
+    /// Every role, sorted by name.
+    pub const ALL: [Self; 8] = [
+        Self::Approver,
+        Self::Auditor,
+        Self::ChangeBoard,
+        Self::IncidentCommander,
+        Self::KeyOwner,
+        Self::PackagingEngineer,
+        Self::PlatformAdmin,
+        Self::SecurityReviewer,
+    ];
+
+    /// The role's name in events and in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approver => "approver",
+            Self::Auditor => "auditor",
+            Self::ChangeBoard => "change_board",
+            Self::IncidentCommander => "incident_commander",
+            Self::KeyOwner => "key_owner",
+            Self::PackagingEngineer => "packaging_engineer",
+            Self::PlatformAdmin => "platform_admin",
+            Self::SecurityReviewer => "security_reviewer",
+        }
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = crate::ids::InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(crate::ids::InvalidId {
+            what: "role",
+            why: "one of approver, auditor, change_board, incident_commander, key_owner, packaging_engineer, \
+                  platform_admin, security_reviewer",
+        })
+    }
+}
+
+/// Seats of a quorum that members of one role fill, each seat by another person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clause {
+    /// How many seats: 1 to 8.
+    pub count: u8,
+    /// The role whose members fill them.
+    pub role: Role,
+}
+
+/// Most seats that a clause, or a quorum as a whole, may ask for.
+pub const MAX_SEATS: u8 = 8;
+
+/// Who may propose an action type, and whom it takes to approve it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRule {
+    /// Roles that may propose it.
+    pub proposers: BTreeSet<Role>,
+    /// The clauses that must all be met, by different people.
+    pub quorum: Vec<Clause>,
+}
+
+/// Which authenticators members may enrol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRules {
+    /// The makes that are accepted; any where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aaguids: Option<BTreeSet<Aaguid>>,
+    /// Whether only attested, hardware-bound credentials that can't be backed up are accepted.
+    pub hardware_only: bool,
+}
+
+impl CredentialRules {
+    /// Whether a credential may be enrolled.
+    pub fn accept(&self, credential: &Credential) -> bool {
+        let hardware = credential.kind == CredentialKind::Hardware && !credential.backup_eligible;
+        let make = self.aaguids.as_ref().is_none_or(|makes| makes.contains(&credential.aaguid));
+        make && (hardware || !self.hardware_only)
+    }
+}
+
+/// The ledger policy: proposers and quorum clauses per action type, and the credential rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerPolicy {
+    /// One rule for every action type of the rules version.
+    pub actions: BTreeMap<ActionType, ActionRule>,
+    /// Which authenticators members may enrol.
+    pub credentials: CredentialRules,
+    /// 1.
+    pub v: u8,
+}
+
+impl LedgerPolicy {
+    /// SHA-256 over the policy's canonical form: how action documents refer to it.
+    pub fn digest(&self) -> Result<Hash, Unrepresentable> {
+        Ok(Hash::sha256(&canonical::to_vec(self)?))
+    }
+
+    /// Whether it is version 1, covers every action type, and every quorum asks for at least one and at most
+    /// [`MAX_SEATS`] seats.
+    pub fn is_well_formed(&self) -> bool {
+        let covered = ActionType::ALL.iter().all(|kind| self.actions.contains_key(kind));
+        let sane = |rule: &ActionRule| {
+            let seats: u32 = rule.quorum.iter().map(|clause| u32::from(clause.count)).sum();
+            let clauses = rule.quorum.iter().all(|clause| clause.count > 0);
+            clauses && (1..=u32::from(MAX_SEATS)).contains(&seats) && !rule.proposers.is_empty()
+        };
+        self.v == 1 && covered && self.actions.values().all(sane)
+    }
+
+    /// DOMAIN's defaults for a ledger with this many founders: with two, every quorum is one seat.
+    pub fn default_for(founders: usize) -> Self {
+        let rule = |kind: ActionType| {
+            let (proposers, quorum) = kind.default_rule();
+            let clauses = quorum.iter().map(|&(count, role)| Clause { count, role });
+            let quorum = if founders > 2 {
+                clauses.collect()
+            } else {
+                clauses.take(1).map(|clause| Clause { count: 1, ..clause }).collect()
+            };
+            (kind, ActionRule { proposers: proposers.iter().copied().collect(), quorum })
+        };
+        Self {
+            actions: ActionType::ALL.into_iter().map(rule).collect(),
+            credentials: CredentialRules { aaguids: None, hardware_only: false },
+            v: 1,
+        }
+    }
+}
+
+/// Where a signed artifact is meant to go; a closed list, so that it can stand in the clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// A developer's machine.
+    Development,
+    /// What users run.
+    Production,
+    /// Before production.
+    Staging,
+}
+
+/// When a signature may leave the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// Once its event is committed.
+    Durable,
+    /// Once a checkpoint covers its event.
+    Sealed,
+}
+
+/// Who may ask a slot for signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// Members who hold `packaging_engineer`.
+    PackagingEngineers,
+    /// Services that were granted the slot.
+    Services,
+}
+
+/// What a caller must say about an artifact; the values are disclosures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArtifactField {
+    /// Its name.
+    Name,
+    /// The ticket that asked for it.
+    Ticket,
+    /// Its version.
+    Version,
+}
+
+impl ArtifactField {
+    /// The field's name in disclosures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "artifact_name",
+            Self::Ticket => "artifact_ticket",
+            Self::Version => "artifact_version",
+        }
+    }
+}
+
+/// A slot's signing policy. Rate and artifact fields are guards of the server, not rules: rules never read
+/// disclosures, or clocks other than event times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningPolicy {
+    /// What a caller must say about an artifact.
+    pub artifact_fields: BTreeSet<ArtifactField>,
+    /// Who may ask.
+    pub callers: BTreeSet<Caller>,
+    /// The environments that may be signed for.
+    pub environments: BTreeSet<Environment>,
+    /// Most signatures a minute; unlimited where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_minute: Option<u32>,
+    /// When a signature may leave the server.
+    pub release: Release,
+    /// 1.
+    pub v: u8,
+}
+
+impl Default for SigningPolicy {
+    fn default() -> Self {
+        Self {
+            artifact_fields: BTreeSet::new(),
+            callers: BTreeSet::from([Caller::Services]),
+            environments: BTreeSet::from([
+                Environment::Development,
+                Environment::Production,
+                Environment::Staging,
+            ]),
+            rate_per_minute: None,
+            release: Release::Durable,
+            v: 1,
+        }
+    }
+}
+
+impl SigningPolicy {
+    /// SHA-256 over the policy's canonical form: it stands in every signature event.
+    pub fn digest(&self) -> Result<Hash, Unrepresentable> {
+        Ok(Hash::sha256(&canonical::to_vec(self)?))
+    }
+
+    /// Whether it is version 1 and lets somebody sign for some environment.
+    pub fn is_well_formed(&self) -> bool {
+        self.v == 1 && !self.callers.is_empty() && !self.environments.is_empty() && self.rate_per_minute != Some(0)
+    }
+}

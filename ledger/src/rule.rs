@@ -1,0 +1,135 @@
+//! Every rule that can refuse, by a stable code and a sentence that says what would satisfy it.
+
+use std::fmt;
+
+/// What kind of refusal a rule makes; borders translate it, e.g. to HTTP statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefusalKind {
+    /// The request can't be right in any state.
+    Invalid,
+    /// What it names doesn't exist here.
+    NotFound,
+    /// Whoever asks may not.
+    Forbidden,
+    /// It doesn't fit the state that things are in.
+    Conflict,
+}
+
+macro_rules! rules {
+    ($($variant:ident $kind:ident $code:literal $sentence:literal;)+) => {
+        /// A rule of version 1. Codes are stable; docs/spec lists them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "each variant's sentence is its documentation")]
+        pub enum Rule {
+            $(#[doc = $sentence] $variant,)+
+        }
+
+        impl Rule {
+            /// Every rule, for documentation and tests.
+            pub const ALL: [Self; [$($code),+].len()] = [$(Self::$variant),+];
+
+            /// The stable code.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// What the rule demands, as a sentence.
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)+ }
+            }
+
+            /// What kind of refusal it makes.
+            pub const fn kind(self) -> RefusalKind {
+                match self { $(Self::$variant => RefusalKind::$kind,)+ }
+            }
+        }
+    };
+}
+
+rules! {
+    ActionClosed Conflict "action.closed" "The action has ended; propose it again if it is still wanted.";
+    ActionDocument Invalid "action.document" "The document must name this ledger, the action's own proposer, a life of at most 30 days that has begun, and list exactly its private digests.";
+    ActionDuplicate Conflict "action.duplicate" "An action of this id exists already; draw up a new document.";
+    ActionEffect Conflict "action.effect" "Only an executing action takes effect, once, before it expires, and exactly as its document says.";
+    ActionExpired Conflict "action.expired" "The action has expired; propose it again.";
+    ActionHead Invalid "action.head" "The document's head must be an earlier event of this ledger that is not a signature, evidence or refusal.";
+    ActionNotExpired Conflict "action.not_expired" "The action has not expired yet.";
+    ActionNotVoid Conflict "action.not_void" "The ledger policy that the action refers to is still in force.";
+    ActionPremature Conflict "action.premature" "The action was approved for a later time.";
+    ActionStage Conflict "action.stage" "The action is not at the stage that this step needs.";
+    ActionUnfinished Conflict "action.unfinished" "The action's effects are not complete.";
+    ActionUnknown NotFound "action.unknown" "There is no such action.";
+    ActionVoided Conflict "action.voided" "The ledger policy has changed since the action was proposed; propose it again.";
+    Actor Invalid "actor.kind" "This type of event has another kind of actor.";
+    ApprovalDuplicate Conflict "approval.duplicate" "This member has approved the action in this role already.";
+    ApprovalOwn Forbidden "approval.own" "Nobody approves their own proposal.";
+    ApprovalSeat Forbidden "approval.seat" "The action's quorum has no seat for this role.";
+    AssertionInvalid Forbidden "assertion.invalid" "The authenticator's signature does not hold for this document, purpose and relying party.";
+    ContainmentHolder Forbidden "containment.holder" "Suspending takes an incident commander, security reviewer, platform admin, or the slot's owner.";
+    CredentialDuplicate Conflict "credential.duplicate" "A public key belongs to one member for ever, and a credential is enrolled once.";
+    CredentialForm Invalid "credential.form" "One to eight credentials, sorted by id and distinct, with the ledger's relying party id and a public key that can be read.";
+    CredentialPolicy Forbidden "credential.policy" "The ledger policy does not accept this kind of authenticator.";
+    CredentialUnknown Forbidden "credential.unknown" "The member has no such credential in force.";
+    DigestLength Invalid "digest.length" "The digest must have the length that the slot's algorithm fixes.";
+    EvidenceSubject NotFound "evidence.subject" "What the evidence is about does not exist in this ledger.";
+    ExecutionLife Invalid "execution.life" "An execution lasts at most an hour.";
+    FoundingDocument Invalid "founding.document" "The document must repeat the ledger's origin, key, rules and founders exactly, with a complete policy and two to sixteen founders.";
+    FoundingDone Conflict "founding.done" "The ledger is founded already.";
+    FoundingMissing Conflict "founding.missing" "The ledger is not founded yet.";
+    FoundingSignatures Forbidden "founding.signatures" "Every founder, and nobody else, signs the founding document.";
+    GenerationExpired Conflict "generation.expired" "The key's generation has expired.";
+    GenerationNotExpired Conflict "generation.not_expired" "The key's generation may still end by itself.";
+    GenerationUnknown Conflict "generation.unknown" "No such key is being generated.";
+    KeyAttributes Forbidden "key.attributes" "A key must have been made in the device, and never be extractable.";
+    KeyBytes Invalid "key.bytes" "The public key must be of the algorithm's type and hash to its digest.";
+    KeyRevoked Conflict "key.revoked" "The key is revoked.";
+    KeyUnknown NotFound "key.unknown" "There is no such key.";
+    LedgerKeyNext Forbidden "ledger_key.next" "Only the standby key whose digest was sealed may take over.";
+    LedgerKeySame Conflict "ledger_key.same" "The new ledger key must be another one, with this ledger's origin as its name.";
+    LedgerOpen Conflict "ledger.open" "A ledger is opened once, by its first event.";
+    MemberDuplicate Conflict "member.duplicate" "The member is enrolled already.";
+    MemberInactive Forbidden "member.inactive" "The member is suspended or removed.";
+    MemberUnknown NotFound "member.unknown" "There is no such member.";
+    MessageForm Invalid "message.form" "Pure Ed25519 needs the message itself, at most 64 KiB; other algorithms take a digest alone.";
+    PolicyForm Invalid "policy.form" "A policy covers every action type, each with proposers and one to eight seats.";
+    QuorumOpen Conflict "quorum.open" "Not every seat of the quorum is filled by an approval that still holds.";
+    QuorumUnreachable Conflict "quorum.unreachable" "The change would leave an action that one of its permitted proposers could never get approved.";
+    RefusalForm Invalid "refusal.form" "A refusal counts at least one request of a known caller in a minute that has begun.";
+    ReleaseBarred Conflict "signature.barred" "The signature may not be released: its slot or caller is suspended, its key revoked, or its authorisation has run out.";
+    ReleaseNotBarred Conflict "signature.not_barred" "Nothing bars the signature's release, or something else does.";
+    RoleDuplicate Conflict "role.duplicate" "The member holds this role for this time already.";
+    RoleMissing Forbidden "role.missing" "This takes a role that the caller does not hold now.";
+    RoleSeparation Conflict "role.separation" "Who packages does not approve, review or sit on the change board.";
+    RoleTimes Invalid "role.times" "A grant must end after it begins, and not in the past.";
+    RoleUnknown Conflict "role.unknown" "The member does not hold this role.";
+    RulesUnknown Invalid "rules.unknown" "This rules version is not known here.";
+    ServiceDuplicate Conflict "service.duplicate" "The service is enrolled already.";
+    ServiceInactive Forbidden "service.inactive" "The service is suspended or removed.";
+    ServiceSlot NotFound "service.slot" "The service may not use this slot.";
+    ServiceToken Invalid "service.token" "A token expires in the future, within two years, and is used by one service.";
+    ServiceUnknown NotFound "service.unknown" "There is no such service.";
+    SignatureAlgorithm Invalid "signature.algorithm" "The signature repeats the slot's key, algorithm and policy, and its authorisation's digest.";
+    SignatureEnvironment Forbidden "signature.environment" "The slot's policy does not sign for this environment.";
+    SignatureLife Invalid "signature.life" "An authorisation lasts at most ten minutes.";
+    SignatureNotExpired Conflict "signature.not_expired" "The authorisation may still end by itself.";
+    SignatureUnknown Conflict "signature.unknown" "No such authorisation waits for its outcome.";
+    SlotBackend Invalid "slot.backend" "The slot's device differs from the one approved.";
+    SlotDuplicate Conflict "slot.duplicate" "A slot of this name exists already.";
+    SlotForm Invalid "slot.form" "A slot rotates within 1 to 3650 days, overlaps at least 7, and has a policy that lets somebody sign.";
+    SlotKeyless Conflict "slot.keyless" "The slot has no active key.";
+    SlotNotSuspended Conflict "slot.not_suspended" "The slot is not suspended.";
+    SlotSuspended Conflict "slot.suspended" "The slot is suspended; resuming it takes a quorum.";
+    SlotUnknown NotFound "slot.unknown" "There is no such slot.";
+    SuspensionDuplicate Conflict "suspension.duplicate" "It is suspended already.";
+    SuspensionLapse Invalid "suspension.lapse" "A suspension lapses after 72 hours exactly where nobody could get it lifted.";
+    SuspensionMissing Conflict "suspension.missing" "It is not suspended.";
+    TimeBackwards Invalid "time.backwards" "An event is never earlier than the one before it.";
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.sentence(), self.code())
+    }
+}
+
+impl std::error::Error for Rule {}
