@@ -5,10 +5,17 @@
 //!
 //! - [`ids`], [`encoding`], [`timestamp`], [`algorithm`]: words that cannot be wrong
 //! - [`canonical`]: the bytes that are hashed and signed
+//! - [`chain`], [`merkle`]: what binds each event to all before it
+//! - [`note`], [`checkpoint`], [`receipt`]: what a ledger key signs, and what stands alone
 
 pub mod algorithm;
 pub mod attributes;
 pub mod canonical;
+pub mod chain;
+pub mod checkpoint;
 pub mod encoding;
 pub mod ids;
+pub mod merkle;
+pub mod note;
+pub mod receipt;
 pub mod timestamp;
