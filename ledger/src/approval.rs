@@ -15,7 +15,7 @@ use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
 use crate::state::{Approval, Closure, Founded, OpenAction, Prechecked, Progress, Stage};
 use crate::timestamp::Timestamp;
-use crate::webauthn::{Assertion, Credential, Purpose, challenge};
+use crate::webauthn::{Assertion, Credential, Purpose};
 
 /// Longest time that an action may take effect, in seconds: one hour.
 pub const MAX_EXECUTION_S: u32 = 60 * 60;
@@ -31,12 +31,13 @@ struct Signed<'a> {
 
 macro_rules! assertion_of {
     ($payload:expr) => {
-        Assertion {
-            credential_id: $payload.credential_id.clone(),
-            authenticator_data: $payload.authenticator_data.clone(),
-            client_data_json: $payload.client_data_json.clone(),
-            signature: $payload.signature.clone(),
-        }
+        Assertion::new(
+            $payload.credential_id.clone(),
+            $payload.authenticator_data.clone(),
+            $payload.client_data_json.clone(),
+            $payload.signature.clone(),
+        )
+        .map_err(|_| Rule::AssertionInvalid)?
     };
 }
 
@@ -56,7 +57,9 @@ impl Founded {
         self.actions.get(&id).ok_or(match self.closed.get(&id) {
             Some(Closure::Expired) => Rule::ActionExpired,
             Some(Closure::Voided) => Rule::ActionVoided,
-            Some(Closure::Executed | Closure::Failed | Closure::Rejected | Closure::Cancelled) => Rule::ActionClosed,
+            Some(Closure::Executed | Closure::Failed | Closure::Rejected | Closure::Cancelled) => {
+                Rule::ActionClosed
+            }
             None => Rule::ActionUnknown,
         })
     }
@@ -79,8 +82,8 @@ impl Founded {
     fn judge_signed(&self, signed: &Signed<'_>, at: Timestamp, checked: &Prechecked) -> Result<(), Rule> {
         let member = self.require_role(signed.member, signed.role, at)?;
         let credential: &Credential =
-            member.credential_at(&signed.assertion.credential_id, at).ok_or(Rule::CredentialUnknown)?;
-        let digest = challenge(signed.purpose, signed.document);
+            member.credential_at(signed.assertion.credential_id(), at).ok_or(Rule::CredentialUnknown)?;
+        let digest = signed.purpose.challenge(signed.document);
         if checked.holds(&signed.assertion, credential, &self.approval_rp, digest) {
             Ok(())
         } else {
@@ -119,7 +122,12 @@ impl Founded {
         self.permits(&document.params, at)
     }
 
-    fn judge_document(&self, document: &ActionDocument, proposer: MemberId, at: Timestamp) -> Result<(), Rule> {
+    fn judge_document(
+        &self,
+        document: &ActionDocument,
+        proposer: MemberId,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
         if self.hashes.get(&document.head.seq) != Some(&document.head.hash) {
             return Err(Rule::ActionHead);
         }
@@ -153,7 +161,8 @@ impl Founded {
         if !action.document.quorum.iter().any(|clause| clause.role == approved.role) {
             return Err(Rule::ApprovalSeat);
         }
-        let again = |approval: &Approval| approval.member == approved.member && approval.role == approved.role;
+        let again =
+            |approval: &Approval| approval.member == approved.member && approval.role == approved.role;
         if action.approvals.iter().any(again) {
             return Err(Rule::ApprovalDuplicate);
         }
@@ -262,9 +271,13 @@ impl Founded {
     /// An action fails only while nothing is in the device's hands and its effects are not complete.
     pub(crate) fn judge_failed(&self, id: ActionId) -> Result<(), Rule> {
         match self.action(id)?.stage {
-            Stage::Executing { progress: Progress::NotBegun | Progress::SlotCreated | Progress::Broken, .. } => Ok(()),
             Stage::Executing {
-                progress: Progress::Generating(_) | Progress::Generated(_) | Progress::Complete, ..
+                progress: Progress::NotBegun | Progress::SlotCreated | Progress::Broken,
+                ..
+            } => Ok(()),
+            Stage::Executing {
+                progress: Progress::Generating(_) | Progress::Generated(_) | Progress::Complete,
+                ..
             }
             | Stage::Open => Err(Rule::ActionStage),
         }

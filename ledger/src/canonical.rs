@@ -118,8 +118,8 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
 
 /// Decides in one pass whether bytes are exactly one JSON value in its canonical form.
 pub fn check(bytes: &[u8]) -> Result<(), NotCanonical> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| NotCanonical { at: e.valid_up_to(), why: "not UTF-8" })?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| NotCanonical { at: e.valid_up_to(), why: "not UTF-8" })?;
     let mut scanner = Scanner { text, bytes, at: 0 };
     scanner.value(0)?;
     if scanner.at == bytes.len() { Ok(()) } else { Err(scanner.refuse("bytes after the value")) }

@@ -72,9 +72,7 @@ impl Checkpoint {
     /// Reads a note text: exactly three lines; extension lines are refused, for nothing audits them.
     pub fn parse_text(text: &str) -> Result<Self, CheckpointError> {
         let malformed = |why| CheckpointError::Malformed { why };
-        let lines = text
-            .strip_suffix('\n')
-            .ok_or(malformed("the last line has no newline"))?;
+        let lines = text.strip_suffix('\n').ok_or(malformed("the last line has no newline"))?;
         let mut lines = lines.split('\n');
         let (Some(origin), Some(size), Some(root), None) =
             (lines.next(), lines.next(), lines.next(), lines.next())
@@ -82,9 +80,7 @@ impl Checkpoint {
             return Err(malformed("expected three lines: origin, size and root"));
         };
         Ok(Self {
-            origin: origin
-                .parse()
-                .map_err(|_| malformed("the first line is not a ledger's origin"))?,
+            origin: origin.parse().map_err(|_| malformed("the first line is not a ledger's origin"))?,
             size: parse_decimal(size).ok_or(malformed("the size is not a number without leading zeroes"))?,
             root: parse_hash(root).ok_or(malformed("the root is not 32 bytes in canonical base64"))?,
         })
@@ -93,13 +89,7 @@ impl Checkpoint {
 
 impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{}\n{}\n{}",
-            self.origin,
-            self.size,
-            STANDARD.encode(self.root.0)
-        )
+        writeln!(f, "{}\n{}\n{}", self.origin, self.size, STANDARD.encode(self.root.0))
     }
 }
 
@@ -127,10 +117,7 @@ impl SignedCheckpoint {
         checkpoint: Checkpoint,
         signatures: &[(Vkey, [u8; 64])],
     ) -> Result<Self, CheckpointError> {
-        let lines = signatures
-            .iter()
-            .map(|(vkey, signature)| signature_line(vkey, signature))
-            .collect();
+        let lines = signatures.iter().map(|(vkey, signature)| signature_line(vkey, signature)).collect();
         let note = SignedNote::new(checkpoint.to_string(), lines)?;
         let signed = Self { checkpoint, note };
         for (vkey, _) in signatures {
@@ -181,11 +168,7 @@ impl fmt::Display for SignedCheckpoint {
 pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     let canonical = text == "0" || !text.starts_with('0');
-    if digits && canonical {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if digits && canonical { text.parse().ok() } else { None }
 }
 
 /// A hash in standard base64 with padding, canonical.
@@ -235,19 +218,13 @@ mod tests {
     #[test]
     fn a_signature_that_does_not_verify_is_never_published() {
         let (key, vkey) = signer(1, "a.example/x");
-        let checkpoint = Checkpoint {
-            origin: vkey.origin().clone(),
-            size: 1,
-            root: Hash::ZERO,
-        };
+        let checkpoint = Checkpoint { origin: vkey.origin().clone(), size: 1, root: Hash::ZERO };
         let signature = key.sign(&checkpoint.to_signable()).to_bytes();
         let signed = SignedCheckpoint::assemble(checkpoint.clone(), &[(vkey.clone(), signature)]).unwrap();
         assert_eq!(SignedCheckpoint::parse(signed.to_string().as_bytes()), Ok(signed));
 
         let refused = |signatures: &[(Vkey, [u8; 64])]| {
-            SignedCheckpoint::assemble(checkpoint.clone(), signatures)
-                .unwrap_err()
-                .code()
+            SignedCheckpoint::assemble(checkpoint.clone(), signatures).unwrap_err().code()
         };
         assert_eq!(refused(&[(vkey, [7; 64])]), "signature.invalid");
         assert_eq!(refused(&[]), "note.unsigned");
@@ -259,16 +236,9 @@ mod tests {
     #[test]
     fn a_key_does_not_hand_over_to_itself() {
         let (key, vkey) = signer(1, "a.example/x");
-        let checkpoint = Checkpoint {
-            origin: vkey.origin().clone(),
-            size: 1,
-            root: Hash::ZERO,
-        };
+        let checkpoint = Checkpoint { origin: vkey.origin().clone(), size: 1, root: Hash::ZERO };
         let signature = key.sign(&checkpoint.to_signable()).to_bytes();
         let signed = SignedCheckpoint::assemble(checkpoint, &[(vkey.clone(), signature)]).unwrap();
-        assert_eq!(
-            signed.verify_transition(&vkey, &vkey),
-            Err(CheckpointError::SameKey)
-        );
+        assert_eq!(signed.verify_transition(&vkey, &vkey), Err(CheckpointError::SameKey));
     }
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use crate::action::{ActionType, Params};
 use crate::encoding::{B64, Hash};
 use crate::event::Event;
+use crate::founding::approval_rp_is_well_formed;
 use crate::ids::{ActionId, MemberId, SlotName};
 use crate::member::{
-    MAX_CREDENTIALS, credential_is_well_formed, credentials_are_well_formed, suspended,
+    MAX_CREDENTIALS, credential_is_well_formed, credentials_are_well_formed, key_bytes, suspended,
 };
 use crate::payload::{
-    ApprovalRpSet, CredentialAdded, CredentialRemoved, KeyRevoked, LedgerEvidenceKeySet, LedgerHighWaterAccepted,
-    LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted, MemberEnrolled, MemberRemoved, MemberRestored,
-    NextVkey, Payload, PolicySet, RoleGranted, RoleRevoked, ServiceEnrolled, ServiceGranted, ServiceRemoved,
-    ServiceRestored, SlotPolicySet, SlotResumed,
+    ApprovalRpSet, CredentialAdded, CredentialRemoved, KeyRevoked, LedgerEvidenceKeySet,
+    LedgerHighWaterAccepted, LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted, MemberEnrolled,
+    MemberRemoved, MemberRestored, NextVkey, Payload, PolicySet, RoleGranted, RoleRevoked, ServiceEnrolled,
+    ServiceGranted, ServiceRemoved, ServiceRestored, SlotPolicySet, SlotResumed,
 };
 use crate::policy::{LedgerPolicy, Role};
 use crate::public_key::PublicKey;
@@ -42,7 +43,9 @@ pub fn effect_of(action: ActionId, params: &Params) -> Effect {
         | Params::LedgerKeyRotate(_)
         | Params::SlotCreate(_) => return Effect::Device,
         Params::ApprovalRpSet(p) => ApprovalRpSet { action, approval_rp: p.approval_rp }.into(),
-        Params::CredentialAdd(p) => CredentialAdded { action, credential: p.credential, member: p.member }.into(),
+        Params::CredentialAdd(p) => {
+            CredentialAdded { action, credential: p.credential, member: p.member }.into()
+        }
         Params::CredentialRemove(p) => {
             CredentialRemoved { action, credential_id: p.credential_id, member: p.member }.into()
         }
@@ -81,7 +84,9 @@ pub fn effect_of(action: ActionId, params: &Params) -> Effect {
         }
         Params::ServiceRemove(p) => ServiceRemoved { action, service: p.service }.into(),
         Params::ServiceRestore(p) => ServiceRestored { action, service: p.service }.into(),
-        Params::SlotPolicySet(p) => SlotPolicySet { action, signing_policy: p.signing_policy, slot: p.slot }.into(),
+        Params::SlotPolicySet(p) => {
+            SlotPolicySet { action, signing_policy: p.signing_policy, slot: p.slot }.into()
+        }
         Params::SlotResume(p) => SlotResumed { action, slot: p.slot }.into(),
     };
     Effect::Event(payload, sd)
@@ -132,7 +137,9 @@ impl Founded {
     /// approve the impossible, and again when it takes effect.
     pub(crate) fn permits(&self, params: &Params, at: Timestamp) -> Result<(), Rule> {
         match params {
-            Params::ApprovalRpSet(p) if !p.approval_rp.is_well_formed() => Err(Rule::CredentialForm),
+            Params::ApprovalRpSet(p) if !approval_rp_is_well_formed(&p.approval_rp) => {
+                Err(Rule::CredentialForm)
+            }
             // A credential is bound to its relying party: another id would leave nobody who can sign.
             Params::ApprovalRpSet(p) if p.approval_rp.id != self.approval_rp.id => Err(Rule::CredentialForm),
             Params::ApprovalRpSet(_) => Ok(()),
@@ -168,7 +175,9 @@ impl Founded {
                 if !roles_are_separate(&p.roles.iter().copied().collect::<Vec<_>>()) {
                     return Err(Rule::RoleSeparation);
                 }
-                p.credentials.iter().try_for_each(|credential| self.permits_credential(credential, p.member))?;
+                p.credentials
+                    .iter()
+                    .try_for_each(|credential| self.permits_credential(credential, p.member))?;
                 self.permits_change(params, at)
             }
             Params::MemberRemove(p) => {
@@ -183,7 +192,8 @@ impl Founded {
                 let suspension = match &p.credential_id {
                     None => member.suspension,
                     Some(id) => {
-                        let held = member.credentials.iter().find(|held| held.credential.credential_id == *id);
+                        let held =
+                            member.credentials.iter().find(|held| held.credential.credential_id == *id);
                         held.ok_or(Rule::CredentialUnknown)?.suspension
                     }
                 };
@@ -253,7 +263,7 @@ impl Founded {
         if !self.policy.credentials.accept(credential) {
             return Err(Rule::CredentialPolicy);
         }
-        let others_key = self.key_owners.get(&credential.cose_public_key).is_some_and(|owner| *owner != member);
+        let others_key = self.key_owners.get(&key_bytes(credential)).is_some_and(|owner| *owner != member);
         let held = self.members.values().flat_map(|member| &member.credentials).any(|held| {
             held.credential.credential_id == credential.credential_id
                 || held.credential.cose_public_key == credential.cose_public_key
@@ -361,7 +371,11 @@ impl Founded {
         self.hashes.last_key_value().map(|(&seq, &hash)| crate::action::HeadRef { hash, seq })
     }
 
-    pub(crate) fn judge_ledger_key_rotated(&self, change: &LedgerKeyRotated, at: Timestamp) -> Result<(), Rule> {
+    pub(crate) fn judge_ledger_key_rotated(
+        &self,
+        change: &LedgerKeyRotated,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
         self.judge_device_effect(change.action, ActionType::LedgerKeyRotate, at)?;
         if change.vkey == self.key.vkey || change.vkey.origin() != &self.origin {
             return Err(Rule::LedgerKeySame);
@@ -389,7 +403,7 @@ impl Founded {
         if self.keys.contains_key(&set.key) {
             return Err(Rule::KeyBytes);
         }
-        PublicKey::from_spki_der(set.spki.as_bytes()).map(drop).map_err(|_| Rule::KeyBytes)
+        PublicKey::from_der(set.spki.as_bytes()).map(drop).map_err(|_| Rule::KeyBytes)
     }
 
     fn judge_device_effect(&self, id: ActionId, kind: ActionType, at: Timestamp) -> Result<(), Rule> {
@@ -414,9 +428,13 @@ impl Founded {
         let step = match &event.payload {
             Payload::SlotCreated(p) => Some((p.action, Progress::SlotCreated)),
             Payload::KeyGenerationAuthorized(p) => Some((p.action, Progress::Generating(p.key))),
-            Payload::KeyGenerated(p) => self.generating_action(p.key).map(|id| (id, Progress::Generated(p.key))),
+            Payload::KeyGenerated(p) => {
+                self.generating_action(p.key).map(|id| (id, Progress::Generated(p.key)))
+            }
             Payload::KeyGenerationFailed(p) => self.generating_action(p.key).map(|id| (id, Progress::Broken)),
-            Payload::KeyGenerationAbandoned(p) => self.generating_action(p.key).map(|id| (id, Progress::Broken)),
+            Payload::KeyGenerationAbandoned(p) => {
+                self.generating_action(p.key).map(|id| (id, Progress::Broken))
+            }
             other => action_of(other).map(|id| (id, Progress::Complete)),
         };
         let Some((id, reached)) = step else { return };

@@ -32,10 +32,10 @@ impl FromStr for Hash {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        parse_lower_hex(text).and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(InvalidId {
-            what: "hash",
-            why: "64 lower-case hex digits",
-        })
+        parse_lower_hex(text)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or(InvalidId { what: "hash", why: "64 lower-case hex digits" })
     }
 }
 
@@ -103,10 +103,10 @@ impl FromStr for B64 {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         // This engine refuses padding and non-zero trailing bits, so that no two texts mean the same bytes.
-        URL_SAFE_NO_PAD.decode(text).map(Self).map_err(|_| InvalidId {
-            what: "binary value",
-            why: "canonical base64url without padding",
-        })
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .map(Self)
+            .map_err(|_| InvalidId { what: "binary value", why: "canonical base64url without padding" })
     }
 }
 

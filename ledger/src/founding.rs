@@ -9,11 +9,11 @@ use crate::canonical;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::ids::{MemberId, Origin, Seq};
-use crate::member::{Member, credentials_are_well_formed};
+use crate::member::{Member, credentials_are_well_formed, key_bytes};
 use crate::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
 use crate::rule::Rule;
 use crate::state::{Founded, LedgerKey, Prechecked, RULES};
-use crate::webauthn::{Assertion, Credential, Purpose, challenge};
+use crate::webauthn::{ApprovalRp, Assertion, AssertionError, Credential, Purpose};
 
 /// Fewest and most founders of a ledger.
 pub const FOUNDERS: std::ops::RangeInclusive<usize> = 2..=16;
@@ -47,7 +47,18 @@ pub fn founder_data(enrolled: &MemberEnrolled, sd: &[B64]) -> Map<String, Value>
 
 /// The founding digest: what the ceremony shows next to the vkey, and what founders sign.
 pub fn founding_digest(document: &FoundingDocument) -> Result<Hash, canonical::Unrepresentable> {
-    Ok(challenge(Purpose::Founding, &canonical::to_vec(document)?))
+    Ok(Purpose::Founding.challenge(&canonical::to_vec(document)?))
+}
+
+/// A domain in lower case, and one to eight web origins that are `https`, or `http` on localhost for trying out.
+pub(crate) fn approval_rp_is_well_formed(rp: &ApprovalRp) -> bool {
+    let domain = (1..=253).contains(&rp.id.len())
+        && rp.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
+    let web = |origin: &String| {
+        let secure = origin.starts_with("https://") || origin.starts_with("http://localhost");
+        secure && origin.len() <= 300 && origin.bytes().all(|b| b.is_ascii_graphic())
+    };
+    domain && (1..=8).contains(&rp.origins.len()) && rp.origins.iter().all(web)
 }
 
 pub(crate) fn judge_founder(
@@ -69,7 +80,8 @@ pub(crate) fn judge_founder(
     }
     let known = |credential: &Credential| {
         founders.iter().flat_map(|founder| &founder.enrolled.credentials).any(|other| {
-            other.cose_public_key == credential.cose_public_key || other.credential_id == credential.credential_id
+            other.cose_public_key == credential.cose_public_key
+                || other.credential_id == credential.credential_id
         })
     };
     if enrolled.credentials.iter().any(known) { Err(Rule::CredentialDuplicate) } else { Ok(()) }
@@ -91,7 +103,7 @@ pub(crate) fn judge_founding(
         && document.origin == *origin
         && document.vkey == key.vkey
         && document.rules == RULES
-        && document.approval_rp.is_well_formed();
+        && approval_rp_is_well_formed(&document.approval_rp);
     let repeats_founders = document.founders.iter().eq(founders.iter().map(|founder| &founder.data));
     if !repeats_ledger || !repeats_founders || !FOUNDERS.contains(&founders.len()) {
         return Err(Rule::FoundingDocument);
@@ -129,7 +141,8 @@ fn judge_signatures(
         let (Some(credential), true) = (credential, enrolled.member == assertion.member) else {
             return Err(Rule::FoundingSignatures);
         };
-        if !checked.holds(&assertion.to_assertion(), credential, &founded.document.approval_rp, digest) {
+        let assertion = assertion.to_assertion().map_err(|_| Rule::AssertionInvalid)?;
+        if !checked.holds(&assertion, credential, &founded.document.approval_rp, digest) {
             return Err(Rule::AssertionInvalid);
         }
     }
@@ -137,14 +150,14 @@ fn judge_signatures(
 }
 
 impl FounderAssertion {
-    /// The assertion by itself.
-    pub fn to_assertion(&self) -> Assertion {
-        Assertion {
-            credential_id: self.credential_id.clone(),
-            authenticator_data: self.authenticator_data.clone(),
-            client_data_json: self.client_data_json.clone(),
-            signature: self.signature.clone(),
-        }
+    /// The assertion by itself; refused where a member is too long.
+    pub fn to_assertion(&self) -> Result<Assertion, AssertionError> {
+        Assertion::new(
+            self.credential_id.clone(),
+            self.authenticator_data.clone(),
+            self.client_data_json.clone(),
+            self.signature.clone(),
+        )
     }
 }
 
@@ -157,13 +170,15 @@ impl Founded {
         hashes: BTreeMap<Seq, Hash>,
     ) -> Self {
         let document = &founded.document;
-        let members: BTreeMap<MemberId, Member> =
-            founders.iter().map(|founder| (founder.enrolled.member, Member::new(&founder.enrolled))).collect();
+        let members: BTreeMap<MemberId, Member> = founders
+            .iter()
+            .map(|founder| (founder.enrolled.member, Member::new(&founder.enrolled)))
+            .collect();
         let key_owners = founders
             .iter()
             .flat_map(|founder| {
                 let member = founder.enrolled.member;
-                founder.enrolled.credentials.iter().map(move |c| (c.cose_public_key.clone(), member))
+                founder.enrolled.credentials.iter().map(move |c| (key_bytes(c), member))
             })
             .collect();
         Self {
@@ -193,7 +208,10 @@ impl Founded {
     }
 
     /// The founders' roles in their document, for a summary.
-    pub fn roles_in_force(&self, at: crate::timestamp::Timestamp) -> BTreeMap<MemberId, BTreeSet<crate::policy::Role>> {
+    pub fn roles_in_force(
+        &self,
+        at: crate::timestamp::Timestamp,
+    ) -> BTreeMap<MemberId, BTreeSet<crate::policy::Role>> {
         self.members.iter().map(|(id, member)| (*id, member.roles_at(at))).collect()
     }
 }

@@ -217,11 +217,7 @@ impl Correlation {
     /// Accepts a version 7 UUID only.
     pub fn new(uuid: uuid::Uuid) -> Result<Self, InvalidId> {
         let rfc_variant = uuid.get_variant() == uuid::Variant::RFC4122;
-        if uuid.get_version_num() == 7 && rfc_variant {
-            Ok(Self(uuid))
-        } else {
-            Err(Self::invalid())
-        }
+        if uuid.get_version_num() == 7 && rfc_variant { Ok(Self(uuid)) } else { Err(Self::invalid()) }
     }
 
     fn invalid() -> InvalidId {

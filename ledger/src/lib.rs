@@ -3,19 +3,38 @@
 //! Nothing here performs IO of its own, reads a clock or draws randomness: those are arguments. The modules, in the
 //! order data flows:
 //!
-//! - [`ids`], [`encoding`], [`timestamp`], [`algorithm`]: words that cannot be wrong
-//! - [`canonical`]: the bytes that are hashed and signed
-//! - [`chain`], [`merkle`]: what binds each event to all before it
-//! - [`note`], [`checkpoint`], [`receipt`]: what a ledger key signs, and what stands alone
+//! - words that cannot be wrong: [`ids`], [`encoding`], [`timestamp`], [`algorithm`], [`attributes`], [`attachment`]
+//! - the bytes that are hashed and signed: [`canonical`]
+//! - what is recorded: [`event`] (the envelope), [`payload`] (the catalogue), [`action`], [`policy`]
+//! - what binds it: [`chain`], [`merkle`], [`note`], [`checkpoint`], [`receipt`]
+//! - who signed it: [`webauthn`], [`public_key`]
+//! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`approval`], [`effect`],
+//!   [`slot`], [`signature`]
 
+pub mod action;
 pub mod algorithm;
+pub mod approval;
+pub mod attachment;
 pub mod attributes;
 pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
+pub mod effect;
 pub mod encoding;
+pub mod event;
+pub mod founding;
 pub mod ids;
+pub mod member;
 pub mod merkle;
 pub mod note;
+pub mod payload;
+pub mod policy;
+pub mod public_key;
+mod quorum;
 pub mod receipt;
+pub mod rule;
+pub mod signature;
+pub mod slot;
+pub mod state;
 pub mod timestamp;
+pub mod webauthn;

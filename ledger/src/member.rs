@@ -13,7 +13,7 @@ use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
 use crate::state::Founded;
 use crate::timestamp::Timestamp;
-use crate::webauthn::{CosePublicKey, Credential};
+use crate::webauthn::{Assertion, Credential};
 
 /// Most credentials that a member enrols with, or holds.
 pub const MAX_CREDENTIALS: usize = 8;
@@ -84,7 +84,8 @@ pub struct Member {
 
 impl Member {
     pub(crate) fn new(enrolled: &MemberEnrolled) -> Self {
-        let held = |credential: &Credential| HeldCredential { credential: credential.clone(), suspension: None };
+        let held =
+            |credential: &Credential| HeldCredential { credential: credential.clone(), suspension: None };
         let grant = |&role: &Role| Grant { role, not_before: None, not_after: None };
         Self {
             credentials: enrolled.credentials.iter().map(held).collect(),
@@ -142,19 +143,26 @@ impl Service {
     }
 }
 
-/// One to eight, sorted by id as text and distinct, each with a key that can be read.
+/// One to eight, sorted by id as text and distinct, each with an id and a key of its own.
 pub(crate) fn credentials_are_well_formed(credentials: &[Credential]) -> bool {
     let sorted = credentials
         .windows(2)
         .all(|pair| pair[0].credential_id.to_string() < pair[1].credential_id.to_string());
-    let keys: BTreeSet<&B64> = credentials.iter().map(|c| &c.cose_public_key).collect();
+    let keys: BTreeSet<B64> = credentials.iter().map(key_bytes).collect();
     let readable = credentials.iter().all(credential_is_well_formed);
-    (1..=MAX_CREDENTIALS).contains(&credentials.len()) && sorted && readable && keys.len() == credentials.len()
+    (1..=MAX_CREDENTIALS).contains(&credentials.len())
+        && sorted
+        && readable
+        && keys.len() == credentials.len()
 }
 
 pub(crate) fn credential_is_well_formed(credential: &Credential) -> bool {
-    CosePublicKey::parse(credential.cose_public_key.as_bytes()).is_ok()
-        && (1..=1023).contains(&credential.credential_id.as_bytes().len())
+    (1..=Assertion::MAX_CREDENTIAL_ID).contains(&credential.credential_id.as_bytes().len())
+}
+
+/// A credential's public key as it was enrolled: what is compared when keys must differ.
+pub(crate) fn key_bytes(credential: &Credential) -> B64 {
+    B64::from(credential.cose_public_key.as_bytes())
 }
 
 impl Founded {
@@ -273,7 +281,11 @@ impl Founded {
         if member.removed || suspended(member.suspension, at) {
             return Err(Rule::SuspensionDuplicate);
         }
-        if event.lapses_at == self.member_lapse(event.member, at) { Ok(()) } else { Err(Rule::SuspensionLapse) }
+        if event.lapses_at == self.member_lapse(event.member, at) {
+            Ok(())
+        } else {
+            Err(Rule::SuspensionLapse)
+        }
     }
 
     /// When a member's suspension would lapse.
@@ -294,7 +306,8 @@ impl Founded {
     ) -> Result<(), Rule> {
         self.judge_containment(actor, None, at)?;
         let member = self.members.get(&event.member).ok_or(Rule::MemberUnknown)?;
-        let held = member.credentials.iter().find(|held| held.credential.credential_id == event.credential_id);
+        let held =
+            member.credentials.iter().find(|held| held.credential.credential_id == event.credential_id);
         if suspended(held.ok_or(Rule::CredentialUnknown)?.suspension, at) {
             return Err(Rule::SuspensionDuplicate);
         }
@@ -305,7 +318,9 @@ impl Founded {
     /// When a credential's suspension would lapse.
     pub fn credential_lapse(&self, id: MemberId, credential_id: &B64, at: Timestamp) -> Option<Timestamp> {
         let after = self.contained(|state| {
-            state.with_credential(id, credential_id, |held| held.suspension = Some(Suspension { lapses_at: None }));
+            state.with_credential(id, credential_id, |held| {
+                held.suspension = Some(Suspension { lapses_at: None })
+            });
         });
         self.lapse(&after, ActionType::MemberRestore, at)
     }
@@ -330,10 +345,16 @@ impl Founded {
         self.lapse(self, lifting, at)
     }
 
-    fn with_credential(&mut self, id: MemberId, credential_id: &B64, change: impl FnOnce(&mut HeldCredential)) {
+    fn with_credential(
+        &mut self,
+        id: MemberId,
+        credential_id: &B64,
+        change: impl FnOnce(&mut HeldCredential),
+    ) {
         let member = Arc::make_mut(&mut self.members).get_mut(&id);
-        let held = member
-            .and_then(|m| m.credentials.iter_mut().find(|held| held.credential.credential_id == *credential_id));
+        let held = member.and_then(|m| {
+            m.credentials.iter_mut().find(|held| held.credential.credential_id == *credential_id)
+        });
         if let Some(held) = held {
             change(held);
         }
@@ -349,7 +370,7 @@ impl Founded {
         match &event.payload {
             Payload::MemberEnrolled(p) => {
                 Arc::make_mut(&mut self.members).insert(p.member, Member::new(p));
-                let owners = p.credentials.iter().map(|c| (c.cose_public_key.clone(), p.member));
+                let owners = p.credentials.iter().map(|c| (key_bytes(c), p.member));
                 Arc::make_mut(&mut self.key_owners).extend(owners);
             }
             Payload::MemberRemoved(p) => self.with_member(p.member, |member| {
@@ -367,7 +388,7 @@ impl Founded {
             Payload::CredentialAdded(p) => {
                 let held = HeldCredential { credential: p.credential.clone(), suspension: None };
                 self.with_member(p.member, |member| member.credentials.push(held));
-                let key = p.credential.cose_public_key.clone();
+                let key = key_bytes(&p.credential);
                 Arc::make_mut(&mut self.key_owners).insert(key, p.member);
             }
             Payload::CredentialRemoved(p) => self.with_member(p.member, |member| {

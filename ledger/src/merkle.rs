@@ -22,14 +22,7 @@ pub fn leaf_hash(bytes: &[u8]) -> Hash {
 
 /// The hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update([0x01])
-            .chain_update(left.0)
-            .chain_update(right.0)
-            .finalize()
-            .into(),
-    )
+    Hash(Sha256::new().chain_update([0x01]).chain_update(left.0).chain_update(right.0).finalize().into())
 }
 
 /// The root of the tree without leaves: SHA-256 of nothing.
@@ -77,11 +70,7 @@ impl Frontier {
 
 /// Joins the roots of adjacent complete subtrees, largest first, from the right (RFC 6962 §2.1); `None` for none.
 fn bag(peaks: &[Hash]) -> Option<Hash> {
-    peaks
-        .iter()
-        .rev()
-        .copied()
-        .reduce(|right, left| node_hash(&left, &right))
+    peaks.iter().rev().copied().reduce(|right, left| node_hash(&left, &right))
 }
 
 /// A proof or root was asked for that this tree cannot give.
@@ -222,14 +211,7 @@ impl Tree {
     }
 
     fn holds(&self, asked: u64) -> Result<(), OutOfRange> {
-        if asked <= self.size {
-            Ok(())
-        } else {
-            Err(OutOfRange::Size {
-                asked,
-                held: self.size,
-            })
-        }
+        if asked <= self.size { Ok(()) } else { Err(OutOfRange::Size { asked, held: self.size }) }
     }
 
     /// The root over the leaves `from..to` of a range that RFC 6962's splitting leads to; `None` if it is empty.

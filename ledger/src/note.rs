@@ -122,11 +122,7 @@ impl NoteSignature {
         if signature.is_empty() {
             return None;
         }
-        Some(Self {
-            name: name.to_owned(),
-            key_id: *key_id,
-            signature: signature.to_vec(),
-        })
+        Some(Self { name: name.to_owned(), key_id: *key_id, signature: signature.to_vec() })
     }
 
     fn claims(&self, vkey: &Vkey) -> bool {
@@ -195,10 +191,7 @@ impl SignedNote {
             let malformed = MalformedNote::SignatureLine { number: i + 1 };
             signatures.push(NoteSignature::parse(line).ok_or(malformed)?);
         }
-        Ok(Self {
-            text: text.to_owned(),
-            signatures,
-        })
+        Ok(Self { text: text.to_owned(), signatures })
     }
 
     /// What was signed, with its final newline.
@@ -217,24 +210,14 @@ impl SignedNote {
         let mut signed = false;
         for line in self.signatures.iter().filter(|line| line.claims(vkey)) {
             let signature = Signature::from_slice(&line.signature);
-            let holds = signature.and_then(|signature| {
-                vkey.verifying_key()
-                    .verify_strict(self.text.as_bytes(), &signature)
-            });
+            let holds = signature
+                .and_then(|signature| vkey.verifying_key().verify_strict(self.text.as_bytes(), &signature));
             if holds.is_err() {
-                return Err(SignatureError::Invalid {
-                    vkey: Box::new(vkey.clone()),
-                });
+                return Err(SignatureError::Invalid { vkey: Box::new(vkey.clone()) });
             }
             signed = true;
         }
-        if signed {
-            Ok(())
-        } else {
-            Err(SignatureError::Missing {
-                vkey: Box::new(vkey.clone()),
-            })
-        }
+        if signed { Ok(()) } else { Err(SignatureError::Missing { vkey: Box::new(vkey.clone()) }) }
     }
 }
 
@@ -276,11 +259,7 @@ mod tests {
     }
 
     fn stranger(signature: &[u8]) -> NoteSignature {
-        NoteSignature {
-            name: "witness.example".into(),
-            key_id: [9; 4],
-            signature: signature.to_vec(),
-        }
+        NoteSignature { name: "witness.example".into(), key_id: [9; 4], signature: signature.to_vec() }
     }
 
     #[test]
@@ -302,10 +281,7 @@ mod tests {
         let altered = note.to_string().replace("one", "two");
         let altered = SignedNote::parse(altered.as_bytes()).unwrap();
         assert_eq!(altered.verify(&vkey).unwrap_err().code(), "signature.invalid");
-        let short = NoteSignature {
-            signature: vec![0; 63],
-            ..signed(text, 1)
-        };
+        let short = NoteSignature { signature: vec![0; 63], ..signed(text, 1) };
         let short = SignedNote::new(text.into(), vec![short]).unwrap();
         assert_eq!(short.verify(&vkey).unwrap_err().code(), "signature.invalid");
     }
@@ -323,26 +299,14 @@ mod tests {
         let sixteen = SignedNote::new("a\n".into(), lines(16)).unwrap().to_string();
         assert!(SignedNote::parse(sixteen.as_bytes()).is_ok());
         let seventeen = format!("{sixteen}{}\n", stranger(&[1; 64]));
-        assert_eq!(
-            SignedNote::parse(seventeen.as_bytes()),
-            Err(MalformedNote::TooManySignatures)
-        );
-        assert_eq!(
-            SignedNote::new("a\n".into(), lines(17)),
-            Err(MalformedNote::TooManySignatures)
-        );
-        assert_eq!(
-            SignedNote::new("a\n".into(), lines(0)),
-            Err(MalformedNote::Unsigned)
-        );
+        assert_eq!(SignedNote::parse(seventeen.as_bytes()), Err(MalformedNote::TooManySignatures));
+        assert_eq!(SignedNote::new("a\n".into(), lines(17)), Err(MalformedNote::TooManySignatures));
+        assert_eq!(SignedNote::new("a\n".into(), lines(0)), Err(MalformedNote::Unsigned));
     }
 
     #[test]
     fn a_note_that_is_too_long_is_refused_before_it_is_read() {
-        assert_eq!(
-            SignedNote::parse(&vec![b'a'; MAX_NOTE + 1]),
-            Err(MalformedNote::TooLong)
-        );
+        assert_eq!(SignedNote::parse(&vec![b'a'; MAX_NOTE + 1]), Err(MalformedNote::TooLong));
         let long = SignedNote::new("a\n".into(), vec![stranger(&[1; MAX_NOTE])]);
         assert_eq!(long, Err(MalformedNote::TooLong));
     }
@@ -358,42 +322,16 @@ mod tests {
             (b"a\r\n\n", M::ControlCharacter),
             (b"a\x7f\n\n", M::ControlCharacter),
             ("text\n\n\u{2014} a AAAAAAE=".as_bytes(), M::Shape),
-            (
-                "text\n\n- a AAAAAAE=\n".as_bytes(),
-                M::SignatureLine { number: 1 },
-            ),
-            (
-                "text\n\n\u{2014} a AAAAAAE\n".as_bytes(),
-                M::SignatureLine { number: 1 },
-            ),
-            (
-                "text\n\n\u{2014} a AAAAAAF=\n".as_bytes(),
-                M::SignatureLine { number: 1 },
-            ),
-            (
-                "text\n\n\u{2014} a AAAAAA==\n".as_bytes(),
-                M::SignatureLine { number: 1 },
-            ),
-            (
-                "text\n\n\u{2014} a+b AAAAAAE=\n".as_bytes(),
-                M::SignatureLine { number: 1 },
-            ),
-            (
-                "text\n\n\u{2014} a\u{a0}b AAAAAAE=\n".as_bytes(),
-                M::SignatureLine { number: 1 },
-            ),
-            (
-                "text\n\n\u{2014}  AAAAAAE=\n".as_bytes(),
-                M::SignatureLine { number: 1 },
-            ),
+            ("text\n\n- a AAAAAAE=\n".as_bytes(), M::SignatureLine { number: 1 }),
+            ("text\n\n\u{2014} a AAAAAAE\n".as_bytes(), M::SignatureLine { number: 1 }),
+            ("text\n\n\u{2014} a AAAAAAF=\n".as_bytes(), M::SignatureLine { number: 1 }),
+            ("text\n\n\u{2014} a AAAAAA==\n".as_bytes(), M::SignatureLine { number: 1 }),
+            ("text\n\n\u{2014} a+b AAAAAAE=\n".as_bytes(), M::SignatureLine { number: 1 }),
+            ("text\n\n\u{2014} a\u{a0}b AAAAAAE=\n".as_bytes(), M::SignatureLine { number: 1 }),
+            ("text\n\n\u{2014}  AAAAAAE=\n".as_bytes(), M::SignatureLine { number: 1 }),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(
-                SignedNote::parse(bytes),
-                Err(expected),
-                "{}",
-                String::from_utf8_lossy(bytes)
-            );
+            assert_eq!(SignedNote::parse(bytes), Err(expected), "{}", String::from_utf8_lossy(bytes));
         }
         assert!(SignedNote::parse("text\n\n\u{2014} a AAAAAAE=\n".as_bytes()).is_ok());
     }

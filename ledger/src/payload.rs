@@ -14,9 +14,7 @@ use crate::attachment::{Attachment, MediaType};
 use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::event::Actor;
-use crate::ids::{
-    ActionId, BackendName, EvidenceId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName,
-};
+use crate::ids::{ActionId, BackendName, EvidenceId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
 use crate::note::Vkey;
 use crate::policy::{Environment, LedgerPolicy, Role, SigningPolicy};
 use crate::timestamp::Timestamp;

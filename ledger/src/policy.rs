@@ -271,6 +271,9 @@ impl SigningPolicy {
 
     /// Whether it is version 1 and lets somebody sign for some environment.
     pub fn is_well_formed(&self) -> bool {
-        self.v == 1 && !self.callers.is_empty() && !self.environments.is_empty() && self.rate_per_minute != Some(0)
+        self.v == 1
+            && !self.callers.is_empty()
+            && !self.environments.is_empty()
+            && self.rate_per_minute != Some(0)
     }
 }

@@ -118,21 +118,12 @@ impl Receipt {
         checkpoint: SignedCheckpoint,
     ) -> Result<Self, ReceiptError> {
         if event_bytes.is_empty() || event_bytes.len() > MAX_EVENT {
-            return Err(ReceiptError::Malformed {
-                why: "an event has 1 to 65,535 bytes",
-            });
+            return Err(ReceiptError::Malformed { why: "an event has 1 to 65,535 bytes" });
         }
         if path.len() > MAX_PATH {
-            return Err(ReceiptError::Malformed {
-                why: "a path has at most 64 hashes",
-            });
+            return Err(ReceiptError::Malformed { why: "a path has at most 64 hashes" });
         }
-        Ok(Self {
-            event_bytes,
-            index,
-            path,
-            checkpoint,
-        })
+        Ok(Self { event_bytes, index, path, checkpoint })
     }
 
     /// Reads a receipt strictly, without verifying it.
@@ -142,9 +133,8 @@ impl Receipt {
             return Err(malformed("longer than any receipt"));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| malformed("not UTF-8"))?;
-        let (proof, checkpoint) = text
-            .split_once("\n\n")
-            .ok_or(malformed("no empty line before the checkpoint"))?;
+        let (proof, checkpoint) =
+            text.split_once("\n\n").ok_or(malformed("no empty line before the checkpoint"))?;
         let mut lines = proof.split('\n');
         if lines.next() != Some(HEADER) {
             return Err(malformed("the first line is not `c2sp.org/tlog-proof@v1`"));
@@ -152,26 +142,17 @@ impl Receipt {
         let event_bytes = lines
             .next()
             .and_then(|line| STANDARD.decode(line.strip_prefix("extra ")?).ok())
-            .ok_or(malformed(
-                "the second line is not `extra` and an event in canonical base64",
-            ))?;
+            .ok_or(malformed("the second line is not `extra` and an event in canonical base64"))?;
         let index = lines
             .next()
             .and_then(|line| parse_decimal(line.strip_prefix("index ")?))
-            .ok_or(malformed(
-                "the third line is not `index` and a number without leading zeroes",
-            ))?;
+            .ok_or(malformed("the third line is not `index` and a number without leading zeroes"))?;
         // One more than is allowed is enough for `new` to refuse.
         let path = lines
             .take(MAX_PATH + 1)
             .map(|line| parse_hash(line).ok_or(malformed("a line of the path is not a hash in base64")))
             .collect::<Result<_, _>>()?;
-        Self::new(
-            event_bytes,
-            index,
-            path,
-            SignedCheckpoint::parse(checkpoint.as_bytes())?,
-        )
+        Self::new(event_bytes, index, path, SignedCheckpoint::parse(checkpoint.as_bytes())?)
     }
 
     /// The event's exact bytes, which are the tree's leaf.
@@ -207,18 +188,11 @@ impl Receipt {
             });
         }
         if place.seq.get() != self.index {
-            return Err(ReceiptError::OtherPlace {
-                seq: place.seq,
-                index: self.index,
-            });
+            return Err(ReceiptError::OtherPlace { seq: place.seq, index: self.index });
         }
         let leaf = merkle::leaf_hash(&self.event_bytes);
         merkle::verify_inclusion(&leaf, self.index, checkpoint.size, &self.path, &checkpoint.root)?;
-        Ok(Verified {
-            seq: place.seq,
-            checkpoint: checkpoint.clone(),
-            signer: signer.clone(),
-        })
+        Ok(Verified { seq: place.seq, checkpoint: checkpoint.clone(), signer: signer.clone() })
     }
 
     /// The first given key that signed. A false signature in the name of any of them condemns the receipt.
@@ -242,15 +216,8 @@ impl Receipt {
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{HEADER}\nextra {}\nindex {}",
-            STANDARD.encode(&self.event_bytes),
-            self.index
-        )?;
-        self.path
-            .iter()
-            .try_for_each(|hash| writeln!(f, "{}", STANDARD.encode(hash.0)))?;
+        writeln!(f, "{HEADER}\nextra {}\nindex {}", STANDARD.encode(&self.event_bytes), self.index)?;
+        self.path.iter().try_for_each(|hash| writeln!(f, "{}", STANDARD.encode(hash.0)))?;
         write!(f, "\n{}", self.checkpoint)
     }
 }

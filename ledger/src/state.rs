@@ -297,12 +297,10 @@ impl State {
     pub fn apply(&mut self, event: &Event, hash: Hash) {
         match (&mut self.phase, &event.payload) {
             (Phase::Unopened, Payload::LedgerOpened(opened)) => {
-                let key = LedgerKey {
-                    vkey: opened.vkey.clone(),
-                    next: opened.next_vkey_digest,
-                    since: event.seq,
-                };
-                self.phase = Phase::Opened { key, founders: Vec::new(), hashes: BTreeMap::from([(event.seq, hash)]) };
+                let key =
+                    LedgerKey { vkey: opened.vkey.clone(), next: opened.next_vkey_digest, since: event.seq };
+                self.phase =
+                    Phase::Opened { key, founders: Vec::new(), hashes: BTreeMap::from([(event.seq, hash)]) };
             }
             (Phase::Opened { founders, hashes, .. }, Payload::MemberEnrolled(enrolled)) => {
                 founders.push(FounderEntry::new(enrolled, event));
@@ -380,7 +378,9 @@ impl Founded {
 
             Payload::SlotSuspended(suspended) => self.judge_slot_suspended(suspended, event.actor, at),
             Payload::MemberSuspended(suspended) => self.judge_member_suspended(suspended, event.actor, at),
-            Payload::CredentialSuspended(suspended) => self.judge_credential_suspended(suspended, event.actor, at),
+            Payload::CredentialSuspended(suspended) => {
+                self.judge_credential_suspended(suspended, event.actor, at)
+            }
             Payload::ServiceSuspended(suspended) => self.judge_service_suspended(suspended, event.actor, at),
 
             Payload::SignatureAuthorized(authorized) => self.judge_authorized(authorized, event.actor, at),
@@ -428,10 +428,12 @@ impl Founded {
             Payload::ApprovalRpSet(set) => self.approval_rp = Arc::new(set.approval_rp.clone()),
             Payload::PolicySet(set) => self.apply_policy(&set.policy),
             Payload::LedgerKeyRotated(change) => {
-                self.key = LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
+                self.key =
+                    LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
             }
             Payload::LedgerKeyRecovered(change) => {
-                self.key = LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
+                self.key =
+                    LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
             }
             Payload::LedgerEvidenceKeySet(set) => self.evidence_key = Some((set.key, set.spki.clone())),
 

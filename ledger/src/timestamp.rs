@@ -28,10 +28,8 @@ impl Timestamp {
     /// This moment and some seconds; saturates at the last representable microsecond.
     pub fn plus_seconds(self, seconds: u32) -> Self {
         let micros = self.unix_micros().saturating_add(i64::from(seconds) * 1_000_000);
-        Self::from_unix_micros(micros).unwrap_or(Self(PrimitiveDateTime::new(
-            Date::MAX,
-            Time::MAX.truncate_to_microsecond(),
-        )))
+        Self::from_unix_micros(micros)
+            .unwrap_or(Self(PrimitiveDateTime::new(Date::MAX, Time::MAX.truncate_to_microsecond())))
     }
 
     /// The start of the minute that holds this moment.
@@ -58,7 +56,9 @@ fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     let number = |from: usize, to: usize| {
-        bytes[from..to].iter().try_fold(0u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+        bytes[from..to]
+            .iter()
+            .try_fold(0u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
     };
     let small = |from, to| number(from, to).and_then(|n| u8::try_from(n).ok());
     let month = Month::try_from(small(5, 7)?).ok()?;

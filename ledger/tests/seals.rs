@@ -68,9 +68,7 @@ fn vectors() -> Vectors {
 impl Vectors {
     fn tree(&self) -> Tree {
         let mut tree = Tree::new();
-        self.events
-            .iter()
-            .for_each(|event| tree.append(leaf_hash(event.as_bytes())));
+        self.events.iter().for_each(|event| tree.append(leaf_hash(event.as_bytes())));
         tree
     }
 
@@ -81,35 +79,22 @@ impl Vectors {
 
 fn base64(path: &[Hash]) -> Vec<String> {
     use base64::Engine as _;
-    path.iter()
-        .map(|hash| base64::engine::general_purpose::STANDARD.encode(hash.0))
-        .collect()
+    path.iter().map(|hash| base64::engine::general_purpose::STANDARD.encode(hash.0)).collect()
 }
 
 #[test]
 fn the_chain_is_that_of_the_vectors() {
     let vectors = vectors();
     assert_eq!(vectors.context, sealbook_ledger::chain::EVENT_CONTEXT);
-    let hashes: Vec<Hash> = vectors
-        .events
-        .iter()
-        .map(|event| event_hash(event.as_bytes()))
-        .collect();
+    let hashes: Vec<Hash> = vectors.events.iter().map(|event| event_hash(event.as_bytes())).collect();
     assert_eq!(hashes, vectors.event_hashes);
-    assert_eq!(
-        event_hash(vectors.rotation.event.as_bytes()),
-        vectors.rotation.event_hash
-    );
+    assert_eq!(event_hash(vectors.rotation.event.as_bytes()), vectors.rotation.event_hash);
 }
 
 #[test]
 fn leaves_and_roots_are_those_of_the_vectors() {
     let vectors = vectors();
-    let leaves: Vec<Hash> = vectors
-        .events
-        .iter()
-        .map(|event| leaf_hash(event.as_bytes()))
-        .collect();
+    let leaves: Vec<Hash> = vectors.events.iter().map(|event| leaf_hash(event.as_bytes())).collect();
     assert_eq!(leaves, vectors.leaf_hashes);
     let mut frontier = Frontier::new();
     let mut tree = vectors.tree();
@@ -133,10 +118,7 @@ fn proofs_are_those_of_the_vectors_and_hold() {
         let made = tree.inclusion_proof(*index, *size).unwrap();
         assert_eq!(base64(&made), *path, "leaf {index} of {size}");
         let leaf = &vectors.leaf_hashes[usize::try_from(*index).unwrap()];
-        assert_eq!(
-            verify_inclusion(leaf, *index, *size, &made, vectors.root(*size)),
-            Ok(())
-        );
+        assert_eq!(verify_inclusion(leaf, *index, *size, &made, vectors.root(*size)), Ok(()));
     }
     for Consistency { old, new, path } in &vectors.consistency {
         let made = tree.consistency_proof(*old, *new).unwrap();
@@ -157,18 +139,11 @@ fn checkpoints_are_signed_byte_for_byte_like_the_vectors() {
     assert_eq!(vectors.checkpoints.len(), 3);
     for (size, text) in &vectors.checkpoints {
         let size = size.parse().unwrap();
-        let checkpoint = Checkpoint {
-            origin: origin.clone(),
-            size,
-            root: *vectors.root(size),
-        };
+        let checkpoint = Checkpoint { origin: origin.clone(), size, root: *vectors.root(size) };
         let parsed = SignedCheckpoint::parse(text.as_bytes()).unwrap();
         assert_eq!(*parsed.checkpoint(), checkpoint);
         assert_eq!(parsed.verify(&vkey), Ok(()));
-        assert_eq!(
-            parsed.verify(&vectors.rotation.vkey).unwrap_err().code(),
-            "signature.missing"
-        );
+        assert_eq!(parsed.verify(&vectors.rotation.vkey).unwrap_err().code(), "signature.missing");
 
         let signature = key.sign(&checkpoint.to_signable()).to_bytes();
         let made = SignedCheckpoint::assemble(checkpoint, &[(vkey.clone(), signature)]).unwrap();
@@ -201,9 +176,7 @@ fn a_receipt_is_made_and_read_byte_for_byte_like_the_vector() {
     assert_eq!(receipt.event_bytes(), vectors.events[5].as_bytes());
     let verified = receipt.verify(std::slice::from_ref(&vectors.vkey)).unwrap();
     assert_eq!((verified.seq.get(), verified.checkpoint.size), (5, 7));
-    let refused = receipt
-        .verify(std::slice::from_ref(&vectors.rotation.vkey))
-        .unwrap_err();
+    let refused = receipt.verify(std::slice::from_ref(&vectors.rotation.vkey)).unwrap_err();
     assert_eq!(refused.code(), "receipt.unknown_signer");
 
     let path = vectors.tree().inclusion_proof(5, 7).unwrap();
@@ -245,18 +218,8 @@ enum Harm {
 }
 
 fn harm() -> impl Strategy<Value = Harm> {
-    let pieces = prop::sample::select(vec![
-        "\n",
-        "\n\n",
-        " ",
-        "=",
-        "+",
-        "0",
-        "\u{2014} ",
-        "\u{202e}",
-        "\r",
-        "A",
-    ]);
+    let pieces =
+        prop::sample::select(vec!["\n", "\n\n", " ", "=", "+", "0", "\u{2014} ", "\u{202e}", "\r", "A"]);
     prop_oneof![
         (any::<prop::sample::Index>(), any::<u8>()).prop_map(|(at, byte)| Harm::Replace(at, byte)),
         (any::<prop::sample::Index>(), pieces).prop_map(|(at, piece)| Harm::Insert(at, piece.into())),

@@ -67,11 +67,7 @@ impl Climb {
             return None;
         }
         let is_right_child = self.node & 1 == 1;
-        let side = if is_right_child || self.node == self.last {
-            Side::Left
-        } else {
-            Side::Right
-        };
+        let side = if is_right_child || self.node == self.last { Side::Left } else { Side::Right };
         // A last node without a sibling rises unchanged until it is a right child.
         if side == Side::Left && !is_right_child {
             while self.node & 1 == 0 && self.node != 0 {
@@ -106,10 +102,7 @@ pub fn verify_inclusion(
         return Err(ProofError::NoSuchLeaf { index, size });
     }
     let wrong_length = ProofError::WrongLength { hashes: path.len() };
-    let mut climb = Climb {
-        node: index,
-        last: size - 1,
-    };
+    let mut climb = Climb { node: index, last: size - 1 };
     let mut hash = *leaf;
     for sibling in path {
         hash = match climb.step().ok_or(wrong_length)? {
@@ -120,11 +113,7 @@ pub fn verify_inclusion(
     if !climb.at_root() {
         return Err(wrong_length);
     }
-    if hash == *root {
-        Ok(())
-    } else {
-        Err(ProofError::OtherRoot)
-    }
+    if hash == *root { Ok(()) } else { Err(ProofError::OtherRoot) }
 }
 
 /// Checks that the tree of `new` leaves with `new_root` begins with the `old` leaves under `old_root`.
@@ -153,15 +142,9 @@ pub fn verify_consistency(
         };
     }
     // A complete old tree is itself a node of the new one, and its root is not repeated in the path.
-    let (first, rest) = if old.is_power_of_two() {
-        (old_root, path)
-    } else {
-        path.split_first().ok_or(wrong_length)?
-    };
-    let mut climb = Climb {
-        node: old - 1,
-        last: new - 1,
-    };
+    let (first, rest) =
+        if old.is_power_of_two() { (old_root, path) } else { path.split_first().ok_or(wrong_length)? };
+    let mut climb = Climb { node: old - 1, last: new - 1 };
     while climb.node & 1 == 1 {
         climb.up();
     }
@@ -181,9 +164,5 @@ pub fn verify_consistency(
     if old_hash != *old_root {
         return Err(ProofError::OtherOldRoot);
     }
-    if new_hash == *new_root {
-        Ok(())
-    } else {
-        Err(ProofError::OtherRoot)
-    }
+    if new_hash == *new_root { Ok(()) } else { Err(ProofError::OtherRoot) }
 }

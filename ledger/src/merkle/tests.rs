@@ -83,10 +83,7 @@ fn every_proof_between_all_sizes_up_to_forty_is_the_models_and_holds() {
             let path = tree.inclusion_proof(index as u64, new as u64).unwrap();
             assert_eq!(path, model::path(index, &leaves[..new]));
             let leaf = leaf_hash(&leaves[index]);
-            assert_eq!(
-                verify_inclusion(&leaf, index as u64, new as u64, &path, &new_root),
-                Ok(())
-            );
+            assert_eq!(verify_inclusion(&leaf, index as u64, new as u64, &path, &new_root), Ok(()));
         }
         for old in 0..=new {
             let path = tree.consistency_proof(old as u64, new as u64).unwrap();
@@ -94,10 +91,7 @@ fn every_proof_between_all_sizes_up_to_forty_is_the_models_and_holds() {
                 assert_eq!(path, model::subproof(old, &leaves[..new], true));
             }
             let old_root = model::root(&leaves[..old]);
-            assert_eq!(
-                verify_consistency(old as u64, new as u64, &old_root, &new_root, &path),
-                Ok(())
-            );
+            assert_eq!(verify_consistency(old as u64, new as u64, &old_root, &new_root, &path), Ok(()));
         }
     }
 }
@@ -106,46 +100,19 @@ fn every_proof_between_all_sizes_up_to_forty_is_the_models_and_holds() {
 fn what_the_tree_does_not_hold_is_an_error() {
     let tree = grown(&numbered(5));
     assert_eq!(tree.root_at(6), Err(OutOfRange::Size { asked: 6, held: 5 }));
-    assert_eq!(
-        tree.inclusion_proof(5, 5),
-        Err(OutOfRange::Index { index: 5, size: 5 })
-    );
-    assert_eq!(
-        tree.inclusion_proof(0, 0),
-        Err(OutOfRange::Index { index: 0, size: 0 })
-    );
-    assert_eq!(
-        tree.inclusion_proof(u64::MAX, u64::MAX),
-        Err(OutOfRange::Size {
-            asked: u64::MAX,
-            held: 5
-        })
-    );
-    assert_eq!(
-        tree.consistency_proof(4, 3),
-        Err(OutOfRange::Shrinking { old: 4, new: 3 })
-    );
-    assert_eq!(
-        tree.consistency_proof(3, 6),
-        Err(OutOfRange::Size { asked: 6, held: 5 })
-    );
+    assert_eq!(tree.inclusion_proof(5, 5), Err(OutOfRange::Index { index: 5, size: 5 }));
+    assert_eq!(tree.inclusion_proof(0, 0), Err(OutOfRange::Index { index: 0, size: 0 }));
+    assert_eq!(tree.inclusion_proof(u64::MAX, u64::MAX), Err(OutOfRange::Size { asked: u64::MAX, held: 5 }));
+    assert_eq!(tree.consistency_proof(4, 3), Err(OutOfRange::Shrinking { old: 4, new: 3 }));
+    assert_eq!(tree.consistency_proof(3, 6), Err(OutOfRange::Size { asked: 6, held: 5 }));
 }
 
 #[test]
 fn a_forged_empty_root_extends_to_nothing() {
     let root = grown(&numbered(3)).root_at(3).unwrap();
-    assert_eq!(
-        verify_consistency(0, 3, &Hash::ZERO, &root, &[]),
-        Err(ProofError::OtherOldRoot)
-    );
-    assert_eq!(
-        verify_consistency(3, 3, &Hash::ZERO, &root, &[]),
-        Err(ProofError::OtherRoot)
-    );
-    assert_eq!(
-        verify_consistency(3, 2, &root, &root, &[]),
-        Err(ProofError::Shrinking { old: 3, new: 2 })
-    );
+    assert_eq!(verify_consistency(0, 3, &Hash::ZERO, &root, &[]), Err(ProofError::OtherOldRoot));
+    assert_eq!(verify_consistency(3, 3, &Hash::ZERO, &root, &[]), Err(ProofError::OtherRoot));
+    assert_eq!(verify_consistency(3, 2, &root, &root, &[]), Err(ProofError::Shrinking { old: 3, new: 2 }));
 }
 
 proptest! {

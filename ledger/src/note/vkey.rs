@@ -66,11 +66,7 @@ impl Vkey {
             return Err(InvalidVkey::Point);
         }
         let key_id = key_id(&origin, &key);
-        Ok(Self {
-            origin,
-            key: point,
-            key_id,
-        })
+        Ok(Self { origin, key: point, key_id })
     }
 
     /// The key's name, which is the origin of the ledger it signs for.
@@ -121,18 +117,10 @@ impl FromStr for Vkey {
             return Err(InvalidVkey::Type);
         };
         let vkey = Self::from_ed25519(origin, raw.try_into().map_err(|_| InvalidVkey::Type)?)?;
-        if hash.len() != 8
-            || !hash
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        {
+        if hash.len() != 8 || !hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return Err(InvalidVkey::Shape);
         }
-        if hash == hex::encode(vkey.key_id) {
-            Ok(vkey)
-        } else {
-            Err(InvalidVkey::Hash)
-        }
+        if hash == hex::encode(vkey.key_id) { Ok(vkey) } else { Err(InvalidVkey::Hash) }
     }
 }
 
@@ -140,13 +128,7 @@ impl fmt::Display for Vkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut typed = vec![ED25519];
         typed.extend_from_slice(self.key.as_bytes());
-        write!(
-            f,
-            "{}+{}+{}",
-            self.origin,
-            hex::encode(self.key_id),
-            STANDARD.encode(typed)
-        )
+        write!(f, "{}+{}+{}", self.origin, hex::encode(self.key_id), STANDARD.encode(typed))
     }
 }
 
@@ -168,10 +150,7 @@ mod tests {
     fn a_vkey_reads_back_what_it_writes() {
         let vkey: Vkey = VKEY.parse().unwrap();
         assert_eq!(vkey.to_string(), VKEY);
-        assert_eq!(
-            Vkey::from_ed25519(vkey.origin().clone(), vkey.verifying_key().to_bytes()),
-            Ok(vkey)
-        );
+        assert_eq!(Vkey::from_ed25519(vkey.origin().clone(), vkey.verifying_key().to_bytes()), Ok(vkey));
     }
 
     #[test]
@@ -190,10 +169,7 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(text.parse::<Vkey>(), Err(expected), "{text}");
         }
-        assert!(matches!(
-            "a b+879bfe16+AQ==".parse::<Vkey>(),
-            Err(InvalidVkey::Name(_))
-        ));
+        assert!(matches!("a b+879bfe16+AQ==".parse::<Vkey>(), Err(InvalidVkey::Name(_))));
     }
 
     #[test]
@@ -201,10 +177,7 @@ mod tests {
         let origin: Origin = "sealbook.example.com/weak".parse().unwrap();
         let mut identity = [0; 32];
         identity[0] = 1;
-        assert_eq!(
-            Vkey::from_ed25519(origin.clone(), identity),
-            Err(InvalidVkey::Point)
-        );
+        assert_eq!(Vkey::from_ed25519(origin.clone(), identity), Err(InvalidVkey::Point));
         assert_eq!(Vkey::from_ed25519(origin, [0xff; 32]), Err(InvalidVkey::Point));
     }
 }

@@ -59,10 +59,7 @@ fn an_event_out_of_place_proves_nothing() {
     let leaves = [event(ORIGIN, 1), event(ORIGIN, 1)];
     assert_eq!(code(&receipt(&leaves, 0)), "receipt.other_place");
     assert!(receipt(&leaves, 1).verify(&[signer(1, ORIGIN).1]).is_ok());
-    assert_eq!(
-        code(&receipt(&[event("a.example/y", 0)], 0)),
-        "receipt.other_origin"
-    );
+    assert_eq!(code(&receipt(&[event("a.example/y", 0)], 0)), "receipt.other_origin");
     assert_eq!(code(&receipt(&[b"{\"seq\":0}".to_vec()], 0)), "receipt.envelope");
     assert_eq!(code(&receipt(&[b"{ }".to_vec()], 0)), "receipt.not_canonical");
 }
@@ -71,27 +68,14 @@ fn an_event_out_of_place_proves_nothing() {
 fn a_swapped_event_or_another_place_is_not_in_the_tree() {
     let leaves: Vec<_> = (0..7).map(|seq| event(ORIGIN, seq)).collect();
     let honest = receipt(&leaves, 3);
-    let swapped = Receipt {
-        event_bytes: b"{\"a\":1,\"origin\":\"a.example/x\",\"seq\":3}".to_vec(),
-        ..honest.clone()
-    };
+    let swapped =
+        Receipt { event_bytes: b"{\"a\":1,\"origin\":\"a.example/x\",\"seq\":3}".to_vec(), ..honest.clone() };
     assert_eq!(code(&swapped), "proof.other_root");
-    let moved = Receipt {
-        event_bytes: event(ORIGIN, 4),
-        index: 4,
-        ..honest.clone()
-    };
+    let moved = Receipt { event_bytes: event(ORIGIN, 4), index: 4, ..honest.clone() };
     assert_eq!(code(&moved), "proof.other_root");
-    let beyond = Receipt {
-        event_bytes: event(ORIGIN, 7),
-        index: 7,
-        ..honest.clone()
-    };
+    let beyond = Receipt { event_bytes: event(ORIGIN, 7), index: 7, ..honest.clone() };
     assert_eq!(code(&beyond), "proof.no_such_leaf");
-    let short = Receipt {
-        path: Vec::new(),
-        ..honest
-    };
+    let short = Receipt { path: Vec::new(), ..honest };
     assert_eq!(code(&short), "proof.wrong_length");
 }
 
@@ -100,28 +84,15 @@ fn a_receipt_needs_a_key_that_was_given_and_no_false_signature() {
     let honest = receipt(&[event(ORIGIN, 0)], 0);
     assert_eq!(honest.verify(&[]).unwrap_err().code(), "receipt.unknown_signer");
     let stranger = signer(2, ORIGIN).1;
-    assert_eq!(
-        honest.verify(&[stranger]).unwrap_err().code(),
-        "receipt.unknown_signer"
-    );
+    assert_eq!(honest.verify(&[stranger]).unwrap_err().code(), "receipt.unknown_signer");
     let altered = honest.to_string().replace("a.example/x\n1\n", "a.example/x\n2\n");
-    assert_eq!(
-        code(&Receipt::parse(altered.as_bytes()).unwrap()),
-        "signature.invalid"
-    );
+    assert_eq!(code(&Receipt::parse(altered.as_bytes()).unwrap()), "signature.invalid");
 }
 
 #[test]
 fn events_of_the_greatest_length_fit_and_longer_ones_do_not() {
     let honest = receipt(&[event(ORIGIN, 0)], 0);
-    let sized = |len| {
-        Receipt::new(
-            vec![b'a'; len],
-            0,
-            vec![Hash::ZERO; 64],
-            honest.checkpoint.clone(),
-        )
-    };
+    let sized = |len| Receipt::new(vec![b'a'; len], 0, vec![Hash::ZERO; 64], honest.checkpoint.clone());
     let longest = sized(MAX_EVENT).unwrap().to_string();
     assert!(longest.len() <= MAX_RECEIPT);
     assert!(Receipt::parse(longest.as_bytes()).is_ok());
@@ -134,15 +105,9 @@ fn events_of_the_greatest_length_fit_and_longer_ones_do_not() {
 fn a_receipt_has_one_spelling() {
     let leaves: Vec<_> = (0..3).map(|seq| event(ORIGIN, seq)).collect();
     let good = receipt(&leaves, 1).to_string();
-    let long_path = good.replace(
-        "\n\n",
-        &format!("{}\n\n", format!("\n{}", "A".repeat(43) + "=").repeat(70)),
-    );
-    let without_extra = good
-        .lines()
-        .filter(|line| !line.starts_with("extra"))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let long_path =
+        good.replace("\n\n", &format!("{}\n\n", format!("\n{}", "A".repeat(43) + "=").repeat(70)));
+    let without_extra = good.lines().filter(|line| !line.starts_with("extra")).collect::<Vec<_>>().join("\n");
     for bad in [
         good.replace("@v1", "@v2"),
         good.replace("extra ", "extra  "),

@@ -1,0 +1,376 @@
+//! Slots and their keys: made in a device under dual control, activated, suspended by one person, revoked for good.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::action::{ActionType, KeyRevokeParams, Params, RevocationReason, SlotCreateParams};
+use crate::algorithm::Algorithm;
+use crate::attributes::KeyAttributes;
+use crate::encoding::{B64, Hash};
+use crate::event::{Actor, Event};
+use crate::ids::{BackendName, KeyId, MemberId, Origin, Seq, SlotName};
+use crate::member::{Suspension, suspended};
+use crate::payload::{
+    KeyActivated, KeyGenerated, KeyGenerationAuthorized, KeyGenerationFailed, Payload, SlotCreated,
+    SlotSuspended,
+};
+use crate::policy::SigningPolicy;
+use crate::public_key::PublicKey;
+use crate::rule::Rule;
+use crate::state::{Founded, Progress};
+use crate::timestamp::Timestamp;
+
+/// Fewest days that an old key stays usable beside a new one.
+pub const MIN_OVERLAP_DAYS: u16 = 7;
+
+/// Most days between two keys of a slot: ten years.
+pub const MAX_ROTATION_DAYS: u16 = 3650;
+
+/// A tenant's named signing purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// The device that makes and keeps its keys.
+    pub backend: BackendName,
+    /// The member who answers for it.
+    pub owner: MemberId,
+    /// What may be signed, by whom.
+    pub signing_policy: SigningPolicy,
+    /// The policy's digest, as signature events repeat it.
+    pub policy_digest: Hash,
+    /// Days after which its key is to be replaced.
+    pub rotation_days: u16,
+    /// Days that an old key stays usable beside a new one.
+    pub overlap_days: u16,
+    /// The key that it signs with, once there is one.
+    pub active: Option<KeyId>,
+    /// Whether it is contained.
+    pub suspension: Option<Suspension>,
+    /// The event that created it.
+    pub created: Seq,
+}
+
+/// One version of a key in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its slot.
+    pub slot: SlotName,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// How the device knows it.
+    pub label: String,
+    /// Where it stands in its life.
+    pub state: KeyState,
+}
+
+/// A public key and what the device says about its private half.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMaterial {
+    /// SubjectPublicKeyInfo, DER.
+    pub spki: B64,
+    /// SHA-256 of it.
+    pub spki_sha256: Hash,
+    /// As the device reported them.
+    pub attributes: KeyAttributes,
+}
+
+/// Where a key stands in its life (SP 800-57 part 1 §7); what holds only later exists only later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyState {
+    /// The device was told to make it.
+    Generating {
+        /// First moment that it no longer may be recorded as made.
+        expires_at: Timestamp,
+    },
+    /// The device made none, or nobody knows.
+    NotGenerated,
+    /// Made, not used yet.
+    PreActivation(KeyMaterial),
+    /// Signing.
+    Active {
+        /// The key.
+        material: KeyMaterial,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Kept for verification, not to be believed since some moment.
+    Revoked {
+        /// The key.
+        material: KeyMaterial,
+        /// Why.
+        reason: RevocationReason,
+        /// Since when it is suspected.
+        compromised_since: Option<Timestamp>,
+        /// When it was revoked.
+        at: Timestamp,
+    },
+}
+
+impl Key {
+    /// The public key and attributes, once there are any.
+    pub fn material(&self) -> Option<&KeyMaterial> {
+        match &self.state {
+            KeyState::Generating { .. } | KeyState::NotGenerated => None,
+            KeyState::PreActivation(material)
+            | KeyState::Active { material, .. }
+            | KeyState::Revoked { material, .. } => Some(material),
+        }
+    }
+
+    /// The state's name in SP 800-57's words.
+    pub fn state_name(&self) -> &'static str {
+        match &self.state {
+            KeyState::Generating { .. } => "generating",
+            KeyState::NotGenerated => "not_generated",
+            KeyState::PreActivation(_) => "pre_activation",
+            KeyState::Active { .. } => "active",
+            KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. } => "compromised",
+            KeyState::Revoked { .. } => "deactivated",
+        }
+    }
+}
+
+/// How a device knows a key: `sealbook/<origin>/<key id>`.
+pub fn device_label(origin: &Origin, key: KeyId) -> String {
+    format!("sealbook/{origin}/{key}")
+}
+
+impl Founded {
+    /// Every slot by name.
+    pub fn slots(&self) -> &BTreeMap<SlotName, Slot> {
+        &self.slots
+    }
+
+    /// Every key that was ever asked for.
+    pub fn keys(&self) -> &BTreeMap<KeyId, Key> {
+        &self.keys
+    }
+
+    /// The slot of a name.
+    pub fn slot(&self, name: &SlotName) -> Result<&Slot, Rule> {
+        self.slots.get(name).ok_or(Rule::SlotUnknown)
+    }
+
+    /// A slot whose first key never came may be created anew.
+    pub(crate) fn permits_slot(&self, params: &SlotCreateParams, at: Timestamp) -> Result<(), Rule> {
+        let had_key = self
+            .keys
+            .values()
+            .any(|key| key.slot == params.slot && !matches!(key.state, KeyState::NotGenerated));
+        let busy = self.actions.values().any(|action| {
+            matches!(&action.document().params, Params::SlotCreate(other) if other.slot == params.slot)
+                && matches!(
+                    action.stage(),
+                    crate::state::Stage::Executing {
+                        progress: Progress::SlotCreated | Progress::Generating(_),
+                        ..
+                    }
+                )
+        });
+        if had_key || busy {
+            return Err(Rule::SlotDuplicate);
+        }
+        let days = (1..=MAX_ROTATION_DAYS).contains(&params.rotation_days)
+            && params.overlap_days >= MIN_OVERLAP_DAYS;
+        if !days || !params.signing_policy.is_well_formed() {
+            return Err(Rule::SlotForm);
+        }
+        self.active_member(params.owner, at).map(drop)
+    }
+
+    pub(crate) fn permits_revocation(&self, params: &KeyRevokeParams, at: Timestamp) -> Result<(), Rule> {
+        let key = self.keys.get(&params.key).ok_or(Rule::KeyUnknown)?;
+        if params.compromised_since.is_some_and(|since| since > at) {
+            return Err(Rule::RoleTimes);
+        }
+        match &key.state {
+            KeyState::PreActivation(_) | KeyState::Active { .. } => Ok(()),
+            KeyState::Revoked { .. } => Err(Rule::KeyRevoked),
+            KeyState::Generating { .. } | KeyState::NotGenerated => Err(Rule::KeyUnknown),
+        }
+    }
+
+    pub(crate) fn judge_slot_created(&self, created: &SlotCreated, at: Timestamp) -> Result<(), Rule> {
+        let (action, progress) = self.executing(created.action, at)?;
+        let Params::SlotCreate(params) = &action.document().params else { return Err(Rule::ActionEffect) };
+        let copies = created.slot == params.slot
+            && created.algorithm == params.algorithm
+            && created.backend == params.backend
+            && created.owner == params.owner
+            && created.signing_policy == params.signing_policy
+            && created.rotation_days == params.rotation_days
+            && created.overlap_days == params.overlap_days;
+        if progress != Progress::NotBegun || !copies {
+            return Err(Rule::ActionEffect);
+        }
+        self.permits_slot(params, at)
+    }
+
+    pub(crate) fn judge_generation(
+        &self,
+        authorized: &KeyGenerationAuthorized,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let (action, progress) = self.executing(authorized.action, at)?;
+        let Params::SlotCreate(params) = &action.document().params else { return Err(Rule::ActionEffect) };
+        let copies = authorized.slot == params.slot
+            && authorized.algorithm == params.algorithm
+            && authorized.label == device_label(&self.origin, authorized.key);
+        if progress != Progress::SlotCreated || !copies || self.keys.contains_key(&authorized.key) {
+            return Err(Rule::ActionEffect);
+        }
+        let ends = at.plus_seconds(crate::approval::MAX_EXECUTION_S);
+        if authorized.expires_at > at && authorized.expires_at <= ends {
+            Ok(())
+        } else {
+            Err(Rule::ExecutionLife)
+        }
+    }
+
+    /// The key that a device is making.
+    fn generating(&self, id: KeyId) -> Result<(&Key, Timestamp), Rule> {
+        let key = self.keys.get(&id).ok_or(Rule::GenerationUnknown)?;
+        match key.state {
+            KeyState::Generating { expires_at } => Ok((key, expires_at)),
+            KeyState::NotGenerated
+            | KeyState::PreActivation(_)
+            | KeyState::Active { .. }
+            | KeyState::Revoked { .. } => Err(Rule::GenerationUnknown),
+        }
+    }
+
+    pub(crate) fn judge_generated(&self, generated: &KeyGenerated, at: Timestamp) -> Result<(), Rule> {
+        let (key, expires_at) = self.generating(generated.key)?;
+        if at >= expires_at {
+            return Err(Rule::GenerationExpired);
+        }
+        if !generated.attributes.is_confined() {
+            return Err(Rule::KeyAttributes);
+        }
+        let public = PublicKey::from_der(generated.spki.as_bytes()).map_err(|_| Rule::KeyBytes)?;
+        let fits = public.key_type() == key.algorithm.key_type() && public.sha256() == generated.spki_sha256;
+        let fresh = !self.keys.values().any(|other| {
+            other.material().is_some_and(|material| material.spki_sha256 == generated.spki_sha256)
+        });
+        if fits && fresh { Ok(()) } else { Err(Rule::KeyBytes) }
+    }
+
+    pub(crate) fn judge_generation_failed(&self, failed: &KeyGenerationFailed) -> Result<(), Rule> {
+        self.generating(failed.key)?;
+        // Attributes are recorded where they are the reason.
+        if failed.attributes.is_some_and(|attributes| attributes.is_confined()) {
+            return Err(Rule::KeyAttributes);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn judge_generation_abandoned(&self, key: KeyId, at: Timestamp) -> Result<(), Rule> {
+        let (_, expires_at) = self.generating(key)?;
+        if at >= expires_at { Ok(()) } else { Err(Rule::GenerationNotExpired) }
+    }
+
+    /// A generated key is activated even when its action's time has run out meanwhile: the approval covered it.
+    pub(crate) fn judge_activated(&self, activated: &KeyActivated) -> Result<(), Rule> {
+        let action = self.action(activated.action)?;
+        let made = matches!(
+            action.stage(),
+            crate::state::Stage::Executing { progress: Progress::Generated(key), .. } if key == activated.key
+        );
+        let key = self.keys.get(&activated.key).ok_or(Rule::KeyUnknown)?;
+        if made && key.slot == activated.slot { Ok(()) } else { Err(Rule::ActionEffect) }
+    }
+
+    pub(crate) fn judge_slot_suspended(
+        &self,
+        event: &SlotSuspended,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let slot = self.slot(&event.slot)?;
+        self.judge_containment(actor, Some(&event.slot), at)?;
+        if suspended(slot.suspension, at) {
+            return Err(Rule::SuspensionDuplicate);
+        }
+        let expected = self.lapse_of(ActionType::SlotResume, at);
+        if event.lapses_at == expected { Ok(()) } else { Err(Rule::SuspensionLapse) }
+    }
+
+    pub(crate) fn apply_slot(&mut self, event: &Event) {
+        match &event.payload {
+            Payload::SlotCreated(p) => {
+                let slot = Slot {
+                    algorithm: p.algorithm,
+                    backend: p.backend.clone(),
+                    owner: p.owner,
+                    // A typed policy always has a canonical form.
+                    policy_digest: p.signing_policy.digest().unwrap_or(Hash::ZERO),
+                    signing_policy: p.signing_policy.clone(),
+                    rotation_days: p.rotation_days,
+                    overlap_days: p.overlap_days,
+                    active: None,
+                    suspension: None,
+                    created: event.seq,
+                };
+                Arc::make_mut(&mut self.slots).insert(p.slot.clone(), slot);
+            }
+            Payload::SlotPolicySet(p) => self.with_slot(&p.slot, |slot| {
+                slot.policy_digest = p.signing_policy.digest().unwrap_or(Hash::ZERO);
+                slot.signing_policy = p.signing_policy.clone();
+            }),
+            Payload::SlotResumed(p) => self.with_slot(&p.slot, |slot| slot.suspension = None),
+            Payload::SlotSuspended(p) => {
+                let suspension = Some(Suspension { lapses_at: p.lapses_at });
+                self.with_slot(&p.slot, |slot| slot.suspension = suspension);
+            }
+            Payload::KeyGenerationAuthorized(p) => {
+                let key = Key {
+                    slot: p.slot.clone(),
+                    algorithm: p.algorithm,
+                    label: p.label.clone(),
+                    state: KeyState::Generating { expires_at: p.expires_at },
+                };
+                Arc::make_mut(&mut self.keys).insert(p.key, key);
+            }
+            Payload::KeyGenerated(p) => {
+                let material = KeyMaterial {
+                    spki: p.spki.clone(),
+                    spki_sha256: p.spki_sha256,
+                    attributes: p.attributes,
+                };
+                self.with_key(p.key, |key| key.state = KeyState::PreActivation(material));
+            }
+            Payload::KeyGenerationFailed(p) => self.with_key(p.key, |key| key.state = KeyState::NotGenerated),
+            Payload::KeyGenerationAbandoned(p) => {
+                self.with_key(p.key, |key| key.state = KeyState::NotGenerated)
+            }
+            Payload::KeyActivated(p) => {
+                self.with_key(p.key, |key| {
+                    if let Some(material) = key.material().cloned() {
+                        key.state = KeyState::Active { material, since: event.time };
+                    }
+                });
+                self.with_slot(&p.slot, |slot| slot.active = Some(p.key));
+            }
+            Payload::KeyRevoked(p) => self.with_key(p.key, |key| {
+                if let Some(material) = key.material().cloned() {
+                    let (reason, compromised_since) = (p.reason, p.compromised_since);
+                    key.state = KeyState::Revoked { material, reason, compromised_since, at: event.time };
+                }
+            }),
+            _ => {}
+        }
+    }
+
+    fn with_slot(&mut self, name: &SlotName, change: impl FnOnce(&mut Slot)) {
+        if let Some(slot) = Arc::make_mut(&mut self.slots).get_mut(name) {
+            change(slot);
+        }
+    }
+
+    fn with_key(&mut self, id: KeyId, change: impl FnOnce(&mut Key)) {
+        if let Some(key) = Arc::make_mut(&mut self.keys).get_mut(&id) {
+            change(key);
+        }
+    }
+}
