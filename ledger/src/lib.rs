@@ -10,6 +10,7 @@
 //! - who signed it: [`webauthn`], [`public_key`]
 //! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`approval`], [`effect`],
 //!   [`slot`], [`signature`]
+//! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 
 pub mod action;
 pub mod algorithm;
@@ -19,6 +20,8 @@ pub mod attributes;
 pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
+pub mod command;
+pub mod decide;
 pub mod effect;
 pub mod encoding;
 pub mod event;

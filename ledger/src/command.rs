@@ -1,0 +1,198 @@
+//! What somebody asks of a ledger; commands are imperative, events are past tense.
+
+use crate::attachment::Attachment;
+use crate::attributes::KeyAttributes;
+use crate::encoding::{B64, Hash, HexBytes};
+use crate::event::Actor;
+use crate::ids::{ActionId, BackendName, KeyId, MemberId, Seq, ServiceId, SlotName};
+use crate::note::Vkey;
+use crate::payload::{
+    ActionApproved, ActionCancelled, ActionProposed, ActionRejected, CustodyUnexplained, EvidenceRecorded,
+    FailureCode, LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, RefusalRecorded,
+};
+use crate::policy::Environment;
+
+/// A founder, and the digests of what is private about that person.
+#[derive(Debug, Clone)]
+pub struct Founder {
+    /// As the event records it.
+    pub enrolled: MemberEnrolled,
+    /// Its `_sd`, sorted as text.
+    pub sd: Vec<B64>,
+}
+
+/// What a containment stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Containment {
+    /// A slot.
+    Slot(SlotName),
+    /// A person.
+    Member(MemberId),
+    /// One authenticator of a person.
+    Credential(MemberId, B64),
+    /// A machine client.
+    Service(ServiceId),
+}
+
+/// A request for one signature.
+#[derive(Debug, Clone)]
+pub struct SignRequest {
+    /// The slot.
+    pub slot: SlotName,
+    /// What is to be signed; for pure Ed25519 the SHA-256 of the message.
+    pub digest: HexBytes,
+    /// The message, for pure Ed25519 alone.
+    pub message: Option<Attachment>,
+    /// Where the artifact is meant to go.
+    pub environment: Environment,
+    /// How long the signature may take, in seconds.
+    pub life_s: u32,
+    /// Digests of what was said about the artifact, sorted as text.
+    pub sd: Vec<B64>,
+}
+
+/// What a device answered to an authorised signature; a signature was verified before it comes here.
+#[derive(Debug, Clone)]
+pub enum SigningOutcome {
+    /// It signed.
+    Signed(B64),
+    /// It did not, or wrongly.
+    Failed(FailureCode),
+}
+
+/// A request to a ledger. Ids are made by whoever asks, so that deciding needs no randomness.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Writes the first event.
+    Open(LedgerOpened),
+    /// Enrols the founders and records what they signed.
+    Found {
+        /// In the document's order.
+        founders: Vec<Founder>,
+        /// The document and the assertions.
+        founded: Box<LedgerFounded>,
+    },
+    /// Proposes an action.
+    Propose(Box<ActionProposed>),
+    /// Approves it.
+    Approve(Box<ActionApproved>),
+    /// Rejects it.
+    Reject(Box<ActionRejected>),
+    /// Takes it back.
+    Cancel(Box<ActionCancelled>),
+    /// Records that an action ran out of time.
+    Expire(ActionId),
+    /// Records that the policy changed under an action.
+    Void(ActionId),
+    /// Lets an approved action take effect, as far as no device is needed.
+    Begin {
+        /// The action.
+        action: ActionId,
+        /// The id of the key that it makes, should it make one.
+        key: KeyId,
+        /// How long the device may take, in seconds.
+        life_s: u32,
+    },
+    /// Gives up an action that began.
+    Fail {
+        /// The action.
+        action: ActionId,
+        /// Why.
+        code: FailureCode,
+    },
+    /// A device made a slot's key.
+    KeyMade {
+        /// The key.
+        key: KeyId,
+        /// SubjectPublicKeyInfo, DER.
+        spki: B64,
+        /// Read back from the device.
+        attributes: KeyAttributes,
+    },
+    /// A device made no key.
+    KeyNotMade {
+        /// The key.
+        key: KeyId,
+        /// Why.
+        code: FailureCode,
+    },
+    /// Nobody knows whether a device made a key, and its time is over.
+    KeyAbandoned(KeyId),
+    /// A device made another ledger key, or holds the standby.
+    LedgerKeyMade {
+        /// The action.
+        action: ActionId,
+        /// The key.
+        vkey: Vkey,
+        /// The kind of custody.
+        custody: BackendName,
+        /// Read back from the device.
+        attributes: KeyAttributes,
+        /// The next standby.
+        next: NextVkey,
+    },
+    /// A device made the evidence key.
+    EvidenceKeyMade {
+        /// The action.
+        action: ActionId,
+        /// The key.
+        key: KeyId,
+        /// SubjectPublicKeyInfo, DER.
+        spki: B64,
+    },
+    /// Stops something, now.
+    Contain {
+        /// Who.
+        by: MemberId,
+        /// What.
+        target: Containment,
+        /// The digest of the disclosure `reason`, if one was given.
+        sd: Vec<B64>,
+    },
+    /// Authorises a signature.
+    Authorize {
+        /// Who asks.
+        caller: Actor,
+        /// For what.
+        request: Box<SignRequest>,
+    },
+    /// Ends an authorisation by what the device answered.
+    Settle {
+        /// The seq of its `signature.authorized`.
+        authorization: Seq,
+        /// The answer.
+        outcome: SigningOutcome,
+    },
+    /// Ends an authorisation whose outcome nobody knows.
+    Abandon(Seq),
+    /// Records outside evidence.
+    RecordEvidence {
+        /// Who.
+        by: Actor,
+        /// What.
+        evidence: Box<EvidenceRecorded>,
+        /// Digests of what was said about it, sorted as text.
+        sd: Vec<B64>,
+    },
+    /// Records refused requests of one caller.
+    RecordRefusal(RefusalRecorded),
+    /// Records that an operator went on without a high-water file.
+    AcceptHighWater {
+        /// What the database held.
+        root: Hash,
+    },
+    /// Records an object that no event explains.
+    ReportUnexplained(CustodyUnexplained),
+}
+
+impl Command {
+    /// Whether it is containment: it goes through whatever else is refused (LEDGER_FORMAT §4).
+    pub fn is_containment(&self) -> bool {
+        matches!(self, Self::Contain { .. } | Self::Reject(_))
+    }
+
+    /// Whether it asks for something new of a device: refused while sealing is too far behind.
+    pub fn is_intent(&self) -> bool {
+        matches!(self, Self::Authorize { .. } | Self::Begin { .. })
+    }
+}
