@@ -11,4 +11,5 @@ pub mod attributes;
 pub mod canonical;
 pub mod encoding;
 pub mod ids;
+pub mod public_key;
 pub mod timestamp;
