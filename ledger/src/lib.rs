@@ -7,9 +7,11 @@
 //! - [`canonical`]: the bytes that are hashed and signed
 
 pub mod algorithm;
+pub mod attachment;
 pub mod attributes;
 pub mod canonical;
 pub mod encoding;
 pub mod ids;
 pub mod public_key;
 pub mod timestamp;
+pub mod webauthn;

@@ -28,6 +28,7 @@ use crate::algorithm::KeyType;
 use crate::encoding::{B64, Hash};
 
 pub use verification::{SignatureError, SigningInput};
+pub(crate) use verification::{ed25519_holds, is_strict_ecdsa};
 
 /// `id-ecPublicKey` (RFC 5480 §2.1.1).
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");

@@ -156,7 +156,7 @@ fn signed_bytes(algorithm: Algorithm, input: SigningInput<'_>) -> Result<&[u8], 
 
 /// Whether a signature is exactly `SEQUENCE { r INTEGER, s INTEGER }` in DER, both positive and no longer than the
 /// curve's order.
-fn is_strict_ecdsa(signature: &[u8], order_bytes: usize) -> bool {
+pub(crate) fn is_strict_ecdsa(signature: &[u8], order_bytes: usize) -> bool {
     let numbers = || -> Result<(usize, usize), spki::der::Error> {
         let mut reader = SliceReader::new(signature)?;
         let (r, s) = reader.sequence(|inner| {
