@@ -52,7 +52,7 @@ impl FromStr for MediaType {
     }
 }
 
-/// `restricted-name` of RFC 6838 §4.2, in lower case: names compare without case, and here they have one spelling.
+/// `restricted-name` of RFC 6838 §4.2, in lower case: names compare without case, here they have one spelling.
 fn is_restricted_name(name: &str) -> bool {
     let starts = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     name.bytes().next().is_some_and(starts) && name.bytes().all(|b| starts(b) || b"!#$&-^_.+".contains(&b))

@@ -1,4 +1,4 @@
-//! The offline check of a person's passkey assertion (WebAuthn Level 3, §7.2), which needs no server and no clock.
+//! The offline check of a person's passkey assertion (WebAuthn Level 3 §7.2): it needs no server and no clock.
 //!
 //! A person decides on a document by an assertion whose challenge is the document's digest in the context of one
 //! [`Purpose`]. Nobody else can make one, so founding, approvals and rejections stand on their own in the ledger.
@@ -8,6 +8,8 @@ mod client_data;
 mod cose;
 mod credential;
 
+#[cfg(test)]
+mod cose_tests;
 #[cfg(test)]
 mod tests;
 

@@ -13,10 +13,10 @@ use crate::public_key::{
     RSA_EXPONENT, checked_modulus, ed25519_holds, ed25519_key, is_strict_ecdsa, pkcs1_der,
 };
 
-/// A passkey's public key: ES256 on P-256, EdDSA on Ed25519, or RS256 with 2048 to 4096 bits and exponent 65537.
+/// A passkey's public key: ES256 on P-256, EdDSA on Ed25519, or RS256 of 2048 to 4096 bits, exponent 65537.
 ///
-/// Its text form is base64url of the CBOR bytes, as events hold it. Two keys are equal when those bytes are; one key
-/// has one encoding.
+/// Its text form is base64url of the CBOR bytes, as events hold it. One key has one encoding: two keys are equal
+/// when their bytes are.
 #[derive(Clone)]
 pub struct CosePublicKey {
     cbor: Vec<u8>,
