@@ -1,1 +1,3 @@
 //! x
+pub mod high_water;
+pub mod store;
