@@ -1,3 +1,5 @@
 //! x
 
 pub mod authenticator;
+pub mod high_water;
+pub mod store;
