@@ -1,1 +1,3 @@
-//! x
+//! The Sealbook server: IO around the ledger.
+
+pub mod embedded;
