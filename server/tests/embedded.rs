@@ -3,6 +3,8 @@
 //! Tests about killed owners and other users run this very test binary again as another process, which serves one
 //! folder (see [`serve_one_folder_until_told_to_stop`]).
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic there is the report")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;

@@ -83,6 +83,8 @@ fn entry(passwd: &str, name: &str) -> Option<Account> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\npostgres2:x:7:7::/:\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\n";
@@ -108,6 +110,7 @@ mod tests {
     #[test]
     fn a_private_folder_of_somebody_else_cannot_be_passed() {
         let private = tempfile::tempdir().unwrap();
+        fs::set_permissions(private.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let stranger = Account {
             uid: 4_000_000_000,
             gid: 4_000_000_000,

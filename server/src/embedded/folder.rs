@@ -114,7 +114,7 @@ pub(super) fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl DataFolder {
@@ -288,8 +288,20 @@ fn check_owned(path: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
+/// A folder's lock, held until dropped or until the process ends.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that another thread has just forked: until its exec it holds the same open
+        // file. A failure leaves what closing does.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Takes the lock of `folder`, or tells who holds it. Also used for a Postgres home outside the data folder.
-pub(super) fn lock_file(folder: &Path) -> Result<File, FolderError> {
+pub(super) fn lock_file(folder: &Path) -> Result<Lock, FolderError> {
     let path = folder.join(LOCK_FILE);
     let mut file = no_follow(
         OpenOptions::new()
@@ -316,7 +328,7 @@ pub(super) fn lock_file(folder: &Path) -> Result<File, FolderError> {
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(io_error("write", &path))?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn is_empty(folder: &Path) -> Result<bool, FolderError> {

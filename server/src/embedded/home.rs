@@ -36,7 +36,7 @@ pub(super) struct Home {
     socket: PathBuf,
     name: String,
     account: Account,
-    _lock: Option<File>,
+    _lock: Option<folder::Lock>,
 }
 
 impl Home {
