@@ -295,6 +295,32 @@ async fn what_a_killed_server_left_running_is_stopped_and_its_data_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lock_whose_number_means_another_program_by_now_is_stale() {
+    let place = place();
+    let path = place.path().join("data");
+    let (folder, postgres) = start(&path).await;
+    postgres.stop().await.unwrap();
+    let data = path.join("postgres/data");
+    let mut bystander = Command::new("sleep");
+    bystander.arg("600");
+    if rustix::process::geteuid().is_root() {
+        bystander.uid(std::fs::metadata(&data).unwrap().uid());
+    }
+    let mut bystander = bystander.spawn().unwrap();
+    for lock in [
+        data.join("postmaster.pid"),
+        path.join("postgres/socket/.s.PGSQL.5432.lock"),
+    ] {
+        std::fs::write(lock, format!("{}\n{}\n", bystander.id(), data.display())).unwrap();
+    }
+    let started = EmbeddedPostgres::start(&folder).await;
+    assert!(alive(bystander.id()), "a bystander is left alone");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    started.unwrap().stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_postgres_stops_too() {
     let place = place();
     let (_folder, postgres) = start(&place.path().join("data")).await;

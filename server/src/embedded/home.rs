@@ -77,6 +77,11 @@ impl Home {
         &self.socket
     }
 
+    /// The lock beside the socket.
+    pub(super) fn socket_lock(&self) -> PathBuf {
+        self.socket.join(format!("{SOCKET_NAME}.lock"))
+    }
+
     /// A name that is this cluster's own on this machine; it appears in the titles of its processes.
     pub(super) fn name(&self) -> &str {
         &self.name

@@ -1,6 +1,6 @@
 //! Postgres' processes: naming them safely, signalling them, and finding what a killed server left behind.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::error::EmbeddedError;
+use super::folder::{FolderError, io_error, no_follow};
 use super::home::Home;
 
 /// A fast shutdown checkpoints first: with 64 MB of buffers that is seconds at worst.
@@ -115,6 +116,9 @@ pub(super) async fn stop_leftovers(home: &Home) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
+/// Longest lock file that is read, in bytes: seven lines, one of them a path.
+const MAX_LOCK: u64 = 8 * 1024;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// Started with `-D <a folder in our home>`: a postmaster, or an initdb or single-user server cut off midway.
@@ -155,6 +159,34 @@ fn role_of(home: &Home, process: &Path) -> Option<Role> {
         .read_to_end(&mut line)
         .ok()?;
     classify(&line, home.root(), home.name())
+}
+
+/// Removes the lock files of a postmaster that is no more. Postgres takes them for held when their number means another
+/// process of the same user by now, as it may after a restart of the machine or container. Where that process is a
+/// Postgres as well, the decision is left to Postgres.
+pub(super) fn remove_stale_locks(home: &Home) -> Result<(), FolderError> {
+    for path in [home.data().join("postmaster.pid"), home.socket_lock()] {
+        let mut text = String::new();
+        match no_follow(OpenOptions::new().read(true)).open(&path) {
+            Ok(file) => file
+                .take(MAX_LOCK)
+                .read_to_string(&mut text)
+                .map_err(io_error("read", &path))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(io_error("read", &path)(error)),
+        };
+        let holder = text
+            .lines()
+            .next()
+            .and_then(|line| line.trim().parse::<u32>().ok());
+        // A process that cannot be looked at has ended.
+        let name = holder.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+        if name.is_none_or(|name| name.trim_end() != "postgres") {
+            tracing::info!(file = %path.display(), "removing the lock of a Postgres that has ended");
+            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// What a command line (arguments ended by zero bytes) makes of a process.

@@ -72,6 +72,7 @@ impl Launcher {
     /// Starts Postgres and returns when it accepts connections. Processes of an earlier postmaster are stopped first.
     pub(super) async fn launch(&self) -> Result<Postmaster, EmbeddedError> {
         process::stop_leftovers(&self.home).await?;
+        process::remove_stale_locks(&self.home)?;
         cluster::write_hba(&self.home)?;
         let program = self.binaries.postgres();
         let child = cluster::postmaster(&self.binaries, &self.home)?
