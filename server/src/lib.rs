@@ -1,3 +1,9 @@
-//! x
+//! The Sealbook server: IO around the pure `sealbook_ledger` core.
 
 pub mod authenticator;
+pub mod clock;
+pub mod config;
+pub mod custody;
+pub mod embedded;
+pub mod ledger;
+pub mod tls;
