@@ -10,7 +10,7 @@ use sealbook_ledger::algorithm::KeyType;
 use super::fault::Failure;
 use super::keys::Label;
 use super::token::Token;
-use crate::custody::error::CustodyError;
+use crate::custody::error::{CustodyError, Unavailability};
 
 /// Handles that a connection remembers. Beyond it all are forgotten and found again.
 const MAX_CACHED_KEYS: usize = 4096;
@@ -18,7 +18,14 @@ const MAX_CACHED_KEYS: usize = 4096;
 /// Lives on one thread and never leaves it.
 pub(super) struct Connection {
     token: Arc<Token>,
-    session: Option<Session>,
+    open: Option<Open>,
+}
+
+/// A session and what belongs to it.
+struct Open {
+    session: Session,
+    /// The module's generation in which the session's number means this session.
+    generation: u64,
     handles: Handles,
 }
 
@@ -43,7 +50,7 @@ impl Handles {
 
 impl Connection {
     pub(super) fn new(token: Arc<Token>) -> Self {
-        Self { token, session: None, handles: Handles::default() }
+        Self { token, open: None }
     }
 
     /// Takes one step on a session, opening it where needed.
@@ -63,34 +70,51 @@ impl Connection {
         outcome
     }
 
-    /// Asks whether the token is still there; a session that doesn't answer is replaced.
+    /// Asks whether the token is still there, and where it isn't, has the module look for it anew.
     pub(super) fn probe(&mut self) -> Result<(), CustodyError> {
         let token = Arc::clone(&self.token);
         let probed = self.step(|session, _| token.check(session));
-        if probed.is_err() {
-            self.disconnect();
+        match &probed {
+            Err(CustodyError::Unavailable { why: Unavailability::Token, .. }) if token.module().reinitialize() => {
+                self.step(|session, _| token.check(session))
+            }
+            _ => probed,
         }
-        probed
     }
 
     fn attempt<T>(
         &mut self,
         step: &mut impl FnMut(&Session, &mut Handles) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => self.token.open()?,
+        let generation = self.token.module().enter();
+        let mut open = match self.open.take().filter(|open| open.generation == *generation) {
+            Some(open) => open,
+            None => {
+                Open { session: self.token.open()?, generation: *generation, handles: Handles::default() }
+            }
         };
-        let outcome = step(&session, &mut self.handles);
+        let mut outcome = step(&open.session, &mut open.handles);
+        // A token that was removed may answer searches with nothing: absence is believed only while it is there.
+        if matches!(&outcome, Err(Failure::Verdict(CustodyError::NotFound { .. })))
+            && let Err(absent) = self.token.check(&open.session)
+        {
+            outcome = Err(absent);
+        }
         match &outcome {
-            Err(failure) if failure.spoils_session() => self.disconnect(),
-            _ => self.session = Some(session),
+            // Whether a lost session still closes says nothing that the failure doesn't.
+            Err(failure) if failure.spoils_session() => drop(open.session.close()),
+            _ => self.open = Some(open),
         }
         outcome
     }
+}
 
-    fn disconnect(&mut self) {
-        self.session = None;
-        self.handles = Handles::default();
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let generation = self.token.module().enter();
+        if let Some(open) = self.open.take().filter(|open| open.generation == *generation) {
+            // The thread is ending; a session that doesn't close now ends with the process.
+            drop(open.session.close());
+        }
     }
 }

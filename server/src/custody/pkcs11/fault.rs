@@ -42,6 +42,7 @@ impl Failure {
         match self {
             Self::Device(Error::Pkcs11(_, Function::Sign)) => true,
             Self::Device(Error::Pkcs11(value, _)) => connection_is_lost(*value),
+            Self::Verdict(CustodyError::Unavailable { .. }) => true,
             Self::Device(_) | Self::Verdict(_) => false,
         }
     }

@@ -36,10 +36,6 @@ impl Label {
     fn attribute(&self) -> Attribute {
         Attribute::Label(self.0.clone().into_bytes())
     }
-
-    fn not_found(&self) -> CustodyError {
-        CustodyError::NotFound { label: self.0.clone() }
-    }
 }
 
 /// Refuses a label that any key, private or public, already carries.
@@ -93,15 +89,13 @@ pub(super) fn generate(session: &Session, label: &Label, key_type: KeyType) -> R
 }
 
 /// The key under a label with everything the device says about it.
-pub(super) fn find(session: &Session, label: &Label) -> Result<Option<DeviceKey>, Failure> {
-    let Some(private) = find_private(session, label)? else {
-        return Ok(None);
-    };
-    let (key_type, spki_der) = match public_key(session, private)? {
-        Some(known) => known,
-        None => return Err(CustodyError::refused("the key's type isn't in the registry, or has no public key").into()),
-    };
-    Ok(Some(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? }))
+///
+/// # Errors
+/// `NotFound`, `Ambiguous`, or `Refused` where the type isn't in the registry.
+pub(super) fn find(session: &Session, label: &Label) -> Result<DeviceKey, Failure> {
+    let private = find_private(session, label)?;
+    let (key_type, spki_der) = registered_key(session, private)?;
+    Ok(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? })
 }
 
 /// The handle for signing, remembered per session.
@@ -117,9 +111,8 @@ pub(super) fn signing_handle(
     let (handle, key_type) = match handles.get(label) {
         Some(known) => known,
         None => {
-            let handle = find_private(session, label)?.ok_or_else(|| label.not_found())?;
-            let (key_type, _) = public_key(session, handle)?
-                .ok_or_else(|| CustodyError::refused("the key's type isn't in the registry, or has no public key"))?;
+            let handle = find_private(session, label)?;
+            let (key_type, _) = registered_key(session, handle)?;
             handles.remember(label.clone(), handle, key_type);
             (handle, key_type)
         }
@@ -150,13 +143,19 @@ pub(super) fn inventory(session: &Session) -> Result<Vec<DeviceObject>, Failure>
     Ok(objects)
 }
 
-fn find_private(session: &Session, label: &Label) -> Result<Option<ObjectHandle>, Failure> {
+fn find_private(session: &Session, label: &Label) -> Result<ObjectHandle, Failure> {
     let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true), label.attribute()];
     match session.find_objects(&template)?.as_slice() {
-        [] => Ok(None),
-        [handle] => Ok(Some(*handle)),
+        [] => Err(CustodyError::NotFound { label: label.0.clone() }.into()),
+        [handle] => Ok(*handle),
         several => Err(CustodyError::Ambiguous { label: label.0.clone(), count: several.len() }.into()),
     }
+}
+
+fn registered_key(session: &Session, private: ObjectHandle) -> Result<(KeyType, Vec<u8>), Failure> {
+    public_key(session, private)?.ok_or_else(|| {
+        CustodyError::refused("the key is of no type in the registry, or its public key isn't in the device").into()
+    })
 }
 
 /// Type and SubjectPublicKeyInfo of a private key, out of the public key object that belongs to it.
@@ -168,8 +167,7 @@ fn public_key(session: &Session, private: ObjectHandle) -> Result<Option<(KeyTyp
     };
     let (mut curve, mut point, mut modulus, mut exponent) = (None, None, None, None);
     let mut device_type = None;
-    let kind = session.get_attributes(public, &[AttributeType::KeyType])?;
-    for attribute in kind {
+    for attribute in session.get_attributes(public, &[AttributeType::KeyType])? {
         if let Attribute::KeyType(value) = attribute {
             device_type = Some(value);
         }

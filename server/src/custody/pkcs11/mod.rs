@@ -40,6 +40,9 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A token behind a PKCS#11 module, worked on by a pool of threads with a session each.
 ///
+/// A lost session is replaced within the call that notices it. A lost token is looked for every two seconds, where
+/// nothing else works on the module by initialising it again; so recovery needs no restart, and no traffic.
+///
 /// Dropping it lets the threads end after their present call and waits for none of them.
 pub struct Pkcs11Backend {
     name: BackendName,
@@ -162,8 +165,8 @@ impl Backend for Pkcs11Backend {
                 let _until_the_device_has_answered = reservation;
                 connection.step(|session, _| keys::ensure_free(session, &label))?;
                 connection.step(|session, _| keys::generate(session, &label, key_type))?;
-                let key = connection.step(|session, _| keys::find(session, &label))?;
-                key.ok_or_else(|| CustodyError::malformed("the device made a key and doesn't find it"))
+                // Read back, not remembered: this is what the device says of it.
+                connection.step(|session, _| keys::find(session, &label))
             };
             self.pool.call(deadline, work).await
         })
@@ -173,7 +176,11 @@ impl Backend for Pkcs11Backend {
         Box::pin(async move {
             let label = Label::parse(label)?;
             let work = move |connection: &mut Connection| connection.step(|session, _| keys::find(session, &label));
-            self.pool.call(self.soon(), work).await
+            match self.pool.call(self.soon(), work).await {
+                Ok(key) => Ok(Some(key)),
+                Err(CustodyError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
         })
     }
 
@@ -195,7 +202,12 @@ impl Backend for Pkcs11Backend {
 
     fn inventory(&self) -> Call<'_, Vec<DeviceObject>> {
         Box::pin(async move {
-            let work = |connection: &mut Connection| connection.step(|session, _| keys::inventory(session));
+            let work = |connection: &mut Connection| {
+                let objects = connection.step(|session, _| keys::inventory(session))?;
+                // A token that was removed may list nothing.
+                connection.probe()?;
+                Ok(objects)
+            };
             self.pool.call(Instant::now() + INVENTORY_TIMEOUT, work).await
         })
     }
@@ -229,12 +241,15 @@ impl Drop for Reservation {
 }
 
 /// Loads the module on a thread of its own: the library's initialisation may hang.
-async fn load(config: &Pkcs11Config) -> Result<(Module, String), CustodyError> {
+async fn load(config: &Pkcs11Config) -> Result<(Arc<Module>, String), CustodyError> {
     let path = config.module.clone();
     let (reply, answer) = oneshot::channel();
     let load = move || {
         let loaded = Module::load(&path).map(|module| {
-            let description = module.description();
+            let description = {
+                let _inside = module.enter();
+                module.description()
+            };
             (module, description)
         });
         // Fails only where the caller has given up waiting.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
@@ -19,13 +19,13 @@ use crate::custody::error::{CustodyError, Unavailability};
 const MAX_PIN: u64 = 1024;
 
 pub(super) struct Token {
-    module: Module,
+    module: Arc<Module>,
     label: String,
     pin: PinSource,
     /// Serialises logins and remembers a refusal. Held across `C_Login`: were every thread to try a wrong PIN at once,
     /// the token would lock itself.
     login: Mutex<Login>,
-    /// Why the token couldn't be used when it was last tried.
+    /// Why the token couldn't be used when it was last tried; `None` while it works.
     fault: Mutex<Option<String>>,
 }
 
@@ -36,16 +36,27 @@ struct Login {
 }
 
 impl Token {
-    pub(super) fn new(module: Module, label: String, pin: PinSource) -> Self {
-        Self { module, label, pin, login: Mutex::default(), fault: Mutex::default() }
+    pub(super) fn new(module: Arc<Module>, label: String, pin: PinSource) -> Self {
+        let fault = Mutex::new(Some(String::from("the token hasn't been reached yet")));
+        Self { module, label, pin, login: Mutex::default(), fault }
     }
 
-    /// Opens a session and sees to it that the user is logged in.
+    pub(super) fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// Opens a session and sees to it that the user is logged in. The caller has entered the module.
     pub(super) fn open(&self) -> Result<Session, CustodyError> {
         let slot = self.module.slot_of(&self.label)?;
         let session = self.module.open_session(slot).map_err(fault::translate)?;
-        self.log_in(&session)?;
-        Ok(session)
+        match self.log_in(&session) {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                // The refusal matters, not whether a session that nobody has used closes.
+                let _ = session.close();
+                Err(error)
+            }
+        }
     }
 
     /// Asks the device whether token and login are still there.
@@ -94,16 +105,26 @@ impl Token {
             Err(error @ CustodyError::Unavailable { .. }) => Some(error.to_string()),
             _ => None,
         };
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = unavailable;
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match (fault.is_none(), unavailable.is_none()) {
+            (true, false) => self.module.token_is_lost(),
+            (false, true) => self.module.token_works(),
+            (true, true) | (false, false) => {}
+        }
+        *fault = unavailable;
     }
 
     /// Why the token couldn't be used when it was last tried, if it couldn't.
     pub(super) fn fault(&self) -> Option<String> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
 
-    pub(super) fn library(&self) -> String {
-        self.module.description()
+impl Drop for Token {
+    fn drop(&mut self) {
+        if self.fault().is_none() {
+            self.module.token_is_lost();
+        }
     }
 }
 
