@@ -54,9 +54,14 @@ pub enum CustodyError {
         /// How long it was waited for.
         after: Duration,
     },
-    /// The thread that held the call ended without an answer. **The outcome is unknown.**
+    /// The device was asked, and what became of it can't be told: it went away in the middle, or a key that it made
+    /// can't be read back. **The outcome is unknown.**
     #[error("the call to the device was interrupted; whether it did the work is unknown")]
-    Interrupted,
+    Interrupted {
+        /// What came in between.
+        #[source]
+        source: Option<Cause>,
+    },
     /// The device answered with something that can't be what was asked for.
     #[error("the device's answer is malformed: {why}")]
     Malformed {
@@ -107,18 +112,27 @@ impl CustodyError {
             Self::Ambiguous { .. } => "custody.ambiguous",
             Self::Unavailable { why, .. } => why.code(),
             Self::DeadlineExceeded { .. } => "custody.deadline_exceeded",
-            Self::Interrupted => "custody.interrupted",
+            Self::Interrupted { .. } => "custody.interrupted",
             Self::Malformed { .. } => "custody.malformed",
         }
     }
 
     /// Whether the device may have done the work, or may still do it.
     pub fn outcome_is_unknown(&self) -> bool {
-        matches!(self, Self::DeadlineExceeded { .. } | Self::Interrupted)
+        matches!(self, Self::DeadlineExceeded { .. } | Self::Interrupted { .. })
     }
 
     pub(super) fn refused(why: impl Into<String>) -> Self {
-        Self::Refused { why: why.into(), source: None }
+        Self::Refused {
+            why: why.into(),
+            source: None,
+        }
+    }
+
+    pub(super) fn interrupted_by(source: Self) -> Self {
+        Self::Interrupted {
+            source: Some(source.into()),
+        }
     }
 
     pub(super) fn unavailable(why: Unavailability) -> Self {
@@ -126,7 +140,10 @@ impl CustodyError {
     }
 
     pub(super) fn unavailable_because(why: Unavailability, source: impl Into<Cause>) -> Self {
-        Self::Unavailable { why, source: Some(source.into()) }
+        Self::Unavailable {
+            why,
+            source: Some(source.into()),
+        }
     }
 
     pub(super) fn malformed(why: impl Into<String>) -> Self {

@@ -96,12 +96,18 @@ pub(super) fn translate(error: Error) -> CustodyError {
             RvError::PinLocked => Unavailability::PinLocked,
             value if connection_is_lost(*value) => Unavailability::Token,
             _ => {
-                return CustodyError::Refused { why: format!("{function:?} was refused"), source: Some(error.into()) };
+                return CustodyError::Refused {
+                    why: format!("{function:?} was refused"),
+                    source: Some(error.into()),
+                };
             }
         },
         Error::LibraryLoading(_) | Error::MissingSymbol(_) => Unavailability::Library,
         other => {
-            return CustodyError::Refused { why: other.to_string(), source: Some(error.into()) };
+            return CustodyError::Refused {
+                why: other.to_string(),
+                source: Some(error.into()),
+            };
         }
     };
     CustodyError::unavailable_because(why, error)
@@ -123,7 +129,9 @@ mod tests {
     #[test]
     fn any_failure_inside_a_signature_spoils_its_session() {
         assert!(Failure::Device(Error::Pkcs11(RvError::DataInvalid, Function::Sign)).spoils_session());
-        assert!(!Failure::Device(Error::Pkcs11(RvError::MechanismInvalid, Function::SignInit)).spoils_session());
+        assert!(
+            !Failure::Device(Error::Pkcs11(RvError::MechanismInvalid, Function::SignInit)).spoils_session()
+        );
     }
 
     #[test]

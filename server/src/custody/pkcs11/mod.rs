@@ -1,9 +1,12 @@
 //! Custody in any device that has a PKCS#11 module.
 //!
-//! - [`module`]: the shared library; [`token`]: finding a token and logging in to it
-//! - [`connection`]: one thread's session; [`pool`]: the threads, their deadlines and their quarantine
-//! - [`keys`], [`mechanism`], [`spki_der`]: keys and signatures in the device's terms and in ours
-//! - [`fault`]: what a return value means
+//! - `module`: the shared library; `token`: finding a token and logging in to it
+//! - `connection`: one thread's session; `pool`: the threads, their deadlines and their quarantine
+//! - `keys`, `mechanism`, `spki_der`: keys and signatures in the device's terms and in ours
+//! - `fault`: what a return value means
+//!
+//! A process that ends while a thread hangs in the module may crash in the library's exit handlers: whoever ends it
+//! then lets it be killed rather than run them.
 
 mod connection;
 mod fault;
@@ -66,8 +69,12 @@ impl Pkcs11Backend {
         let (module, library) = load(&config).await?;
         let token = Arc::new(Token::new(module, config.token_label, config.pin));
         let counters = Arc::new(Counters::default());
-        let pool =
-            Arc::new(Pool::start(config.sessions, Arc::clone(&token), Arc::clone(&counters), Handle::current()));
+        let pool = Arc::new(Pool::start(
+            config.sessions,
+            Arc::clone(&token),
+            Arc::clone(&counters),
+            Handle::current(),
+        ));
         let backend = Self {
             name,
             custody: CustodyInfo {
@@ -103,12 +110,18 @@ impl Pkcs11Backend {
                 tokio::time::sleep(PROBE_INTERVAL).await;
                 let Some(pool) = pool.upgrade() else { return };
                 let probed = pool.call(Instant::now() + timeout, Connection::probe).await;
-                match (&probed, well) {
-                    (Err(error), true) => tracing::warn!(backend = %name, %error, "the custody backend is lost"),
-                    (Ok(()), false) => tracing::info!(backend = %name, "the custody backend is back"),
-                    (Err(_), false) | (Ok(()), true) => {}
+                // A token whose sessions are all busy isn't lost.
+                let lost = probed
+                    .err()
+                    .filter(|error| error.code() != Unavailability::Busy.code());
+                match (&lost, well) {
+                    (Some(error), true) => {
+                        tracing::warn!(backend = %name, %error, "the custody backend is lost")
+                    }
+                    (None, false) => tracing::info!(backend = %name, "the custody backend is back"),
+                    (Some(_), false) | (None, true) => {}
                 }
-                well = probed.is_ok();
+                well = lost.is_none();
             }
         });
     }
@@ -119,7 +132,10 @@ impl Pkcs11Backend {
         if !generating.insert(label.clone()) {
             return Err(CustodyError::unavailable(Unavailability::Generating));
         }
-        Ok(Reservation { label: label.clone(), generating: Arc::clone(&self.generating) })
+        Ok(Reservation {
+            label: label.clone(),
+            generating: Arc::clone(&self.generating),
+        })
     }
 
     async fn try_sign(
@@ -164,9 +180,18 @@ impl Backend for Pkcs11Backend {
             let work = move |connection: &mut Connection| {
                 let _until_the_device_has_answered = reservation;
                 connection.step(|session, _| keys::ensure_free(session, &label))?;
-                connection.step(|session, _| keys::generate(session, &label, key_type))?;
-                // Read back, not remembered: this is what the device says of it.
-                connection.step(|session, _| keys::find(session, &label))
+                connection
+                    .step(|session, _| keys::generate(session, &label, key_type))
+                    .map_err(|error| match error {
+                        // The device went away while it worked.
+                        CustodyError::Unavailable { .. } => CustodyError::interrupted_by(error),
+                        refused => refused,
+                    })?;
+                // Read back, not remembered: this is what the device says of it. The key exists from here on, whatever
+                // goes wrong.
+                connection
+                    .step(|session, _| keys::find(session, &label))
+                    .map_err(CustodyError::interrupted_by)
             };
             self.pool.call(deadline, work).await
         })
@@ -175,7 +200,8 @@ impl Backend for Pkcs11Backend {
     fn find<'a>(&'a self, label: &'a str) -> Call<'a, Option<DeviceKey>> {
         Box::pin(async move {
             let label = Label::parse(label)?;
-            let work = move |connection: &mut Connection| connection.step(|session, _| keys::find(session, &label));
+            let work =
+                move |connection: &mut Connection| connection.step(|session, _| keys::find(session, &label));
             match self.pool.call(self.soon(), work).await {
                 Ok(key) => Ok(Some(key)),
                 Err(CustodyError::NotFound { .. }) => Ok(None),
@@ -214,7 +240,9 @@ impl Backend for Pkcs11Backend {
 
     fn health(&self) -> BackendHealth {
         if self.pool.is_hung() {
-            return BackendHealth::Down { reason: CustodyError::unavailable(Unavailability::Hung).to_string() };
+            return BackendHealth::Down {
+                reason: CustodyError::unavailable(Unavailability::Hung).to_string(),
+            };
         }
         match (self.token.fault(), self.pool.quarantined()) {
             (Some(reason), _) => BackendHealth::Down { reason },
@@ -236,7 +264,10 @@ struct Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.generating.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.label);
+        self.generating
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.label);
     }
 }
 
@@ -256,10 +287,17 @@ async fn load(config: &Pkcs11Config) -> Result<(Arc<Module>, String), CustodyErr
         let _ = reply.send(loaded);
     };
     let library = |error| CustodyError::unavailable_because(Unavailability::Library, error);
-    std::thread::Builder::new().name("custody-load".into()).spawn(load).map_err(library)?;
+    std::thread::Builder::new()
+        .name("custody-load".into())
+        .spawn(load)
+        .map_err(library)?;
     match tokio::time::timeout(config.call_timeout, answer).await {
         Ok(Ok(loaded)) => loaded,
-        Ok(Err(_)) => Err(CustodyError::Interrupted),
-        Err(_) => Err(CustodyError::DeadlineExceeded { after: config.call_timeout }),
+        Ok(Err(ended)) => Err(CustodyError::Interrupted {
+            source: Some(ended.into()),
+        }),
+        Err(_) => Err(CustodyError::DeadlineExceeded {
+            after: config.call_timeout,
+        }),
     }
 }
