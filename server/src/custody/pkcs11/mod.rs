@@ -64,7 +64,8 @@ impl Pkcs11Backend {
     /// so that everything that needs no signature works.
     ///
     /// # Errors
-    /// [`CustodyError::Unavailable`] where the module can't be loaded and initialised within the call timeout.
+    /// [`CustodyError::Unavailable`] where the module can't be loaded and initialised; [`CustodyError::DeadlineExceeded`]
+    /// where it doesn't come to an end of that within the call timeout.
     pub async fn start(name: BackendName, config: Pkcs11Config) -> Result<Self, CustodyError> {
         let (module, library) = load(&config).await?;
         let token = Arc::new(Token::new(module, config.token_label, config.pin));
