@@ -162,13 +162,7 @@ impl Round {
                 connection: self.connection,
             }),
             Err(error) => {
-                if let Err(later) = self.connection.rollback().await {
-                    // The connection closes instead, and Postgres rolls back by itself.
-                    tracing::warn!(
-                        error = &later as &dyn std::error::Error,
-                        "a round could not be rolled back"
-                    );
-                }
+                self.connection.abandon().await;
                 Err(error)
             }
         }

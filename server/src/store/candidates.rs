@@ -66,7 +66,7 @@ impl Store {
         let times = (PgTime(row.created_at), PgTime(row.expires_at));
         self.connection()
             .await?
-            .execute(
+            .write(
                 "write an invitation",
                 SQL,
                 &[
@@ -123,7 +123,7 @@ impl Store {
         let (id, hash, body) = (ledger.get(), ticket_hash.0.as_slice(), body.to_string());
         let connection = self.connection().await?;
         match connection
-            .execute("use a ticket", SQL, &[&id, &hash, &body, &PgTime(at)])
+            .write("use a ticket", SQL, &[&id, &hash, &body, &PgTime(at)])
             .await?
         {
             0 => Err(StoreError::conflict("the ticket has been used or has expired")),
@@ -142,7 +142,7 @@ impl Store {
              VALUES ($1, $2, $3::text::json)";
         let connection = self.connection().await?;
         connection
-            .execute(
+            .write(
                 "keep an assertion",
                 SQL,
                 &[&ledger.get(), &member.uuid(), &assertion.to_string()],

@@ -6,6 +6,7 @@ use super::Store;
 use super::columns::{self, signed};
 use super::connection::Connection;
 use super::error::StoreError;
+use super::load::MAX_PAGE;
 use super::rows::LedgerId;
 
 /// Sets the sealers' advisory locks apart from the migrations' one.
@@ -73,12 +74,14 @@ impl Store {
         let connection = self.connection().await?;
         let size = signed(row.size)?;
         let inserted = connection
-            .execute(
+            .write(
                 "store a checkpoint",
                 SQL,
                 &[&ledger.get(), &size, &row.note, &row.transition],
             )
             .await?;
+        // Back to the pool before another is asked for: callers that each hold one and wait for one would wait for ever.
+        drop(connection);
         if inserted == 1 || self.checkpoint_at(ledger, row.size).await?.as_ref() == Some(row) {
             Ok(())
         } else {
@@ -112,6 +115,23 @@ impl Store {
         const SQL: &str = "SELECT size, note, transition FROM checkpoints \
              WHERE ledger_id = $1 AND size > $2 ORDER BY size LIMIT 1";
         self.one_checkpoint(SQL, ledger, seq).await
+    }
+
+    /// Checkpoints beyond a size, in order, at most [`MAX_PAGE`].
+    pub async fn checkpoints(
+        &self,
+        ledger: LedgerId,
+        beyond: u64,
+        limit: usize,
+    ) -> Result<Vec<CheckpointRow>, StoreError> {
+        const SQL: &str = "SELECT size, note, transition FROM checkpoints \
+             WHERE ledger_id = $1 AND size > $2 ORDER BY size LIMIT $3";
+        let (beyond, limit) = (signed(beyond)?, signed(limit.clamp(1, MAX_PAGE) as u64)?);
+        let connection = self.connection().await?;
+        let rows = connection
+            .query("read checkpoints", SQL, &[&ledger.get(), &beyond, &limit])
+            .await?;
+        rows.iter().map(CheckpointRow::columns).collect()
     }
 
     /// The transition checkpoints, in order of size: one for each rotation of the ledger key.

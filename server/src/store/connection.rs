@@ -142,6 +142,24 @@ impl Connection {
         .await
     }
 
+    /// Runs one statement as a transaction of its own, so that a connection which breaks tells "nothing was written"
+    /// from "nobody knows". Returns the number of rows it touched.
+    pub(super) async fn write(
+        &self,
+        doing: &'static str,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<u64, StoreError> {
+        self.begin().await?;
+        match self.execute(doing, sql, params).await {
+            Ok(touched) => self.commit().await.map(|()| touched),
+            Err(error) => {
+                self.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
     /// Opens a transaction whose statements each see what was committed before them, also while they waited for a lock.
     /// From here on, dropping the connection closes it.
     pub(super) async fn begin(&self) -> Result<(), StoreError> {
@@ -177,6 +195,17 @@ impl Connection {
         // The call and the transaction are both over.
         self.under_way.fetch_sub(2, Ordering::Relaxed);
         answer.map_err(StoreError::from_commit)
+    }
+
+    /// Ends the open transaction after an error, which is what the caller reports.
+    pub(super) async fn abandon(&self) {
+        if let Err(error) = self.rollback().await {
+            // The connection closes instead of going back to the pool, and Postgres rolls back by itself.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a transaction could not be rolled back"
+            );
+        }
     }
 
     /// Ends the open transaction without a trace.

@@ -122,7 +122,7 @@ impl Store {
         let (id, key, backend) = (row.ledger.get(), row.key.uuid(), row.backend.as_str());
         self.connection()
             .await?
-            .execute(
+            .write(
                 "write a key's intent",
                 SQL,
                 &[&id, &key, &row.label, &backend, &PgTime(row.intended_at)],
@@ -138,7 +138,7 @@ impl Store {
         let (id, key) = (row.ledger.get(), row.key.uuid());
         self.connection()
             .await?
-            .execute(
+            .write(
                 "write a key's outcome",
                 SQL,
                 &[&id, &key, &row.vkey, &PgTime(row.made_at)],

@@ -14,6 +14,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 
 pub mod append;
 pub mod candidates;
@@ -86,6 +87,10 @@ impl StoreConfig {
             Some(theirs) => format!("{theirs} {ours}"),
             None => ours,
         };
+        if matches!(self.transport, Transport::Tls(_)) {
+            // The client's default is to go on in the clear with a server that offers no TLS.
+            config.ssl_mode(SslMode::Require);
+        }
         config
             .options(options)
             .application_name(application)

@@ -233,15 +233,15 @@ async fn upsert_status<Id>(
         .map(drop)
 }
 
+/// Reads one row of some table.
+type Reader = fn(LedgerId, &Row) -> Result<ProjectionRow, StoreError>;
+
 /// Every row of every table of a ledger, in no order.
 pub(super) async fn select_all(
     connection: &Connection,
     ledger: LedgerId,
 ) -> Result<Vec<ProjectionRow>, StoreError> {
-    let tables: [(
-        &'static str,
-        fn(LedgerId, &Row) -> Result<ProjectionRow, StoreError>,
-    ); 6] = [
+    let tables: [(&'static str, Reader); 6] = [
         (
             "SELECT action, type, status, proposed_by, proposed_seq, last_seq, document FROM p_actions \
              WHERE ledger_id = $1",

@@ -124,6 +124,10 @@ async fn a_checkpoint_is_stored_once_and_found_by_what_it_covers() {
         Some(row(5, true))
     );
     assert_eq!(store.checkpoint_over(ledger, 9).await.unwrap(), None);
+    assert_eq!(
+        store.checkpoints(ledger, 2, 10).await.unwrap(),
+        [row(5, true), row(9, false)]
+    );
     assert_eq!(store.transitions(ledger).await.unwrap(), [row(5, true)]);
 }
 

@@ -219,7 +219,10 @@ async fn an_idempotency_key_is_found_under_the_lock_with_what_it_stood_for() {
     .unwrap();
     let round = store.begin_round(&[head.ledger]).await.unwrap();
     let asked = [(head.ledger, key), (head.ledger, Hash::ZERO)];
-    assert_eq!(round.find_idempotent(&asked).await.unwrap(), [row.clone()]);
+    assert_eq!(
+        round.find_idempotent(&asked).await.unwrap(),
+        std::slice::from_ref(&row)
+    );
     let (advance, events) = ledger::extend(advance.new, 1, 400);
     let again = Batch {
         heads: vec![advance],
