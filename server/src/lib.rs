@@ -5,5 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod custody;
 pub mod embedded;
+pub mod high_water;
 pub mod ledger;
+pub mod store;
 pub mod tls;
