@@ -7,5 +7,7 @@ pub mod custody;
 pub mod embedded;
 pub mod high_water;
 pub mod ledger;
+pub mod projections;
+mod sequencer;
 pub mod store;
 pub mod tls;

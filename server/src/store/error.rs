@@ -94,7 +94,7 @@ impl StoreError {
         Self::Conflict { what, source: None }
     }
 
-    pub(super) fn corruption(what: &'static str) -> Self {
+    pub(crate) fn corruption(what: &'static str) -> Self {
         Self::Corruption { what, source: None }
     }
 
@@ -107,7 +107,7 @@ impl StoreError {
         Self::Unavailable { doing, source: None }
     }
 
-    pub(super) fn unavailable(doing: &'static str, source: impl Into<Source>) -> Self {
+    pub(crate) fn unavailable(doing: &'static str, source: impl Into<Source>) -> Self {
         Self::Unavailable {
             doing,
             source: Some(source.into()),

@@ -86,7 +86,7 @@ pub fn openssl_verifies(
     if ed25519 {
         openssl.arg("-rawin");
     } else {
-        openssl.args(["-pkeyopt", &format!("digest:sha{}", algorithm.digest().len() * 8)]);
+        openssl.args(["-pkeyopt", &format!("digest:sha{}", algorithm.digest().byte_len() * 8)]);
     }
     if algorithm.name().contains("-pss-") {
         openssl.args([

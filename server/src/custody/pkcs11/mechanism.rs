@@ -152,7 +152,7 @@ mod tests {
             Algorithm::Rsa3072Pkcs1Sha384,
             Algorithm::Rsa4096Pkcs1Sha512,
         ] {
-            let digest = vec![7; algorithm.digest().len()];
+            let digest = vec![7; algorithm.digest().byte_len()];
             let info = device_input(algorithm, &digest);
             assert!(info.ends_with(&digest));
             assert_eq!(usize::from(info[1]), info.len() - 2);
