@@ -31,8 +31,7 @@ impl Timestamp {
     /// This moment and some seconds; saturates at the last representable microsecond.
     pub fn plus_seconds(self, seconds: u32) -> Self {
         let micros = self.unix_micros().saturating_add(i64::from(seconds) * 1_000_000);
-        Self::from_unix_micros(micros)
-            .unwrap_or(Self::MAX)
+        Self::from_unix_micros(micros).unwrap_or(Self::MAX)
     }
 
     /// The start of the minute that holds this moment.

@@ -130,10 +130,7 @@ impl Config {
         let mut text = String::new();
         File::open(path)
             .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
-            .map_err(|source| ConfigError::File {
-                path: path.to_owned(),
-                source,
-            })?;
+            .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
         Self::parse(&text, &|name| std::env::var(name).ok())
     }
 
@@ -165,8 +162,7 @@ impl Config {
 fn parse_listen(listen: Option<String>) -> Result<SocketAddr, ConfigError> {
     let write = "an address and port, e.g. \"0.0.0.0:8443\"";
     let text = listen.ok_or(ConfigError::Missing { key: "listen", write })?;
-    text.parse()
-        .map_err(|_| ConfigError::value("listen", "is no address with a port", write))
+    text.parse().map_err(|_| ConfigError::value("listen", "is no address with a port", write))
 }
 
 fn parse_listener(tls: raw::Tls, behind_proxy: bool) -> Result<Listener, ConfigError> {
@@ -207,10 +203,7 @@ fn parse_origin_prefix(prefix: Option<String>) -> Result<OriginPrefix, ConfigErr
 
 fn parse_data_folder(folder: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
     let write = "the absolute path of a durable folder outside the database, e.g. \"/var/lib/sealbook\"";
-    let folder = folder.ok_or(ConfigError::Missing {
-        key: "data_folder",
-        write,
-    })?;
+    let folder = folder.ok_or(ConfigError::Missing { key: "data_folder", write })?;
     if folder.is_absolute() {
         Ok(folder)
     } else {
@@ -239,36 +232,21 @@ fn parse_custody(raw: raw::Custody) -> Result<Custody, ConfigError> {
         })?;
         if section.pin_file.is_some() == section.pin_env.is_some() {
             let problem = "needs exactly one source of its PIN";
-            return Err(ConfigError::value(
-                key,
-                problem,
-                "pin_file or pin_env (one of them)",
-            ));
+            return Err(ConfigError::value(key, problem, "pin_file or pin_env (one of them)"));
         }
         backends.insert(parsed, section);
     }
     if backends.is_empty() {
         let write = "a section [custody.backends.<name>] with module, token_label and pin_file";
-        return Err(ConfigError::Missing {
-            key: "custody.backends",
-            write,
-        });
+        return Err(ConfigError::Missing { key: "custody.backends", write });
     }
     let write = "the name of the section under [custody.backends] that holds ledger keys";
-    let name = raw.ledger_backend.ok_or(ConfigError::Missing {
-        key: "custody.ledger_backend",
-        write,
-    })?;
+    let name = raw.ledger_backend.ok_or(ConfigError::Missing { key: "custody.ledger_backend", write })?;
     match name.parse::<BackendName>() {
-        Ok(ledger_backend) if backends.contains_key(&ledger_backend) => Ok(Custody {
-            backends,
-            ledger_backend,
-        }),
-        _ => Err(ConfigError::value(
-            "custody.ledger_backend",
-            "names no configured backend",
-            write,
-        )),
+        Ok(ledger_backend) if backends.contains_key(&ledger_backend) => {
+            Ok(Custody { backends, ledger_backend })
+        }
+        _ => Err(ConfigError::value("custody.ledger_backend", "names no configured backend", write)),
     }
 }
 
@@ -276,25 +254,14 @@ fn parse_limits(raw: &raw::Limits) -> Result<Limits, ConfigError> {
     let seconds = raw.max_unsealed_seconds.unwrap_or(5);
     if !(1..=3600).contains(&seconds) {
         let key = "limits.max_unsealed_seconds";
-        return Err(ConfigError::value(
-            key,
-            "is out of range",
-            "a number of seconds from 1 to 3600",
-        ));
+        return Err(ConfigError::value(key, "is out of range", "a number of seconds from 1 to 3600"));
     }
     let max_body = raw.max_body_bytes.unwrap_or(1 << 20);
     if !((64 << 10)..=(1 << 20)).contains(&max_body) {
         let key = "limits.max_body_bytes";
-        return Err(ConfigError::value(
-            key,
-            "is out of range",
-            "a number of bytes from 65536 to 1048576",
-        ));
+        return Err(ConfigError::value(key, "is out of range", "a number of bytes from 65536 to 1048576"));
     }
-    Ok(Limits {
-        max_unsealed: Duration::from_secs(seconds),
-        max_body,
-    })
+    Ok(Limits { max_unsealed: Duration::from_secs(seconds), max_body })
 }
 
 fn read_operator_token(path: PathBuf) -> Result<Zeroizing<String>, ConfigError> {
@@ -327,11 +294,9 @@ fn secret(
                 "the name of one that is",
             )),
         },
-        (Some(_), Some(_)) => Err(ConfigError::value(
-            env_key,
-            "stands beside a file for the same password",
-            "one of the two",
-        )),
+        (Some(_), Some(_)) => {
+            Err(ConfigError::value(env_key, "stands beside a file for the same password", "one of the two"))
+        }
     }
 }
 
@@ -340,19 +305,11 @@ fn read_secret(key: &'static str, path: &Path) -> Result<Zeroizing<String>, Conf
     let mut text = Zeroizing::new(String::with_capacity(MAX_SECRET as usize + 1));
     File::open(path)
         .and_then(|file| file.take(MAX_SECRET).read_to_string(&mut text))
-        .map_err(|source| ConfigError::SecretFile {
-            key,
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(|source| ConfigError::SecretFile { key, path: path.to_owned(), source })?;
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         let source = io::Error::new(io::ErrorKind::InvalidData, "the file is empty");
-        return Err(ConfigError::SecretFile {
-            key,
-            path: path.to_owned(),
-            source,
-        });
+        return Err(ConfigError::SecretFile { key, path: path.to_owned(), source });
     }
     Ok(Zeroizing::new(secret.to_owned()))
 }

@@ -93,7 +93,9 @@ impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         let code = error.code();
         match error {
-            StoreError::Unavailable { .. } | StoreError::DiskFull { .. } | StoreError::CommitUnknown { .. } => {
+            StoreError::Unavailable { .. }
+            | StoreError::DiskFull { .. }
+            | StoreError::CommitUnknown { .. } => {
                 Self::Unavailable { code, sentence: error.to_string(), source: Some(Box::new(error)) }
             }
             StoreError::Conflict { .. } => {
@@ -354,8 +356,10 @@ impl Ledger {
         }
         let (reply, answer) = oneshot::channel();
         let envelope = Envelope { ledger: self.id, submission, reply };
-        let busy = || EngineError::unavailable("server.busy", "the ledger's queue is full; try again shortly");
-        let stopped = || EngineError::unavailable("server.stopping", "the server is stopping; try again shortly");
+        let busy =
+            || EngineError::unavailable("server.busy", "the ledger's queue is full; try again shortly");
+        let stopped =
+            || EngineError::unavailable("server.stopping", "the server is stopping; try again shortly");
         self.door.send_timeout(envelope, SUBMIT_DEADLINE).await.map_err(|_| busy())?;
         match tokio::time::timeout(SUBMIT_DEADLINE, answer).await {
             Ok(Ok(result)) => result,

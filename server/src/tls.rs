@@ -95,10 +95,7 @@ pub fn listener(cert: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
         .map_err(TlsError::Setup)?
         .with_no_client_auth()
         .with_single_cert(chain, private)
-        .map_err(|source| TlsError::Certificate {
-            path: cert.to_owned(),
-            source,
-        })
+        .map_err(|source| TlsError::Certificate { path: cert.to_owned(), source })
 }
 
 /// The database's side; `None` where connections do not use TLS.
@@ -119,20 +116,14 @@ pub fn database(tls: &DatabaseTls) -> Result<Option<ClientConfig>, TlsError> {
             let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(root_cert)?), provider())
                 .build()
                 .map_err(TlsError::Roots)?;
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AnyName { inner }))
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName { inner }))
         }
     };
     Ok(Some(config.with_no_client_auth()))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = |source| TlsError::Pem {
-        what: "certificates",
-        path: path.to_owned(),
-        source,
-    };
+    let pem = |source| TlsError::Pem { what: "certificates", path: path.to_owned(), source };
     let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(pem)?.collect();
     match found {
         Ok(found) if found.is_empty() => Err(pem(rustls::pki_types::pem::Error::NoItemsFound)),
@@ -143,10 +134,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(path)? {
-        store.add(certificate).map_err(|source| TlsError::Root {
-            path: path.to_owned(),
-            source,
-        })?;
+        store.add(certificate).map_err(|source| TlsError::Root { path: path.to_owned(), source })?;
     }
     Ok(store)
 }
@@ -162,11 +150,7 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     let (added, ignored) = store.add_parsable_certificates(found.certs);
     tracing::debug!(added, ignored, "the system's root certificates");
-    if store.is_empty() {
-        Err(TlsError::NoSystemRoots)
-    } else {
-        Ok(store)
-    }
+    if store.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(store) }
 }
 
 /// Checks everything about a certificate but the host it names ([`DatabaseTls::Require`]).
@@ -185,10 +169,7 @@ impl ServerCertVerifier for AnyName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         // The name is the last thing that is checked: chain, purpose and validity have passed when it fails.
-        match self
-            .inner
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        {
+        match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

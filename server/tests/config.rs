@@ -51,17 +51,12 @@ impl Files {
 
     fn load(&self, text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
-        let text = text
-            .replace("@TOKEN@", &at("token"))
-            .replace("@PASSWORD@", &at("password"));
+        let text = text.replace("@TOKEN@", &at("token")).replace("@PASSWORD@", &at("password"));
         let text = text.replace("@EMPTY@", &at("empty"));
         let path = self.folder.path().join("sealbook.toml");
         std::fs::write(&path, &text).unwrap();
         Config::parse(&text, &|name| {
-            environment
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
     }
 }
@@ -72,23 +67,14 @@ fn a_complete_file_is_read_into_types() {
     assert_eq!(config.listen.port(), 8443);
     assert!(matches!(config.listener, Listener::Tls { .. }));
     assert_eq!(config.rp.id(), "example.com");
-    assert_eq!(
-        config.database.tls(),
-        &DatabaseTls::VerifyFull { root_cert: None }
-    );
-    assert_eq!(
-        config.database.app().get_password(),
-        Some(b"secret words".as_slice())
-    );
+    assert_eq!(config.database.tls(), &DatabaseTls::VerifyFull { root_cert: None });
+    assert_eq!(config.database.app().get_password(), Some(b"secret words".as_slice()));
     assert!(config.database.owner().is_none());
     assert_eq!(config.custody.ledger_backend().as_str(), "hsm");
     assert_eq!(config.limits.max_unsealed.as_secs(), 5);
     assert_eq!(config.limits.max_body, 1 << 20);
     let tenant = "acme".parse().unwrap();
-    assert_eq!(
-        config.origin_prefix.origin(&tenant).unwrap().as_str(),
-        "sealbook.example.com/acme"
-    );
+    assert_eq!(config.origin_prefix.origin(&tenant).unwrap().as_str(), "sealbook.example.com/acme");
 }
 
 #[test]
@@ -96,10 +82,7 @@ fn the_environment_stands_above_the_file() {
     let files = Files::new();
     let environment = [
         ("SEALBOOK_LISTEN", "[::1]:1"),
-        (
-            "SEALBOOK_RP_ORIGINS",
-            "https://a.example.com, https://b.example.com",
-        ),
+        ("SEALBOOK_RP_ORIGINS", "https://a.example.com, https://b.example.com"),
         ("SEALBOOK_DATABASE_POOL_SIZE", "7"),
         ("SEALBOOK_TOKEN", "a client's variable, not the server's"),
     ];
@@ -108,10 +91,7 @@ fn the_environment_stands_above_the_file() {
     assert_eq!(config.rp.origins().len(), 2);
     assert_eq!(config.database.pool_size(), 7);
 
-    for (name, value) in [
-        ("SEALBOOK_DATABASE_POOL_SIZE", "many"),
-        ("SEALBOOK_BEHIND_PROXY", "yes"),
-    ] {
+    for (name, value) in [("SEALBOOK_DATABASE_POOL_SIZE", "many"), ("SEALBOOK_BEHIND_PROXY", "yes")] {
         let error = files.load(GOOD, &[(name, value)]).expect_err(name);
         assert!(error.to_string().contains(name), "{error}");
     }
@@ -142,16 +122,8 @@ const BAD: [(&str, &str, &str); 42] = [
     ("[rp]", "[rp]\nname = \"x\"", "name"),
     ("[database]", "[database]\nhost = \"x\"", "host"),
     ("token_label = \"sealbook\"", "", "token_label"),
-    (
-        "token_label = \"sealbook\"",
-        "token_label = \"sealbook\"\npin = \"1\"",
-        "pin",
-    ),
-    (
-        "public_url = \"https://",
-        "public_url = \"http://",
-        "`public_url`",
-    ),
+    ("token_label = \"sealbook\"", "token_label = \"sealbook\"\npin = \"1\"", "pin"),
+    ("public_url = \"https://", "public_url = \"http://", "`public_url`"),
     (
         "public_url = \"https://sealbook.example.com\"",
         "public_url = \"https://a.example.com/\"",
@@ -173,33 +145,13 @@ const BAD: [(&str, &str, &str); 42] = [
         "`public_url`",
     ),
     ("origin_prefix = \"sealbook.example.com\"", "", "`origin_prefix`"),
-    (
-        "origin_prefix = \"sealbook.example.com\"",
-        "origin_prefix = \"https://a\"",
-        "`origin_prefix`",
-    ),
-    (
-        "origin_prefix = \"sealbook.example.com\"",
-        "origin_prefix = \"a/\"",
-        "`origin_prefix`",
-    ),
+    ("origin_prefix = \"sealbook.example.com\"", "origin_prefix = \"https://a\"", "`origin_prefix`"),
+    ("origin_prefix = \"sealbook.example.com\"", "origin_prefix = \"a/\"", "`origin_prefix`"),
     ("\"/var/lib/sealbook\"", "\"data\"", "`data_folder`"),
     ("operator_token_file = \"@TOKEN@\"", "", "`operator_token_file`"),
-    (
-        "operator_token_file = \"@TOKEN@\"",
-        "operator_token_file = \"/nowhere\"",
-        "`operator_token_file`",
-    ),
-    (
-        "operator_token_file = \"@TOKEN@\"",
-        "operator_token_file = \"@EMPTY@\"",
-        "`operator_token_file`",
-    ),
-    (
-        "operator_token_file = \"@TOKEN@\"",
-        "operator_token_file = \"@PASSWORD@\"",
-        "`operator_token_file`",
-    ),
+    ("operator_token_file = \"@TOKEN@\"", "operator_token_file = \"/nowhere\"", "`operator_token_file`"),
+    ("operator_token_file = \"@TOKEN@\"", "operator_token_file = \"@EMPTY@\"", "`operator_token_file`"),
+    ("operator_token_file = \"@TOKEN@\"", "operator_token_file = \"@PASSWORD@\"", "`operator_token_file`"),
     ("behind_proxy = false", "behind_proxy = true", "`tls`"),
     ("cert = \"/etc/sealbook/tls.crt\"", "", "`tls.cert`"),
     ("key = \"/etc/sealbook/tls.key\"", "", "`tls.key`"),
@@ -209,11 +161,7 @@ const BAD: [(&str, &str, &str); 42] = [
     ("id = \"example.com\"", "id = \"::1\"", "`rp.id`"),
     ("id = \"example.com\"", "id = \"Example.com\"", "`rp.id`"),
     ("id = \"example.com\"", "id = \"com\"", "`rp.id`"),
-    (
-        "origins = [\"https://sealbook.example.com\"]",
-        "origins = []",
-        "`rp.origins`",
-    ),
+    ("origins = [\"https://sealbook.example.com\"]", "origins = []", "`rp.origins`"),
     (
         "origins = [\"https://sealbook.example.com\"]",
         "origins = [\"https://badexample.com\"]",
@@ -225,36 +173,16 @@ const BAD: [(&str, &str, &str); 42] = [
         "`rp.origins`",
     ),
     ("sealbook_app@db", "sealbook_app:hunter2@db", "password_file"),
-    (
-        "db.example.com/sealbook",
-        "db.example.com/sealbook?sslmode=disable",
-        "database.tls",
-    ),
-    (
-        "password_file =",
-        "tls = \"disable\"\npassword_file =",
-        "`database.tls`",
-    ),
-    (
-        "password_file =",
-        "tls = \"require\"\npassword_file =",
-        "`database.root_cert`",
-    ),
-    (
-        "password_file =",
-        "pool_size = 1\npassword_file =",
-        "`database.pool_size`",
-    ),
+    ("db.example.com/sealbook", "db.example.com/sealbook?sslmode=disable", "database.tls"),
+    ("password_file =", "tls = \"disable\"\npassword_file =", "`database.tls`"),
+    ("password_file =", "tls = \"require\"\npassword_file =", "`database.root_cert`"),
+    ("password_file =", "pool_size = 1\npassword_file =", "`database.pool_size`"),
     (
         "password_file =",
         "owner_url = \"postgres://sealbook_app@db/x\"\npassword_file =",
         "`database.owner_url`",
     ),
-    (
-        "ledger_backend = \"hsm\"",
-        "ledger_backend = \"other\"",
-        "`custody.ledger_backend`",
-    ),
+    ("ledger_backend = \"hsm\"", "ledger_backend = \"other\"", "`custody.ledger_backend`"),
     ("pin_env = \"HSM_PIN\"", "", "`custody.backends.hsm`"),
     (
         "[custody.backends.hsm]",
@@ -290,9 +218,7 @@ fn a_database_without_tls_must_be_on_this_machine() {
         ("localhost.example.com", false),
         ("localhost,10.0.0.1", false),
     ] {
-        let text = GOOD
-            .replace("db.example.com", host)
-            .replace("[tls]", "tls = \"disable\"\n[tls]");
+        let text = GOOD.replace("db.example.com", host).replace("[tls]", "tls = \"disable\"\n[tls]");
         assert_eq!(files.load(&text, &[]).is_ok(), accepted, "{host}");
     }
 }

@@ -26,10 +26,7 @@ const NOBODY: u32 = 65534;
 
 /// A place that every user can reach, as `make demo` in a home folder open to others would have.
 fn place() -> tempfile::TempDir {
-    let place = tempfile::Builder::new()
-        .prefix("sealbook-test-")
-        .tempdir()
-        .unwrap();
+    let place = tempfile::Builder::new().prefix("sealbook-test-").tempdir().unwrap();
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     place
 }
@@ -60,13 +57,7 @@ fn alive(pid: u32) -> bool {
 }
 
 fn kill(pid: u32) {
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", &pid.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,10 +68,7 @@ async fn a_second_start_continues_with_what_the_first_one_kept() {
     let (folder, postgres) = start(&path).await;
     println!("first start: {:?}", begun.elapsed());
     let owner = connect(&postgres.owner_config()).await;
-    owner
-        .batch_execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)")
-        .await
-        .unwrap();
+    owner.batch_execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)").await.unwrap();
     let pid = postgres.pid();
     drop(owner);
     postgres.stop().await.unwrap();
@@ -101,32 +89,18 @@ async fn the_roles_have_only_what_they_need_and_the_settings_keep_what_is_commit
     let place = place();
     let (_folder, postgres) = start(&place.path().join("data")).await;
     let app = connect(&postgres.app_config()).await;
-    assert!(
-        app.batch_execute("CREATE TABLE public.mine (n int)")
-            .await
-            .is_err()
-    );
+    assert!(app.batch_execute("CREATE TABLE public.mine (n int)").await.is_err());
     assert!(app.batch_execute("CREATE TEMP TABLE mine (n int)").await.is_err());
     for (role, config) in [("app", postgres.app_config()), ("owner", postgres.owner_config())] {
         let client = connect(&config).await;
         let row = "SELECT bool_or(rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls) \
                    FROM pg_roles WHERE rolname = current_user";
-        assert!(
-            !client.query_one(row, &[]).await.unwrap().get::<_, bool>(0),
-            "{role}"
-        );
+        assert!(!client.query_one(row, &[]).await.unwrap().get::<_, bool>(0), "{role}");
     }
-    for (setting, value) in [
-        ("fsync", "on"),
-        ("synchronous_commit", "on"),
-        ("data_checksums", "on"),
-        ("listen_addresses", ""),
-    ] {
-        let shown: String = app
-            .query_one(&format!("SHOW {setting}"), &[])
-            .await
-            .unwrap()
-            .get(0);
+    for (setting, value) in
+        [("fsync", "on"), ("synchronous_commit", "on"), ("data_checksums", "on"), ("listen_addresses", "")]
+    {
+        let shown: String = app.query_one(&format!("SHOW {setting}"), &[]).await.unwrap().get(0);
         assert_eq!(shown, value, "{setting}");
     }
     postgres.stop().await.unwrap();
@@ -144,11 +118,8 @@ async fn nobody_connects_without_a_role_of_ours_and_its_password() {
     superuser.user("sealbook_superuser");
     let mut elsewhere = postgres.owner_config();
     elsewhere.dbname("postgres");
-    for (what, config) in [
-        ("wrong password", wrong),
-        ("superuser", superuser),
-        ("other database", elsewhere),
-    ] {
+    for (what, config) in [("wrong password", wrong), ("superuser", superuser), ("other database", elsewhere)]
+    {
         assert!(config.connect(NoTls).await.is_err(), "{what}");
     }
     postgres.stop().await.unwrap();
@@ -164,12 +135,7 @@ async fn a_second_copy_on_the_same_folder_is_refused_and_told_who_holds_it() {
         matches!(second, FolderError::InUse { pid: Some(pid), .. } if pid == std::process::id()),
         "{second:?}"
     );
-    assert!(
-        second
-            .to_string()
-            .contains(&format!("process {}", std::process::id())),
-        "{second}"
-    );
+    assert!(second.to_string().contains(&format!("process {}", std::process::id())), "{second}");
     drop(first);
     DataFolder::open(&path).unwrap();
 }
@@ -181,39 +147,23 @@ fn folders_that_are_not_ours_are_left_alone() {
     std::fs::create_dir(&real).unwrap();
     let link = place.path().join("link");
     symlink(&real, &link).unwrap();
-    assert!(matches!(
-        DataFolder::open(&link),
-        Err(FolderError::NotAFolder { .. })
-    ));
+    assert!(matches!(DataFolder::open(&link), Err(FolderError::NotAFolder { .. })));
 
     std::fs::write(real.join("thesis.txt"), "years of work").unwrap();
     let before = std::fs::metadata(&real).unwrap().mode();
-    assert!(matches!(
-        DataFolder::open(&real),
-        Err(FolderError::NotOurs { .. })
-    ));
-    assert_eq!(
-        std::fs::metadata(&real).unwrap().mode(),
-        before,
-        "its permissions are not ours to change"
-    );
+    assert!(matches!(DataFolder::open(&real), Err(FolderError::NotOurs { .. })));
+    assert_eq!(std::fs::metadata(&real).unwrap().mode(), before, "its permissions are not ours to change");
 
     let file = place.path().join("file");
     std::fs::write(&file, "").unwrap();
-    assert!(matches!(
-        DataFolder::open(&file),
-        Err(FolderError::NotAFolder { .. })
-    ));
+    assert!(matches!(DataFolder::open(&file), Err(FolderError::NotAFolder { .. })));
 
     if rustix::process::geteuid().is_root() {
         let foreign = place.path().join("foreign");
         std::fs::create_dir(&foreign).unwrap();
         chown(&foreign, Some(NOBODY), None).unwrap();
         let error = DataFolder::open(&foreign).expect_err("it is nobody's");
-        assert!(
-            matches!(error, FolderError::ForeignOwner { owner: NOBODY, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, FolderError::ForeignOwner { owner: NOBODY, .. }), "{error:?}");
     }
 }
 
@@ -226,24 +176,11 @@ fn secrets_and_subfolders_are_private_and_a_damaged_secret_is_refused() {
     assert_ne!(*secret, *folder.secret("another").unwrap());
     let file = folder.secrets().join("pin");
     assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
-    for path in [
-        folder.token(),
-        folder.high_water(),
-        folder.secrets(),
-        folder.cli(),
-    ] {
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().mode() & 0o777,
-            0o700,
-            "{}",
-            path.display()
-        );
+    for path in [folder.token(), folder.high_water(), folder.secrets(), folder.cli()] {
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700, "{}", path.display());
     }
     std::fs::write(&file, "short").unwrap();
-    assert!(matches!(
-        folder.secret("pin"),
-        Err(FolderError::DamagedSecret { .. })
-    ));
+    assert!(matches!(folder.secret("pin"), Err(FolderError::DamagedSecret { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,10 +188,7 @@ async fn a_killed_postmaster_is_started_again_with_all_that_was_committed() {
     let place = place();
     let (_folder, postgres) = start(&place.path().join("data")).await;
     let owner = connect(&postgres.owner_config()).await;
-    owner
-        .batch_execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)")
-        .await
-        .unwrap();
+    owner.batch_execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)").await.unwrap();
     let killed = postgres.pid();
     kill(killed);
     wait_until("another postmaster serves", async || postgres.pid() != killed).await;
@@ -277,19 +211,12 @@ async fn what_a_killed_server_left_running_is_stopped_and_its_data_kept() {
     );
     kill(owner.child.id());
     owner.child.wait().unwrap();
-    assert!(
-        alive(left),
-        "the Postgres outlives a killed server: that is what is recovered from"
-    );
+    assert!(alive(left), "the Postgres outlives a killed server: that is what is recovered from");
 
     let (_folder, postgres) = start(&path).await;
     assert!(!alive(left));
     let client = connect(&postgres.owner_config()).await;
-    let rows: i64 = client
-        .query_one("SELECT count(*) FROM starts", &[])
-        .await
-        .unwrap()
-        .get(0);
+    let rows: i64 = client.query_one("SELECT count(*) FROM starts", &[]).await.unwrap().get(0);
     assert_eq!(rows, 1);
     postgres.stop().await.unwrap();
 }
@@ -307,10 +234,7 @@ async fn a_lock_whose_number_means_another_program_by_now_is_stale() {
         bystander.uid(std::fs::metadata(&data).unwrap().uid());
     }
     let mut bystander = bystander.spawn().unwrap();
-    for lock in [
-        data.join("postmaster.pid"),
-        path.join("postgres/socket/.s.PGSQL.5432.lock"),
-    ] {
+    for lock in [data.join("postmaster.pid"), path.join("postgres/socket/.s.PGSQL.5432.lock")] {
         std::fs::write(lock, format!("{}\n{}\n", bystander.id(), data.display())).unwrap();
     }
     let started = EmbeddedPostgres::start(&folder).await;
@@ -332,18 +256,11 @@ async fn a_dropped_postgres_stops_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deep_folder_gets_a_socket_whose_path_the_kernel_accepts() {
     let place = place();
-    let path = place
-        .path()
-        .join("a, \"deep\" folder".repeat(12))
-        .join("another level".repeat(10))
-        .join("data");
+    let path =
+        place.path().join("a, \"deep\" folder".repeat(12)).join("another level".repeat(10)).join("data");
     let (_folder, postgres) = start(&path).await;
     let socket = postgres.socket_folder().unwrap();
-    assert!(
-        !socket.starts_with(place.path()) && socket.as_os_str().len() < 90,
-        "{}",
-        socket.display()
-    );
+    assert!(!socket.starts_with(place.path()) && socket.as_os_str().len() < 90, "{}", socket.display());
     connect(&postgres.app_config()).await;
     postgres.stop().await.unwrap();
     assert!(!socket.exists(), "the short folder goes with the server");
@@ -356,9 +273,7 @@ async fn lost_passwords_are_named_instead_of_waited_for() {
     let (folder, postgres) = start(&path).await;
     postgres.stop().await.unwrap();
     std::fs::remove_file(folder.secrets().join("postgres-app.password")).unwrap();
-    let error = EmbeddedPostgres::start(&folder)
-        .await
-        .expect_err("the password is another one now");
+    let error = EmbeddedPostgres::start(&folder).await.expect_err("the password is another one now");
     assert!(matches!(error, EmbeddedError::RefusedRoles { .. }), "{error:?}");
 }
 
@@ -379,10 +294,7 @@ fn an_ordinary_user_needs_no_root() {
     command.uid(NOBODY).gid(NOBODY).current_dir(&home);
     let mut other = Other::serve(&home.join("data"), command);
     let postmaster = other.postmaster();
-    assert_eq!(
-        std::fs::metadata(format!("/proc/{postmaster}")).unwrap().uid(),
-        NOBODY
-    );
+    assert_eq!(std::fs::metadata(format!("/proc/{postmaster}")).unwrap().uid(), NOBODY);
     other.stop();
     assert!(!alive(postmaster));
 }
@@ -396,11 +308,7 @@ async fn as_root_a_folder_closed_to_others_gets_its_cluster_elsewhere_and_finds_
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let path = place.path().join("data");
     let (folder, postgres) = start(&path).await;
-    connect(&postgres.owner_config())
-        .await
-        .batch_execute("CREATE TABLE kept (n int)")
-        .await
-        .unwrap();
+    connect(&postgres.owner_config()).await.batch_execute("CREATE TABLE kept (n int)").await.unwrap();
     postgres.stop().await.unwrap();
     let remote = PathBuf::from(std::fs::read_to_string(path.join("postgres-location")).unwrap());
     assert!(remote.join("data/PG_VERSION").exists());
@@ -409,11 +317,7 @@ async fn as_root_a_folder_closed_to_others_gets_its_cluster_elsewhere_and_finds_
     let moved = place.path().join("moved");
     std::fs::rename(&path, &moved).unwrap();
     let (_folder, postgres) = start(&moved).await;
-    connect(&postgres.owner_config())
-        .await
-        .batch_execute("SELECT n FROM kept")
-        .await
-        .unwrap();
+    connect(&postgres.owner_config()).await.batch_execute("SELECT n FROM kept").await.unwrap();
     postgres.stop().await.unwrap();
     std::fs::remove_dir_all(&remote).unwrap();
 }
@@ -427,12 +331,7 @@ struct Other {
 impl Other {
     fn serve(folder: &Path, mut command: Command) -> Self {
         let mut child = command
-            .args([
-                "--ignored",
-                "--exact",
-                "--nocapture",
-                "serve_one_folder_until_told_to_stop",
-            ])
+            .args(["--ignored", "--exact", "--nocapture", "serve_one_folder_until_told_to_stop"])
             .env(FOLDER, folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

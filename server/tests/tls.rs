@@ -12,10 +12,7 @@ use sealbook::tls;
 
 /// A self-signed certificate for `db.example.com` and its key.
 fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
-    let (cert, key) = (
-        folder.join(format!("{name}.crt")),
-        folder.join(format!("{name}.key")),
-    );
+    let (cert, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
     let output = Command::new("openssl")
         .args([
             "req",
@@ -28,12 +25,7 @@ fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
             "-days",
             "2",
         ])
-        .args([
-            "-subj",
-            "/CN=db.example.com",
-            "-addext",
-            "subjectAltName=DNS:db.example.com",
-        ])
+        .args(["-subj", "/CN=db.example.com", "-addext", "subjectAltName=DNS:db.example.com"])
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .arg("-out")
         .arg(&cert)
@@ -41,11 +33,7 @@ fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         .arg(&key)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     (cert, key)
 }
 
@@ -80,12 +68,8 @@ fn a_database_is_trusted_by_its_root_and_where_asked_by_its_name() {
     let (cert, key) = certificate(folder.path(), "database");
     let (other, _) = certificate(folder.path(), "other");
     let server = Arc::new(tls::listener(&cert, &key).unwrap());
-    let full = |root: &Path| DatabaseTls::VerifyFull {
-        root_cert: Some(root.to_owned()),
-    };
-    let require = |root: &Path| DatabaseTls::Require {
-        root_cert: root.to_owned(),
-    };
+    let full = |root: &Path| DatabaseTls::VerifyFull { root_cert: Some(root.to_owned()) };
+    let require = |root: &Path| DatabaseTls::Require { root_cert: root.to_owned() };
     for (mode, host, accepted) in [
         (full(&cert), "db.example.com", true),
         (full(&cert), "10.0.0.1", false),
@@ -97,11 +81,7 @@ fn a_database_is_trusted_by_its_root_and_where_asked_by_its_name() {
         let config = Arc::new(tls::database(&mode).unwrap().unwrap());
         let mut client = ClientConnection::new(config, host.try_into().unwrap()).unwrap();
         let mut server = ServerConnection::new(Arc::clone(&server)).unwrap();
-        assert_eq!(
-            handshake(&mut client, &mut server).is_ok(),
-            accepted,
-            "{mode:?} {host}"
-        );
+        assert_eq!(handshake(&mut client, &mut server).is_ok(), accepted, "{mode:?} {host}");
     }
     assert!(tls::database(&DatabaseTls::Disable).unwrap().is_none());
 }
@@ -115,16 +95,9 @@ fn files_that_hold_something_else_are_named() {
         (&key, &key, &key),
         (&cert, &cert, &cert),
         (&cert, &other_key, &cert),
-        (
-            &folder.path().join("missing.crt"),
-            &key,
-            &folder.path().join("missing.crt"),
-        ),
+        (&folder.path().join("missing.crt"), &key, &folder.path().join("missing.crt")),
     ] {
         let error = tls::listener(cert, key).expect_err("they do not belong together");
-        assert!(
-            error.to_string().contains(&named.display().to_string()),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&named.display().to_string()), "{error}");
     }
 }

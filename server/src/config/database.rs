@@ -92,14 +92,9 @@ impl Database {
         )?;
         let tls = parse_tls(raw.tls.as_deref(), raw.root_cert)?;
         let app = address("database.url", &url, password, &tls)?;
-        let owner = raw
-            .owner_url
-            .map(|url| address("database.owner_url", &url, owner_password, &tls))
-            .transpose()?;
-        if owner
-            .as_ref()
-            .is_some_and(|owner| owner.get_user() == app.get_user())
-        {
+        let owner =
+            raw.owner_url.map(|url| address("database.owner_url", &url, owner_password, &tls)).transpose()?;
+        if owner.as_ref().is_some_and(|owner| owner.get_user() == app.get_user()) {
             return Err(ConfigError::value(
                 "database.owner_url",
                 "names the same role as `database.url`",
@@ -114,12 +109,7 @@ impl Database {
                 "a number from 2 to 500",
             ));
         }
-        Ok(Self {
-            app,
-            owner,
-            tls,
-            pool_size,
-        })
+        Ok(Self { app, owner, tls, pool_size })
     }
 }
 
@@ -187,11 +177,7 @@ fn address(
             "\"verify-full\", or a Unix socket or loopback address as the host",
         ));
     }
-    config.ssl_mode(if *tls == DatabaseTls::Disable {
-        SslMode::Disable
-    } else {
-        SslMode::Require
-    });
+    config.ssl_mode(if *tls == DatabaseTls::Disable { SslMode::Disable } else { SslMode::Require });
     config.connect_timeout(CONNECT).application_name("sealbook");
     if let Some(password) = password {
         config.password(password.as_bytes());

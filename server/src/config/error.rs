@@ -61,11 +61,7 @@ pub enum ConfigError {
 }
 
 fn expected(name: &str) -> &'static str {
-    if name == "SEALBOOK_BEHIND_PROXY" {
-        "`true` or `false`"
-    } else {
-        "a whole number"
-    }
+    if name == "SEALBOOK_BEHIND_PROXY" { "`true` or `false`" } else { "a whole number" }
 }
 
 impl ConfigError {
@@ -82,10 +78,6 @@ impl ConfigError {
     }
 
     pub(super) fn value(key: impl Into<String>, problem: &'static str, write: &'static str) -> Self {
-        Self::Value {
-            key: key.into(),
-            problem,
-            write,
-        }
+        Self::Value { key: key.into(), problem, write }
     }
 }

@@ -80,52 +80,26 @@ type Set = fn(&mut Raw, String) -> bool;
 const OVERRIDES: [(&str, Set); 19] = [
     ("SEALBOOK_LISTEN", |raw, text| put(&mut raw.listen, text)),
     ("SEALBOOK_PUBLIC_URL", |raw, text| put(&mut raw.public_url, text)),
-    ("SEALBOOK_ORIGIN_PREFIX", |raw, text| {
-        put(&mut raw.origin_prefix, text)
-    }),
-    ("SEALBOOK_DATA_FOLDER", |raw, text| {
-        put(&mut raw.data_folder, text)
-    }),
-    ("SEALBOOK_BEHIND_PROXY", |raw, text| {
-        text.parse().map(|value| raw.behind_proxy = value).is_ok()
-    }),
-    ("SEALBOOK_OPERATOR_TOKEN_FILE", |raw, text| {
-        put(&mut raw.operator_token_file, text)
-    }),
+    ("SEALBOOK_ORIGIN_PREFIX", |raw, text| put(&mut raw.origin_prefix, text)),
+    ("SEALBOOK_DATA_FOLDER", |raw, text| put(&mut raw.data_folder, text)),
+    ("SEALBOOK_BEHIND_PROXY", |raw, text| text.parse().map(|value| raw.behind_proxy = value).is_ok()),
+    ("SEALBOOK_OPERATOR_TOKEN_FILE", |raw, text| put(&mut raw.operator_token_file, text)),
     ("SEALBOOK_RP_ID", |raw, text| put(&mut raw.rp.id, text)),
     ("SEALBOOK_RP_ORIGINS", |raw, text| {
         raw.rp.origins = text.split(',').map(|origin| origin.trim().to_owned()).collect();
         true
     }),
-    ("SEALBOOK_DATABASE_URL", |raw, text| {
-        put(&mut raw.database.url, text)
-    }),
-    ("SEALBOOK_DATABASE_PASSWORD_FILE", |raw, text| {
-        put(&mut raw.database.password_file, text)
-    }),
-    ("SEALBOOK_DATABASE_OWNER_URL", |raw, text| {
-        put(&mut raw.database.owner_url, text)
-    }),
-    ("SEALBOOK_DATABASE_OWNER_PASSWORD_FILE", |raw, text| {
-        put(&mut raw.database.owner_password_file, text)
-    }),
-    ("SEALBOOK_DATABASE_TLS", |raw, text| {
-        put(&mut raw.database.tls, text)
-    }),
-    ("SEALBOOK_DATABASE_ROOT_CERT", |raw, text| {
-        put(&mut raw.database.root_cert, text)
-    }),
-    ("SEALBOOK_DATABASE_POOL_SIZE", |raw, text| {
-        parse(&mut raw.database.pool_size, &text)
-    }),
+    ("SEALBOOK_DATABASE_URL", |raw, text| put(&mut raw.database.url, text)),
+    ("SEALBOOK_DATABASE_PASSWORD_FILE", |raw, text| put(&mut raw.database.password_file, text)),
+    ("SEALBOOK_DATABASE_OWNER_URL", |raw, text| put(&mut raw.database.owner_url, text)),
+    ("SEALBOOK_DATABASE_OWNER_PASSWORD_FILE", |raw, text| put(&mut raw.database.owner_password_file, text)),
+    ("SEALBOOK_DATABASE_TLS", |raw, text| put(&mut raw.database.tls, text)),
+    ("SEALBOOK_DATABASE_ROOT_CERT", |raw, text| put(&mut raw.database.root_cert, text)),
+    ("SEALBOOK_DATABASE_POOL_SIZE", |raw, text| parse(&mut raw.database.pool_size, &text)),
     ("SEALBOOK_TLS_CERT", |raw, text| put(&mut raw.tls.cert, text)),
     ("SEALBOOK_TLS_KEY", |raw, text| put(&mut raw.tls.key, text)),
-    ("SEALBOOK_CUSTODY_LEDGER_BACKEND", |raw, text| {
-        put(&mut raw.custody.ledger_backend, text)
-    }),
-    ("SEALBOOK_LIMITS_MAX_UNSEALED_SECONDS", |raw, text| {
-        parse(&mut raw.limits.max_unsealed_seconds, &text)
-    }),
+    ("SEALBOOK_CUSTODY_LEDGER_BACKEND", |raw, text| put(&mut raw.custody.ledger_backend, text)),
+    ("SEALBOOK_LIMITS_MAX_UNSEALED_SECONDS", |raw, text| parse(&mut raw.limits.max_unsealed_seconds, &text)),
 ];
 
 fn put<T: From<String>>(place: &mut Option<T>, text: String) -> bool {
@@ -144,9 +118,7 @@ impl Raw {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let mut raw: Self = toml::from_str(text).map_err(|error| ConfigError::Syntax {
-            line: error
-                .span()
-                .map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
             // Only the message: the error's full text quotes the line, which may hold a secret.
             message: error.message().to_owned(),
         })?;

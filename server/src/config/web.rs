@@ -27,21 +27,12 @@ impl WebOrigin {
 
     /// The host without the port.
     pub fn host(&self) -> &str {
-        let authority = self
-            .0
-            .split_once("://")
-            .map_or(self.as_str(), |(_, authority)| authority);
+        let authority = self.0.split_once("://").map_or(self.as_str(), |(_, authority)| authority);
         authority.rsplit_once(':').map_or(authority, |(host, _)| host)
     }
 
     pub(super) fn parse(key: &str, text: &str, mode: Mode) -> Result<Self, ConfigError> {
-        let refuse = |problem| {
-            Err(ConfigError::value(
-                key,
-                problem,
-                "e.g. \"https://sealbook.example.com\"",
-            ))
-        };
+        let refuse = |problem| Err(ConfigError::value(key, problem, "e.g. \"https://sealbook.example.com\""));
         let (scheme, authority) = match text.split_once("://") {
             Some(("https", authority)) => ("https", authority),
             Some(("http", authority)) if mode == Mode::Dev => ("http", authority),
@@ -70,9 +61,7 @@ fn is_host(host: &str) -> bool {
     let clean = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -113,10 +102,8 @@ impl RelyingParty {
         let mut parsed = Vec::with_capacity(origins.len());
         for origin in origins {
             let origin = WebOrigin::parse("rp.origins", origin, mode)?;
-            let below = origin
-                .host()
-                .strip_suffix(id)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            let below =
+                origin.host().strip_suffix(id).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
             if !below {
                 return Err(ConfigError::value(
                     "rp.origins",
@@ -128,17 +115,11 @@ impl RelyingParty {
         }
         if parsed.is_empty() {
             let write = "the list of addresses people visit, e.g. [\"https://sealbook.example.com\"]";
-            return Err(ConfigError::Missing {
-                key: "rp.origins",
-                write,
-            });
+            return Err(ConfigError::Missing { key: "rp.origins", write });
         }
         parsed.sort();
         parsed.dedup();
-        Ok(Self {
-            id: id.to_owned(),
-            origins: parsed,
-        })
+        Ok(Self { id: id.to_owned(), origins: parsed })
     }
 
     /// The relying party's id: a domain name.

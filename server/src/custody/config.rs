@@ -27,11 +27,7 @@ pub struct Pkcs11Config {
     pub sessions: usize,
     /// How long the calls without a deadline of their own (connecting, finding a key) may take; in the file an integer
     /// of milliseconds, 10 000 by default.
-    #[serde(
-        rename = "call_timeout_ms",
-        default = "default_call_timeout",
-        deserialize_with = "milliseconds"
-    )]
+    #[serde(rename = "call_timeout_ms", default = "default_call_timeout", deserialize_with = "milliseconds")]
     pub call_timeout: Duration,
     /// The module's FIPS 140 certificate, number and level, if it has one.
     #[serde(default)]
@@ -59,9 +55,7 @@ fn default_call_timeout() -> Duration {
 fn sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     match usize::deserialize(deserializer)? {
         sessions @ 1..=MAX_SESSIONS => Ok(sessions),
-        other => Err(serde::de::Error::custom(format!(
-            "sessions must be 1 to {MAX_SESSIONS}, not {other}"
-        ))),
+        other => Err(serde::de::Error::custom(format!("sessions must be 1 to {MAX_SESSIONS}, not {other}"))),
     }
 }
 
@@ -89,16 +83,8 @@ mod tests {
 
     #[test]
     fn a_configuration_that_can_not_work_is_refused() {
-        for bad in [
-            "sessions = 0",
-            "sessions = 65",
-            "call_timeout_ms = 0",
-            "pin_code = \"1234\"",
-        ] {
-            assert!(
-                toml::from_str::<Pkcs11Config>(&format!("{MINIMAL}{bad}\n")).is_err(),
-                "{bad}"
-            );
+        for bad in ["sessions = 0", "sessions = 65", "call_timeout_ms = 0", "pin_code = \"1234\""] {
+            assert!(toml::from_str::<Pkcs11Config>(&format!("{MINIMAL}{bad}\n")).is_err(), "{bad}");
         }
     }
 }

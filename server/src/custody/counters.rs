@@ -29,10 +29,7 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn signed(&self, took: Duration) {
         self.signatures.fetch_add(1, Ordering::Relaxed);
-        self.sign_micros.fetch_add(
-            u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
+        self.sign_micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(super) fn sign_failed(&self) {

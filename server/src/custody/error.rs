@@ -123,16 +123,11 @@ impl CustodyError {
     }
 
     pub(super) fn refused(why: impl Into<String>) -> Self {
-        Self::Refused {
-            why: why.into(),
-            source: None,
-        }
+        Self::Refused { why: why.into(), source: None }
     }
 
     pub(super) fn interrupted_by(source: Self) -> Self {
-        Self::Interrupted {
-            source: Some(source.into()),
-        }
+        Self::Interrupted { source: Some(source.into()) }
     }
 
     pub(super) fn unavailable(why: Unavailability) -> Self {
@@ -140,10 +135,7 @@ impl CustodyError {
     }
 
     pub(super) fn unavailable_because(why: Unavailability, source: impl Into<Cause>) -> Self {
-        Self::Unavailable {
-            why,
-            source: Some(source.into()),
-        }
+        Self::Unavailable { why, source: Some(source.into()) }
     }
 
     pub(super) fn malformed(why: impl Into<String>) -> Self {

@@ -135,7 +135,9 @@ impl SigningInput {
     /// [`CustodyError::Refused`] for a digest where a message is needed and the other way round, or a wrong length.
     pub fn bytes_for(&self, algorithm: Algorithm) -> Result<&[u8], CustodyError> {
         let fits = match self {
-            Self::Digest(digest) => !algorithm.needs_message() && digest.len() == algorithm.digest().byte_len(),
+            Self::Digest(digest) => {
+                !algorithm.needs_message() && digest.len() == algorithm.digest().byte_len()
+            }
             Self::Message(message) => algorithm.needs_message() && message.len() <= MAX_PURE_MESSAGE,
         };
         match (fits, self) {

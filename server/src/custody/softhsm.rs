@@ -107,11 +107,7 @@ pub fn environment(folder: &Path) -> (&'static str, PathBuf) {
 /// # Errors
 /// [`SoftHsmError::NotInstalled`].
 pub fn find_module() -> Result<PathBuf, SoftHsmError> {
-    MODULES
-        .into_iter()
-        .map(PathBuf::from)
-        .find(|path| path.is_file())
-        .ok_or(SoftHsmError::NotInstalled)
+    MODULES.into_iter().map(PathBuf::from).find(|path| path.is_file()).ok_or(SoftHsmError::NotInstalled)
 }
 
 /// Makes the token in the folder as far as it is missing, and says how to reach it. May be repeated at any time, also
@@ -146,11 +142,7 @@ fn write_configuration(folder: &Path) -> Result<(), SoftHsmError> {
         Some(text) if text.trim() == text && !text.chars().any(char::is_control) => text,
         _ => return Err(SoftHsmError::Folder(folder.to_owned())),
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&tokens)
-        .map_err(file(&tokens))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&tokens).map_err(file(&tokens))?;
     let configuration = format!(
         "directories.tokendir = {text}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
     );
@@ -160,12 +152,10 @@ fn write_configuration(folder: &Path) -> Result<(), SoftHsmError> {
 /// The PIN in a file, drawn at random where there is none: 128 bits, in hex because tokens differ in what they take.
 fn secret(path: &Path) -> Result<AuthPin, SoftHsmError> {
     let mut random = Zeroizing::new([0; 16]);
-    OsRng
-        .try_fill_bytes(random.as_mut())
-        .map_err(|error| SoftHsmError::File {
-            path: path.to_owned(),
-            source: std::io::Error::other(error),
-        })?;
+    OsRng.try_fill_bytes(random.as_mut()).map_err(|error| SoftHsmError::File {
+        path: path.to_owned(),
+        source: std::io::Error::other(error),
+    })?;
     create_private(path, Zeroizing::new(hex::encode(random.as_ref())).as_bytes())?;
     let text = Zeroizing::new(fs::read_to_string(path).map_err(file(path))?);
     Ok(AuthPin::from(text.trim_end()))
@@ -182,11 +172,7 @@ fn create_private(path: &Path, content: &[u8]) -> Result<(), SoftHsmError> {
         _ => {}
     }
     let write = || {
-        let mut written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)?;
+        let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         written.write_all(content)?;
         written.sync_all()?;
         fs::rename(&draft, path)
@@ -202,15 +188,9 @@ fn make_token(module: &Module, pin: &AuthPin, so_pin: &AuthPin) -> Result<(), Cu
     };
     let token = match module.slot_of(TOKEN_LABEL) {
         Ok(slot) => slot,
-        Err(CustodyError::Unavailable {
-            why: Unavailability::Token,
-            source: None,
-        }) => {
+        Err(CustodyError::Unavailable { why: Unavailability::Token, source: None }) => {
             let blank = module.blank_slot()?;
-            module
-                .functions()
-                .init_token(blank, so_pin, TOKEN_LABEL)
-                .map_err(refused)?;
+            module.functions().init_token(blank, so_pin, TOKEN_LABEL).map_err(refused)?;
             // The number of a slot changes when its token is initialised.
             module.slot_of(TOKEN_LABEL)?
         }
@@ -220,9 +200,7 @@ fn make_token(module: &Module, pin: &AuthPin, so_pin: &AuthPin) -> Result<(), Cu
         return Ok(());
     }
     let session = module.open_session(token).map_err(refused)?;
-    let set = session
-        .login(UserType::So, Some(so_pin))
-        .and_then(|()| session.init_pin(pin));
+    let set = session.login(UserType::So, Some(so_pin)).and_then(|()| session.init_pin(pin));
     // Closing the last session logs the security officer out, whose login would keep users out of the whole process.
     session.close().and(set).map_err(refused)
 }

@@ -24,11 +24,7 @@ impl Account {
         let uid = rustix::process::geteuid();
         if !uid.is_root() {
             let gid = rustix::process::getegid().as_raw();
-            return Ok(Some(Self {
-                uid: uid.as_raw(),
-                gid,
-                switched: false,
-            }));
+            return Ok(Some(Self { uid: uid.as_raw(), gid, switched: false }));
         }
         let passwd = fs::read_to_string("/etc/passwd")?;
         Ok(UNPRIVILEGED.iter().find_map(|name| entry(&passwd, name)))
@@ -73,11 +69,7 @@ fn entry(passwd: &str, name: &str) -> Option<Account> {
         }
         let uid = fields.nth(1)?.parse().ok().filter(|uid| *uid != 0)?;
         let gid = fields.next()?.parse().ok()?;
-        Some(Account {
-            uid,
-            gid,
-            switched: true,
-        })
+        Some(Account { uid, gid, switched: true })
     })
 }
 
@@ -91,14 +83,7 @@ mod tests {
 
     #[test]
     fn an_account_is_found_by_its_whole_name() {
-        assert_eq!(
-            entry(PASSWD, "postgres"),
-            Some(Account {
-                uid: 101,
-                gid: 104,
-                switched: true
-            })
-        );
+        assert_eq!(entry(PASSWD, "postgres"), Some(Account { uid: 101, gid: 104, switched: true }));
         assert_eq!(entry(PASSWD, "nobody"), None);
     }
 
@@ -111,11 +96,7 @@ mod tests {
     fn a_private_folder_of_somebody_else_cannot_be_passed() {
         let private = tempfile::tempdir().unwrap();
         fs::set_permissions(private.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let stranger = Account {
-            uid: 4_000_000_000,
-            gid: 4_000_000_000,
-            switched: true,
-        };
+        let stranger = Account { uid: 4_000_000_000, gid: 4_000_000_000, switched: true };
         assert!(!stranger.can_reach(private.path()).unwrap());
         assert!(stranger.can_reach(Path::new("/usr")).unwrap());
     }

@@ -84,14 +84,9 @@ async fn output(program: &OsStr, argument: &str) -> Option<String> {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = timeout(VERSION_DEADLINE, run)
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output =
+        timeout(VERSION_DEADLINE, run).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The major version in `postgres (PostgreSQL) 15.18 (Debian …)`; betas read `17beta1`.
@@ -107,22 +102,15 @@ mod tests {
 
     #[test]
     fn the_major_version_is_read_from_what_postgres_says() {
-        assert_eq!(
-            parse_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"),
-            Some(15)
-        );
+        assert_eq!(parse_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
         assert_eq!(parse_major("postgres (PostgreSQL) 17beta1\n"), Some(17));
         assert_eq!(parse_major("bash 5.2"), None);
     }
 
     #[tokio::test]
     async fn a_version_that_is_not_installed_is_refused_with_what_is() {
-        let installed = Binaries::find(None)
-            .await
-            .expect("Postgres is a prerequisite of the tests");
-        let others = Binaries::find(Some(9))
-            .await
-            .expect_err("nobody installs 9 any more");
+        let installed = Binaries::find(None).await.expect("Postgres is a prerequisite of the tests");
+        let others = Binaries::find(Some(9)).await.expect_err("nobody installs 9 any more");
         assert!(others.contains(&installed.major()));
     }
 }

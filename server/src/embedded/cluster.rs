@@ -75,27 +75,14 @@ pub(super) async fn make(
     let name = format!("{UNFINISHED}{:016x}", rand::random::<u64>());
     let new = home.lend(&name)?;
     let mut initdb = program(&binaries.initdb(), home)?;
-    initdb
-        .arg("-D")
-        .arg(&new)
-        .args(["--username", SUPERUSER, "--auth", "reject", "--encoding", "UTF8"]);
-    initdb.args([
-        "--locale",
-        "C",
-        "--data-checksums",
-        "--no-instructions",
-        "--no-sync",
-    ]);
+    initdb.arg("-D").arg(&new).args(["--username", SUPERUSER, "--auth", "reject", "--encoding", "UTF8"]);
+    initdb.args(["--locale", "C", "--data-checksums", "--no-instructions", "--no-sync"]);
     finish(initdb, &binaries.initdb(), home, None).await?;
 
     // A single-user server reads statements from its standard input: the passwords pass neither through argv nor
     // through a file of the unprivileged user, and no socket is ever open without authentication.
     let mut single = program(&binaries.postgres(), home)?;
-    single
-        .arg("--single")
-        .arg("-D")
-        .arg(&new)
-        .args(["-c", "fsync=off", "-c", "exit_on_error=on"]);
+    single.arg("--single").arg("-D").arg(&new).args(["-c", "fsync=off", "-c", "exit_on_error=on"]);
     single.args([
         "-c",
         "log_min_error_statement=panic",
@@ -120,11 +107,7 @@ pub(super) fn remove_unfinished(home: &Home) -> Result<(), FolderError> {
     let root = home.root();
     for entry in fs::read_dir(root).map_err(io_error("list", root))? {
         let entry = entry.map_err(io_error("list", root))?;
-        if entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(UNFINISHED.as_bytes())
-        {
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
             fs::remove_dir_all(entry.path()).map_err(io_error("remove", &entry.path()))?;
         }
     }
@@ -150,14 +133,10 @@ pub(super) fn write_hba(home: &Home) -> Result<(), FolderError> {
     let text =
         format!("# TYPE DATABASE USER METHOD\nlocal {DATABASE} {OWNER_ROLE},{APP_ROLE} scram-sha-256\n");
     let mut file = tempfile::NamedTempFile::new_in(home.root()).map_err(io_error("write in", home.root()))?;
-    file.write_all(text.as_bytes())
-        .map_err(io_error("write", &path))?;
+    file.write_all(text.as_bytes()).map_err(io_error("write", &path))?;
     // Postgres' user reads it; it holds no secret.
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(0o644))
-        .map_err(io_error("write", &path))?;
-    file.persist(&path)
-        .map_err(|error| io_error("write", &path)(error.error))?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(io_error("write", &path))?;
+    file.persist(&path).map_err(|error| io_error("write", &path)(error.error))?;
     Ok(())
 }
 
@@ -181,10 +160,7 @@ fn program(path: &Path, home: &Home) -> Result<Command, FolderError> {
     let log = home.open_log()?;
     let stdout = log.try_clone().map_err(io_error("open", &home.log_file()))?;
     let mut command = Command::new(path);
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("LC_ALL", "C");
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");
     // The server's working directory may be closed to that account.
     command.current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(stdout).stderr(log);
@@ -225,23 +201,14 @@ async fn finish(
             log: home.log_file(),
         })?
         .map_err(EmbeddedError::run(path))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(failed(path, status, home))
-    }
+    if status.success() { Ok(()) } else { Err(failed(path, status, home)) }
 }
 
 /// A program's failure, with the end of the log.
 pub(super) fn failed(program: &Path, status: std::process::ExitStatus, home: &Home) -> EmbeddedError {
     let log = home.log_file();
     let tail = log_tail(&log).unwrap_or_else(|error| format!("(the log cannot be read: {error})"));
-    EmbeddedError::Failed {
-        program: program.to_owned(),
-        status,
-        log,
-        tail,
-    }
+    EmbeddedError::Failed { program: program.to_owned(), status, log, tail }
 }
 
 /// The last lines of the log, at most 2 KiB of them.

@@ -100,10 +100,7 @@ impl EmbeddedError {
     }
 
     pub(super) fn run(program: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Run {
-            program: program.to_owned(),
-            source,
-        }
+        move |source| Self::Run { program: program.to_owned(), source }
     }
 }
 

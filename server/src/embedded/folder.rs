@@ -99,11 +99,7 @@ fn process_clause(pid: Option<u32>) -> String {
 
 /// Attaches the attempt and the path to an IO error.
 pub(super) fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FolderError + 'a {
-    move |source| FolderError::Io {
-        what,
-        path: path.to_owned(),
-        source,
-    }
+    move |source| FolderError::Io { what, path: path.to_owned(), source }
 }
 
 /// An open data folder. While this value lives, no other process can open the same folder: the lock is the kernel's
@@ -132,11 +128,7 @@ impl DataFolder {
         let path = fs::canonicalize(path).map_err(io_error("resolve", path))?;
         let lock = lock_file(&path)?;
         for name in ["postgres", "token", "high-water", "secrets", "cli"] {
-            let mode = if name == "postgres" {
-                pass_through_as_root()
-            } else {
-                PRIVATE
-            };
+            let mode = if name == "postgres" { pass_through_as_root() } else { PRIVATE };
             own_folder(&path.join(name), mode)?;
         }
         Ok(Self { path, _lock: lock })
@@ -196,45 +188,30 @@ fn read_secret(path: &Path) -> Result<Zeroizing<String>, FolderError> {
         .and_then(|file| file.take(MAX_SMALL_FILE).read_to_string(&mut text))
         .map_err(io_error("read", path))?;
     let whole = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if whole {
-        Ok(text)
-    } else {
-        Err(FolderError::DamagedSecret {
-            path: path.to_owned(),
-        })
-    }
+    if whole { Ok(text) } else { Err(FolderError::DamagedSecret { path: path.to_owned() }) }
 }
 
 fn create_secret(folder: &Path, path: &Path) -> Result<Zeroizing<String>, FolderError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
-    rand::rngs::OsRng
-        .try_fill_bytes(bytes.as_mut_slice())
-        .map_err(FolderError::Randomness)?;
+    rand::rngs::OsRng.try_fill_bytes(bytes.as_mut_slice()).map_err(FolderError::Randomness)?;
     let text = Zeroizing::new(hex::encode(bytes.as_slice()));
     // Temporary files are 0600 from the start; the rename makes the secret appear whole.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io_error("write in", folder))?;
     file.write_all(text.as_bytes()).map_err(io_error("write", path))?;
     file.as_file().sync_all().map_err(io_error("sync", path))?;
-    file.persist_noclobber(path)
-        .map_err(|error| io_error("write", path)(error.error))?;
+    file.persist_noclobber(path).map_err(|error| io_error("write", path)(error.error))?;
     sync_folder(folder)?;
     Ok(text)
 }
 
 /// Makes a folder's entries durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), FolderError> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io_error("sync", path))
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error("sync", path))
 }
 
 /// A folder's mode where Postgres' user has to pass through it.
 pub(super) fn pass_through_as_root() -> u32 {
-    if rustix::process::geteuid().is_root() {
-        PASS_THROUGH
-    } else {
-        PRIVATE
-    }
+    if rustix::process::geteuid().is_root() { PASS_THROUGH } else { PRIVATE }
 }
 
 /// Opening through a symbolic link is never what is meant inside the data folder.
@@ -255,9 +232,7 @@ pub(super) fn claim_folder(path: &Path, mode: u32) -> Result<(), FolderError> {
     create_or_check(path, mode)?;
     let marked = fs::symlink_metadata(path.join(LOCK_FILE)).is_ok();
     if !marked && !is_empty(path)? {
-        return Err(FolderError::NotOurs {
-            path: path.to_owned(),
-        });
+        return Err(FolderError::NotOurs { path: path.to_owned() });
     }
     own_folder(path, mode)
 }
@@ -273,17 +248,11 @@ fn create_or_check(path: &Path, mode: u32) -> Result<(), FolderError> {
 fn check_owned(path: &Path) -> Result<(), FolderError> {
     let found = fs::symlink_metadata(path).map_err(io_error("inspect", path))?;
     if !found.is_dir() {
-        return Err(FolderError::NotAFolder {
-            path: path.to_owned(),
-        });
+        return Err(FolderError::NotAFolder { path: path.to_owned() });
     }
     let us = rustix::process::geteuid().as_raw();
     if found.uid() != us {
-        return Err(FolderError::ForeignOwner {
-            path: path.to_owned(),
-            owner: found.uid(),
-            us,
-        });
+        return Err(FolderError::ForeignOwner { path: path.to_owned(), owner: found.uid(), us });
     }
     Ok(())
 }
@@ -303,23 +272,14 @@ impl Drop for Lock {
 /// Takes the lock of `folder`, or tells who holds it. Also used for a Postgres home outside the data folder.
 pub(super) fn lock_file(folder: &Path) -> Result<Lock, FolderError> {
     let path = folder.join(LOCK_FILE);
-    let mut file = no_follow(
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600),
-    )
-    .open(&path)
-    .map_err(io_error("open", &path))?;
+    let mut file =
+        no_follow(OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600))
+            .open(&path)
+            .map_err(io_error("open", &path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            return Err(FolderError::InUse {
-                path: folder.to_owned(),
-                pid: read_pid(&mut file),
-            });
+            return Err(FolderError::InUse { path: folder.to_owned(), pid: read_pid(&mut file) });
         }
         Err(TryLockError::Error(error)) => return Err(io_error("lock", &path)(error)),
     }

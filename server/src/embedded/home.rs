@@ -53,13 +53,7 @@ impl Home {
         };
         let name = format!("sealbook-{}", short_name(&root));
         let socket = socket_folder(&root, &name, account)?;
-        Ok(Self {
-            root,
-            socket,
-            name,
-            account,
-            _lock: lock,
-        })
+        Ok(Self { root, socket, name, account, _lock: lock })
     }
 
     /// The cluster's data folder.
@@ -127,17 +121,12 @@ impl Home {
         let path = self.data().join("PG_VERSION");
         let mut text = String::new();
         match no_follow(OpenOptions::new().read(true)).open(&path) {
-            Ok(file) => file
-                .take(64)
-                .read_to_string(&mut text)
-                .map_err(io_error("read", &path))?,
+            Ok(file) => file.take(64).read_to_string(&mut text).map_err(io_error("read", &path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io_error("read", &path)(error)),
         };
-        let version = text
-            .trim()
-            .parse()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a version"));
+        let version =
+            text.trim().parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a version"));
         version.map(Some).map_err(io_error("understand", &path))
     }
 
@@ -156,9 +145,7 @@ fn remote_root(folder: &DataFolder, account: Account) -> Result<Option<PathBuf>,
     let pointer = folder.path().join(POINTER);
     match fs::read(&pointer) {
         Ok(bytes) => {
-            return parse_pointer(&bytes)
-                .map(Some)
-                .map_err(io_error("understand", &pointer));
+            return parse_pointer(&bytes).map(Some).map_err(io_error("understand", &pointer));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(io_error("read", &pointer)(error)),
@@ -181,8 +168,7 @@ fn remote_root(folder: &DataFolder, account: Account) -> Result<Option<PathBuf>,
         tempfile::NamedTempFile::new_in(folder.path()).map_err(io_error("write in", folder.path()))?;
     io::Write::write_all(&mut file, text).map_err(io_error("write", &pointer))?;
     file.as_file().sync_all().map_err(io_error("sync", &pointer))?;
-    file.persist(&pointer)
-        .map_err(|error| io_error("write", &pointer)(error.error))?;
+    file.persist(&pointer).map_err(|error| io_error("write", &pointer)(error.error))?;
     folder::sync_folder(folder.path())?;
     Ok(Some(root))
 }
@@ -190,17 +176,12 @@ fn remote_root(folder: &DataFolder, account: Account) -> Result<Option<PathBuf>,
 /// A pointer names a folder directly below [`REMOTE_HOMES`] by 16 hexadecimal digits, nothing else.
 fn parse_pointer(bytes: &[u8]) -> io::Result<PathBuf> {
     let path = std::str::from_utf8(bytes).ok().map(Path::new);
-    let name = path
-        .and_then(|path| path.strip_prefix(REMOTE_HOMES).ok())
-        .and_then(Path::to_str);
+    let name = path.and_then(|path| path.strip_prefix(REMOTE_HOMES).ok()).and_then(Path::to_str);
     match name {
         Some(name) if name.len() == 16 && name.bytes().all(|b| b.is_ascii_hexdigit()) => {
             Ok(Path::new(REMOTE_HOMES).join(name))
         }
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "not the place of a Sealbook cluster",
-        )),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "not the place of a Sealbook cluster")),
     }
 }
 
@@ -216,11 +197,7 @@ fn short_name(path: &Path) -> String {
 /// Postgres' list of socket folders; then in a short folder of its own.
 fn socket_folder(root: &Path, name: &str, account: Account) -> Result<PathBuf, FolderError> {
     let inside = root.join("socket");
-    let folder = if fits(&inside) {
-        inside
-    } else {
-        short_socket_folder(name)
-    };
+    let folder = if fits(&inside) { inside } else { short_socket_folder(name) };
     lend_folder(&folder, account)?;
     Ok(folder)
 }
@@ -257,20 +234,14 @@ fn lend_folder(path: &Path, account: Account) -> Result<(), FolderError> {
     let folder = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(folder) => folder,
         Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
-            return Err(FolderError::NotAFolder {
-                path: path.to_owned(),
-            });
+            return Err(FolderError::NotAFolder { path: path.to_owned() });
         }
         Err(error) => return Err(io_error("open", path)(error.into())),
     };
     let found = rustix::fs::fstat(&folder).map_err(|error| io_error("inspect", path)(error.into()))?;
     let us = rustix::process::geteuid().as_raw();
     if found.st_uid != us && found.st_uid != account.uid() {
-        return Err(FolderError::ForeignOwner {
-            path: path.to_owned(),
-            owner: found.st_uid,
-            us,
-        });
+        return Err(FolderError::ForeignOwner { path: path.to_owned(), owner: found.st_uid, us });
     }
     if let Some((uid, gid)) = account.switch() {
         rustix::fs::fchown(&folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))

@@ -71,10 +71,7 @@ impl EmbeddedPostgres {
         let version = home.cluster_version()?;
         let binaries = Binaries::find(version)
             .await
-            .map_err(|found| EmbeddedError::NotInstalled {
-                wanted: version,
-                found,
-            })?;
+            .map_err(|found| EmbeddedError::NotInstalled { wanted: version, found })?;
         if version.is_none() {
             tracing::info!(folder = %folder.path().display(), postgres = binaries.major(), "making the database");
             cluster::make(&binaries, &home, &passwords).await?;
@@ -86,13 +83,7 @@ impl EmbeddedPostgres {
         let (stop, stopped) = oneshot::channel();
         let (pid_sender, pid) = watch::channel(postmaster.pid());
         let supervisor = tokio::spawn(supervisor::supervise(launcher, postmaster, pid_sender, stopped));
-        Ok(Self {
-            owner,
-            app,
-            pid,
-            stop,
-            supervisor,
-        })
+        Ok(Self { owner, app, pid, stop, supervisor })
     }
 
     /// How the owner role connects; for migrations only.
@@ -132,10 +123,7 @@ impl EmbeddedPostgres {
 fn config(home: &Home, role: &str, password: &Zeroizing<String>) -> Config {
     let mut config = Config::new();
     config.host_path(home.socket()).port(5432).dbname(DATABASE);
-    config
-        .user(role)
-        .password(password.as_bytes())
-        .application_name("sealbook");
+    config.user(role).password(password.as_bytes()).application_name("sealbook");
     config.connect_timeout(supervisor::CONNECT);
     config
 }

@@ -35,10 +35,7 @@ pub(super) struct Process {
 impl Process {
     /// Takes hold of a living process.
     pub(super) fn open(pid: u32) -> io::Result<Self> {
-        let pid = i32::try_from(pid)
-            .ok()
-            .and_then(Pid::from_raw)
-            .ok_or(io::ErrorKind::InvalidInput)?;
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
         let descriptor = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
         Ok(Self { pid, descriptor })
     }
@@ -71,10 +68,7 @@ impl Process {
         if self.ended_within(FAST_STOP).await? {
             return Ok(true);
         }
-        tracing::warn!(
-            pid = self.pid(),
-            "Postgres did not stop in time; stopping it immediately"
-        );
+        tracing::warn!(pid = self.pid(), "Postgres did not stop in time; stopping it immediately");
         self.signal(Signal::QUIT)?;
         self.ended_within(IMMEDIATE_STOP).await
     }
@@ -106,10 +100,7 @@ pub(super) async fn stop_leftovers(home: &Home) -> Result<(), EmbeddedError> {
                 "stopping a Postgres that a killed server left behind"
             );
             if !process.stop().await.map_err(EmbeddedError::Processes)? {
-                return Err(EmbeddedError::DoesNotStop {
-                    pid: process.pid(),
-                    log: home.log_file(),
-                });
+                return Err(EmbeddedError::DoesNotStop { pid: process.pid(), log: home.log_file() });
             }
         }
     }
@@ -153,11 +144,7 @@ fn role_of(home: &Home, process: &Path) -> Option<Role> {
         return None;
     }
     let mut line = Vec::new();
-    File::open(process.join("cmdline"))
-        .ok()?
-        .take(MAX_COMMAND_LINE)
-        .read_to_end(&mut line)
-        .ok()?;
+    File::open(process.join("cmdline")).ok()?.take(MAX_COMMAND_LINE).read_to_end(&mut line).ok()?;
     classify(&line, home.root(), home.name())
 }
 
@@ -168,17 +155,11 @@ pub(super) fn remove_stale_locks(home: &Home) -> Result<(), FolderError> {
     for path in [home.data().join("postmaster.pid"), home.socket_lock()] {
         let mut text = String::new();
         match no_follow(OpenOptions::new().read(true)).open(&path) {
-            Ok(file) => file
-                .take(MAX_LOCK)
-                .read_to_string(&mut text)
-                .map_err(io_error("read", &path))?,
+            Ok(file) => file.take(MAX_LOCK).read_to_string(&mut text).map_err(io_error("read", &path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(io_error("read", &path)(error)),
         };
-        let holder = text
-            .lines()
-            .next()
-            .and_then(|line| line.trim().parse::<u32>().ok());
+        let holder = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
         // A process that cannot be looked at has ended.
         let name = holder.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
         if name.is_none_or(|name| name.trim_end() != "postgres") {
@@ -196,9 +177,7 @@ fn classify(line: &[u8], root: &Path, name: &str) -> Option<Role> {
     }
     let mut arguments = line.split(|byte| *byte == 0);
     let program = PathBuf::from(std::ffi::OsStr::from_bytes(arguments.next()?));
-    let known = program
-        .file_name()
-        .is_some_and(|name| name == "postgres" || name == "initdb");
+    let known = program.file_name().is_some_and(|name| name == "postgres" || name == "initdb");
     arguments.find(|argument| *argument == b"-D")?;
     let data = Path::new(std::ffi::OsStr::from_bytes(arguments.next()?));
     (known && data.parent() == Some(root)).then_some(Role::Postmaster)
@@ -220,29 +199,16 @@ mod tests {
             of("/usr/lib/postgresql/15/bin/initdb -D /srv/sealbook/postgres/new-1"),
             Some(Role::Postmaster)
         );
-        assert_eq!(
-            of("/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main"),
-            None
-        );
+        assert_eq!(of("/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main"), None);
         assert_eq!(of("vi -D /srv/sealbook/postgres/data"), None);
         assert_eq!(of("postgres"), None);
-        assert_eq!(
-            classify(b"postgres: sealbook-1: checkpointer \0", root, "sealbook-1"),
-            Some(Role::Child)
-        );
-        assert_eq!(
-            classify(b"postgres: sealbook-12: checkpointer \0", root, "sealbook-1"),
-            None
-        );
+        assert_eq!(classify(b"postgres: sealbook-1: checkpointer \0", root, "sealbook-1"), Some(Role::Child));
+        assert_eq!(classify(b"postgres: sealbook-12: checkpointer \0", root, "sealbook-1"), None);
     }
 
     #[tokio::test]
     async fn the_end_of_a_process_is_noticed_without_being_its_parent_by_number() {
-        let mut child = tokio::process::Command::new("sleep")
-            .arg("60")
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut child = tokio::process::Command::new("sleep").arg("60").kill_on_drop(true).spawn().unwrap();
         let process = Process::open(child.id().unwrap()).unwrap();
         assert!(!process.ended_within(Duration::ZERO).await.unwrap());
         process.signal(Signal::INT).unwrap();

@@ -61,12 +61,7 @@ pub(super) struct Launcher {
 
 impl Launcher {
     pub(super) fn new(binaries: Binaries, home: Home, probe: Config, secrets: PathBuf) -> Self {
-        Self {
-            binaries,
-            home,
-            probe,
-            secrets,
-        }
+        Self { binaries, home, probe, secrets }
     }
 
     /// Starts Postgres and returns when it accepts connections. Processes of an earlier postmaster are stopped first.
@@ -75,9 +70,8 @@ impl Launcher {
         process::remove_stale_locks(&self.home)?;
         cluster::write_hba(&self.home)?;
         let program = self.binaries.postgres();
-        let child = cluster::postmaster(&self.binaries, &self.home)?
-            .spawn()
-            .map_err(EmbeddedError::run(&program))?;
+        let child =
+            cluster::postmaster(&self.binaries, &self.home)?.spawn().map_err(EmbeddedError::run(&program))?;
         // A child keeps its number until it is waited for, which nobody has done yet.
         let pid = child.id().unwrap_or_default();
         let process = Process::open(pid).map_err(EmbeddedError::run(&program))?;
@@ -103,11 +97,7 @@ impl Launcher {
     async fn serves(&self, postmaster: &mut Postmaster) -> Result<(), EmbeddedError> {
         loop {
             let program = self.binaries.postgres();
-            if let Some(status) = postmaster
-                .child
-                .try_wait()
-                .map_err(EmbeddedError::run(&program))?
-            {
+            if let Some(status) = postmaster.child.try_wait().map_err(EmbeddedError::run(&program))? {
                 return Err(cluster::failed(&program, status, &self.home));
             }
             match self.probe.connect(NoTls).await {
@@ -118,10 +108,7 @@ impl Launcher {
                     return Ok(());
                 }
                 Err(error) if lasting(&error) => {
-                    return Err(EmbeddedError::RefusedRoles {
-                        secrets: self.secrets.clone(),
-                        source: error,
-                    });
+                    return Err(EmbeddedError::RefusedRoles { secrets: self.secrets.clone(), source: error });
                 }
                 Err(_) => sleep(RETRY).await,
             }
@@ -129,23 +116,12 @@ impl Launcher {
     }
 
     async fn stop(&self, mut postmaster: Postmaster) -> Result<(), EmbeddedError> {
-        let stopped = postmaster
-            .process
-            .stop()
-            .await
-            .map_err(EmbeddedError::Processes)?;
+        let stopped = postmaster.process.stop().await.map_err(EmbeddedError::Processes)?;
         if !stopped {
-            return Err(EmbeddedError::DoesNotStop {
-                pid: postmaster.pid(),
-                log: self.home.log_file(),
-            });
+            return Err(EmbeddedError::DoesNotStop { pid: postmaster.pid(), log: self.home.log_file() });
         }
         let program = self.binaries.postgres();
-        postmaster
-            .child
-            .wait()
-            .await
-            .map_err(EmbeddedError::run(&program))?;
+        postmaster.child.wait().await.map_err(EmbeddedError::run(&program))?;
         Ok(())
     }
 }

@@ -70,9 +70,10 @@ pub(super) fn slot_status(slot: &Slot, founded: &Founded) -> String {
         (true, _) => "suspended",
         (false, Some(KeyState::Active { .. })) => "active",
         (false, Some(KeyState::Revoked { .. })) => "revoked",
-        (false, Some(KeyState::Generating { .. } | KeyState::NotGenerated | KeyState::PreActivation(_)) | None) => {
-            "keyless"
-        }
+        (
+            false,
+            Some(KeyState::Generating { .. } | KeyState::NotGenerated | KeyState::PreActivation(_)) | None,
+        ) => "keyless",
     };
     word.to_owned()
 }

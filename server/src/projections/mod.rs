@@ -119,7 +119,9 @@ pub fn rows(ledger: LedgerId, touched: Touched, event: &Event, after: &State) ->
     if let Payload::LedgerFounded(_) = &event.payload {
         rows.extend(founded.members().keys().filter_map(|id| member_row(ledger, *id, seq, founded)));
     }
-    rows.extend(touched.actions.into_iter().filter_map(|(id, before)| action_row(ledger, id, before, seq, founded)));
+    rows.extend(
+        touched.actions.into_iter().filter_map(|(id, before)| action_row(ledger, id, before, seq, founded)),
+    );
     rows.extend(touched.members.into_iter().filter_map(|id| member_row(ledger, id, seq, founded)));
     rows.extend(touched.services.into_iter().filter_map(|id| {
         let service = founded.services().get(&id)?;

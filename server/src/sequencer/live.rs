@@ -59,7 +59,11 @@ impl Tip {
     }
 
     /// Reads a stored event, judges it by the rules and applies it. An error says why it can't be true.
-    pub(crate) fn follow(&mut self, ledger: LedgerId, stored: &StoredEvent) -> Result<Vec<ProjectionRow>, String> {
+    pub(crate) fn follow(
+        &mut self,
+        ledger: LedgerId,
+        stored: &StoredEvent,
+    ) -> Result<Vec<ProjectionRow>, String> {
         let seq = stored.seq;
         let envelope = Envelope::parse(&stored.bytes).map_err(|error| format!("event {seq}: {error}"))?;
         let event = Event::from_envelope(envelope).map_err(|error| format!("event {seq}: {error}"))?;
@@ -88,7 +92,8 @@ impl Live {
     /// Takes over a tip that has been committed.
     pub(crate) fn commit(&mut self, tip: Tip) {
         let (now, size) = (Instant::now(), tip.state.size());
-        let recent = self.unsealed.back().is_some_and(|(_, at)| now.duration_since(*at) < Duration::from_millis(100));
+        let recent =
+            self.unsealed.back().is_some_and(|(_, at)| now.duration_since(*at) < Duration::from_millis(100));
         if !recent && size > self.tip.state.size() {
             self.unsealed.push_back((self.tip.state.size() + 1, now));
         }

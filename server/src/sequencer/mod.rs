@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ledger::{EngineError, Envelope, Ledger};
 use crate::store::{LedgerId, Store};
 
-pub(crate) use live::Live;
+pub(crate) use live::{Live, Tip};
 
 /// Most submissions of one round.
 const MAX_BATCH: usize = 512;
@@ -69,7 +69,11 @@ struct Sequencer {
 }
 
 impl Sequencer {
-    async fn run(mut self, mut submissions: mpsc::Receiver<Envelope>, mut adoptions: mpsc::Receiver<Adoption>) {
+    async fn run(
+        mut self,
+        mut submissions: mpsc::Receiver<Envelope>,
+        mut adoptions: mpsc::Receiver<Adoption>,
+    ) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         loop {
             tokio::select! {

@@ -156,7 +156,9 @@ impl Sequencer {
         let Some(live) = self.ledgers.get_mut(&ledger) else { return };
         if let Some(key) = submission.idempotency {
             let used = earlier.get(&(ledger, key.key_hash)).map(|row| (row.body_hash, replay(row)));
-            if let Some((body_hash, appended)) = used.or_else(|| draft.keys.get(&(ledger, key.key_hash)).cloned()) {
+            if let Some((body_hash, appended)) =
+                used.or_else(|| draft.keys.get(&(ledger, key.key_hash)).cloned())
+            {
                 let result = if body_hash == key.body_hash { Ok(()) } else { Err(other_content()) };
                 return match result {
                     // Answered with the round: an earlier request of the same round isn't durable yet.
@@ -198,7 +200,11 @@ impl Sequencer {
             let mark = Mark { size: live.tip.state.size(), hash: live.tip.state.head() };
             let ledger = Arc::clone(&live.ledger);
             let written = tokio::task::spawn_blocking(move || {
-                ledger.high_water.lock().unwrap_or_else(std::sync::PoisonError::into_inner).record_contained(mark)
+                ledger
+                    .high_water
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .record_contained(mark)
             });
             match written.await {
                 Ok(result) => result?,
@@ -262,7 +268,10 @@ fn guard(submission: &Submission, live: &mut Live, skew: u64, limits: Limits) ->
             "the clocks of server and database differ by more than 2 s; set them right",
         ));
     }
-    if submission.command.is_intent() && live.unsealed_for() > limits.max_unsealed && !is_recovery(live, submission) {
+    if submission.command.is_intent()
+        && live.unsealed_for() > limits.max_unsealed
+        && !is_recovery(live, submission)
+    {
         return Err(EngineError::unavailable(
             "seal.behind",
             "sealing is too far behind, so nothing new is signed; see /readyz for what is missing",
@@ -277,11 +286,19 @@ fn is_recovery(live: &Live, submission: &Submission) -> bool {
     use sealbook_ledger::command::Command;
     let Command::Begin { action, .. } = &submission.command else { return false };
     let founded = live.tip.state.founded();
-    founded.is_ok_and(|f| f.actions().get(action).is_some_and(|a| a.document().kind() == ActionType::LedgerKeyRecover))
+    founded.is_ok_and(|f| {
+        f.actions().get(action).is_some_and(|a| a.document().kind() == ActionType::LedgerKeyRecover)
+    })
 }
 
 /// Adds decided events to the batch, with everything that travels beside them.
-fn add(batch: &mut Batch, ledger: LedgerId, tip: &mut Tip, decided: Vec<Decided>, from: &Submission) -> Appended {
+fn add(
+    batch: &mut Batch,
+    ledger: LedgerId,
+    tip: &mut Tip,
+    decided: Vec<Decided>,
+    from: &Submission,
+) -> Appended {
     let first_seq = tip.state.size();
     for one in &decided {
         let seq = one.event.seq.get();
@@ -343,7 +360,8 @@ fn replay(row: &IdempotencyRow) -> Appended {
     Appended {
         events: Arc::from([]),
         first_seq: row.seq,
-        correlation: sealbook_ledger::ids::Correlation::new(row.correlation).unwrap_or_else(|_| clock::correlation()),
+        correlation: sealbook_ledger::ids::Correlation::new(row.correlation)
+            .unwrap_or_else(|_| clock::correlation()),
         replayed: true,
     }
 }
@@ -364,10 +382,9 @@ fn same_story(error: &StoreError) -> EngineError {
     match error {
         StoreError::Corruption { what, .. } => EngineError::Corrupt((*what).into()),
         StoreError::Fault { what, .. } => EngineError::Fault { what, source: None },
-        StoreError::Conflict { .. } => EngineError::Conflict {
-            code: "store.conflict",
-            sentence: "another server was first; ask again",
-        },
+        StoreError::Conflict { .. } => {
+            EngineError::Conflict { code: "store.conflict", sentence: "another server was first; ask again" }
+        }
         StoreError::Unavailable { .. } | StoreError::DiskFull { .. } | StoreError::CommitUnknown { .. } => {
             EngineError::unavailable(error.code(), error.to_string())
         }

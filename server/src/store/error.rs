@@ -108,37 +108,19 @@ impl StoreError {
     }
 
     pub(crate) fn unavailable(doing: &'static str, source: impl Into<Source>) -> Self {
-        Self::Unavailable {
-            doing,
-            source: Some(source.into()),
-        }
+        Self::Unavailable { doing, source: Some(source.into()) }
     }
 
     /// Sorts an error of Postgres or of the connection to it.
     pub(super) fn from_postgres(doing: &'static str, error: tokio_postgres::Error) -> Self {
         match error.code().map(Class::of) {
-            Some(Class::DiskFull) => Self::DiskFull {
-                doing,
-                source: error.into(),
-            },
+            Some(Class::DiskFull) => Self::DiskFull { doing, source: error.into() },
             Some(Class::Unavailable) => Self::unavailable(doing, error),
-            Some(Class::Conflict) => Self::Conflict {
-                what: doing,
-                source: Some(error.into()),
-            },
-            Some(Class::Corruption) => Self::Corruption {
-                what: doing,
-                source: Some(error.into()),
-            },
-            Some(Class::Fault) => Self::Fault {
-                what: doing,
-                source: Some(error.into()),
-            },
+            Some(Class::Conflict) => Self::Conflict { what: doing, source: Some(error.into()) },
+            Some(Class::Corruption) => Self::Corruption { what: doing, source: Some(error.into()) },
+            Some(Class::Fault) => Self::Fault { what: doing, source: Some(error.into()) },
             None if lost_connection(&error) => Self::unavailable(doing, error),
-            None => Self::Fault {
-                what: doing,
-                source: Some(error.into()),
-            },
+            None => Self::Fault { what: doing, source: Some(error.into()) },
         }
     }
 

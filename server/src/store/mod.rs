@@ -115,9 +115,7 @@ impl Store {
     /// database that is down now is [`StoreError::Unavailable`] later, until it is back.
     pub fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let pinned = config.pinned("sealbook", config.statement_timeout);
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(pinned, config.transport.clone(), recycling);
         let pool = Pool::builder(manager)
             .max_size(config.connections)
@@ -131,12 +129,7 @@ impl Store {
                 source: Some(error.into()),
             })?;
         let exports = std::sync::Arc::new(Semaphore::new(config.exports));
-        Ok(Self {
-            config,
-            pool,
-            exports,
-            runtime: Handle::current(),
-        })
+        Ok(Self { config, pool, exports, runtime: Handle::current() })
     }
 
     /// A connection from the pool, opened on the main runtime if need be.
@@ -144,19 +137,16 @@ impl Store {
         const DOING: &str = "connect";
         let pool = self.pool.clone();
         let task = self.runtime.spawn(async move { pool.get().await });
-        let pooled = task
-            .await
-            .map_err(|error| StoreError::unavailable(DOING, error))?
-            .map_err(|error| match error {
-                PoolError::Backend(error) => StoreError::from_postgres(DOING, error),
-                PoolError::Timeout(_) => StoreError::unavailable(DOING, error),
-                PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                    StoreError::Fault {
-                        what: "the pool is closed",
-                        source: Some(error.into()),
+        let pooled =
+            task.await.map_err(|error| StoreError::unavailable(DOING, error))?.map_err(
+                |error| match error {
+                    PoolError::Backend(error) => StoreError::from_postgres(DOING, error),
+                    PoolError::Timeout(_) => StoreError::unavailable(DOING, error),
+                    PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                        StoreError::Fault { what: "the pool is closed", source: Some(error.into()) }
                     }
-                }
-            })?;
+                },
+            )?;
         Ok(Connection::new(pooled, self.config.deadline()))
     }
 

@@ -14,10 +14,8 @@ use crate::support::{eventually, p256_digest, run, soon, start, started};
 async fn hang(backend: &Pkcs11Backend, label: &str) -> CustodyError {
     loop {
         let deadline = Instant::now() + Duration::from_millis(30);
-        let error = backend
-            .generate(label, KeyType::Rsa4096, deadline)
-            .await
-            .expect_err("no RSA-4096 key in 30 ms");
+        let error =
+            backend.generate(label, KeyType::Rsa4096, deadline).await.expect_err("no RSA-4096 key in 30 ms");
         // On a machine under load no thread may have come to it in time.
         if error.code() != "custody.busy" {
             return error;
@@ -36,56 +34,30 @@ async fn all_return(backend: &Pkcs11Backend) {
 
 pub fn a_late_call_is_quarantined_and_replaced(folder: &Path) {
     run(async {
-        let backend = start(Pkcs11Config {
-            sessions: 1,
-            ..softhsm::prepare(folder).unwrap()
-        })
-        .await;
+        let backend = start(Pkcs11Config { sessions: 1, ..softhsm::prepare(folder).unwrap() }).await;
         backend.generate("quick", KeyType::EcP256, soon()).await.unwrap();
 
-        let never = backend
-            .generate("never", KeyType::EcP256, Instant::now())
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (never.code(), never.outcome_is_unknown()),
-            ("custody.busy", false)
-        );
+        let never = backend.generate("never", KeyType::EcP256, Instant::now()).await.unwrap_err();
+        assert_eq!((never.code(), never.outcome_is_unknown()), ("custody.busy", false));
 
         let late = hang(&backend, "late").await;
         assert!(late.outcome_is_unknown(), "{late}");
         assert_eq!(backend.counters().quarantined, 1);
-        let again = backend
-            .generate("late", KeyType::Rsa4096, soon())
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(again.code(), "custody.generating" | "custody.already_exists"),
-            "{again}"
-        );
+        let again = backend.generate("late", KeyType::Rsa4096, soon()).await.unwrap_err();
+        assert!(matches!(again.code(), "custody.generating" | "custody.already_exists"), "{again}");
 
         // The one session is out: a new one answers.
-        backend
-            .sign("quick", Algorithm::EcdsaP256Sha256, p256_digest(), soon())
-            .await
-            .unwrap();
+        backend.sign("quick", Algorithm::EcdsaP256Sha256, p256_digest(), soon()).await.unwrap();
 
         // What the device did after all is found by its label, and the thread that came back counts no more.
-        eventually("the late key", async || {
-            backend.find("late").await.unwrap().is_some()
-        })
-        .await;
+        eventually("the late key", async || backend.find("late").await.unwrap().is_some()).await;
         all_return(&backend).await;
     });
 }
 
 pub fn a_pool_full_of_hung_calls_says_so(folder: &Path) {
     run(async {
-        let backend = start(Pkcs11Config {
-            sessions: 1,
-            ..softhsm::prepare(folder).unwrap()
-        })
-        .await;
+        let backend = start(Pkcs11Config { sessions: 1, ..softhsm::prepare(folder).unwrap() }).await;
         let mut number = 0;
         // Past twice its size: with one session, the third.
         eventually("the pool is hung", async || {
@@ -118,28 +90,20 @@ pub fn a_token_that_was_away_comes_back_by_itself(folder: &Path) {
             assert_eq!(backend.find("kept").await.unwrap(), Some(made.clone()));
         }
         fs::rename(&here, &away).unwrap();
-        eventually("the loss is noticed", async || {
-            matches!(backend.health(), BackendHealth::Down { .. })
-        })
-        .await;
+        eventually("the loss is noticed", async || matches!(backend.health(), BackendHealth::Down { .. }))
+            .await;
         for _ in 0..8 {
             let signed = sign().await.unwrap_err();
             assert_eq!(signed.code(), "custody.token_unavailable", "{signed:?}");
             let found = backend.find("kept").await.unwrap_err();
             assert_eq!(found.code(), "custody.token_unavailable", "{found:?}");
-            let made = backend
-                .generate("new", KeyType::EcP256, soon())
-                .await
-                .unwrap_err();
+            let made = backend.generate("new", KeyType::EcP256, soon()).await.unwrap_err();
             assert_eq!(made.code(), "custody.token_unavailable", "{made:?}");
             let listed = backend.inventory().await.unwrap_err();
             assert_eq!(listed.code(), "custody.token_unavailable", "{listed:?}");
         }
         fs::rename(&away, &here).unwrap();
-        eventually("the return is noticed", async || {
-            backend.health() == BackendHealth::Ready
-        })
-        .await;
+        eventually("the return is noticed", async || backend.health() == BackendHealth::Ready).await;
         for _ in 0..16 {
             sign().await.unwrap();
             assert_eq!(backend.find("kept").await.unwrap(), Some(made.clone()));
@@ -177,10 +141,7 @@ pub fn preparing_a_token_twice_keeps_it(folder: &Path) {
         assert_eq!(fs::read(folder.join("pin")).unwrap(), pin);
         for secret in ["pin", "so-pin"] {
             use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(
-                fs::metadata(folder.join(secret)).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(fs::metadata(folder.join(secret)).unwrap().permissions().mode() & 0o777, 0o600);
         }
         let elsewhere = softhsm::prepare(&folder.join("elsewhere")).unwrap_err();
         assert_eq!(elsewhere.code(), "softhsm.environment");
@@ -191,10 +152,7 @@ pub fn a_module_that_is_missing(folder: &Path) {
     run(async {
         let mut config = softhsm::prepare(folder).unwrap();
         config.module = folder.join("missing.so");
-        let error = Pkcs11Backend::start("hsm".parse().unwrap(), config)
-            .await
-            .err()
-            .unwrap();
+        let error = Pkcs11Backend::start("hsm".parse().unwrap(), config).await.err().unwrap();
         assert_eq!(error.code(), "custody.library_unavailable");
     });
 }

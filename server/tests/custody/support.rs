@@ -11,20 +11,14 @@ use sealbook_ledger::algorithm::{Algorithm, DigestKind, KeyType};
 use sha2::Digest as _;
 
 pub fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(test);
     // A quarantined call may still be under way.
     runtime.shutdown_background();
 }
 
 pub async fn start(config: Pkcs11Config) -> Pkcs11Backend {
-    Pkcs11Backend::start("hsm".parse().unwrap(), config)
-        .await
-        .unwrap()
+    Pkcs11Backend::start("hsm".parse().unwrap(), config).await.unwrap()
 }
 
 pub async fn started(folder: &Path) -> Pkcs11Backend {
@@ -75,26 +69,15 @@ pub fn openssl_verifies(
         _ => digest(algorithm, message),
     };
     let mut openssl = Command::new("openssl");
-    openssl
-        .args(["pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey"])
-        .arg(file("key.der", spki));
-    openssl
-        .arg("-in")
-        .arg(file("data", &data))
-        .arg("-sigfile")
-        .arg(file("signature", signature));
+    openssl.args(["pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey"]).arg(file("key.der", spki));
+    openssl.arg("-in").arg(file("data", &data)).arg("-sigfile").arg(file("signature", signature));
     if ed25519 {
         openssl.arg("-rawin");
     } else {
         openssl.args(["-pkeyopt", &format!("digest:sha{}", algorithm.digest().byte_len() * 8)]);
     }
     if algorithm.name().contains("-pss-") {
-        openssl.args([
-            "-pkeyopt",
-            "rsa_padding_mode:pss",
-            "-pkeyopt",
-            "rsa_pss_saltlen:digest",
-        ]);
+        openssl.args(["-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:digest"]);
     }
     openssl.output().expect("openssl is installed").status.success()
 }

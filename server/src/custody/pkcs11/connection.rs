@@ -75,10 +75,11 @@ impl Connection {
         let token = Arc::clone(&self.token);
         let probed = self.step(|session, _| token.check(session));
         match &probed {
-            Err(CustodyError::Unavailable {
-                why: Unavailability::Token,
-                ..
-            }) if token.module().reinitialize() => self.step(|session, _| token.check(session)),
+            Err(CustodyError::Unavailable { why: Unavailability::Token, .. })
+                if token.module().reinitialize() =>
+            {
+                self.step(|session, _| token.check(session))
+            }
             _ => probed,
         }
     }
@@ -90,11 +91,9 @@ impl Connection {
         let generation = self.token.module().enter();
         let mut open = match self.open.take().filter(|open| open.generation == *generation) {
             Some(open) => open,
-            None => Open {
-                session: self.token.open()?,
-                generation: *generation,
-                handles: Handles::default(),
-            },
+            None => {
+                Open { session: self.token.open()?, generation: *generation, handles: Handles::default() }
+            }
         };
         let mut outcome = step(&open.session, &mut open.handles);
         // A token that was removed may answer searches with nothing: absence is believed only while it is there.

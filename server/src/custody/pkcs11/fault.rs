@@ -104,10 +104,7 @@ pub(super) fn translate(error: Error) -> CustodyError {
         },
         Error::LibraryLoading(_) | Error::MissingSymbol(_) => Unavailability::Library,
         other => {
-            return CustodyError::Refused {
-                why: other.to_string(),
-                source: Some(error.into()),
-            };
+            return CustodyError::Refused { why: other.to_string(), source: Some(error.into()) };
         }
     };
     CustodyError::unavailable_because(why, error)

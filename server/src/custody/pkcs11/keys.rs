@@ -28,9 +28,7 @@ pub(super) struct Label(String);
 impl Label {
     pub(super) fn parse(text: &str) -> Result<Self, CustodyError> {
         if text.is_empty() || text.len() > MAX_LABEL || text.chars().any(char::is_control) {
-            return Err(CustodyError::refused(
-                "a key's label has 1 to 255 bytes and no control characters",
-            ));
+            return Err(CustodyError::refused("a key's label has 1 to 255 bytes and no control characters"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -43,14 +41,8 @@ impl Label {
 /// Refuses a label that any key, private or public, already carries.
 pub(super) fn ensure_free(session: &Session, label: &Label) -> Result<(), Failure> {
     for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
-        if !session
-            .find_objects(&[Attribute::Class(class), label.attribute()])?
-            .is_empty()
-        {
-            return Err(CustodyError::AlreadyExists {
-                label: label.0.clone(),
-            }
-            .into());
+        if !session.find_objects(&[Attribute::Class(class), label.attribute()])?.is_empty() {
+            return Err(CustodyError::AlreadyExists { label: label.0.clone() }.into());
         }
     }
     Ok(())
@@ -63,11 +55,7 @@ pub(super) fn generate(session: &Session, label: &Label, key_type: KeyType) -> R
     OsRng
         .try_fill_bytes(&mut id)
         .map_err(|error| CustodyError::refused(format!("no randomness for the key's id: {error}")))?;
-    let both = [
-        Attribute::Token(true),
-        label.attribute(),
-        Attribute::Id(id.to_vec()),
-    ];
+    let both = [Attribute::Token(true), label.attribute(), Attribute::Id(id.to_vec())];
     let mut public = both.to_vec();
     public.extend([Attribute::Private(false), Attribute::Verify(true)]);
     let mut private = both.to_vec();
@@ -107,11 +95,7 @@ pub(super) fn generate(session: &Session, label: &Label, key_type: KeyType) -> R
 pub(super) fn find(session: &Session, label: &Label) -> Result<DeviceKey, Failure> {
     let private = find_private(session, label)?;
     let (key_type, spki_der) = registered_key(session, private)?;
-    Ok(DeviceKey {
-        key_type,
-        spki_der,
-        attributes: custody_attributes(session, private)?,
-    })
+    Ok(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? })
 }
 
 /// The handle for signing, remembered per session.
@@ -161,22 +145,11 @@ pub(super) fn inventory(session: &Session) -> Result<Vec<DeviceObject>, Failure>
 }
 
 fn find_private(session: &Session, label: &Label) -> Result<ObjectHandle, Failure> {
-    let template = [
-        Attribute::Class(ObjectClass::PRIVATE_KEY),
-        Attribute::Token(true),
-        label.attribute(),
-    ];
+    let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true), label.attribute()];
     match session.find_objects(&template)?.as_slice() {
-        [] => Err(CustodyError::NotFound {
-            label: label.0.clone(),
-        }
-        .into()),
+        [] => Err(CustodyError::NotFound { label: label.0.clone() }.into()),
         [handle] => Ok(*handle),
-        several => Err(CustodyError::Ambiguous {
-            label: label.0.clone(),
-            count: several.len(),
-        }
-        .into()),
+        several => Err(CustodyError::Ambiguous { label: label.0.clone(), count: several.len() }.into()),
     }
 }
 
@@ -237,11 +210,7 @@ fn public_half(session: &Session, private: ObjectHandle) -> Result<Option<Object
     let Some(pairing) = by_id.or(by_label) else {
         return Ok(None);
     };
-    let template = [
-        Attribute::Class(ObjectClass::PUBLIC_KEY),
-        Attribute::Token(true),
-        pairing,
-    ];
+    let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Token(true), pairing];
     match session.find_objects(&template)?.as_slice() {
         [handle] => Ok(Some(*handle)),
         _ => Ok(None),

@@ -57,11 +57,7 @@ fn pss(digest: DigestKind) -> PkcsPssParams {
         DigestKind::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384, 48),
         DigestKind::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512, 64),
     };
-    PkcsPssParams {
-        hash_alg,
-        mgf,
-        s_len: Ulong::new(salt),
-    }
+    PkcsPssParams { hash_alg, mgf, s_len: Ulong::new(salt) }
 }
 
 /// What is handed to the device for `input`, the digest or message that the algorithm signs.
@@ -93,9 +89,7 @@ pub(super) fn encode_signature(algorithm: Algorithm, raw: Vec<u8>) -> Result<Vec
     };
     if raw.len() != expected {
         let got = raw.len();
-        return Err(CustodyError::malformed(format!(
-            "{got} bytes where {algorithm} has {expected}"
-        )));
+        return Err(CustodyError::malformed(format!("{got} bytes where {algorithm} has {expected}")));
     }
     let zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     match scheme(algorithm) {
@@ -137,21 +131,16 @@ mod tests {
         for algorithm in Algorithm::ALL {
             for length in [0, 1, 63, 64, 96, 384, 512] {
                 let outcome = encode_signature(algorithm, vec![0; length]);
-                assert!(
-                    matches!(outcome, Err(CustodyError::Malformed { .. })),
-                    "{algorithm} {length}"
-                );
+                assert!(matches!(outcome, Err(CustodyError::Malformed { .. })), "{algorithm} {length}");
             }
         }
     }
 
     #[test]
     fn a_digest_info_ends_in_its_digest_and_measures_itself() {
-        for algorithm in [
-            Algorithm::Rsa3072Pkcs1Sha256,
-            Algorithm::Rsa3072Pkcs1Sha384,
-            Algorithm::Rsa4096Pkcs1Sha512,
-        ] {
+        for algorithm in
+            [Algorithm::Rsa3072Pkcs1Sha256, Algorithm::Rsa3072Pkcs1Sha384, Algorithm::Rsa4096Pkcs1Sha512]
+        {
             let digest = vec![7; algorithm.digest().byte_len()];
             let info = device_input(algorithm, &digest);
             assert!(info.ends_with(&digest));

@@ -112,9 +112,7 @@ impl Pkcs11Backend {
                 let Some(pool) = pool.upgrade() else { return };
                 let probed = pool.call(Instant::now() + timeout, Connection::probe).await;
                 // A token whose sessions are all busy isn't lost.
-                let lost = probed
-                    .err()
-                    .filter(|error| error.code() != Unavailability::Busy.code());
+                let lost = probed.err().filter(|error| error.code() != Unavailability::Busy.code());
                 match (&lost, well) {
                     (Some(error), true) => {
                         tracing::warn!(backend = %name, %error, "the custody backend is lost")
@@ -133,10 +131,7 @@ impl Pkcs11Backend {
         if !generating.insert(label.clone()) {
             return Err(CustodyError::unavailable(Unavailability::Generating));
         }
-        Ok(Reservation {
-            label: label.clone(),
-            generating: Arc::clone(&self.generating),
-        })
+        Ok(Reservation { label: label.clone(), generating: Arc::clone(&self.generating) })
     }
 
     async fn try_sign(
@@ -181,13 +176,13 @@ impl Backend for Pkcs11Backend {
             let work = move |connection: &mut Connection| {
                 let _until_the_device_has_answered = reservation;
                 connection.step(|session, _| keys::ensure_free(session, &label))?;
-                connection
-                    .step(|session, _| keys::generate(session, &label, key_type))
-                    .map_err(|error| match error {
+                connection.step(|session, _| keys::generate(session, &label, key_type)).map_err(|error| {
+                    match error {
                         // The device went away while it worked.
                         CustodyError::Unavailable { .. } => CustodyError::interrupted_by(error),
                         refused => refused,
-                    })?;
+                    }
+                })?;
                 // Read back, not remembered: this is what the device says of it. The key exists from here on, whatever
                 // goes wrong.
                 connection
@@ -265,10 +260,7 @@ struct Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.generating
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.label);
+        self.generating.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.label);
     }
 }
 
@@ -288,17 +280,10 @@ async fn load(config: &Pkcs11Config) -> Result<(Arc<Module>, String), CustodyErr
         let _ = reply.send(loaded);
     };
     let library = |error| CustodyError::unavailable_because(Unavailability::Library, error);
-    std::thread::Builder::new()
-        .name("custody-load".into())
-        .spawn(load)
-        .map_err(library)?;
+    std::thread::Builder::new().name("custody-load".into()).spawn(load).map_err(library)?;
     match tokio::time::timeout(config.call_timeout, answer).await {
         Ok(Ok(loaded)) => loaded,
-        Ok(Err(ended)) => Err(CustodyError::Interrupted {
-            source: Some(ended.into()),
-        }),
-        Err(_) => Err(CustodyError::DeadlineExceeded {
-            after: config.call_timeout,
-        }),
+        Ok(Err(ended)) => Err(CustodyError::Interrupted { source: Some(ended.into()) }),
+        Err(_) => Err(CustodyError::DeadlineExceeded { after: config.call_timeout }),
     }
 }

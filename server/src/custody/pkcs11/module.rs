@@ -43,11 +43,8 @@ impl Module {
         }
         let library = |error| CustodyError::unavailable_because(Unavailability::Library, error);
         let pkcs11 = Pkcs11::new(&path).map_err(library)?;
-        let module = Arc::new(Self {
-            pkcs11,
-            generation: RwLock::new(0),
-            working_tokens: AtomicUsize::new(0),
-        });
+        let module =
+            Arc::new(Self { pkcs11, generation: RwLock::new(0), working_tokens: AtomicUsize::new(0) });
         module.initialize().map_err(library)?;
         loaded.insert(path, Arc::clone(&module));
         Ok(module)
@@ -78,10 +75,7 @@ impl Module {
     }
 
     fn initialize(&self) -> Result<(), Error> {
-        match self
-            .pkcs11
-            .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
-        {
+        match self.pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
             other => other,
         }
@@ -137,9 +131,9 @@ impl Module {
     fn slots_with_token(&self) -> Result<Vec<Slot>, CustodyError> {
         let slots = match self.pkcs11.get_slots_with_token() {
             // Something else in this process finalised the module.
-            Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => self
-                .initialize()
-                .and_then(|()| self.pkcs11.get_slots_with_token()),
+            Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {
+                self.initialize().and_then(|()| self.pkcs11.get_slots_with_token())
+            }
             other => other,
         };
         slots.map_err(|error| CustodyError::unavailable_because(Unavailability::Token, error))

@@ -97,17 +97,11 @@ impl Pool {
             }
             match shared.expire(&ticket) {
                 Expiry::NeverBegan => Err(CustodyError::unavailable(Unavailability::Busy)),
-                Expiry::Hangs => Err(CustodyError::DeadlineExceeded {
-                    after: began.elapsed(),
-                }),
+                Expiry::Hangs => Err(CustodyError::DeadlineExceeded { after: began.elapsed() }),
                 Expiry::JustFinished => answer.await.unwrap_or(interrupted),
             }
         });
-        supervised.await.unwrap_or_else(|error| {
-            Err(CustodyError::Interrupted {
-                source: Some(error.into()),
-            })
-        })
+        supervised.await.unwrap_or_else(|error| Err(CustodyError::Interrupted { source: Some(error.into()) }))
     }
 
     /// Threads that hang at the moment.
@@ -170,14 +164,8 @@ impl Shared {
                 }
                 state.working += 1;
             }
-            let worker = Worker {
-                shared: Arc::clone(self),
-                ticket: None,
-            };
-            if let Err(error) = std::thread::Builder::new()
-                .name("custody".into())
-                .spawn(|| worker.run())
-            {
+            let worker = Worker { shared: Arc::clone(self), ticket: None };
+            if let Err(error) = std::thread::Builder::new().name("custody".into()).spawn(|| worker.run()) {
                 // The worker was dropped and with it its place; the next call tries again.
                 tracing::error!(%error, "no thread for the custody backend");
                 return;
@@ -274,9 +262,7 @@ enum Expiry {
 
 impl Ticket {
     fn advance(&self, from: u8, to: u8) -> bool {
-        self.0
-            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     fn begin(&self) -> bool {

@@ -52,26 +52,20 @@ pub(super) fn from_curve(params: &[u8], point: &[u8]) -> Result<Option<(KeyType,
     };
     let uncompressed = key_type == KeyType::Ed25519 || point.first() == Some(&4);
     if point.len() != length || !uncompressed {
-        return Err(CustodyError::malformed(format!(
-            "a {key_type:?} public point of {} bytes",
-            point.len()
-        )));
+        return Err(CustodyError::malformed(format!("a {key_type:?} public point of {} bytes", point.len())));
     }
     let der = match key_type {
         KeyType::EcP256 => ec(&P256, point),
         KeyType::EcP384 => ec(&P384, point),
         KeyType::Ed25519 | KeyType::Rsa3072 | KeyType::Rsa4096 => info(ED25519, None, point),
     };
-    der.map(|der| Some((key_type, der)))
-        .map_err(|error| unencodable(&error))
+    der.map(|der| Some((key_type, der))).map_err(|error| unencodable(&error))
 }
 
 /// The public key of RSA; numbers are big-endian. `Ok(None)` where size or exponent isn't one of the registry's.
 pub(super) fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Result<Option<(KeyType, Vec<u8>)>, CustodyError> {
     let modulus = strip_zeros(modulus);
-    let bits = modulus
-        .first()
-        .map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
+    let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
     let key_type = match bits {
         3072 => KeyType::Rsa3072,
         4096 => KeyType::Rsa4096,
@@ -80,9 +74,7 @@ pub(super) fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Result<Option<(KeyTyp
     if strip_zeros(exponent) != RSA_EXPONENT {
         return Ok(None);
     }
-    rsa(modulus)
-        .map(|der| Some((key_type, der)))
-        .map_err(|error| unencodable(&error))
+    rsa(modulus).map(|der| Some((key_type, der))).map_err(|error| unencodable(&error))
 }
 
 fn strip_zeros(number: &[u8]) -> &[u8] {
@@ -96,10 +88,7 @@ fn ec(curve: &ObjectIdentifier, point: &[u8]) -> Result<Vec<u8>, spki::der::Erro
 }
 
 fn rsa(modulus: &[u8]) -> Result<Vec<u8>, spki::der::Error> {
-    let key = RsaPublicKey {
-        modulus: UintRef::new(modulus)?,
-        public_exponent: UintRef::new(&RSA_EXPONENT)?,
-    };
+    let key = RsaPublicKey { modulus: UintRef::new(modulus)?, public_exponent: UintRef::new(&RSA_EXPONENT)? };
     info(RSA, Some(AnyRef::NULL), &key.to_der()?)
 }
 
@@ -142,10 +131,7 @@ mod tests {
     fn a_point_that_is_cut_or_compressed_is_malformed() {
         let params = ec_params(KeyType::EcP256).unwrap();
         for point in [vec![4; 64], vec![2; 65], vec![2; 33], vec![]] {
-            assert!(matches!(
-                from_curve(&params, &point),
-                Err(CustodyError::Malformed { .. })
-            ));
+            assert!(matches!(from_curve(&params, &point), Err(CustodyError::Malformed { .. })));
         }
     }
 

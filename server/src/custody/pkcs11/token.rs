@@ -38,13 +38,7 @@ struct Login {
 impl Token {
     pub(super) fn new(module: Arc<Module>, label: String, pin: PinSource) -> Self {
         let fault = Mutex::new(Some(String::from("the token hasn't been reached yet")));
-        Self {
-            module,
-            label,
-            pin,
-            login: Mutex::default(),
-            fault,
-        }
+        Self { module, label, pin, login: Mutex::default(), fault }
     }
 
     pub(super) fn module(&self) -> &Module {
@@ -77,10 +71,7 @@ impl Token {
     fn log_in(&self, session: &Session) -> Result<(), CustodyError> {
         let mut login = self.login.lock().unwrap_or_else(PoisonError::into_inner);
         // A login counts for all sessions of the process: usually another thread's has sufficed.
-        let state = session
-            .get_session_info()
-            .map_err(fault::translate)?
-            .session_state();
+        let state = session.get_session_info().map_err(fault::translate)?.session_state();
         if matches!(state, SessionState::RwUser | SessionState::RoUser) {
             return Ok(());
         }
@@ -142,11 +133,7 @@ fn read_pin(source: &PinSource) -> Result<Zeroizing<String>, CustodyError> {
     let mut pin = Zeroizing::new(String::with_capacity(MAX_PIN as usize + 1));
     match source {
         PinSource::File(path) => {
-            File::open(path)
-                .map_err(missing)?
-                .take(MAX_PIN + 1)
-                .read_to_string(&mut pin)
-                .map_err(missing)?;
+            File::open(path).map_err(missing)?.take(MAX_PIN + 1).read_to_string(&mut pin).map_err(missing)?;
         }
         PinSource::Env(name) => {
             // `VarError` would carry the value where it isn't UTF-8: it is dropped, not attached.
