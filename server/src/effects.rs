@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealbook_ledger::action::{ActionType, Params};
+use sealbook_ledger::action::Params;
 use sealbook_ledger::command::Command;
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{ActionId, BackendName, KeyId, Seq};

@@ -4,7 +4,7 @@
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::merkle::{Tree, leaf_hash};
-use sealbook_ledger::state::State;
+
 use sealbook_ledger::verify::Verifier;
 
 use crate::high_water::{HighWater, HighWaterFile, Reading};
@@ -172,9 +172,4 @@ fn behind(size: u64, known: u64) -> EngineError {
         )
         .into(),
     )
-}
-
-/// The state of a ledger that has no events yet.
-pub(crate) fn unopened(row: &LedgerRow) -> Tip {
-    Tip::new(State::new(row.origin.clone()))
 }

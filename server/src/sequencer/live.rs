@@ -33,11 +33,6 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
-    /// A ledger without events.
-    pub(crate) fn new(state: State) -> Self {
-        Self { state, frontier: Frontier::new(), end_offset: 0 }
-    }
-
     /// The head as its row says it.
     pub(crate) fn head(&self, ledger: LedgerId) -> Head {
         Head {
