@@ -26,6 +26,7 @@ use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
 use crate::devices::Devices;
 use crate::effects::Effects;
+use crate::exporting::{self, ExportStream};
 use crate::high_water::HighWaterFile;
 use crate::ledger::{EngineError, Ledger, Submission};
 use crate::loading;
@@ -343,6 +344,14 @@ impl App {
         let path = path.map_err(|error| EngineError::fault("an inclusion proof beyond the tree", error))?;
         Receipt::new(stored.bytes, seq, path, (*checkpoint).clone())
             .map_err(|error| EngineError::fault("a receipt out of bounds", error))
+    }
+
+    /// Streams a ledger's bundle; waits so long for a checkpoint over everything that is there now.
+    pub async fn export(&self, ledger: Arc<Ledger>, wait: Duration) -> Result<ExportStream, EngineError> {
+        // On the main runtime, where the connections live.
+        let store = Arc::clone(&self.0.store);
+        let task = self.0.runtime.spawn(exporting::export(store, ledger, wait));
+        task.await.map_err(|error| EngineError::fault("the export task ended", error))?
     }
 
     /// Re-reads every sealed row of a ledger at once.

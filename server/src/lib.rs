@@ -9,6 +9,7 @@ pub mod custody;
 pub mod devices;
 mod effects;
 pub mod embedded;
+pub mod exporting;
 pub mod high_water;
 pub mod ledger;
 mod loading;

@@ -80,6 +80,8 @@ pub struct Signed {
 
 /// Signs for callers; shared by all of them.
 pub(crate) struct Signer {
+    /// The main runtime: an HTTP worker's own ends with its connection.
+    runtime: tokio::runtime::Handle,
     store: Arc<Store>,
     devices: Devices,
     public_keys: Mutex<HashMap<KeyId, PublicKey>>,
@@ -88,7 +90,13 @@ pub(crate) struct Signer {
 
 impl Signer {
     pub(crate) fn new(store: Arc<Store>, devices: Devices) -> Self {
-        Self { store, devices, public_keys: Mutex::default(), rates: Mutex::default() }
+        Self {
+            runtime: tokio::runtime::Handle::current(),
+            store,
+            devices,
+            public_keys: Mutex::default(),
+            rates: Mutex::default(),
+        }
     }
 
     /// The whole path. Once authorised it goes on to its outcome even when the caller has gone.
@@ -105,7 +113,8 @@ impl Signer {
             self.outcome_of(&ledger, slot, &appended).await?
         } else {
             let (signer, work) = (Arc::clone(self), Arc::clone(&ledger));
-            let task = tokio::spawn(async move { signer.perform(&work, slot, appended, message).await });
+            let task =
+                self.runtime.spawn(async move { signer.perform(&work, slot, appended, message).await });
             task.await.map_err(|error| EngineError::fault("the signing task ended", error))??
         };
         if sealed && ledger.wait_sealed(signed.seq.get() + 1, SEAL_WAIT).await.is_none() {
