@@ -1,6 +1,7 @@
 //! The Sealbook server: IO around the pure `sealbook_ledger` core.
 
 pub mod app;
+pub mod assembly;
 pub mod authenticator;
 pub mod ceremony;
 pub mod clock;

@@ -34,6 +34,20 @@ pub struct Pkcs11Config {
     pub fips_certificate: Option<String>,
 }
 
+impl Pkcs11Config {
+    /// A token with the defaults for everything else.
+    pub fn new(module: PathBuf, token_label: String, pin: PinSource) -> Self {
+        Self {
+            module,
+            token_label,
+            pin,
+            sessions: DEFAULT_SESSIONS,
+            call_timeout: default_call_timeout(),
+            fips_certificate: None,
+        }
+    }
+}
+
 /// Where a PIN is read from. It never stands in the configuration itself, nor in a command line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
