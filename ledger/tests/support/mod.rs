@@ -26,7 +26,7 @@ use sealbook_ledger::ids::{ActionId, Correlation, KeyId, MemberId, Origin, Seq, 
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{
     ActionApproved, ActionCancelled, ActionProposed, ActionRejected, FounderAssertion, FoundingDocument, LedgerFounded,
-    LedgerOpened, MemberEnrolled, NextVkey,
+    LedgerOpened, MemberEnrolled, NextVkey, Payload,
 };
 use sealbook_ledger::policy::{Caller, Environment, LedgerPolicy, Role, SigningPolicy};
 use sealbook_ledger::public_key::PublicKey;
@@ -293,6 +293,41 @@ impl Ledger {
         Ok(events)
     }
 
+    /// An event that another server might write next.
+    pub fn written(&self, payload: impl Into<Payload>) -> Event {
+        let payload = payload.into();
+        let (actor, sd) = match &payload {
+            Payload::ActionProposed(p) => (Actor::Member(p.member), p.document.private_digests()),
+            _ => (Actor::System, Vec::new()),
+        };
+        Event {
+            origin: self.state.origin().clone(),
+            seq: Seq::new(self.state.size()).unwrap(),
+            time: self.state.time_at(self.clock),
+            actor,
+            correlation: Correlation::new(uuid(0)).unwrap(),
+            prev: self.state.head(),
+            payload,
+            sd,
+        }
+    }
+
+    /// What the rules say to an event that another server might write next.
+    pub fn judged(&self, payload: impl Into<Payload>) -> Result<(), Rule> {
+        self.state.judge(&self.written(payload), &Prechecked::default())
+    }
+
+    /// Appends an event that no command makes, if the rules allow it.
+    pub fn append(&mut self, payload: impl Into<Payload>) {
+        let event = self.written(payload);
+        self.state.judge(&event, &Prechecked::default()).unwrap();
+        let bytes = event.to_bytes().unwrap();
+        let hash = Event::hash(&bytes);
+        self.before.push(self.state.clone());
+        self.state.apply(&event, hash);
+        self.history.push(Decided { event, bytes, hash });
+    }
+
     /// The rule that refuses a command.
     pub fn refused(&mut self, command: Command) -> Rule {
         rule_of(self.run(command).expect_err("the command went through"))
@@ -318,9 +353,13 @@ impl Ledger {
 
     /// A proposal of a document, signed by one of the people.
     pub fn proposal(&self, proposer: usize, role: Role, document: ActionDocument) -> Command {
+        Command::Propose(Box::new(self.proposed(proposer, role, document)))
+    }
+
+    pub fn proposed(&self, proposer: usize, role: Role, document: ActionDocument) -> ActionProposed {
         let person = &self.people[proposer];
         let answer = person.answer(Purpose::Proposal, &document.to_bytes().unwrap(), WEB);
-        Command::Propose(Box::new(ActionProposed {
+        ActionProposed {
             authenticator_data: answer.authenticator_data,
             client_data_json: answer.client_data_json,
             credential_id: answer.credential_id,
@@ -328,7 +367,7 @@ impl Ledger {
             member: person.id,
             role,
             signature: answer.signature,
-        }))
+        }
     }
 
     pub fn propose_as(&mut self, proposer: usize, role: Role, params: Params) -> Result<ActionId, Refusal> {
