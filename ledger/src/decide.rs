@@ -59,7 +59,9 @@ pub enum Refusal {
     #[error("an event would have no canonical form (event.unrepresentable)")]
     Unrepresentable(#[source] Unrepresentable),
     /// `_sd` would not be one that a reader accepts.
-    #[error("disclosures are sorted, distinct SHA-256 digests, and no more than the event has private fields (event.disclosures)")]
+    #[error(
+        "disclosures are sorted, distinct SHA-256 digests, and no more than the event has private fields (event.disclosures)"
+    )]
     Disclosures,
 }
 

@@ -451,11 +451,7 @@ impl Founded {
         }
     }
 
-    pub(crate) fn judge_high_water(
-        &self,
-        accepted: &LedgerHighWaterAccepted,
-        seq: Seq,
-    ) -> Result<(), Rule> {
+    pub(crate) fn judge_high_water(&self, accepted: &LedgerHighWaterAccepted, seq: Seq) -> Result<(), Rule> {
         if accepted.size == seq.get() { Ok(()) } else { Err(Rule::HighWaterSize) }
     }
 

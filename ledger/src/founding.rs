@@ -67,7 +67,10 @@ fn is_web_origin(origin: &str) -> bool {
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
     let named = (1..=253).contains(&host.len())
         && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
-    named && port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit()) && (secure || host == "localhost")
+    named
+        && port.parse::<u16>().is_ok()
+        && port.bytes().all(|b| b.is_ascii_digit())
+        && (secure || host == "localhost")
 }
 
 pub(crate) fn judge_founder(

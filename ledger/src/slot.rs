@@ -162,10 +162,7 @@ impl Founded {
             matches!(&action.document().params, Params::SlotCreate(other) if other.slot == params.slot)
                 && matches!(
                     action.stage(),
-                    Stage::Executing {
-                        progress: Progress::SlotCreated | Progress::Generating(_),
-                        ..
-                    }
+                    Stage::Executing { progress: Progress::SlotCreated | Progress::Generating(_), .. }
                 )
         });
         if had_key || busy {
@@ -221,7 +218,9 @@ impl Founded {
         if progress != Progress::SlotCreated || !copies || self.keys.contains_key(&authorized.key) {
             return Err(Rule::ActionEffect);
         }
-        let Stage::Executing { expires_at: ends, .. } = action.stage() else { return Err(Rule::ActionEffect) };
+        let Stage::Executing { expires_at: ends, .. } = action.stage() else {
+            return Err(Rule::ActionEffect);
+        };
         if authorized.expires_at > at && authorized.expires_at <= ends {
             Ok(())
         } else {

@@ -13,7 +13,16 @@ use serde_json::{Map, Value};
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         prop::char::range('\0', '\u{7f}'),
-        prop::sample::select(vec!['"', '\\', '/', '\u{2028}', '\u{e000}', '\u{ffff}', '\u{10000}', '\u{1f600}']),
+        prop::sample::select(vec![
+            '"',
+            '\\',
+            '/',
+            '\u{2028}',
+            '\u{e000}',
+            '\u{ffff}',
+            '\u{10000}',
+            '\u{1f600}'
+        ]),
         any::<char>(),
     ];
     prop::collection::vec(piece, 0..6).prop_map(|chars| chars.into_iter().collect())
@@ -31,7 +40,8 @@ fn value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 40, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
-            prop::collection::vec((text(), inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
+            prop::collection::vec((text(), inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
 }
@@ -42,7 +52,8 @@ fn oracle_bytes(value: &Value) -> Option<String> {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => {
-            let number = number.as_i64().filter(|n| (-9_007_199_254_740_991..=9_007_199_254_740_991).contains(n))?;
+            let number =
+                number.as_i64().filter(|n| (-9_007_199_254_740_991..=9_007_199_254_740_991).contains(n))?;
             format!("{number}")
         }
         Value::String(text) => oracle_text(text),
@@ -107,13 +118,41 @@ enum Change {
 
 fn change() -> impl Strategy<Value = Change> {
     let pieces = vec![
-        " ", "\n", ",", ":", "{", "}", "[", "]", "\"", "\\", "\\u0000", "\\u0008", "\\u001F", "\\u001f", "\\/", "\\ud800",
-        "0", "-", "-0", ".0", "e1", "E0", "9007199254740992", "null", "true", "\u{feff}", "\u{7f}", "é", "\0",
+        " ",
+        "\n",
+        ",",
+        ":",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "\\",
+        "\\u0000",
+        "\\u0008",
+        "\\u001F",
+        "\\u001f",
+        "\\/",
+        "\\ud800",
+        "0",
+        "-",
+        "-0",
+        ".0",
+        "e1",
+        "E0",
+        "9007199254740992",
+        "null",
+        "true",
+        "\u{feff}",
+        "\u{7f}",
+        "é",
+        "\0",
     ];
     prop_oneof![
         (any::<prop::sample::Index>(), any::<u8>()).prop_map(|(at, bits)| Change::Flip(at, bits)),
         any::<prop::sample::Index>().prop_map(Change::Drop),
-        (any::<prop::sample::Index>(), prop::sample::select(pieces)).prop_map(|(at, what)| Change::Insert(at, what)),
+        (any::<prop::sample::Index>(), prop::sample::select(pieces))
+            .prop_map(|(at, what)| Change::Insert(at, what)),
         (any::<prop::sample::Index>(), any::<prop::sample::Index>()).prop_map(|(a, b)| Change::Repeat(a, b)),
     ]
 }
@@ -189,8 +228,10 @@ proptest! {
 #[test]
 fn keys_stand_in_the_order_of_their_utf_16_code_units() {
     // U+1F600 is D83D DE00 in UTF-16: before U+FB33, although its code point and its UTF-8 come after.
-    let members: Map<String, Value> =
-        ["\u{fb33}", "\u{1f600}", "\u{20ac}", "\r", "1"].into_iter().map(|key| (key.to_owned(), Value::Null)).collect();
+    let members: Map<String, Value> = ["\u{fb33}", "\u{1f600}", "\u{20ac}", "\r", "1"]
+        .into_iter()
+        .map(|key| (key.to_owned(), Value::Null))
+        .collect();
     let expected = "{\"\\r\":null,\"1\":null,\"\u{20ac}\":null,\"\u{1f600}\":null,\"\u{fb33}\":null}";
     assert_eq!(value_to_vec(&Value::Object(members)).unwrap(), expected.as_bytes());
     check(expected.as_bytes()).unwrap();
@@ -198,7 +239,8 @@ fn keys_stand_in_the_order_of_their_utf_16_code_units() {
 
 #[test]
 fn a_deep_or_hostile_text_is_refused_without_a_panic() {
-    for piece in ["[", "{\"a\":", "[[],", "\"\\", "\"\\u", "\"\\u00", "-", "{\"", "{\"a\"", "tru", "\u{feff}"] {
+    for piece in ["[", "{\"a\":", "[[],", "\"\\", "\"\\u", "\"\\u00", "-", "{\"", "{\"a\"", "tru", "\u{feff}"]
+    {
         for times in [1, 15, 16, 17, 100_000] {
             assert!(check(piece.repeat(times).as_bytes()).is_err(), "{piece} {times}");
         }

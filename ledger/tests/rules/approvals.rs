@@ -1,6 +1,8 @@
 //! Proposals, approvals, rejections, and when an action may begin.
 
-use sealbook_ledger::action::{MemberParams, Params, PolicySetParams, RoleGrantParams, RoleRevokeParams, SlotParams};
+use sealbook_ledger::action::{
+    MemberParams, Params, PolicySetParams, RoleGrantParams, RoleRevokeParams, SlotParams,
+};
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::command::{Command, Containment};
 use sealbook_ledger::encoding::{B64, Hash};
@@ -27,7 +29,12 @@ fn proposed() -> (Ledger, sealbook_ledger::ids::ActionId) {
     (ledger, action)
 }
 
-fn approve_refused(ledger: &mut Ledger, person: usize, role: Role, action: sealbook_ledger::ids::ActionId) -> Rule {
+fn approve_refused(
+    ledger: &mut Ledger,
+    person: usize,
+    role: Role,
+    action: sealbook_ledger::ids::ActionId,
+) -> Rule {
     rule_of(ledger.approve(person, role, action).unwrap_err())
 }
 
@@ -77,7 +84,11 @@ fn an_assertion_answers_one_action_one_ledger_and_one_purpose() {
         [Purpose::Rejection, Purpose::Cancellation, Purpose::Proposal, Purpose::Session, Purpose::Founding]
     {
         let disguised = ledger.approval_over(1, Role::Approver, action, purpose, document.as_bytes());
-        assert_eq!(ledger.refused(Command::Approve(Box::new(disguised))), Rule::AssertionInvalid, "{purpose:?}");
+        assert_eq!(
+            ledger.refused(Command::Approve(Box::new(disguised))),
+            Rule::AssertionInvalid,
+            "{purpose:?}"
+        );
     }
     let oversized = {
         let mut approval = ledger.approval(1, Role::Approver, action);
@@ -143,7 +154,10 @@ fn an_action_that_began_is_no_longer_decided_on() {
 
 fn other_policy(ledger: &Ledger) -> PolicySetParams {
     let mut policy = ledger.now().policy().clone();
-    policy.actions.values_mut().for_each(|rule| rule.quorum = vec![Clause { count: 1, role: Role::Approver }]);
+    policy
+        .actions
+        .values_mut()
+        .for_each(|rule| rule.quorum = vec![Clause { count: 1, role: Role::Approver }]);
     PolicySetParams { policy }
 }
 
@@ -358,7 +372,10 @@ fn an_action_id_is_used_once() {
         ledger.document(0, params)
     };
     document.action = action;
-    assert_eq!(ledger.refused(ledger.proposal(0, Role::PlatformAdmin, document.clone())), Rule::ActionDuplicate);
+    assert_eq!(
+        ledger.refused(ledger.proposal(0, Role::PlatformAdmin, document.clone())),
+        Rule::ActionDuplicate
+    );
     ledger.run(ledger.cancellation(0, Role::Approver, action)).unwrap();
     assert_eq!(ledger.refused(ledger.proposal(0, Role::PlatformAdmin, document)), Rule::ActionDuplicate);
 }
@@ -369,7 +386,10 @@ fn proposing_takes_a_proposing_role() {
     let params = slot(&ledger);
     assert_eq!(rule_of(ledger.propose_as(0, Role::Approver, params.clone()).unwrap_err()), Rule::RoleMissing);
     let packer = ledger.enroll(&[Role::PackagingEngineer]);
-    assert_eq!(rule_of(ledger.propose_as(packer, Role::PlatformAdmin, params).unwrap_err()), Rule::RoleMissing);
+    assert_eq!(
+        rule_of(ledger.propose_as(packer, Role::PlatformAdmin, params).unwrap_err()),
+        Rule::RoleMissing
+    );
 }
 
 #[test]

@@ -204,12 +204,18 @@ fn a_key_owner_speaks_for_slots_of_their_own_alone() {
     assert_eq!(rule_of(ledger.propose_as(1, Role::KeyOwner, own.clone()).unwrap_err()), Rule::RoleMissing);
     ledger.propose_as(0, Role::KeyOwner, own).unwrap();
     let key = ledger.slot("owned", P256);
-    let revoke =
-        Params::KeyRevoke(KeyRevokeParams { compromised_since: None, key, reason: RevocationReason::Superseded });
+    let revoke = Params::KeyRevoke(KeyRevokeParams {
+        compromised_since: None,
+        key,
+        reason: RevocationReason::Superseded,
+    });
     assert_eq!(rule_of(ledger.propose_as(1, Role::KeyOwner, revoke.clone()).unwrap_err()), Rule::RoleMissing);
     ledger.propose_as(0, Role::KeyOwner, revoke).unwrap();
     let service = Params::ServiceEnroll(ledger.service_params(service_id(500), &["owned"]));
-    assert_eq!(rule_of(ledger.propose_as(1, Role::KeyOwner, service.clone()).unwrap_err()), Rule::RoleMissing);
+    assert_eq!(
+        rule_of(ledger.propose_as(1, Role::KeyOwner, service.clone()).unwrap_err()),
+        Rule::RoleMissing
+    );
     ledger.propose_as(0, Role::KeyOwner, service).unwrap();
 }
 

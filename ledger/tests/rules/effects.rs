@@ -1,8 +1,8 @@
 //! What an approved action does, and how it ends.
 
 use sealbook_ledger::action::{
-    ApprovalRpParams, DeviceKeyParams, KeyRevokeParams, Params, RevocationReason, RulesAdoptParams, SlotParams,
-    SlotPolicyParams,
+    ApprovalRpParams, DeviceKeyParams, KeyRevokeParams, Params, RevocationReason, RulesAdoptParams,
+    SlotParams, SlotPolicyParams,
 };
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::command::{Command, Containment};
@@ -162,9 +162,12 @@ fn a_ledger_key_is_replaced_by_another_confined_one_of_the_same_name() {
     assert_eq!(ledger.refused(rotation.clone()), Rule::ActionEffect);
     ledger.begin(action).unwrap();
     assert_eq!(ledger.refused(made(&ledger, action, 1)), Rule::LedgerKeySame);
-    let Command::LedgerKeyMade { vkey: _, custody, attributes, next, .. } = rotation.clone() else { unreachable!() };
+    let Command::LedgerKeyMade { vkey: _, custody, attributes, next, .. } = rotation.clone() else {
+        unreachable!()
+    };
     let foreign = vkey(&"other.example.com/x".parse().unwrap(), 3);
-    let elsewhere = Command::LedgerKeyMade { action, vkey: foreign, custody: custody.clone(), attributes, next };
+    let elsewhere =
+        Command::LedgerKeyMade { action, vkey: foreign, custody: custody.clone(), attributes, next };
     assert_eq!(ledger.refused(elsewhere), Rule::LedgerKeySame);
     let loose = sealbook_ledger::attributes::KeyAttributes { extractable: true, ..CONFINED };
     let new = vkey(ledger.state.origin(), 3);
@@ -206,7 +209,8 @@ fn a_device_effect_fits_its_action_and_its_time() {
     let mut ledger = Ledger::founded(3);
     let action = ledger.approved(Params::LedgerKeyRotate(device_key()));
     ledger.begin(action).unwrap();
-    let evidence = Command::EvidenceKeyMade { action, key: key_id(9), spki: spki(Algorithm::EcdsaP256Sha256, 1) };
+    let evidence =
+        Command::EvidenceKeyMade { action, key: key_id(9), spki: spki(Algorithm::EcdsaP256Sha256, 1) };
     assert_eq!(ledger.refused(evidence), Rule::ActionEffect);
     ledger.wait(600);
     assert_eq!(ledger.refused(made(&ledger, action, 3)), Rule::ActionExpired);
@@ -238,8 +242,7 @@ fn a_key_is_revoked_once_and_at_the_hands_of_a_quorum() {
     let action = ledger.approved(Params::KeyRevoke(params.clone()));
     let like = Event { actor: sealbook_ledger::event::Actor::System, ..ledger.history[0].event.clone() };
     let like = Event { time: ledger.clock, ..like };
-    let revoked =
-        KeyRevoked { action, compromised_since: None, key, reason: RevocationReason::Superseded };
+    let revoked = KeyRevoked { action, compromised_since: None, key, reason: RevocationReason::Superseded };
     assert_eq!(forged(&ledger.state, &like, revoked), Err(Rule::ActionEffect));
     ledger.begin(action).unwrap();
     assert_eq!(rule_of(ledger.propose(0, Params::KeyRevoke(params)).unwrap_err()), Rule::KeyRevoked);

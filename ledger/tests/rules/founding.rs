@@ -22,9 +22,7 @@ fn three() -> Vec<Vec<Role>> {
     vec![DECIDING.to_vec(); 3]
 }
 
-fn founding_refused(
-    change: impl FnOnce(&mut sealbook_ledger::payload::FoundingDocument),
-) -> Rule {
+fn founding_refused(change: impl FnOnce(&mut sealbook_ledger::payload::FoundingDocument)) -> Rule {
     let mut ledger = Ledger::opened("acme");
     let command = ledger.founding(three(), LedgerPolicy::default_for(3), change);
     ledger.refused(command)
@@ -33,7 +31,9 @@ fn founding_refused(
 /// Founds with the founders, and then the whole command, changed.
 fn founders_refused(policy: LedgerPolicy, change: impl FnOnce(&mut Vec<Founder>)) -> Rule {
     let mut ledger = Ledger::opened("acme");
-    let Command::Found { mut founders, .. } = ledger.founding(three(), policy.clone(), |_| {}) else { unreachable!() };
+    let Command::Found { mut founders, .. } = ledger.founding(three(), policy.clone(), |_| {}) else {
+        unreachable!()
+    };
     change(&mut founders);
     let command = ledger.founding_of(founders, policy, |_| {});
     ledger.refused(command)
@@ -43,7 +43,10 @@ fn founders_refused(policy: LedgerPolicy, change: impl FnOnce(&mut Vec<Founder>)
 fn the_first_event_opens_the_ledger_under_known_rules_with_a_confined_key_of_its_own_name() {
     assert_eq!(open_refused(|o| o.rules = 2), Rule::RulesUnknown);
     assert_eq!(open_refused(|o| o.attributes.extractable = true), Rule::KeyAttributes);
-    assert_eq!(open_refused(|o| o.vkey = vkey(&"other.example.com/x".parse().unwrap(), 1)), Rule::LedgerKeySame);
+    assert_eq!(
+        open_refused(|o| o.vkey = vkey(&"other.example.com/x".parse().unwrap(), 1)),
+        Rule::LedgerKeySame
+    );
     let own = Ledger::unopened("acme");
     let before = Continues {
         origin: own.state.origin().clone(),
@@ -136,7 +139,10 @@ fn every_founder_signs_and_nobody_else() {
     assert_eq!(refused(|f| drop(f.assertions.pop())), Rule::FoundingSignatures);
     assert_eq!(refused(|f| f.assertions.swap(0, 1)), Rule::FoundingSignatures);
     assert_eq!(refused(|f| f.assertions[1] = f.assertions[0].clone()), Rule::FoundingSignatures);
-    assert_eq!(refused(|f| f.assertions[0].signature = f.assertions[1].signature.clone()), Rule::AssertionInvalid);
+    assert_eq!(
+        refused(|f| f.assertions[0].signature = f.assertions[1].signature.clone()),
+        Rule::AssertionInvalid
+    );
     assert_eq!(refused(|f| f.document.approval_rp.shared = false), Rule::AssertionInvalid);
 }
 
@@ -172,8 +178,16 @@ fn a_policy_covers_every_action_with_one_to_eight_seats() {
         |p| p.v = 2,
         |p| p.actions.values_mut().for_each(|rule| rule.quorum.clear()),
         |p| p.actions.values_mut().for_each(|rule| rule.proposers.clear()),
-        |p| p.actions.values_mut().for_each(|rule| rule.quorum = vec![Clause { count: 9, role: Role::Approver }]),
-        |p| p.actions.values_mut().for_each(|rule| rule.quorum = vec![Clause { count: 0, role: Role::Approver }]),
+        |p| {
+            p.actions
+                .values_mut()
+                .for_each(|rule| rule.quorum = vec![Clause { count: 9, role: Role::Approver }])
+        },
+        |p| {
+            p.actions
+                .values_mut()
+                .for_each(|rule| rule.quorum = vec![Clause { count: 0, role: Role::Approver }])
+        },
     ] {
         let mut policy = LedgerPolicy::default_for(3);
         change(&mut policy);
@@ -186,7 +200,10 @@ fn a_policy_covers_every_action_with_one_to_eight_seats() {
 #[test]
 fn founders_differ_in_id_key_and_credential() {
     let policy = LedgerPolicy::default_for(3);
-    assert_eq!(founders_refused(policy.clone(), |f| f[1].enrolled.member = f[0].enrolled.member), Rule::MemberDuplicate);
+    assert_eq!(
+        founders_refused(policy.clone(), |f| f[1].enrolled.member = f[0].enrolled.member),
+        Rule::MemberDuplicate
+    );
     let copy = |f: &mut Vec<Founder>| f[1].enrolled.credentials = f[0].enrolled.credentials.clone();
     assert_eq!(founders_refused(policy.clone(), copy), Rule::CredentialDuplicate);
     assert_eq!(founders_refused(policy.clone(), |f| f[1].enrolled.credentials.clear()), Rule::CredentialForm);
@@ -197,7 +214,10 @@ fn founders_differ_in_id_key_and_credential() {
     assert_eq!(founders_refused(policy.clone(), twice), Rule::CredentialForm);
     let elsewhere = |f: &mut Vec<Founder>| f[1].enrolled.credentials[0].rp_id = "b.example.com".to_owned();
     assert_eq!(founders_refused(policy.clone(), elsewhere), Rule::CredentialForm);
-    assert_eq!(founders_refused(policy, |f| f[1].enrolled.action = Some(action_id(1))), Rule::FoundingDocument);
+    assert_eq!(
+        founders_refused(policy, |f| f[1].enrolled.action = Some(action_id(1))),
+        Rule::FoundingDocument
+    );
 }
 
 #[test]
@@ -253,7 +273,8 @@ fn only_the_server_writes_the_beginning() {
 fn a_founding_longer_than_an_event_is_refused_whole() {
     let mut ledger = Ledger::opened("acme");
     let policy = LedgerPolicy::default_for(16);
-    let Command::Found { mut founders, .. } = ledger.founding(vec![DECIDING.to_vec(); 16], policy.clone(), |_| {})
+    let Command::Found { mut founders, .. } =
+        ledger.founding(vec![DECIDING.to_vec(); 16], policy.clone(), |_| {})
     else {
         unreachable!()
     };

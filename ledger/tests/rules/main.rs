@@ -1,5 +1,11 @@
 //! What each rule refuses, one sentence a test.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy.toml allows it in test functions, but not in the functions they share"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -10,8 +16,6 @@ mod founding;
 mod people;
 mod signatures;
 
-/// Rules that no command reaches, because `decide` never makes the event that would break them; the tests of this
-/// binary reach them by judging events that a forger would write.
 #[test]
 fn every_code_is_a_failure_code_and_belongs_to_one_rule() {
     use sealbook_ledger::payload::FailureCode;

@@ -1,8 +1,9 @@
 //! Members, their roles and credentials, services, and suspensions.
 
 use sealbook_ledger::action::{
-    CredentialAddParams, CredentialRemoveParams, MemberEnrollParams, MemberParams, MemberRestoreParams, Params,
-    PolicySetParams, RoleGrantParams, RoleRevokeParams, ServiceGrantParams, ServiceParams, TokenGrant,
+    CredentialAddParams, CredentialRemoveParams, MemberEnrollParams, MemberParams, MemberRestoreParams,
+    Params, PolicySetParams, RoleGrantParams, RoleRevokeParams, ServiceGrantParams, ServiceParams,
+    TokenGrant,
 };
 use sealbook_ledger::command::{Command, Containment};
 use sealbook_ledger::encoding::{B64, Hash};
@@ -91,8 +92,12 @@ fn a_removed_member_is_gone() {
     ledger.decree(remove.clone());
     assert_eq!(refused(&mut ledger, remove), Rule::MemberInactive);
     assert_eq!(refused(&mut ledger, Params::RoleGrant(grant(member, Role::Auditor))), Rule::MemberUnknown);
-    assert_eq!(rule_of(ledger.contain(0, Containment::Member(member)).unwrap_err()), Rule::SuspensionDuplicate);
-    let by = Command::Contain { by: member, target: Containment::Member(ledger.people[0].id), sd: Vec::new() };
+    assert_eq!(
+        rule_of(ledger.contain(0, Containment::Member(member)).unwrap_err()),
+        Rule::SuspensionDuplicate
+    );
+    let by =
+        Command::Contain { by: member, target: Containment::Member(ledger.people[0].id), sd: Vec::new() };
     assert_eq!(ledger.refused(by), Rule::MemberInactive);
     let unknown = Params::MemberRemove(MemberParams { member: uuid(7).into() });
     assert_eq!(refused(&mut ledger, unknown), Rule::MemberUnknown);
@@ -128,7 +133,10 @@ fn no_change_leaves_a_proposal_that_could_never_be_approved() {
     let remove = Params::CredentialRemove(CredentialRemoveParams { credential_id, member });
     assert_eq!(refused(&mut ledger, remove), Rule::QuorumUnreachable);
     let mut policy = ledger.now().policy().clone();
-    policy.actions.values_mut().for_each(|rule| rule.quorum = vec![Clause { count: 3, role: Role::Approver }]);
+    policy
+        .actions
+        .values_mut()
+        .for_each(|rule| rule.quorum = vec![Clause { count: 3, role: Role::Approver }]);
     let set = Params::PolicySet(PolicySetParams { policy });
     assert_eq!(refused(&mut ledger, set), Rule::QuorumUnreachable);
 }
@@ -186,7 +194,10 @@ fn a_suspended_person_does_nothing_until_a_quorum_lifts_it() {
     assert!(format!("{suspended:?}").contains("lapses_at: None"));
     let slot = Params::SlotCreate(ledger.slot_params("s", sealbook_ledger::algorithm::Algorithm::Ed25519));
     assert_eq!(rule_of(ledger.propose(3, slot).unwrap_err()), Rule::MemberInactive);
-    assert_eq!(rule_of(ledger.contain(0, Containment::Member(member)).unwrap_err()), Rule::SuspensionDuplicate);
+    assert_eq!(
+        rule_of(ledger.contain(0, Containment::Member(member)).unwrap_err()),
+        Rule::SuspensionDuplicate
+    );
     let restore = Params::MemberRestore(MemberRestoreParams { credential_id: None, member });
     ledger.decree(restore.clone());
     assert!(ledger.now().active_member(member, ledger.clock).is_ok());

@@ -42,7 +42,10 @@ fn an_authorisation_ends_in_one_outcome() {
     assert!(matches!(created.payload, Payload::SignatureCreated(_)));
     assert_eq!(rule_of(ledger.settle(seq).unwrap_err()), Rule::SignatureUnknown);
     let failed = SigningOutcome::Failed("device.error".parse().unwrap());
-    assert_eq!(ledger.refused(Command::Settle { authorization: seq, outcome: failed }), Rule::SignatureUnknown);
+    assert_eq!(
+        ledger.refused(Command::Settle { authorization: seq, outcome: failed }),
+        Rule::SignatureUnknown
+    );
     assert_eq!(ledger.refused(Command::Abandon(seq)), Rule::SignatureUnknown);
     assert!(ledger.now().pending_signatures().is_empty());
 }
@@ -141,7 +144,8 @@ fn an_engineer_signs_until_suspended_or_removed() {
         caller: Actor::Member(member),
         request: Box::new(ledger.request("s", 32)),
     };
-    let (first, second) = (ledger.run(ask(&ledger)).unwrap()[0].seq, ledger.run(ask(&ledger)).unwrap()[0].seq);
+    let (first, second) =
+        (ledger.run(ask(&ledger)).unwrap()[0].seq, ledger.run(ask(&ledger)).unwrap()[0].seq);
     ledger.contain(0, Containment::Member(member)).unwrap();
     assert_eq!(ledger.refused(ask(&ledger)), Rule::MemberInactive);
     let Payload::SignatureWithheld(held) = ledger.settle(first).unwrap().payload else { panic!("released") };
@@ -154,7 +158,10 @@ fn an_engineer_signs_until_suspended_or_removed() {
 #[test]
 fn a_caller_needs_the_slot_before_anything_is_said_about_it() {
     let (mut ledger, service) = signing();
-    let ask = |ledger: &Ledger, caller, slot| Command::Authorize { caller, request: Box::new(ledger.request(slot, 32)) };
+    let ask = |ledger: &Ledger, caller, slot| Command::Authorize {
+        caller,
+        request: Box::new(ledger.request(slot, 32)),
+    };
     assert_eq!(ledger.refused(ask(&ledger, Actor::Service(service), "none")), Rule::ServiceSlot);
     ledger.slot("other", P256);
     assert_eq!(ledger.refused(ask(&ledger, Actor::Service(service), "other")), Rule::ServiceSlot);
@@ -259,7 +266,9 @@ fn pure_ed25519_signs_the_message_and_other_algorithms_a_digest_alone() {
     assert_eq!(check("pure", &|_| {}), Ok(()));
     assert_eq!(check("pure", &|r| r.message = None), Err(Rule::MessageForm));
     assert_eq!(check("pure", &|r| r.digest = HexBytes(vec![0; 32])), Err(Rule::MessageForm));
-    let size = |n: usize| move |r: &mut sealbook_ledger::command::SignRequest| r.message.as_mut().unwrap().size = n as u64;
+    let size = |n: usize| {
+        move |r: &mut sealbook_ledger::command::SignRequest| r.message.as_mut().unwrap().size = n as u64
+    };
     assert_eq!(check("pure", &size(MAX_PURE_MESSAGE)), Ok(()));
     assert_eq!(check("pure", &size(MAX_PURE_MESSAGE + 1)), Err(Rule::MessageForm));
     assert_eq!(check("over-digest", &|_| {}), Err(Rule::MessageForm));
@@ -285,7 +294,8 @@ fn an_authorisation_and_its_signature_repeat_what_they_stand_for() {
     let authorized = ledger.history.last().unwrap().event.clone();
     let Payload::SignatureAuthorized(genuine) = &authorized.payload else { panic!("another event") };
     for change in [
-        (|a| a.algorithm = Algorithm::EcdsaP384Sha384) as fn(&mut sealbook_ledger::payload::SignatureAuthorized),
+        (|a| a.algorithm = Algorithm::EcdsaP384Sha384)
+            as fn(&mut sealbook_ledger::payload::SignatureAuthorized),
         |a| a.key = key_id(999),
         |a| a.policy = Hash::ZERO,
     ] {

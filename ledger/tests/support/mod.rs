@@ -12,7 +12,9 @@
 use std::collections::BTreeSet;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _,
+};
 use sealbook_ledger::action::{ActionDocument, Params, SlotCreateParams};
 use sealbook_ledger::algorithm::{Algorithm, KeyType};
 use sealbook_ledger::attachment::Attachment;
@@ -25,8 +27,8 @@ use sealbook_ledger::founding::founder_data;
 use sealbook_ledger::ids::{ActionId, Correlation, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{
-    ActionApproved, ActionCancelled, ActionProposed, ActionRejected, FounderAssertion, FoundingDocument, LedgerFounded,
-    LedgerOpened, MemberEnrolled, NextVkey, Payload,
+    ActionApproved, ActionCancelled, ActionProposed, ActionRejected, FounderAssertion, FoundingDocument,
+    LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, Payload,
 };
 use sealbook_ledger::policy::{Caller, Environment, LedgerPolicy, Role, SigningPolicy};
 use sealbook_ledger::public_key::PublicKey;
@@ -91,7 +93,8 @@ pub struct Answer {
 
 impl Person {
     pub fn new(n: u128) -> Self {
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+        let pkcs8 =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
         let credential = Credential {
             credential_id: B64::from(Hash::sha256(key.public_key().as_ref()).0.as_slice()),
@@ -108,7 +111,8 @@ impl Person {
     /// Answers a challenge as the authenticator would.
     pub fn answer(&self, purpose: Purpose, document: &[u8], web_origin: &str) -> Answer {
         let challenge = B64::from(purpose.challenge(document).0.as_slice());
-        let client = format!(r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"{web_origin}"}}"#);
+        let client =
+            format!(r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"{web_origin}"}}"#);
         let data = [Hash::sha256(self.credential.rp_id.as_bytes()).0.as_slice(), &[5, 0, 0, 0, 0]].concat();
         let signed = [data.as_slice(), &Hash::sha256(client.as_bytes()).0].concat();
         Answer {
@@ -277,7 +281,8 @@ impl Ledger {
     pub fn run(&mut self, command: Command) -> Result<Vec<Event>, Refusal> {
         let checked = Prechecked::default();
         let correlation = Correlation::new(uuid(0)).unwrap();
-        let decided = decide(&self.state, command, Context { clock: self.clock, correlation, checked: &checked })?;
+        let decided =
+            decide(&self.state, command, Context { clock: self.clock, correlation, checked: &checked })?;
         let mut events = Vec::new();
         for one in decided {
             let read = read_back(&one.bytes);
@@ -484,7 +489,13 @@ impl Ledger {
     pub fn slot_being_made(&mut self, name: &str, algorithm: Algorithm) -> KeyId {
         let params = self.slot_params(name, algorithm);
         self.decree(Params::SlotCreate(params));
-        *self.now().keys().iter().find(|(_, key)| key.slot.as_str() == name && key.state_name() == "generating").unwrap().0
+        *self
+            .now()
+            .keys()
+            .iter()
+            .find(|(_, key)| key.slot.as_str() == name && key.state_name() == "generating")
+            .unwrap()
+            .0
     }
 
     /// A slot with an active key.
@@ -586,12 +597,14 @@ pub fn read_back(bytes: &[u8]) -> Event {
 pub fn spki(algorithm: Algorithm, seed: u128) -> B64 {
     let key = match algorithm.key_type() {
         KeyType::EcP256 => {
-            let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+            let pkcs8 =
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
             PublicKey::from_ec_point(pair.public_key().as_ref())
         }
         KeyType::EcP384 => {
-            let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+            let pkcs8 =
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &SystemRandom::new()).unwrap();
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
             PublicKey::from_ec_point(pair.public_key().as_ref())
         }
