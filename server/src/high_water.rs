@@ -115,11 +115,7 @@ impl HighWaterFile {
     /// The file of a ledger in a folder that exists. Its name is a hash: an origin may hold slashes.
     pub fn new(folder: &Path, origin: Origin) -> Self {
         let name = format!("{}.high-water", Hash::sha256(origin.as_str().as_bytes()));
-        Self {
-            path: folder.join(name),
-            origin,
-            writing: Mutex::new(()),
-        }
+        Self { path: folder.join(name), origin, writing: Mutex::new(()) }
     }
 
     /// Where the file lies.
@@ -161,20 +157,14 @@ impl HighWaterFile {
             Reading::Missing => HighWater::default(),
             Reading::Present(marks) => marks,
             Reading::Corrupt { why } => {
-                return Err(HighWaterError::Corrupt {
-                    path: self.path.clone(),
-                    why,
-                });
+                return Err(HighWaterError::Corrupt { path: self.path.clone(), why });
             }
         };
         let slot = which(&mut marks);
         match *slot {
             Some(known) if known == mark => return Ok(()),
             Some(known) if known.size >= mark.size => {
-                return Err(HighWaterError::Regression {
-                    known: known.size,
-                    offered: mark.size,
-                });
+                return Err(HighWaterError::Regression { known: known.size, offered: mark.size });
             }
             Some(_) | None => *slot = Some(mark),
         }
@@ -197,11 +187,7 @@ impl HighWaterFile {
     }
 
     fn io(&self, doing: &'static str, source: io::Error) -> HighWaterError {
-        HighWaterError::Io {
-            path: self.path.clone(),
-            doing,
-            source,
-        }
+        HighWaterError::Io { path: self.path.clone(), doing, source }
     }
 }
 
@@ -240,10 +226,7 @@ fn parse(bytes: &[u8], origin: &Origin) -> Result<HighWater, &'static str> {
 
 fn parse_mark(text: &str) -> Option<Mark> {
     let (size, hash) = text.split_once(' ')?;
-    Some(Mark {
-        size: size.parse().ok()?,
-        hash: hash.parse().ok()?,
-    })
+    Some(Mark { size: size.parse().ok()?, hash: hash.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -251,10 +234,7 @@ mod tests {
     use super::*;
 
     fn mark(size: u64) -> Mark {
-        Mark {
-            size,
-            hash: Hash::sha256(&size.to_be_bytes()),
-        }
+        Mark { size, hash: Hash::sha256(&size.to_be_bytes()) }
     }
 
     fn file(folder: &Path) -> HighWaterFile {
@@ -267,10 +247,7 @@ mod tests {
         assert_eq!(file(folder.path()).read().unwrap(), Reading::Missing);
         file(folder.path()).record_sealed(mark(3)).unwrap();
         file(folder.path()).record_contained(mark(5)).unwrap();
-        let expected = HighWater {
-            sealed: Some(mark(3)),
-            contained: Some(mark(5)),
-        };
+        let expected = HighWater { sealed: Some(mark(3)), contained: Some(mark(5)) };
         assert_eq!(file(folder.path()).read().unwrap(), Reading::Present(expected));
     }
 
@@ -280,15 +257,9 @@ mod tests {
         let file = file(folder.path());
         file.record_sealed(mark(3)).unwrap();
         file.record_sealed(mark(3)).unwrap();
-        let other_root = Mark {
-            size: 3,
-            hash: Hash::ZERO,
-        };
+        let other_root = Mark { size: 3, hash: Hash::ZERO };
         for bad in [mark(2), other_root] {
-            assert_eq!(
-                file.record_sealed(bad).unwrap_err().code(),
-                "high_water.regression"
-            );
+            assert_eq!(file.record_sealed(bad).unwrap_err().code(), "high_water.regression");
         }
         file.record_sealed(mark(4)).unwrap();
     }
@@ -303,22 +274,13 @@ mod tests {
             let mut bad = good.clone();
             bad[index] ^= 1;
             fs::write(file.path(), &bad).unwrap();
-            assert!(
-                matches!(file.read().unwrap(), Reading::Corrupt { .. }),
-                "byte {index}"
-            );
+            assert!(matches!(file.read().unwrap(), Reading::Corrupt { .. }), "byte {index}");
         }
         for cut in 0..good.len() {
             fs::write(file.path(), &good[..cut]).unwrap();
-            assert!(
-                matches!(file.read().unwrap(), Reading::Corrupt { .. }),
-                "cut at {cut}"
-            );
+            assert!(matches!(file.read().unwrap(), Reading::Corrupt { .. }), "cut at {cut}");
         }
-        assert_eq!(
-            file.record_sealed(mark(8)).unwrap_err().code(),
-            "high_water.corrupt"
-        );
+        assert_eq!(file.record_sealed(mark(8)).unwrap_err().code(), "high_water.corrupt");
     }
 
     #[test]

@@ -1,5 +1,29 @@
-//! x
+//! The Sealbook server: IO around the pure `sealbook_ledger` core.
 
+pub mod app;
+pub mod assembly;
 pub mod authenticator;
+pub mod ceremony;
+pub mod clock;
+pub mod config;
+pub mod custody;
+pub mod devices;
+mod effects;
+pub mod embedded;
+pub mod exporting;
 pub mod high_water;
+pub mod http;
+pub mod ledger;
+mod loading;
+mod projections;
+mod projector;
+mod refusals;
+pub mod registration;
+pub mod scrubber;
+mod sealer;
+mod sequencer;
+pub mod signing;
 pub mod store;
+pub mod text;
+pub mod tls;
+pub mod views;

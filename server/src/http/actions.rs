@@ -3,7 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use sealbook_ledger::action::{ActionDocument, ActionType};
 use sealbook_ledger::command::Command;
-use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::payload::{ActionApproved, ActionCancelled, ActionProposed, ActionRejected};
 use sealbook_ledger::policy::Role;
@@ -18,7 +17,7 @@ use super::auth::{ActingMember, MemberCaller, Reader};
 use super::body::Body;
 use super::disclosure::DisclosureBody;
 use super::problem::{Problem, ProblemDocument};
-use crate::app::{Disclosure, Submission};
+use crate::ledger::{Disclosure, Submission, digests};
 use crate::store::read::ActionFilter;
 use crate::views::actions::{self, ActionPage, ActionStatus, ActionView};
 
@@ -74,11 +73,10 @@ struct ActionQuery {
 
 /// The disclosures of a proposal: exactly those that its document lists, for approvers are to read them.
 fn disclosed(bodies: Vec<DisclosureBody>, document: &ActionDocument) -> Result<Vec<Disclosure>, Problem> {
-    let read = bodies.into_iter().map(DisclosureBody::read).collect::<Result<Vec<_>, _>>()?;
-    let (mut digests, disclosures): (Vec<B64>, Vec<Disclosure>) = read.into_iter().unzip();
-    digests.sort_by_key(B64::to_string);
-    let says_why = disclosures.iter().filter(|disclosure| disclosure.name == "reason").count() == 1;
-    if digests == document.private_digests() && says_why {
+    let disclosures = bodies.into_iter().map(DisclosureBody::read).collect::<Result<Vec<_>, _>>()?;
+    let listed = document.private_digests();
+    let says_why = disclosures.iter().filter(|disclosure| disclosure.name() == "reason").count() == 1;
+    if disclosures.len() == listed.len() && digests(&disclosures) == listed && says_why {
         Ok(disclosures)
     } else {
         Err(Problem::of("disclosure.mismatch"))
@@ -110,7 +108,7 @@ async fn submit(
     submission: Submission,
 ) -> Result<ActionView, Problem> {
     member.ledger.submit(submission).await?;
-    let view = actions::one(member.ledger.store(), member.ledger.id(), action).await?;
+    let view = actions::one(member.store(), member.ledger.id(), action).await?;
     view.ok_or_else(|| Problem::fault("an action that was recorded and has no row"))
 }
 
@@ -166,7 +164,7 @@ pub(super) async fn list_actions(
         after: query.after,
     };
     let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let page = actions::page(reader.ledger.store(), reader.ledger.id(), &filter, limit).await?;
+    let page = actions::page(reader.store(), reader.ledger.id(), &filter, limit).await?;
     Ok(HttpResponse::Ok().json(page))
 }
 
@@ -178,7 +176,7 @@ pub(super) async fn show_action(
     reader: Reader,
     path: web::Path<(String, ActionId)>,
 ) -> Result<HttpResponse, Problem> {
-    let view = actions::one(reader.ledger.store(), reader.ledger.id(), path.into_inner().1).await?;
+    let view = actions::one(reader.store(), reader.ledger.id(), path.into_inner().1).await?;
     Ok(HttpResponse::Ok().json(view.ok_or(Rule::ActionUnknown)?))
 }
 

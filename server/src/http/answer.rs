@@ -14,11 +14,11 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::Correlation;
 use tracing::Instrument as _;
-use uuid::Uuid;
 
 use super::Api;
 use super::problem::{Kind, Problem};
-use crate::app::Ledger;
+use crate::clock;
+use crate::ledger::Ledger;
 
 /// Carries the correlation id of the events that a request led to, or would have.
 pub const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -42,7 +42,7 @@ pub(super) async fn answer<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let correlation = Correlation::new(Uuid::now_v7()).map_err(Problem::fault)?;
+    let correlation = clock::correlation();
     req.extensions_mut().insert(correlation);
     // The path's pattern, never the path or the query: what callers write there stays out of the log.
     let span = tracing::info_span!(

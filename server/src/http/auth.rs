@@ -23,7 +23,10 @@ use super::Api;
 use super::answer::Known;
 use super::problem::Problem;
 use super::token::{Token, TokenKind, same};
-use crate::app::{App, Ledger};
+use crate::app::App;
+use crate::clock;
+use crate::ledger::Ledger;
+use crate::store::Store;
 use crate::store::candidates::CandidateRow;
 
 /// What a candidate's ticket for an enrolment says it is for; founders' tickets say something else.
@@ -34,6 +37,8 @@ pub struct Operator(());
 
 /// A member or a service of the tenant that the path names.
 pub struct Caller {
+    /// The engine.
+    pub app: App,
     /// The tenant's ledger.
     pub ledger: Arc<Ledger>,
     /// Its state when the caller was recognised.
@@ -65,6 +70,8 @@ pub enum Who {
 
 /// A member of the tenant, with whatever role.
 pub struct MemberCaller {
+    /// The engine.
+    pub app: App,
     /// The tenant's ledger.
     pub ledger: Arc<Ledger>,
     /// Its state when the member was recognised.
@@ -136,6 +143,8 @@ pub type ActingMember = Holder<Act>;
 ///
 /// A ticket is looked for in the path's tenant alone; anywhere else it is a wrong token.
 pub struct TicketHolder {
+    /// The engine.
+    pub app: App,
     /// The tenant's ledger.
     pub ledger: Arc<Ledger>,
     /// The ticket.
@@ -159,6 +168,11 @@ impl Caller {
         }
     }
 
+    /// The store, for views.
+    pub fn store(&self) -> &Store {
+        self.app.store()
+    }
+
     /// Refuses a slot that the caller may not see, as if it did not exist.
     pub fn may_see(&self, slot: &SlotName) -> Result<(), Problem> {
         match &self.who {
@@ -176,15 +190,20 @@ impl Caller {
     }
 
     fn into_member(self) -> Result<MemberCaller, Problem> {
-        let Self { ledger, state, at, who } = self;
+        let Self { app, ledger, state, at, who } = self;
         match who {
-            Who::Member { id, roles } => Ok(MemberCaller { ledger, state, at, id, roles }),
+            Who::Member { id, roles } => Ok(MemberCaller { app, ledger, state, at, id, roles }),
             Who::Service { .. } => Err(Rule::RoleMissing.into()),
         }
     }
 }
 
 impl MemberCaller {
+    /// The store, for views.
+    pub fn store(&self) -> &Store {
+        self.app.store()
+    }
+
     /// The founded ledger: there are no members before.
     pub fn founded(&self) -> Result<&Founded, Problem> {
         Ok(self.state.founded()?)
@@ -221,7 +240,7 @@ fn bearer(req: &HttpRequest) -> Result<Token, Problem> {
 }
 
 fn is_operator(app: &App, token: &Token) -> bool {
-    token.kind() == TokenKind::Operator && same(&token.sha256(), &app.operator_token_sha256())
+    token.kind() == TokenKind::Operator && same(&token.sha256(), &app.config().operator_token_sha256)
 }
 
 /// Recognises the caller and compares the tenant; notes the name under which refusals are recorded.
@@ -251,7 +270,7 @@ fn service_of(app: &App, token: &Token) -> Option<Caller> {
         for (&id, service) in founded.services() {
             if same(&service.token_sha256, &hash) && founded.active_service(id, at).is_ok() {
                 let who = Who::Service { id, slots: service.slots.clone() };
-                found = Some(Caller { ledger: ledger.clone(), state: state.clone(), at, who });
+                found = Some(Caller { app: app.clone(), ledger: ledger.clone(), state: state.clone(), at, who });
             }
         }
     }
@@ -261,7 +280,7 @@ fn service_of(app: &App, token: &Token) -> Option<Caller> {
 /// The member of a session; a session ends with the member's or the credential's suspension.
 fn member_of(api: &Api, token: &Token) -> Option<Caller> {
     let hash = token.sha256();
-    let session = api.sessions.find(&hash, api.now().ok()?)?;
+    let session = api.sessions.find(&hash, clock::now())?;
     let ledger = api.app.ledger(&session.tenant)?;
     let (state, at) = (ledger.state(), ledger.now());
     let roles = state.founded().ok().and_then(|founded| {
@@ -274,7 +293,7 @@ fn member_of(api: &Api, token: &Token) -> Option<Caller> {
         return None;
     };
     let who = Who::Member { id: session.member, roles };
-    Some(Caller { ledger, state, at, who })
+    Some(Caller { app: api.app.clone(), ledger, state, at, who })
 }
 
 async fn ticket_of(req: &HttpRequest) -> Result<TicketHolder, Problem> {
@@ -287,10 +306,10 @@ async fn ticket_of(req: &HttpRequest) -> Result<TicketHolder, Problem> {
     if token.kind() != TokenKind::Ticket {
         return Err(unauthenticated());
     }
-    let invitation = ledger.store().candidate_by_ticket(ledger.id(), token.sha256()).await?;
+    let invitation = api.app.store().candidate_by_ticket(ledger.id(), token.sha256()).await?;
     let valid = |row: &CandidateRow| same(&row.ticket_hash, &token.sha256()) && ledger.now() < row.expires_at;
     let invitation = invitation.filter(valid).ok_or_else(unauthenticated)?;
-    Ok(TicketHolder { ledger, token, invitation })
+    Ok(TicketHolder { app: api.app.clone(), ledger, token, invitation })
 }
 
 impl FromRequest for Operator {

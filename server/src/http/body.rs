@@ -12,7 +12,7 @@ use sealbook_ledger::event::Actor;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::app::IdempotencyKey;
+use crate::ledger::IdempotencyKey;
 
 /// Longest body, in bytes: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;

@@ -150,7 +150,7 @@ pub(super) async fn invite(inviter: Inviter, body: Body<InvitationBody>) -> Resu
         expires_at: now.plus_seconds(INVITATION_LIFE_S),
         used_at: None,
     };
-    ledger.store().insert_candidate(&row).await?;
+    inviter.member.store().insert_candidate(&row).await?;
     Ok(HttpResponse::Created().json(InvitationView {
         candidate: row.candidate,
         ticket: token.reveal().to_string(),
@@ -167,7 +167,7 @@ pub(super) async fn register_candidate(
     holder: TicketHolder,
     body: Body<CandidateRegistration>,
 ) -> Result<HttpResponse, Problem> {
-    let TicketHolder { ledger, token, invitation } = holder.for_enrolment()?;
+    let TicketHolder { app, ledger, token, invitation } = holder.for_enrolment()?;
     let registration = body.value.registration;
     let state = ledger.state();
     registration.check(registration::challenge(token.secret()), state.founded()?.approval_rp())?;
@@ -175,9 +175,9 @@ pub(super) async fn register_candidate(
     let mut known = Known::of(&invitation)?;
     known.registered = Some(Registered { member, credential: registration.credential });
     let known = serde_json::to_value(known).map_err(Problem::fault)?;
-    let used = ledger.store().use_candidate(ledger.id(), token.sha256(), &known, ledger.now()).await;
+    let used = app.store().use_candidate(ledger.id(), token.sha256(), &known, ledger.now()).await;
     used.map_err(|error| match error {
-        StoreError::Conflict { .. } => Problem::of("ticket.used"),
+        StoreError::Conflict { .. } => Problem::of("ticket.invalid"),
         other => other.into(),
     })?;
     Ok(HttpResponse::Created().json(RegisteredCandidate { candidate: invitation.candidate, member }))
@@ -188,7 +188,7 @@ pub(super) async fn register_candidate(
     responses((status = 200, body = CandidateList), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/candidates")]
 pub(super) async fn list_candidates(reader: Reader) -> Result<HttpResponse, Problem> {
-    let rows = reader.ledger.store().candidates(reader.ledger.id()).await?;
+    let rows = reader.store().candidates(reader.ledger.id()).await?;
     let waiting = rows.iter().filter(|row| row.purpose == ENROLMENT && reader.at < row.expires_at);
     let candidates = waiting.map(CandidateView::new).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(CandidateList { candidates }))

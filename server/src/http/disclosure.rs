@@ -1,14 +1,12 @@
 //! Redactable fields: a digest in the event, the clear text beside it (LEDGER_FORMAT §6).
 
-use aws_lc_rs::rand;
-use sealbook_ledger::canonical;
-use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::encoding::B64;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::app::Disclosure;
-use crate::text::{FreeText, Untrusted};
+use crate::ledger::Disclosure;
+use crate::text::Untrusted;
 
 /// A disclosure as callers send it.
 #[derive(Deserialize, ToSchema)]
@@ -28,7 +26,7 @@ pub(super) struct DisclosureBody {
 /// A disclosure as it is handed out with a draft, to be sent back with the proposal.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DisclosureView {
-    name: &'static str,
+    name: String,
     #[schema(value_type = String)]
     salt: B64,
     value: String,
@@ -36,7 +34,7 @@ pub(super) struct DisclosureView {
 
 impl DisclosureBody {
     /// The disclosure and its digest. Display names have a name's bound, other texts a text's.
-    pub(super) fn read(self) -> Result<(B64, Disclosure), Problem> {
+    pub(super) fn read(self) -> Result<Disclosure, Problem> {
         let mismatch = || Problem::of("disclosure.mismatch");
         let salt: [u8; 16] = self.salt.as_bytes().try_into().map_err(|_| mismatch())?;
         let value = match self.name.as_str() {
@@ -44,42 +42,24 @@ impl DisclosureBody {
             "reason" => self.value.text()?.into_string(),
             _ => return Err(mismatch()),
         };
-        let disclosure = Disclosure { name: self.name, salt, value };
-        Ok((digest(&disclosure)?, disclosure))
+        Ok(Disclosure::with_salt(self.name, salt, value))
     }
 }
 
-/// Makes a disclosure with a salt of its own, and its digest.
-pub(super) fn disclose<const MAX: usize>(
-    name: &'static str,
-    value: FreeText<MAX>,
-) -> Result<(B64, Disclosure), Problem> {
-    let mut salt = [0; 16];
-    rand::fill(&mut salt).map_err(|_| Problem::fault("no random bytes"))?;
-    let disclosure = Disclosure { name: name.to_owned(), salt, value: value.into_string() };
-    Ok((digest(&disclosure)?, disclosure))
+/// One optional field as a disclosure.
+pub(super) fn optional(name: &'static str, value: Option<Untrusted>) -> Result<Vec<Disclosure>, Problem> {
+    let text = value.map(Untrusted::text).transpose()?;
+    Ok(text.map(|text| Disclosure::new(name, text.into_string())).into_iter().collect())
 }
 
-/// One optional field: its digests for `_sd`, and the disclosure.
-pub(super) fn optional(
-    name: &'static str,
-    value: Option<Untrusted>,
-) -> Result<(Vec<B64>, Vec<Disclosure>), Problem> {
-    let Some(value) = value else { return Ok((Vec::new(), Vec::new())) };
-    let (digest, disclosure) = disclose(name, value.text()?)?;
-    Ok((vec![digest], vec![disclosure]))
-}
-
-/// A disclosure for its maker to keep until the proposal.
-pub(super) fn view(name: &'static str, disclosure: Disclosure) -> DisclosureView {
-    DisclosureView { name, salt: B64::from(disclosure.salt.as_slice()), value: disclosure.value }
-}
-
-/// SHA-256 over the canonical form of `[salt, name, value]`.
-fn digest(disclosure: &Disclosure) -> Result<B64, Problem> {
-    let salt = B64::from(disclosure.salt.as_slice());
-    let bytes = canonical::to_vec(&(salt, &disclosure.name, &disclosure.value)).map_err(Problem::fault)?;
-    Ok(B64::from(Hash::sha256(&bytes).0.as_slice()))
+impl From<&Disclosure> for DisclosureView {
+    fn from(disclosure: &Disclosure) -> Self {
+        Self {
+            name: disclosure.name().to_owned(),
+            salt: B64::from(disclosure.salt().as_slice()),
+            value: disclosure.value().to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -91,10 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_over_salt_name_and_value() {
-        let (digest, _) = body(r#"{"name":"reason","salt":"AAAAAAAAAAAAAAAAAAAAAA","value":"x"}"#).read().unwrap();
-        let expected = Hash::sha256(br#"["AAAAAAAAAAAAAAAAAAAAAA","reason","x"]"#);
-        assert_eq!(digest.as_bytes(), expected.0);
+    fn a_disclosure_keeps_the_salt_that_its_digest_was_made_with() {
+        let read = body(r#"{"name":"reason","salt":"AAAAAAAAAAAAAAAAAAAAAA","value":"x"}"#).read().unwrap();
+        assert_eq!((read.name(), read.salt(), read.value()), ("reason", [0; 16], "x"));
     }
 
     #[test]

@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::auth::{ActingMember, MemberCaller};
 use super::body::Body;
-use super::disclosure::{self, DisclosureView};
+use super::disclosure::DisclosureView;
 use super::problem::{Problem, ProblemDocument};
+use crate::ledger::Disclosure;
 use crate::text::Untrusted;
 use crate::views::Names;
 use crate::views::sentence::sentence;
@@ -79,20 +80,20 @@ pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result
     let mut body = body.value;
     let name = body.private_fields.take().and_then(|fields| fields.display_name);
     let name = name.map(Untrusted::name).transpose()?;
-    let mut names = Names::load(member.ledger.store(), member.ledger.id()).await?;
+    let mut names = Names::load(member.store(), member.ledger.id()).await?;
     let mut disclosures = Vec::new();
     if let Some(name) = name {
         let subject = body.params.get("member").or(body.params.get("service")).and_then(Value::as_str);
         if let Some(id) = subject {
             names = names.with(id.to_owned(), name.as_str().to_owned());
         }
-        let (digest, disclosed) = disclosure::disclose("display_name", name)?;
-        body.params.insert("display_name_digest".to_owned(), Value::String(digest.to_string()));
-        disclosures.push(disclosure::view("display_name", disclosed));
+        let disclosed = Disclosure::new("display_name", name.into_string());
+        body.params.insert("display_name_digest".to_owned(), Value::String(disclosed.digest().to_string()));
+        disclosures.push(DisclosureView::from(&disclosed));
     }
-    let (reason_digest, reason) = disclosure::disclose("reason", body.reason.clone().text()?)?;
-    disclosures.push(disclosure::view("reason", reason));
-    let document = document(&member, body, Value::String(reason_digest.to_string()))?;
+    let reason = Disclosure::new("reason", body.reason.clone().text()?.into_string());
+    disclosures.push(DisclosureView::from(&reason));
+    let document = document(&member, body, Value::String(reason.digest().to_string()))?;
     let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
     Ok(HttpResponse::Ok().json(DraftView {
         document_jcs_b64: STANDARD.encode(&bytes),

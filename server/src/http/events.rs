@@ -2,7 +2,7 @@
 
 use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use sealbook_ledger::event::{Actor, Envelope, Event};
+use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{Seq, ServiceId};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::timestamp::Timestamp;
@@ -11,7 +11,6 @@ use utoipa::IntoParams;
 
 use super::auth::{Caller, Reader, Who};
 use super::problem::{Problem, ProblemDocument};
-use crate::app::Ledger;
 use crate::store::load::EventFilter;
 use crate::store::rows::StoredEvent;
 use crate::views::events::{self, EventPage, EventView};
@@ -61,7 +60,7 @@ pub(super) async fn list_events(
     let filter = EventFilter { kinds: kinds(query.kinds.as_deref())?, since: query.from, until: query.to };
     let limit = query.limit.unwrap_or(100).clamp(1, MAX_PAGE);
     let page =
-        events::page(reader.ledger.store(), reader.ledger.id(), &filter, query.after, limit).await?;
+        events::page(reader.store(), reader.ledger.id(), &filter, query.after, limit).await?;
     Ok(HttpResponse::Ok().json(page))
 }
 
@@ -82,7 +81,7 @@ pub(super) async fn show_event(
         return Ok(HttpResponse::Ok().content_type("application/octet-stream").body(stored.bytes));
     }
     let ledger = &caller.ledger;
-    let mut views = events::with_disclosures(ledger.store(), ledger.id(), vec![stored]).await?;
+    let mut views = events::with_disclosures(caller.store(), ledger.id(), vec![stored]).await?;
     let view = views.pop().ok_or_else(|| Problem::fault("an event without its view"))?;
     Ok(HttpResponse::Ok().json(view))
 }
@@ -90,27 +89,17 @@ pub(super) async fn show_event(
 /// The stored event of a seq, if it is the caller's to read: all are a member's, its own are a service's.
 pub(super) async fn readable(caller: &Caller, seq: Seq) -> Result<StoredEvent, Problem> {
     let unknown = || Problem::of("event.unknown");
-    let stored = stored(&caller.ledger, seq).await?.ok_or_else(unknown)?;
+    let stored = events::stored(caller.store(), caller.ledger.id(), seq).await?.ok_or_else(unknown)?;
     match &caller.who {
         Who::Member { .. } => Ok(stored),
-        Who::Service { id, .. } if is_own(&caller.ledger, &stored, *id).await? => Ok(stored),
+        Who::Service { id, .. } if is_own(caller, &stored, *id).await? => Ok(stored),
         Who::Service { .. } => Err(unknown()),
     }
 }
 
-async fn stored(ledger: &Ledger, seq: Seq) -> Result<Option<StoredEvent>, Problem> {
-    Ok(events::stored(ledger.store(), ledger.id(), seq).await?)
-}
-
-fn parsed(stored: &StoredEvent) -> Result<Event, Problem> {
-    let envelope = Envelope::parse(&stored.bytes);
-    let envelope = envelope.map_err(|error| Problem::of("ledger.corrupt").because(error))?;
-    Event::from_envelope(envelope).map_err(|error| Problem::of("ledger.corrupt").because(error))
-}
-
 /// Whether a service caused an event, or asked for the signature that it is about.
-async fn is_own(ledger: &Ledger, stored_event: &StoredEvent, id: ServiceId) -> Result<bool, Problem> {
-    let event = parsed(stored_event)?;
+async fn is_own(caller: &Caller, stored: &StoredEvent, id: ServiceId) -> Result<bool, Problem> {
+    let event = events::parse(stored)?;
     let authorization = match &event.payload {
         Payload::SignatureCreated(p) => p.authorization,
         Payload::SignatureFailed(p) => p.authorization,
@@ -118,10 +107,8 @@ async fn is_own(ledger: &Ledger, stored_event: &StoredEvent, id: ServiceId) -> R
         Payload::SignatureAbandoned(p) => p.authorization,
         _ => return Ok(event.actor == Actor::Service(id)),
     };
-    match stored(ledger, authorization).await? {
-        Some(authorized) => Ok(parsed(&authorized)?.actor == Actor::Service(id)),
-        None => Ok(false),
-    }
+    let authorized = events::one(caller.store(), caller.ledger.id(), authorization).await?;
+    Ok(authorized.is_some_and(|authorized| authorized.actor == Actor::Service(id)))
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use sealbook_ledger::attachment::MediaType;
 use sealbook_ledger::command::Command;
 use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::event::Event;
 use sealbook_ledger::ids::{Correlation, EvidenceId, Seq};
-use sealbook_ledger::payload::{EvidenceRecorded, Subject};
+use sealbook_ledger::payload::{EvidenceRecorded, Payload, Subject};
 use sealbook_ledger::state::Prechecked;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +17,7 @@ use super::auth::{Caller, Reader};
 use super::body::Body;
 use super::disclosure;
 use super::problem::{Problem, ProblemDocument};
-use crate::app::Submission;
+use crate::ledger::{Submission, digests};
 use crate::text::Untrusted;
 use crate::views::events::{self, EvidencePage};
 
@@ -75,7 +76,8 @@ pub(super) async fn record_evidence(
     caller.must_act()?;
     let idempotency = body.idempotency(&req, caller.actor())?;
     let EvidenceBody { digest, media_type, subject, description } = body.value;
-    let (sd, disclosures) = disclosure::optional("description", description)?;
+    let disclosures = disclosure::optional("description", description)?;
+    let sd = digests(&disclosures);
     let evidence = EvidenceRecorded { digest, evidence: Uuid::new_v4().into(), media_type, subject };
     let submission = Submission {
         command: Command::RecordEvidence { by: caller.actor(), evidence: Box::new(evidence), sd },
@@ -86,15 +88,26 @@ pub(super) async fn record_evidence(
         correlation: correlation(&req)?,
     };
     let appended = caller.ledger.submit(submission).await?;
-    let event = appended.events.first().map(|decided| &decided.event);
-    // Read back from the event: a replay answers with the id of the first time.
-    match event.map(|event| (event.seq, &event.payload)) {
-        Some((seq, sealbook_ledger::payload::Payload::EvidenceRecorded(recorded))) => {
-            let view = RecordedView { evidence: recorded.evidence, seq, correlation: appended.correlation };
-            Ok(HttpResponse::Created().json(view))
-        }
-        Some(_) | None => Err(Problem::fault("evidence without its event")),
+    let recorded = match appended.events.first() {
+        Some(decided) => (decided.event.seq, evidence_of(&decided.event)),
+        None => replayed(&caller, appended.first_seq).await?,
+    };
+    let (seq, Some(evidence)) = recorded else { return Err(Problem::fault("evidence without its event")) };
+    Ok(HttpResponse::Created().json(RecordedView { evidence, seq, correlation: appended.correlation }))
+}
+
+fn evidence_of(event: &Event) -> Option<EvidenceId> {
+    match &event.payload {
+        Payload::EvidenceRecorded(recorded) => Some(recorded.evidence),
+        _ => None,
     }
+}
+
+/// What the first request with this idempotency key recorded.
+async fn replayed(caller: &Caller, seq: u64) -> Result<(Seq, Option<EvidenceId>), Problem> {
+    let seq = Seq::new(seq).ok_or_else(|| Problem::fault("a seq beyond the format's bound"))?;
+    let event = events::one(caller.store(), caller.ledger.id(), seq).await?;
+    Ok((seq, event.as_ref().and_then(evidence_of)))
 }
 
 /// Lists recorded evidence.
@@ -106,6 +119,6 @@ pub(super) async fn list_evidence(
     query: web::Query<EvidenceQuery>,
 ) -> Result<HttpResponse, Problem> {
     let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let page = events::evidence(reader.ledger.store(), reader.ledger.id(), query.after, limit).await?;
+    let page = events::evidence(reader.store(), reader.ledger.id(), query.after, limit).await?;
     Ok(HttpResponse::Ok().json(page))
 }

@@ -11,7 +11,7 @@ use super::Api;
 use super::auth::TicketHolder;
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
-use crate::app::{FoundingState, FoundingView};
+use crate::ceremony::FoundingView;
 use crate::registration::{self, Registration};
 use crate::text::{Name, Untrusted};
 
@@ -74,11 +74,11 @@ struct SigningStatus {
     missing: Vec<MemberId>,
 }
 
-const fn state_name(state: FoundingState) -> &'static str {
-    match state {
-        FoundingState::Collecting => "collecting",
-        FoundingState::Signing => "signing",
-        FoundingState::Founded => "founded",
+fn state_name(view: &FoundingView) -> &'static str {
+    match (view.founded, &view.document) {
+        (true, _) => "founded",
+        (false, Some(_)) => "signing",
+        (false, None) => "collecting",
     }
 }
 
@@ -94,9 +94,10 @@ pub(super) async fn register_founder(
 ) -> Result<HttpResponse, Problem> {
     let holder = holder.for_founding()?;
     let FounderRegistration { registration, display_name } = body.value;
-    registration.check(registration::challenge(holder.token.secret()), &api.app.founding_rp())?;
+    registration.check(registration::challenge(holder.token.secret()), &api.app.config().approval_rp)?;
     let name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
-    let member = holder.ledger.register_founder(holder.token.sha256(), registration, name).await?;
+    let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
+    let member = api.app.register_founder(ledger, ticket, registration.credential, name).await?;
     Ok(HttpResponse::Created().json(RegisteredView { member }))
 }
 
@@ -105,20 +106,20 @@ pub(super) async fn register_founder(
     responses((status = 200, body = FoundingStatus), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/founding")]
 pub(super) async fn show_founding(holder: TicketHolder) -> Result<HttpResponse, Problem> {
-    let ledger = holder.for_founding()?.ledger;
-    let view = ledger.founding_view().await?;
-    let candidates = view.candidates.iter().map(|founder| FounderStatus {
+    let TicketHolder { app, ledger, .. } = holder.for_founding()?;
+    let view = app.founding(&ledger).await?;
+    let candidates = view.founders.iter().map(|founder| FounderStatus {
         member: founder.member,
         registered: founder.registered,
         signed: founder.signed,
     });
     Ok(HttpResponse::Ok().json(FoundingStatus {
-        state: state_name(view.state),
+        state: state_name(&view),
         origin: ledger.origin().to_string(),
         vkey: ledger.state().ledger_key().map(|key| key.vkey.to_string()),
         candidates: candidates.collect(),
         document: view.document,
-        founding_digest: view.founding_digest,
+        founding_digest: view.digest,
     }))
 }
 
@@ -134,11 +135,12 @@ pub(super) async fn sign_founding(
     let holder = holder.for_founding()?;
     // Refuses members beyond their bounds before anything is kept.
     body.value.to_assertion()?;
-    let view: FoundingView = holder.ledger.sign_founding(holder.token.sha256(), body.value).await?;
-    let missing = view.candidates.iter().filter(|founder| !founder.signed).map(|founder| founder.member);
+    let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
+    let view = holder.app.sign_founding(ledger, ticket, body.value).await?;
+    let missing = view.founders.iter().filter(|founder| !founder.signed).map(|founder| founder.member);
     Ok(HttpResponse::Ok().json(SigningStatus {
-        state: state_name(view.state),
-        founding_digest: view.founding_digest,
+        state: state_name(&view),
+        founding_digest: view.digest,
         missing: missing.collect(),
     }))
 }

@@ -21,7 +21,7 @@ struct MemberList {
     responses((status = 200, body = MemberList), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/members")]
 pub(super) async fn list_members(reader: Reader) -> Result<HttpResponse, Problem> {
-    let names = Names::load(reader.ledger.store(), reader.ledger.id()).await?;
+    let names = Names::load(reader.store(), reader.ledger.id()).await?;
     let members = reader.founded()?.members().iter();
     let members = members.map(|(id, member)| MemberView::new(*id, member, &names, reader.at)).collect();
     Ok(HttpResponse::Ok().json(MemberList { members }))
@@ -37,6 +37,6 @@ pub(super) async fn show_member(
 ) -> Result<HttpResponse, Problem> {
     let (_, id) = path.into_inner();
     let member = reader.founded()?.members().get(&id).ok_or(Rule::MemberUnknown)?;
-    let names = Names::load(reader.ledger.store(), reader.ledger.id()).await?;
+    let names = Names::load(reader.store(), reader.ledger.id()).await?;
     Ok(HttpResponse::Ok().json(MemberView::new(id, member, &names, reader.at)))
 }

@@ -30,13 +30,12 @@ pub mod token;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::KeepAlive;
 use actix_web::middleware::{DefaultHeaders, NormalizePath, TrailingSlash, from_fn};
 use actix_web::{App as HttpApp, HttpServer, web};
-use sealbook_ledger::timestamp::Timestamp;
 
 use crate::app::App;
 use problem::Problem;
@@ -74,13 +73,6 @@ impl Api {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
-    }
-
-    /// The server's clock, for sessions: nothing that is recorded depends on it.
-    pub(crate) fn now(&self) -> Result<Timestamp, Problem> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Problem::fault)?;
-        let micros = i64::try_from(since.as_micros()).map_err(Problem::fault)?;
-        Timestamp::from_unix_micros(micros).ok_or_else(|| Problem::fault("a clock beyond the year 9999"))
     }
 }
 

@@ -51,12 +51,12 @@ struct ErrorEntry {
     status: u16,
 }
 
-fn missing(api: &Api) -> Vec<MissingView> {
+async fn missing(api: &Api) -> Vec<MissingView> {
     let stopping = api.is_stopping().then(|| MissingView {
         code: "server.stopping",
         sentence: "The server is stopping.".to_owned(),
     });
-    let missing = api.app.readiness().into_iter();
+    let missing = api.app.missing().await.into_iter();
     stopping.into_iter().chain(missing.map(|m| MissingView { code: m.code, sentence: m.sentence })).collect()
 }
 
@@ -64,7 +64,7 @@ fn missing(api: &Api) -> Vec<MissingView> {
 #[utoipa::path(tag = "platform", security(()), responses((status = 200, body = Health)))]
 #[get("/health")]
 pub(super) async fn health(api: web::Data<Api>) -> HttpResponse {
-    let missing = missing(&api);
+    let missing = missing(&api).await;
     let ledgers = api.app.ledgers();
     let unsealed = ledgers.iter().map(|ledger| ledger.size().saturating_sub(ledger.sealed_size())).sum();
     let status = match (api.is_stopping(), missing.is_empty()) {
@@ -89,7 +89,7 @@ pub(super) async fn healthz() -> HttpResponse {
 ))]
 #[get("/readyz")]
 pub(super) async fn readyz(api: web::Data<Api>) -> HttpResponse {
-    let missing = missing(&api);
+    let missing = missing(&api).await;
     let ready = missing.is_empty();
     let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(Readiness { ready, missing })

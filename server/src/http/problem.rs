@@ -15,7 +15,7 @@ use sealbook_ledger::webauthn::AssertionError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::AppError;
+use crate::ledger::EngineError;
 use crate::registration::RegistrationError;
 use crate::store::StoreError;
 use crate::text::TextError;
@@ -133,6 +133,7 @@ const fn entry(code: &'static str, kind: Kind, sentence: &'static str) -> Entry 
 
 /// The codes that no rule brings, sorted.
 pub const BORDER: &[Entry] = &[
+    entry("artifact.fields", Kind::Invalid, "The slot's policy demands more about the artifact: name, version or ticket is missing."),
     entry("assertion.authenticator_data", Kind::Forbidden, "The authenticator data is malformed."),
     entry("assertion.backup_eligibility", Kind::Forbidden, "The credential's backup eligibility is not as enrolled."),
     entry("assertion.backup_state", Kind::Forbidden, "The credential claims a backup that it is not eligible for."),
@@ -149,18 +150,24 @@ pub const BORDER: &[Entry] = &[
     entry("assertion.user_verification", Kind::Forbidden, "The authenticator must verify its user."),
     entry("auth.token", Kind::Unauthenticated, "Send a valid token: it is missing, wrong, expired, revoked, or not meant for this."),
     entry("clock.skew", Kind::Unavailable, "The clocks of server and database differ by more than 2 s; containment alone is recorded until they agree."),
+    entry("custody.bad_signature", Kind::Unavailable, "The device's signature does not verify, so it was not released."),
     entry("custody.unavailable", Kind::Unavailable, "The device that holds the key does not answer; nothing was signed."),
+    entry("custody.unknown", Kind::Unavailable, "No custody backend of this name is configured."),
     entry("disclosure.mismatch", Kind::Invalid, "Send exactly the disclosures whose digests the document lists, `reason` among them."),
     entry("event.too_long", Kind::Invalid, "The event would be longer than 65,535 bytes; send less."),
     entry("event.unknown", Kind::NotFound, "There is no such event, or it is not this caller's to read."),
     entry("event.unrepresentable", Kind::Invalid, "The event would have no canonical form."),
-    entry("founding.ticket", Kind::Conflict, "This ticket has registered an authenticator already, or the founding no longer collects them."),
-    entry("idempotency.conflict", Kind::Conflict, "This idempotency key was used for another request; use a new key."),
+    entry("export.abandoned", Kind::Unavailable, "The export was cut off; start it again."),
+    entry("founding.incomplete", Kind::Conflict, "Not every founder has registered yet; the document comes with the last."),
+    entry("high_water.missing", Kind::Unavailable, "The ledger's high-water file is missing; the operator puts it back or accepts the loss."),
+    entry("high_water.write", Kind::Unavailable, "The ledger's high-water file can't be written; nothing was acknowledged."),
     entry("idempotency.key", Kind::Invalid, "An Idempotency-Key is 1 to 255 printable ASCII characters."),
-    entry("internal", Kind::Fault, "The server failed; its operator finds the cause in the log under the correlation id."),
+    entry("idempotency.other_content", Kind::Conflict, "This idempotency key was used for another request; use a new key."),
     entry("ledger.corrupt", Kind::Corrupt, "What is stored does not verify; the ledger is frozen until its operator has run `sealbook doctor`."),
+    entry("ledger.unknown", Kind::Unavailable, "The ledger is not served here at the moment; try again shortly."),
     entry("method.unknown", Kind::Method, "The path exists but takes other methods."),
     entry("path.unknown", Kind::NotFound, "There is nothing at this path."),
+    entry("rate.exceeded", Kind::Rate, "The slot's policy allows fewer signatures a minute."),
     entry("registration.ceremony_type", Kind::Invalid, "The client data must be of type webauthn.create."),
     entry("registration.challenge", Kind::Invalid, "The registration must answer the ticket's challenge."),
     entry("registration.client_data", Kind::Invalid, "The client data must be a JSON object with type, challenge and origin."),
@@ -177,26 +184,30 @@ pub const BORDER: &[Entry] = &[
     entry("role.values", Kind::Invalid, "Name at least one role, each a role of the catalogue."),
     entry("seal.behind", Kind::Unavailable, "Sealing is behind; new signatures and keys wait until it has caught up."),
     entry("seal.pending", Kind::Unavailable, "No checkpoint covers this yet; try again shortly, or wait with `wait_ms`."),
+    entry("server.busy", Kind::Unavailable, "The ledger's queue is full; try again shortly."),
+    entry("server.fault", Kind::Fault, "The server failed; its operator finds the cause in the log under the correlation id."),
+    entry("server.slow", Kind::Unavailable, "The ledger did not answer in time; what was asked may still happen: look before asking again."),
     entry("server.stopping", Kind::Unavailable, "The server is stopping; ask another one, or try again shortly."),
     entry("session.full", Kind::Unavailable, "Too many people are signed in; try again later."),
-    entry("session.not_shared", Kind::Forbidden, "This ledger's approval credentials don't sign in: its founders did not share them."),
     entry("session.nonce", Kind::Unauthenticated, "The nonce is unknown, used or older than two minutes; ask for another."),
+    entry("session.not_shared", Kind::Forbidden, "This ledger's approval credentials don't sign in: its founders did not share them."),
     entry("session.refused", Kind::Unauthenticated, "Member, credential and assertion don't belong together, or no longer hold."),
-    entry("sign.artifact", Kind::Invalid, "The slot's policy demands things to be said about the artifact that were not."),
     entry("sign.input", Kind::Invalid, "Send either a digest or a message."),
-    entry("sign.rate", Kind::Rate, "The slot's policy allows fewer signatures a minute."),
+    entry("signature.abandoned", Kind::Unavailable, "Nobody knows whether the device signed; ask again."),
+    entry("signature.failed", Kind::Unavailable, "The device did not sign."),
+    entry("signature.pending", Kind::Unavailable, "The first request with this idempotency key is still under way; ask again."),
     entry("store.commit_unknown", Kind::Unavailable, "The database went away during a commit; ask again with the same idempotency key to learn its outcome."),
     entry("store.conflict", Kind::Unavailable, "Other writers were faster again and again; try again."),
     entry("store.corruption", Kind::Corrupt, "What is stored can't be true; the operator runs `sealbook doctor`."),
     entry("store.disk_full", Kind::Unavailable, "The database's disk is full; nothing was written."),
     entry("store.fault", Kind::Fault, "The database is not set up as it should be; its operator finds the cause in the log."),
     entry("store.unavailable", Kind::Unavailable, "The database does not answer; nothing was written."),
-    entry("tenant.duplicate", Kind::Conflict, "A tenant of this name exists already."),
+    entry("tenant.exists", Kind::Conflict, "A tenant of this name exists already."),
     entry("tenant.founders", Kind::Invalid, "A ledger is founded by 2 to 16 people."),
     entry("tenant.unknown", Kind::NotFound, "There is no such tenant for this token."),
     entry("text.characters", Kind::Invalid, "Control characters and direction marks are refused in texts."),
     entry("text.length", Kind::Invalid, "Names have 1 to 200 bytes, other texts 1 to 1,000."),
-    entry("ticket.used", Kind::Conflict, "The ticket has been used."),
+    entry("ticket.invalid", Kind::Conflict, "The ticket is unknown, used or expired; ask for another."),
 ];
 
 /// Every code there is, rules first.
@@ -289,7 +300,7 @@ impl Problem {
 
     /// A failure of the server itself.
     pub fn fault(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::of("internal").because(source)
+        Self::of("server.fault").because(source)
     }
 
     /// The stable code.
@@ -366,23 +377,20 @@ impl From<Rule> for Problem {
     }
 }
 
-impl From<AppError> for Problem {
-    fn from(error: AppError) -> Self {
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
         let code = error.code();
         match &error {
-            AppError::Refused(Refusal::Rule(rule)) => (*rule).into(),
-            AppError::Refused(Refusal::TooLong | Refusal::Unrepresentable(_)) => {
+            EngineError::Refused(Refusal::Rule(rule)) => (*rule).into(),
+            EngineError::Refused(Refusal::TooLong | Refusal::Unrepresentable(_)) => {
                 Self::of_kind(code, Kind::Invalid, error.to_string())
             }
-            AppError::Conflict { .. } => Self::of_kind(code, Kind::Conflict, error.to_string()),
-            AppError::Unavailable { retry_after, .. } => {
-                let mut problem = Self::of_kind(code, Kind::Unavailable, error.to_string());
-                problem.retry_after = Some(retry_after.as_secs().max(1));
-                problem.because(error)
+            EngineError::Conflict { sentence, .. } => Self::of_kind(code, Kind::Conflict, (*sentence).to_owned()),
+            EngineError::Unavailable { sentence, .. } => {
+                Self::of_kind(code, Kind::Unavailable, sentence.clone()).because(error)
             }
-            AppError::Corrupt(_) => Self::of("ledger.corrupt").because(error),
-            AppError::Fault(_) => Self::fault(error),
-            AppError::Store(store) => Self::of(store.code()).because(error),
+            EngineError::Corrupt(_) => Self::of("ledger.corrupt").because(error),
+            EngineError::Fault { .. } => Self::of("server.fault").because(error),
         }
     }
 }

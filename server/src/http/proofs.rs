@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpResponse, get, web};
-use futures_util::TryStreamExt as _;
+use futures_util::stream;
 use sealbook_ledger::ids::Seq;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::auth::{Caller, Exporter};
+use super::auth::{Caller, Exporter, MemberCaller};
 use super::events::readable;
 use super::problem::{Problem, ProblemDocument};
 
@@ -38,7 +38,7 @@ impl Wait {
 ))]
 #[get("/v1/tenants/{tenant}/checkpoint")]
 pub(super) async fn checkpoint(caller: Caller) -> Result<HttpResponse, Problem> {
-    let checkpoint = caller.ledger.latest_checkpoint().ok_or_else(|| Problem::of("seal.pending"))?;
+    let checkpoint = caller.ledger.seal().checkpoint.ok_or_else(|| Problem::of("seal.pending"))?;
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(checkpoint.note().to_string()))
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn receipt(
 ) -> Result<HttpResponse, Problem> {
     let (_, seq) = path.into_inner();
     readable(&caller, seq).await?;
-    let receipt = caller.ledger.receipt(seq, wait.duration()).await?;
+    let receipt = caller.app.receipt(&caller.ledger, seq.get(), wait.duration()).await?;
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(receipt.to_string()))
 }
 
@@ -66,13 +66,12 @@ pub(super) async fn receipt(
 ))]
 #[get("/v1/tenants/{tenant}/export")]
 pub(super) async fn export(exporter: Exporter, wait: web::Query<Wait>) -> Result<HttpResponse, Problem> {
-    let ledger = exporter.member.ledger;
-    let stream = ledger.export(wait.duration()).await?;
-    let tenant = ledger.tenant().clone();
+    let MemberCaller { app, ledger, .. } = exporter.member;
+    let export = app.export(ledger.clone(), wait.duration()).await?;
     // After the first byte nothing can be taken back: a stream that fails ends the connection, not the tar.
-    let stream = stream.map_err(move |error| {
-        tracing::error!(%tenant, error = &error as &dyn std::error::Error, "an export broke off");
-        Problem::from(error)
+    let stream = stream::unfold(export.chunks, |mut chunks| async move {
+        let chunk = chunks.recv().await?;
+        Some((chunk.map_err(Problem::from), chunks))
     });
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/x-tar"))

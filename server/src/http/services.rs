@@ -21,7 +21,7 @@ struct ServiceList {
     responses((status = 200, body = ServiceList), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/services")]
 pub(super) async fn list_services(reader: Reader) -> Result<HttpResponse, Problem> {
-    let names = Names::load(reader.ledger.store(), reader.ledger.id()).await?;
+    let names = Names::load(reader.store(), reader.ledger.id()).await?;
     let services = reader.founded()?.services().iter();
     let services = services.map(|(id, service)| ServiceView::new(*id, service, &names, reader.at)).collect();
     Ok(HttpResponse::Ok().json(ServiceList { services }))
@@ -37,6 +37,6 @@ pub(super) async fn show_service(
 ) -> Result<HttpResponse, Problem> {
     let (_, id) = path.into_inner();
     let service = reader.founded()?.services().get(&id).ok_or(Rule::ServiceUnknown)?;
-    let names = Names::load(reader.ledger.store(), reader.ledger.id()).await?;
+    let names = Names::load(reader.store(), reader.ledger.id()).await?;
     Ok(HttpResponse::Ok().json(ServiceView::new(id, service, &names, reader.at)))
 }

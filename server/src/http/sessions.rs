@@ -14,6 +14,7 @@ use super::auth::MemberCaller;
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
 use super::token::Token;
+use crate::clock;
 
 /// Nothing.
 #[derive(Deserialize, ToSchema)]
@@ -79,8 +80,8 @@ pub(super) async fn session_challenge(
     api: web::Data<Api>,
     _body: Body<Empty>,
 ) -> Result<HttpResponse, Problem> {
-    let origin = api.app.origin_of(&tenant)?.to_string();
-    let (nonce, expires_at) = api.sessions.issue_nonce(&tenant, api.now()?)?;
+    let origin = api.app.config().origin_prefix.origin(&tenant).map_err(Problem::fault)?.to_string();
+    let (nonce, expires_at) = api.sessions.issue_nonce(&tenant, clock::now())?;
     Ok(HttpResponse::Ok().json(NonceView { nonce, expires_at, origin }))
 }
 
@@ -93,7 +94,7 @@ pub(super) async fn sign_in(
     api: web::Data<Api>,
     body: Body<SessionBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (body, now) = (body.value, api.now()?);
+    let (body, now) = (body.value, clock::now());
     if !api.sessions.knows_nonce(&tenant, &body.nonce, now) {
         return Err(Problem::of("session.nonce"));
     }

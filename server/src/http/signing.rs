@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealbook_ledger::algorithm::MAX_PURE_MESSAGE;
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
-use sealbook_ledger::event::{Envelope, Event};
 use sealbook_ledger::ids::{Correlation, KeyId, Seq, SlotName};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::policy::{ArtifactField, Environment};
@@ -19,7 +18,7 @@ use utoipa::ToSchema;
 use super::auth::Caller;
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
-use crate::app::{SignCall, SignInput};
+use crate::signing::{SignCall, SignInput, Signed};
 use crate::text::{Name, Untrusted};
 use crate::views::events;
 use crate::views::keys::public_key;
@@ -157,19 +156,19 @@ pub(super) async fn sign(
         idempotency,
     };
     let ledger = &caller.ledger;
-    let signed = ledger.sign(call).await?;
+    let Signed { created, seq, time, correlation, .. } = caller.app.sign(ledger.clone(), call).await?;
     Ok(HttpResponse::Ok().json(SignatureView {
-        receipt: format!("/v1/tenants/{}/receipts/{}", ledger.tenant(), signed.seq),
+        receipt: format!("/v1/tenants/{}/receipts/{}", ledger.tenant(), seq),
         slot,
-        algorithm: signed.algorithm.name(),
-        key: signed.key,
-        spki_sha256: signed.spki_sha256,
-        digest: signed.digest,
-        signature_b64: STANDARD.encode(signed.signature.as_bytes()),
-        seq: signed.seq,
-        authorization: signed.authorization,
-        time: signed.time,
-        correlation: signed.correlation,
+        algorithm: created.algorithm.name(),
+        key: created.key,
+        spki_sha256: created.spki_sha256,
+        digest: created.digest,
+        signature_b64: STANDARD.encode(created.signature.as_bytes()),
+        authorization: created.authorization,
+        seq,
+        time,
+        correlation,
         origin: ledger.origin().to_string(),
         vkey: ledger.state().ledger_key().map(|key| key.vkey.to_string()),
     }))
@@ -242,11 +241,10 @@ async fn recorded(
         SignInput::Digest(digest) => digest.clone(),
         SignInput::Message(message) => Hash::sha256(message).0.to_vec(),
     };
-    let (store, ledger) = (caller.ledger.store(), caller.ledger.id());
+    let (store, ledger) = (caller.store(), caller.ledger.id());
     for seq in store.signatures_over(ledger, slot, &digest).await? {
         let Some(seq) = Seq::new(seq) else { continue };
-        let Some(stored) = events::stored(store, ledger, seq).await? else { continue };
-        let event = Envelope::parse(&stored.bytes).ok().and_then(|e| Event::from_envelope(e).ok());
+        let event = events::one(store, ledger, seq).await?;
         if let Some(Payload::SignatureCreated(created)) = event.map(|event| event.payload)
             && created.signature.as_bytes() == signature
         {

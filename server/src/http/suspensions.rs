@@ -15,7 +15,7 @@ use super::auth::MemberCaller;
 use super::body::Body;
 use super::disclosure;
 use super::problem::{Problem, ProblemDocument};
-use crate::app::Submission;
+use crate::ledger::{Submission, digests};
 use crate::text::Untrusted;
 
 /// Why, if that is to be said.
@@ -45,7 +45,8 @@ async fn contain(
     body: Body<SuspensionBody>,
     req: &HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (sd, disclosures) = disclosure::optional("reason", body.value.reason)?;
+    let disclosures = disclosure::optional("reason", body.value.reason)?;
+    let sd = digests(&disclosures);
     let submission = Submission {
         command: Command::Contain { by: member.id, target, sd },
         disclosures,

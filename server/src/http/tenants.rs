@@ -14,7 +14,7 @@ use super::Api;
 use super::auth::{Operator, Reader, Visitor};
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
-use crate::app::{FounderInvite, OpenTenant};
+use crate::ceremony::FounderInvite;
 use crate::text::Untrusted;
 use crate::views::ledger::{LedgerEntry, LedgerView, PolicyView};
 
@@ -94,10 +94,10 @@ pub(super) async fn open_tenant(
         return Err(Problem::of("tenant.founders"));
     }
     let founders = founders.into_iter().map(invite).collect::<Result<_, _>>()?;
-    let opened = api.app.open_tenant(OpenTenant { tenant: tenant.clone(), founders, backend }).await?;
+    let opened = api.app.open_tenant(tenant.clone(), founders, backend).await?;
     let tickets = opened.tickets.into_iter().enumerate().map(|(index, issued)| TicketView {
         founder: index + 1,
-        ticket: issued.ticket.to_string(),
+        ticket: issued.secret.to_string(),
         expires_at: issued.expires_at,
     });
     Ok(HttpResponse::Created().json(OpenedView {
@@ -116,7 +116,7 @@ pub(super) async fn open_tenant(
 #[get("/v1/tenants")]
 pub(super) async fn list_tenants(_operator: Operator, api: web::Data<Api>) -> HttpResponse {
     let ledgers = api.app.ledgers();
-    let entry = |ledger: &std::sync::Arc<crate::app::Ledger>| {
+    let entry = |ledger: &std::sync::Arc<crate::ledger::Ledger>| {
         LedgerEntry::new(ledger.tenant(), &ledger.state(), ledger.sealed_size())
     };
     HttpResponse::Ok().json(TenantList { tenants: ledgers.iter().map(entry).collect() })

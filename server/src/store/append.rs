@@ -58,9 +58,7 @@ impl Batch {
         for Advance { expected, new } in &self.heads {
             let start = (expected.size, expected.hash, expected.end_offset);
             if expected.ledger != new.ledger || ends.insert(new.ledger, start).is_some() {
-                return Err(StoreError::fault(
-                    "a round that moves a head twice or to another ledger",
-                ));
+                return Err(StoreError::fault("a round that moves a head twice or to another ledger"));
             }
         }
         for event in &self.events {
@@ -70,9 +68,7 @@ impl Batch {
             // One more for the line feed after each event in a bundle.
             *end_offset += event.bytes.len() as u64 + 1;
             if event.seq != *size || event.end_offset != *end_offset {
-                return Err(StoreError::fault(
-                    "an event that does not follow the one before it",
-                ));
+                return Err(StoreError::fault("an event that does not follow the one before it"));
             }
             *size += 1;
             *hash = event.hash;
@@ -110,11 +106,7 @@ impl Store {
             return Err(StoreError::corruption("a ledger without a head"));
         }
         let clock = load::clock(&connection).await?;
-        Ok(Round {
-            connection,
-            heads,
-            clock,
-        })
+        Ok(Round { connection, heads, clock })
     }
 }
 
@@ -158,17 +150,9 @@ impl Round {
     pub async fn insert(self, batch: &Batch) -> Result<Inserted, StoreError> {
         batch.check()?;
         match write(&self.connection, batch).await {
-            Ok(()) => Ok(Inserted {
-                connection: self.connection,
-            }),
+            Ok(()) => Ok(Inserted { connection: self.connection }),
             Err(error) => {
-                if let Err(later) = self.connection.rollback().await {
-                    // The connection closes instead, and Postgres rolls back by itself.
-                    tracing::warn!(
-                        error = &later as &dyn std::error::Error,
-                        "a round could not be rolled back"
-                    );
-                }
+                self.connection.abandon().await;
                 Err(error)
             }
         }
@@ -223,16 +207,7 @@ async fn move_heads(connection: &Connection, heads: &[Advance]) -> Result<u64, S
         .execute(
             "move the heads",
             SQL,
-            &[
-                &ledgers,
-                &old_size,
-                &old_hash,
-                &old_root,
-                &size,
-                &hash,
-                &root,
-                &end_offset,
-            ],
+            &[&ledgers, &old_size, &old_hash, &old_root, &size, &hash, &root, &end_offset],
         )
         .await
 }
@@ -245,24 +220,14 @@ async fn insert_events(connection: &Connection, events: &[EventRow]) -> Result<(
         return Ok(());
     }
     let ledgers: Vec<i64> = events.iter().map(|e| e.ledger.get()).collect();
-    let seqs = events
-        .iter()
-        .map(|e| signed(e.seq))
-        .collect::<Result<Vec<_>, _>>()?;
+    let seqs = events.iter().map(|e| signed(e.seq)).collect::<Result<Vec<_>, _>>()?;
     let hashes: Vec<&[u8]> = events.iter().map(|e| e.hash.0.as_slice()).collect();
-    let offsets = events
-        .iter()
-        .map(|e| signed(e.end_offset))
-        .collect::<Result<Vec<_>, _>>()?;
+    let offsets = events.iter().map(|e| signed(e.end_offset)).collect::<Result<Vec<_>, _>>()?;
     let times: Vec<PgTime> = events.iter().map(|e| PgTime(e.time)).collect();
     let kinds: Vec<&str> = events.iter().map(|e| e.kind.as_str()).collect();
     let bytes: Vec<&[u8]> = events.iter().map(|e| e.bytes.as_slice()).collect();
     connection
-        .execute(
-            "insert events",
-            SQL,
-            &[&ledgers, &seqs, &hashes, &offsets, &times, &kinds, &bytes],
-        )
+        .execute("insert events", SQL, &[&ledgers, &seqs, &hashes, &offsets, &times, &kinds, &bytes])
         .await
         .map(drop)
 }
@@ -274,21 +239,11 @@ async fn insert_disclosures(connection: &Connection, rows: &[DisclosureRow]) -> 
         return Ok(());
     }
     let ledgers: Vec<i64> = rows.iter().map(|r| r.ledger.get()).collect();
-    let seqs = rows
-        .iter()
-        .map(|r| signed(r.seq))
-        .collect::<Result<Vec<_>, _>>()?;
+    let seqs = rows.iter().map(|r| signed(r.seq)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = rows.iter().map(|r| r.name.as_str()).collect();
     let salts: Vec<&[u8]> = rows.iter().map(|r| r.salt.as_slice()).collect();
     let values: Vec<&[u8]> = rows.iter().map(|r| r.value.as_bytes()).collect();
-    connection
-        .execute(
-            "insert disclosures",
-            SQL,
-            &[&ledgers, &seqs, &names, &salts, &values],
-        )
-        .await
-        .map(drop)
+    connection.execute("insert disclosures", SQL, &[&ledgers, &seqs, &names, &salts, &values]).await.map(drop)
 }
 
 async fn insert_attachments(connection: &Connection, rows: &[AttachmentRow]) -> Result<(), StoreError> {
@@ -301,22 +256,12 @@ async fn insert_attachments(connection: &Connection, rows: &[AttachmentRow]) -> 
     }
     let ledgers: Vec<i64> = rows.iter().map(|r| r.ledger.get()).collect();
     let digests: Vec<&[u8]> = rows.iter().map(|r| r.sha256.0.as_slice()).collect();
-    let seqs = rows
-        .iter()
-        .map(|r| signed(r.seq))
-        .collect::<Result<Vec<_>, _>>()?;
+    let seqs = rows.iter().map(|r| signed(r.seq)).collect::<Result<Vec<_>, _>>()?;
     let media_types: Vec<&str> = rows.iter().map(|r| r.media_type.as_str()).collect();
-    let sizes = rows
-        .iter()
-        .map(|r| signed(r.bytes.len() as u64))
-        .collect::<Result<Vec<_>, _>>()?;
+    let sizes = rows.iter().map(|r| signed(r.bytes.len() as u64)).collect::<Result<Vec<_>, _>>()?;
     let bytes: Vec<&[u8]> = rows.iter().map(|r| r.bytes.as_slice()).collect();
     connection
-        .execute(
-            "insert attachments",
-            SQL,
-            &[&ledgers, &digests, &seqs, &media_types, &sizes, &bytes],
-        )
+        .execute("insert attachments", SQL, &[&ledgers, &digests, &seqs, &media_types, &sizes, &bytes])
         .await
         .map(drop)
 }
@@ -331,16 +276,9 @@ async fn insert_idempotency(connection: &Connection, rows: &[IdempotencyRow]) ->
     let keys: Vec<&[u8]> = rows.iter().map(|r| r.key_hash.0.as_slice()).collect();
     let bodies: Vec<&[u8]> = rows.iter().map(|r| r.body_hash.0.as_slice()).collect();
     let correlations: Vec<Uuid> = rows.iter().map(|r| r.correlation).collect();
-    let seqs = rows
-        .iter()
-        .map(|r| signed(r.seq))
-        .collect::<Result<Vec<_>, _>>()?;
+    let seqs = rows.iter().map(|r| signed(r.seq)).collect::<Result<Vec<_>, _>>()?;
     connection
-        .execute(
-            "insert idempotency keys",
-            SQL,
-            &[&ledgers, &keys, &bodies, &correlations, &seqs],
-        )
+        .execute("insert idempotency keys", SQL, &[&ledgers, &keys, &bodies, &correlations, &seqs])
         .await
         .map(drop)
 }
@@ -358,9 +296,7 @@ pub(super) async fn find_idempotent_on(
     }
     let ledgers: Vec<i64> = keys.iter().map(|(ledger, _)| ledger.get()).collect();
     let hashes: Vec<&[u8]> = keys.iter().map(|(_, hash)| hash.0.as_slice()).collect();
-    let rows = connection
-        .query("look up idempotency keys", SQL, &[&ledgers, &hashes])
-        .await?;
+    let rows = connection.query("look up idempotency keys", SQL, &[&ledgers, &hashes]).await?;
     rows.iter()
         .map(|row| {
             Ok(IdempotencyRow {

@@ -58,26 +58,14 @@ impl Store {
         const SQL: &str = "INSERT INTO candidates \
                  (ledger_id, candidate_id, ticket_hash, purpose, body, created_at, expires_at) \
              VALUES ($1, $2, $3, $4, $5::text::json, $6, $7)";
-        let (id, hash, body) = (
-            row.ledger.get(),
-            row.ticket_hash.0.as_slice(),
-            row.body.to_string(),
-        );
+        let (id, hash, body) = (row.ledger.get(), row.ticket_hash.0.as_slice(), row.body.to_string());
         let times = (PgTime(row.created_at), PgTime(row.expires_at));
         self.connection()
             .await?
-            .execute(
+            .write(
                 "write an invitation",
                 SQL,
-                &[
-                    &id,
-                    &row.candidate,
-                    &hash,
-                    &row.purpose,
-                    &body,
-                    &times.0,
-                    &times.1,
-                ],
+                &[&id, &row.candidate, &hash, &row.purpose, &body, &times.0, &times.1],
             )
             .await
             .map(drop)
@@ -91,9 +79,7 @@ impl Store {
     ) -> Result<Option<CandidateRow>, StoreError> {
         let connection = self.connection().await?;
         let hash = ticket_hash.0.as_slice();
-        let row = connection
-            .query_opt("find an invitation", COLUMNS_OF_ONE, &[&ledger.get(), &hash])
-            .await?;
+        let row = connection.query_opt("find an invitation", COLUMNS_OF_ONE, &[&ledger.get(), &hash]).await?;
         row.as_ref().map(CandidateRow::columns).transpose()
     }
 
@@ -101,11 +87,7 @@ impl Store {
     pub async fn candidates(&self, ledger: LedgerId) -> Result<Vec<CandidateRow>, StoreError> {
         const SQL: &str = "SELECT ledger_id, candidate_id, ticket_hash, purpose, body, created_at, expires_at, used_at \
              FROM candidates WHERE ledger_id = $1 ORDER BY created_at, candidate_id";
-        let rows = self
-            .connection()
-            .await?
-            .query("list invitations", SQL, &[&ledger.get()])
-            .await?;
+        let rows = self.connection().await?.query("list invitations", SQL, &[&ledger.get()]).await?;
         rows.iter().map(CandidateRow::columns).collect()
     }
 
@@ -122,10 +104,7 @@ impl Store {
              WHERE ledger_id = $1 AND ticket_hash = $2 AND used_at IS NULL AND expires_at > $4";
         let (id, hash, body) = (ledger.get(), ticket_hash.0.as_slice(), body.to_string());
         let connection = self.connection().await?;
-        match connection
-            .execute("use a ticket", SQL, &[&id, &hash, &body, &PgTime(at)])
-            .await?
-        {
+        match connection.write("use a ticket", SQL, &[&id, &hash, &body, &PgTime(at)]).await? {
             0 => Err(StoreError::conflict("the ticket has been used or has expired")),
             _ => Ok(()),
         }
@@ -142,11 +121,7 @@ impl Store {
              VALUES ($1, $2, $3::text::json)";
         let connection = self.connection().await?;
         connection
-            .execute(
-                "keep an assertion",
-                SQL,
-                &[&ledger.get(), &member.uuid(), &assertion.to_string()],
-            )
+            .write("keep an assertion", SQL, &[&ledger.get(), &member.uuid(), &assertion.to_string()])
             .await
             .map(drop)
     }
@@ -155,13 +130,7 @@ impl Store {
     pub async fn founding_assertions(&self, ledger: LedgerId) -> Result<Vec<(MemberId, Value)>, StoreError> {
         const SQL: &str =
             "SELECT member, assertion FROM founding_assertions WHERE ledger_id = $1 ORDER BY member";
-        let rows = self
-            .connection()
-            .await?
-            .query("read assertions", SQL, &[&ledger.get()])
-            .await?;
-        rows.iter()
-            .map(|row| Ok((columns::get::<Uuid>(row, 0)?.into(), columns::get(row, 1)?)))
-            .collect()
+        let rows = self.connection().await?.query("read assertions", SQL, &[&ledger.get()]).await?;
+        rows.iter().map(|row| Ok((columns::get::<Uuid>(row, 0)?.into(), columns::get(row, 1)?))).collect()
     }
 }

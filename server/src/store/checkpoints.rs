@@ -6,6 +6,7 @@ use super::Store;
 use super::columns::{self, signed};
 use super::connection::Connection;
 use super::error::StoreError;
+use super::load::MAX_PAGE;
 use super::rows::LedgerId;
 
 /// Sets the sealers' advisory locks apart from the migrations' one.
@@ -53,9 +54,8 @@ impl Store {
         const SQL: &str = "SELECT pg_try_advisory_xact_lock(hashint8extended($1, $2))";
         let connection = self.connection().await?;
         connection.begin().await?;
-        let row = connection
-            .query_opt("take the sealer's lease", SQL, &[&ledger.get(), &LEASE_CLASS])
-            .await?;
+        let row =
+            connection.query_opt("take the sealer's lease", SQL, &[&ledger.get(), &LEASE_CLASS]).await?;
         let row = row.ok_or_else(|| StoreError::fault("the database does not answer a lock"))?;
         if columns::get(&row, 0)? {
             Ok(Some(SealLease { connection }))
@@ -73,12 +73,10 @@ impl Store {
         let connection = self.connection().await?;
         let size = signed(row.size)?;
         let inserted = connection
-            .execute(
-                "store a checkpoint",
-                SQL,
-                &[&ledger.get(), &size, &row.note, &row.transition],
-            )
+            .write("store a checkpoint", SQL, &[&ledger.get(), &size, &row.note, &row.transition])
             .await?;
+        // Back to the pool before another is asked for: callers that each hold one and wait for one would wait for ever.
+        drop(connection);
         if inserted == 1 || self.checkpoint_at(ledger, row.size).await?.as_ref() == Some(row) {
             Ok(())
         } else {
@@ -114,15 +112,26 @@ impl Store {
         self.one_checkpoint(SQL, ledger, seq).await
     }
 
+    /// Checkpoints beyond a size, in order, at most [`MAX_PAGE`].
+    pub async fn checkpoints(
+        &self,
+        ledger: LedgerId,
+        beyond: u64,
+        limit: usize,
+    ) -> Result<Vec<CheckpointRow>, StoreError> {
+        const SQL: &str = "SELECT size, note, transition FROM checkpoints \
+             WHERE ledger_id = $1 AND size > $2 ORDER BY size LIMIT $3";
+        let (beyond, limit) = (signed(beyond)?, signed(limit.clamp(1, MAX_PAGE) as u64)?);
+        let connection = self.connection().await?;
+        let rows = connection.query("read checkpoints", SQL, &[&ledger.get(), &beyond, &limit]).await?;
+        rows.iter().map(CheckpointRow::columns).collect()
+    }
+
     /// The transition checkpoints, in order of size: one for each rotation of the ledger key.
     pub async fn transitions(&self, ledger: LedgerId) -> Result<Vec<CheckpointRow>, StoreError> {
         const SQL: &str = "SELECT size, note, transition FROM checkpoints \
              WHERE ledger_id = $1 AND transition ORDER BY size";
-        let rows = self
-            .connection()
-            .await?
-            .query("read transitions", SQL, &[&ledger.get()])
-            .await?;
+        let rows = self.connection().await?.query("read transitions", SQL, &[&ledger.get()]).await?;
         rows.iter().map(CheckpointRow::columns).collect()
     }
 
@@ -133,9 +142,7 @@ impl Store {
         size: u64,
     ) -> Result<Option<CheckpointRow>, StoreError> {
         let (connection, size) = (self.connection().await?, signed(size)?);
-        let row = connection
-            .query_opt("read a checkpoint", sql, &[&ledger.get(), &size])
-            .await?;
+        let row = connection.query_opt("read a checkpoint", sql, &[&ledger.get(), &size]).await?;
         row.as_ref().map(CheckpointRow::columns).transpose()
     }
 }

@@ -61,9 +61,7 @@ pub(super) fn optional_hash(row: &Row, index: usize) -> Result<Option<Hash>, Sto
 /// A `bytea` of exactly `N` bytes.
 pub(super) fn fixed<const N: usize>(row: &Row, index: usize) -> Result<[u8; N], StoreError> {
     let bytes: &[u8] = get(row, index)?;
-    bytes
-        .try_into()
-        .map_err(|_| StoreError::corruption("a hash or salt of the wrong length"))
+    bytes.try_into().map_err(|_| StoreError::corruption("a hash or salt of the wrong length"))
 }
 
 /// A size, seq or offset.

@@ -45,10 +45,7 @@ impl Transport {
 async fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
     if let Err(error) = connection.await {
         // Whoever uses the connection gets an error of their own; this one says why it ended.
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "a connection to the database ended"
-        );
+        tracing::warn!(error = &error as &dyn std::error::Error, "a connection to the database ended");
     }
 }
 
@@ -77,17 +74,11 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(pooled: Object, deadline: Duration) -> Self {
-        Self {
-            pooled: Some(pooled),
-            deadline,
-            under_way: AtomicUsize::new(0),
-        }
+        Self { pooled: Some(pooled), deadline, under_way: AtomicUsize::new(0) }
     }
 
     fn object(&self) -> Result<&Object, StoreError> {
-        self.pooled
-            .as_ref()
-            .ok_or_else(|| StoreError::fault("a connection was used after its end"))
+        self.pooled.as_ref().ok_or_else(|| StoreError::fault("a connection was used after its end"))
     }
 
     /// Runs a call under the deadline, and counts it as under way until its answer is here.
@@ -97,9 +88,8 @@ impl Connection {
         call: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StoreError> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        let answer = tokio::time::timeout(self.deadline, call)
-            .await
-            .map_err(|_| StoreError::overdue(doing))?;
+        let answer =
+            tokio::time::timeout(self.deadline, call).await.map_err(|_| StoreError::overdue(doing))?;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         answer.map_err(|error| StoreError::from_postgres(doing, error))
     }
@@ -142,17 +132,33 @@ impl Connection {
         .await
     }
 
+    /// Runs one statement as a transaction of its own, so that a connection which breaks tells "nothing was written"
+    /// from "nobody knows". Returns the number of rows it touched.
+    pub(super) async fn write(
+        &self,
+        doing: &'static str,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<u64, StoreError> {
+        self.begin().await?;
+        match self.execute(doing, sql, params).await {
+            Ok(touched) => self.commit().await.map(|()| touched),
+            Err(error) => {
+                self.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
     /// Opens a transaction whose statements each see what was committed before them, also while they waited for a lock.
     /// From here on, dropping the connection closes it.
     pub(super) async fn begin(&self) -> Result<(), StoreError> {
-        self.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-            .await
+        self.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
     }
 
     /// Opens a read-only transaction whose statements all see the same moment.
     pub(super) async fn begin_snapshot(&self) -> Result<(), StoreError> {
-        self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            .await
+        self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 
     async fn begin_with(&self, sql: &'static str) -> Result<(), StoreError> {
@@ -177,6 +183,17 @@ impl Connection {
         // The call and the transaction are both over.
         self.under_way.fetch_sub(2, Ordering::Relaxed);
         answer.map_err(StoreError::from_commit)
+    }
+
+    /// Ends the open transaction after an error, which is what the caller reports.
+    pub(super) async fn abandon(&self) {
+        if let Err(error) = self.rollback().await {
+            // The connection closes instead of going back to the pool, and Postgres rolls back by itself.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a transaction could not be rolled back"
+            );
+        }
     }
 
     /// Ends the open transaction without a trace.

@@ -94,7 +94,7 @@ impl StoreError {
         Self::Conflict { what, source: None }
     }
 
-    pub(super) fn corruption(what: &'static str) -> Self {
+    pub(crate) fn corruption(what: &'static str) -> Self {
         Self::Corruption { what, source: None }
     }
 
@@ -107,38 +107,20 @@ impl StoreError {
         Self::Unavailable { doing, source: None }
     }
 
-    pub(super) fn unavailable(doing: &'static str, source: impl Into<Source>) -> Self {
-        Self::Unavailable {
-            doing,
-            source: Some(source.into()),
-        }
+    pub(crate) fn unavailable(doing: &'static str, source: impl Into<Source>) -> Self {
+        Self::Unavailable { doing, source: Some(source.into()) }
     }
 
     /// Sorts an error of Postgres or of the connection to it.
     pub(super) fn from_postgres(doing: &'static str, error: tokio_postgres::Error) -> Self {
         match error.code().map(Class::of) {
-            Some(Class::DiskFull) => Self::DiskFull {
-                doing,
-                source: error.into(),
-            },
+            Some(Class::DiskFull) => Self::DiskFull { doing, source: error.into() },
             Some(Class::Unavailable) => Self::unavailable(doing, error),
-            Some(Class::Conflict) => Self::Conflict {
-                what: doing,
-                source: Some(error.into()),
-            },
-            Some(Class::Corruption) => Self::Corruption {
-                what: doing,
-                source: Some(error.into()),
-            },
-            Some(Class::Fault) => Self::Fault {
-                what: doing,
-                source: Some(error.into()),
-            },
+            Some(Class::Conflict) => Self::Conflict { what: doing, source: Some(error.into()) },
+            Some(Class::Corruption) => Self::Corruption { what: doing, source: Some(error.into()) },
+            Some(Class::Fault) => Self::Fault { what: doing, source: Some(error.into()) },
             None if lost_connection(&error) => Self::unavailable(doing, error),
-            None => Self::Fault {
-                what: doing,
-                source: Some(error.into()),
-            },
+            None => Self::Fault { what: doing, source: Some(error.into()) },
         }
     }
 

@@ -45,9 +45,7 @@ impl Store {
         // A whole export may take hours: each row has a deadline here, the statement has none there.
         let config = self.config.pinned("sealbook export", Duration::ZERO);
         let transport = self.config.transport.clone();
-        let task = self
-            .runtime
-            .spawn(async move { connect(&transport, &config).await });
+        let task = self.runtime.spawn(async move { connect(&transport, &config).await });
         let connecting = tokio::time::timeout(self.config.connect_timeout, task).await;
         let (client, driver) = connecting
             .map_err(|_| StoreError::overdue(DOING))?
@@ -89,9 +87,7 @@ impl EventStream {
             return if self.next == self.size {
                 Ok(None)
             } else {
-                Err(StoreError::corruption(
-                    "a ledger with fewer events than its head says",
-                ))
+                Err(StoreError::corruption("a ledger with fewer events than its head says"))
             };
         };
         let row = row.map_err(|error| StoreError::from_postgres(DOING, error))?;

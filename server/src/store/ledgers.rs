@@ -53,8 +53,7 @@ pub struct KeyMadeRow {
 
 fn stored_name<T: std::str::FromStr>(row: &Row, index: usize) -> Result<T, StoreError> {
     let text: &str = columns::get(row, index)?;
-    text.parse()
-        .map_err(|_| StoreError::corruption("a stored name that is none"))
+    text.parse().map_err(|_| StoreError::corruption("a stored name that is none"))
 }
 
 impl LedgerRow {
@@ -81,37 +80,25 @@ impl Store {
         connection.begin().await?;
         let id = row.ledger.get();
         let (origin, tenant) = (row.origin.as_str(), row.tenant.as_str());
-        connection
-            .execute(DOING, LEDGER, &[&id, &origin, &tenant, &PgTime(row.opened_at)])
-            .await?;
+        connection.execute(DOING, LEDGER, &[&id, &origin, &tenant, &PgTime(row.opened_at)]).await?;
         let head = Head::empty(row.ledger);
         let (size, end) = (signed(head.size)?, signed(head.end_offset)?);
         let (hash, root) = (head.hash.0.as_slice(), head.root.0.as_slice());
-        connection
-            .execute(DOING, HEAD, &[&id, &size, &hash, &root, &end])
-            .await?;
+        connection.execute(DOING, HEAD, &[&id, &size, &hash, &root, &end]).await?;
         connection.commit().await
     }
 
     /// All ledgers, in order of id.
     pub async fn ledgers(&self) -> Result<Vec<LedgerRow>, StoreError> {
         const SQL: &str = "SELECT ledger_id, origin, tenant, opened_at FROM ledgers ORDER BY ledger_id";
-        let rows = self
-            .connection()
-            .await?
-            .query("list the ledgers", SQL, &[])
-            .await?;
+        let rows = self.connection().await?.query("list the ledgers", SQL, &[]).await?;
         rows.iter().map(LedgerRow::columns).collect()
     }
 
     /// A tenant's ledger; `None` if there is no such tenant.
     pub async fn ledger_of(&self, tenant: &TenantName) -> Result<Option<LedgerRow>, StoreError> {
         const SQL: &str = "SELECT ledger_id, origin, tenant, opened_at FROM ledgers WHERE tenant = $1";
-        let row = self
-            .connection()
-            .await?
-            .query_opt("find a ledger", SQL, &[&tenant.as_str()])
-            .await?;
+        let row = self.connection().await?.query_opt("find a ledger", SQL, &[&tenant.as_str()]).await?;
         row.as_ref().map(LedgerRow::columns).transpose()
     }
 
@@ -122,11 +109,7 @@ impl Store {
         let (id, key, backend) = (row.ledger.get(), row.key.uuid(), row.backend.as_str());
         self.connection()
             .await?
-            .execute(
-                "write a key's intent",
-                SQL,
-                &[&id, &key, &row.label, &backend, &PgTime(row.intended_at)],
-            )
+            .write("write a key's intent", SQL, &[&id, &key, &row.label, &backend, &PgTime(row.intended_at)])
             .await
             .map(drop)
     }
@@ -138,11 +121,7 @@ impl Store {
         let (id, key) = (row.ledger.get(), row.key.uuid());
         self.connection()
             .await?
-            .execute(
-                "write a key's outcome",
-                SQL,
-                &[&id, &key, &row.vkey, &PgTime(row.made_at)],
-            )
+            .write("write a key's outcome", SQL, &[&id, &key, &row.vkey, &PgTime(row.made_at)])
             .await
             .map(drop)
     }
@@ -155,11 +134,7 @@ impl Store {
         const SQL: &str = "SELECT i.key_id, i.label, i.backend, i.intended_at, m.vkey, m.made_at \
              FROM ledger_key_intents i LEFT JOIN ledger_key_made m USING (ledger_id, key_id) \
              WHERE i.ledger_id = $1 ORDER BY i.intended_at, i.key_id";
-        let rows = self
-            .connection()
-            .await?
-            .query("read the ledger keys", SQL, &[&ledger.get()])
-            .await?;
+        let rows = self.connection().await?.query("read the ledger keys", SQL, &[&ledger.get()]).await?;
         rows.iter().map(|row| ledger_key(ledger, row)).collect()
     }
 }
@@ -174,12 +149,7 @@ fn ledger_key(ledger: LedgerId, row: &Row) -> Result<(KeyIntentRow, Option<KeyMa
         intended_at: columns::time(row, 3)?,
     };
     let made = match columns::get::<Option<String>>(row, 4)? {
-        Some(vkey) => Some(KeyMadeRow {
-            ledger,
-            key,
-            vkey,
-            made_at: columns::time(row, 5)?,
-        }),
+        Some(vkey) => Some(KeyMadeRow { ledger, key, vkey, made_at: columns::time(row, 5)? }),
         None => None,
     };
     Ok((intent, made))

@@ -41,13 +41,8 @@ fn page_limit(limit: usize) -> Result<i64, StoreError> {
 
 /// The database server's clock.
 pub(super) async fn clock(connection: &Connection) -> Result<Timestamp, StoreError> {
-    let row = connection
-        .query_opt("read the database's clock", "SELECT clock_timestamp()", &[])
-        .await?;
-    columns::time(
-        &row.ok_or_else(|| StoreError::fault("the database has no clock"))?,
-        0,
-    )
+    let row = connection.query_opt("read the database's clock", "SELECT clock_timestamp()", &[]).await?;
+    columns::time(&row.ok_or_else(|| StoreError::fault("the database has no clock"))?, 0)
 }
 
 /// A page of events on any connection; see [`Store::page`].
@@ -60,9 +55,7 @@ pub(super) async fn page_on(
     const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
          WHERE ledger_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
     let params: (i64, i64, i64) = (ledger.get(), signed(from)?, page_limit(limit)?);
-    let rows = connection
-        .query("read events", SQL, &[&params.0, &params.1, &params.2])
-        .await?;
+    let rows = connection.query("read events", SQL, &[&params.0, &params.1, &params.2]).await?;
     rows.iter().map(StoredEvent::columns).collect()
 }
 
@@ -75,11 +68,7 @@ impl Store {
     /// The head of one ledger; `None` if there is no such ledger.
     pub async fn head(&self, ledger: LedgerId) -> Result<Option<Head>, StoreError> {
         const SQL: &str = "SELECT ledger_id, size, hash, root, end_offset FROM heads WHERE ledger_id = $1";
-        let row = self
-            .connection()
-            .await?
-            .query_opt("read a head", SQL, &[&ledger.get()])
-            .await?;
+        let row = self.connection().await?.query_opt("read a head", SQL, &[&ledger.get()]).await?;
         row.as_ref().map(Head::columns).transpose()
     }
 
@@ -116,10 +105,7 @@ impl Store {
                AND ($5::timestamptz IS NULL OR time >= $5) AND ($6::timestamptz IS NULL OR time < $6) \
              ORDER BY seq LIMIT $7";
         let Some(head) = self.head(ledger).await? else {
-            return Ok(FilteredPage {
-                events: Vec::new(),
-                next: None,
-            });
+            return Ok(FilteredPage { events: Vec::new(), next: None });
         };
         let until = head.size.min(from.saturating_add(MAX_SCAN));
         let (seqs, limit) = ((signed(from)?, signed(until)?), page_limit(limit)?);
@@ -129,30 +115,16 @@ impl Store {
             .query(
                 "read events",
                 SQL,
-                &[
-                    &ledger.get(),
-                    &seqs.0,
-                    &seqs.1,
-                    &filter.kinds,
-                    &times.0,
-                    &times.1,
-                    &limit,
-                ],
+                &[&ledger.get(), &seqs.0, &seqs.1, &filter.kinds, &times.0, &times.1, &limit],
             )
             .await?;
-        let events = rows
-            .iter()
-            .map(StoredEvent::columns)
-            .collect::<Result<Vec<_>, _>>()?;
+        let events = rows.iter().map(StoredEvent::columns).collect::<Result<Vec<_>, _>>()?;
         let full = i64::try_from(events.len()) == Ok(limit);
         let next = match events.last() {
             Some(last) if full => last.seq + 1,
             Some(_) | None => until,
         };
-        Ok(FilteredPage {
-            events,
-            next: (next < head.size).then_some(next),
-        })
+        Ok(FilteredPage { events, next: (next < head.size).then_some(next) })
     }
 
     /// What these idempotency keys stood for, outside a round: a hint that has to be asked again under the lock.
@@ -179,13 +151,8 @@ impl Store {
         };
         let (below, limit) = (signed(size)?, page_limit(limit)?);
         let connection = self.connection().await?;
-        let rows = connection
-            .query(
-                "read disclosures",
-                SQL,
-                &[&ledger.get(), &below, &seq, &name, &limit],
-            )
-            .await?;
+        let rows =
+            connection.query("read disclosures", SQL, &[&ledger.get(), &below, &seq, &name, &limit]).await?;
         rows.iter()
             .map(|row| {
                 let value = String::from_utf8(columns::get(row, 3)?);
@@ -214,12 +181,9 @@ impl Store {
         let (below, limit) = (signed(size)?, page_limit(limit)?);
         let after = after.map(|hash| hash.0.to_vec());
         let connection = self.connection().await?;
-        let rows = connection
-            .query("list attachments", SQL, &[&ledger.get(), &below, &after, &limit])
-            .await?;
-        rows.iter()
-            .map(|row| Ok((columns::hash(row, 0)?, columns::unsigned(row, 1)?)))
-            .collect()
+        let rows =
+            connection.query("list attachments", SQL, &[&ledger.get(), &below, &after, &limit]).await?;
+        rows.iter().map(|row| Ok((columns::hash(row, 0)?, columns::unsigned(row, 1)?))).collect()
     }
 
     /// One attachment; `None` if the ledger has no such bytes.
@@ -231,9 +195,8 @@ impl Store {
         const SQL: &str =
             "SELECT seq, media_type, bytes FROM attachments WHERE ledger_id = $1 AND sha256 = $2";
         let connection = self.connection().await?;
-        let row = connection
-            .query_opt("read an attachment", SQL, &[&ledger.get(), &sha256.0.as_slice()])
-            .await?;
+        let row =
+            connection.query_opt("read an attachment", SQL, &[&ledger.get(), &sha256.0.as_slice()]).await?;
         row.map(|row| {
             Ok(AttachmentRow {
                 ledger,

@@ -28,25 +28,16 @@ pub async fn migrate(config: &StoreConfig) -> Result<usize, StoreError> {
         let client = &mut session.client;
         run(client, "become sealbook_owner", "SET ROLE sealbook_owner").await?;
         // Held until the connection ends; `run_async` takes no lock of its own.
-        run(
-            client,
-            "wait for other migrations",
-            &format!("SELECT pg_advisory_lock({LOCK})"),
-        )
-        .await?;
+        run(client, "wait for other migrations", &format!("SELECT pg_advisory_lock({LOCK})")).await?;
         run(client, "make the schema", "CREATE SCHEMA IF NOT EXISTS sealbook").await?;
-        let report = embedded::migrations::runner()
-            .run_async(client)
-            .await
-            .map_err(|error| StoreError::Fault {
+        let report =
+            embedded::migrations::runner().run_async(client).await.map_err(|error| StoreError::Fault {
                 what: "a migration failed; the schema is as it was before it",
                 source: Some(error.into()),
             })?;
         Ok(report.applied_migrations().len())
     };
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .map_err(|_| StoreError::overdue("migrate"))?
+    tokio::time::timeout(PATIENCE, work).await.map_err(|_| StoreError::overdue("migrate"))?
 }
 
 /// Makes the two roles and a database of theirs, where they are missing. `config.postgres` names a superuser; a server
@@ -72,9 +63,7 @@ pub async fn provision(config: &StoreConfig, database: &str) -> Result<(), Store
             None => Ok(()),
         }
     };
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .map_err(|_| StoreError::overdue(DOING))?
+    tokio::time::timeout(PATIENCE, work).await.map_err(|_| StoreError::overdue(DOING))?
 }
 
 /// Refuses a schema that is not exactly the embedded one.
@@ -85,20 +74,15 @@ pub(super) async fn check_schema(connection: &Connection) -> Result<(), StoreErr
     let row = row.ok_or_else(|| StoreError::fault(DOING))?;
     let applied: i32 = columns::get(&row, 0)?;
     let runner = embedded::migrations::runner();
-    let embedded = runner
-        .get_migrations()
-        .iter()
-        .map(|migration| migration.version())
-        .max()
-        .unwrap_or(0);
+    let embedded = runner.get_migrations().iter().map(|migration| migration.version()).max().unwrap_or(0);
     match applied.cmp(&embedded) {
         std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => Err(StoreError::fault(
-            "the schema is older than this server: run `sealbook migrate`",
-        )),
-        std::cmp::Ordering::Greater => Err(StoreError::fault(
-            "the schema is newer than this server: run the newer server",
-        )),
+        std::cmp::Ordering::Less => {
+            Err(StoreError::fault("the schema is older than this server: run `sealbook migrate`"))
+        }
+        std::cmp::Ordering::Greater => {
+            Err(StoreError::fault("the schema is newer than this server: run the newer server"))
+        }
     }
 }
 
@@ -127,8 +111,5 @@ impl Drop for Session {
 }
 
 async fn run(client: &Client, doing: &'static str, sql: &str) -> Result<(), StoreError> {
-    client
-        .batch_execute(sql)
-        .await
-        .map_err(|error| StoreError::from_postgres(doing, error))
+    client.batch_execute(sql).await.map_err(|error| StoreError::from_postgres(doing, error))
 }

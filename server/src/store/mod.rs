@@ -14,6 +14,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 
 pub mod append;
 pub mod candidates;
@@ -27,6 +28,7 @@ pub mod load;
 pub mod migrate;
 mod projection_columns;
 pub mod projections;
+pub mod read;
 pub mod restore;
 pub mod rows;
 pub mod signatures;
@@ -86,6 +88,10 @@ impl StoreConfig {
             Some(theirs) => format!("{theirs} {ours}"),
             None => ours,
         };
+        if matches!(self.transport, Transport::Tls(_)) {
+            // The client's default is to go on in the clear with a server that offers no TLS.
+            config.ssl_mode(SslMode::Require);
+        }
         config
             .options(options)
             .application_name(application)
@@ -110,9 +116,7 @@ impl Store {
     /// database that is down now is [`StoreError::Unavailable`] later, until it is back.
     pub fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let pinned = config.pinned("sealbook", config.statement_timeout);
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(pinned, config.transport.clone(), recycling);
         let pool = Pool::builder(manager)
             .max_size(config.connections)
@@ -126,12 +130,7 @@ impl Store {
                 source: Some(error.into()),
             })?;
         let exports = std::sync::Arc::new(Semaphore::new(config.exports));
-        Ok(Self {
-            config,
-            pool,
-            exports,
-            runtime: Handle::current(),
-        })
+        Ok(Self { config, pool, exports, runtime: Handle::current() })
     }
 
     /// A connection from the pool, opened on the main runtime if need be.
@@ -139,19 +138,16 @@ impl Store {
         const DOING: &str = "connect";
         let pool = self.pool.clone();
         let task = self.runtime.spawn(async move { pool.get().await });
-        let pooled = task
-            .await
-            .map_err(|error| StoreError::unavailable(DOING, error))?
-            .map_err(|error| match error {
-                PoolError::Backend(error) => StoreError::from_postgres(DOING, error),
-                PoolError::Timeout(_) => StoreError::unavailable(DOING, error),
-                PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                    StoreError::Fault {
-                        what: "the pool is closed",
-                        source: Some(error.into()),
+        let pooled =
+            task.await.map_err(|error| StoreError::unavailable(DOING, error))?.map_err(
+                |error| match error {
+                    PoolError::Backend(error) => StoreError::from_postgres(DOING, error),
+                    PoolError::Timeout(_) => StoreError::unavailable(DOING, error),
+                    PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                        StoreError::Fault { what: "the pool is closed", source: Some(error.into()) }
                     }
-                }
-            })?;
+                },
+            )?;
         Ok(Connection::new(pooled, self.config.deadline()))
     }
 

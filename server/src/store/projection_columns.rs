@@ -52,8 +52,7 @@ fn seqs<R>(rows: &[&R], of: impl Fn(&R) -> u64) -> Result<Vec<i64>, StoreError> 
 /// A name that was valid when it was written.
 fn name<T: FromStr>(row: &Row, index: usize) -> Result<T, StoreError> {
     let text: &str = get(row, index)?;
-    text.parse()
-        .map_err(|_| StoreError::corruption("a projection holds a name that is none"))
+    text.parse().map_err(|_| StoreError::corruption("a projection holds a name that is none"))
 }
 
 pub(super) async fn upsert_actions(connection: &Connection, rows: &[&ActionRow]) -> Result<(), StoreError> {
@@ -69,21 +68,12 @@ pub(super) async fn upsert_actions(connection: &Connection, rows: &[&ActionRow])
     }
     let ledgers = column(rows, |r| r.ledger.get());
     let ids = column(rows, |r| r.action.uuid());
-    let (kinds, statuses) = (
-        column(rows, |r| r.kind.as_str()),
-        column(rows, |r| r.status.as_str()),
-    );
+    let (kinds, statuses) = (column(rows, |r| r.kind.as_str()), column(rows, |r| r.status.as_str()));
     let proposers = column(rows, |r| r.proposed_by.as_str());
     let (proposed, last) = (seqs(rows, |r| r.proposed_seq)?, seqs(rows, |r| r.last_seq)?);
     let documents = column(rows, |r| r.document.to_string());
     connection
-        .execute(
-            WRITING,
-            SQL,
-            &[
-                &ledgers, &ids, &kinds, &statuses, &proposers, &proposed, &last, &documents,
-            ],
-        )
+        .execute(WRITING, SQL, &[&ledgers, &ids, &kinds, &statuses, &proposers, &proposed, &last, &documents])
         .await
         .map(drop)
 }
@@ -101,10 +91,7 @@ pub(super) async fn upsert_keys(connection: &Connection, rows: &[&KeyRow]) -> Re
     }
     let ledgers = column(rows, |r| r.ledger.get());
     let ids = column(rows, |r| r.key.uuid());
-    let (slots, algorithms) = (
-        column(rows, |r| r.slot.as_str()),
-        column(rows, |r| r.algorithm.as_str()),
-    );
+    let (slots, algorithms) = (column(rows, |r| r.slot.as_str()), column(rows, |r| r.algorithm.as_str()));
     let states = column(rows, |r| r.state.as_str());
     let spkis = column(rows, |r| r.spki_sha256.as_ref().map(|hash| hash.0.as_slice()));
     let (created, last) = (seqs(rows, |r| r.created_seq)?, seqs(rows, |r| r.last_seq)?);
@@ -113,17 +100,7 @@ pub(super) async fn upsert_keys(connection: &Connection, rows: &[&KeyRow]) -> Re
         .execute(
             WRITING,
             SQL,
-            &[
-                &ledgers,
-                &ids,
-                &slots,
-                &algorithms,
-                &states,
-                &spkis,
-                &created,
-                &last,
-                &bodies,
-            ],
+            &[&ledgers, &ids, &slots, &algorithms, &states, &spkis, &created, &last, &bodies],
         )
         .await
         .map(drop)
@@ -148,11 +125,7 @@ pub(super) async fn upsert_evidence(
     let media_types = column(rows, |r| r.media_type.as_str());
     let bodies = column(rows, |r| r.body.to_string());
     connection
-        .execute(
-            WRITING,
-            SQL,
-            &[&ledgers, &ids, &seqs, &digests, &media_types, &bodies],
-        )
+        .execute(WRITING, SQL, &[&ledgers, &ids, &seqs, &digests, &media_types, &bodies])
         .await
         .map(drop)
 }
@@ -191,13 +164,7 @@ pub(super) async fn upsert_members(
     rows: &[&StatusRow<MemberId>],
 ) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = column(rows, |r| r.id.uuid());
-    upsert_status(
-        connection,
-        status_upsert!("p_members", "member", "uuid"),
-        rows,
-        &ids,
-    )
-    .await
+    upsert_status(connection, status_upsert!("p_members", "member", "uuid"), rows, &ids).await
 }
 
 pub(super) async fn upsert_services(
@@ -205,13 +172,7 @@ pub(super) async fn upsert_services(
     rows: &[&StatusRow<ServiceId>],
 ) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = column(rows, |r| r.id.uuid());
-    upsert_status(
-        connection,
-        status_upsert!("p_services", "service", "uuid"),
-        rows,
-        &ids,
-    )
-    .await
+    upsert_status(connection, status_upsert!("p_services", "service", "uuid"), rows, &ids).await
 }
 
 async fn upsert_status<Id>(
@@ -227,21 +188,18 @@ async fn upsert_status<Id>(
     let statuses = column(rows, |r| r.status.as_str());
     let last = seqs(rows, |r| r.last_seq)?;
     let bodies = column(rows, |r| r.body.to_string());
-    connection
-        .execute(WRITING, sql, &[&ledgers, ids, &statuses, &last, &bodies])
-        .await
-        .map(drop)
+    connection.execute(WRITING, sql, &[&ledgers, ids, &statuses, &last, &bodies]).await.map(drop)
 }
+
+/// Reads one row of some table.
+type Reader = fn(LedgerId, &Row) -> Result<ProjectionRow, StoreError>;
 
 /// Every row of every table of a ledger, in no order.
 pub(super) async fn select_all(
     connection: &Connection,
     ledger: LedgerId,
 ) -> Result<Vec<ProjectionRow>, StoreError> {
-    let tables: [(
-        &'static str,
-        fn(LedgerId, &Row) -> Result<ProjectionRow, StoreError>,
-    ); 6] = [
+    let tables: [(&'static str, Reader); 6] = [
         (
             "SELECT action, type, status, proposed_by, proposed_seq, last_seq, document FROM p_actions \
              WHERE ledger_id = $1",
@@ -252,34 +210,16 @@ pub(super) async fn select_all(
              WHERE ledger_id = $1",
             key,
         ),
-        (
-            "SELECT slot, status, last_seq, body FROM p_slots WHERE ledger_id = $1",
-            |ledger, row| Ok(ProjectionRow::Slot(status(ledger, name(row, 0)?, row)?)),
-        ),
-        (
-            "SELECT member, status, last_seq, body FROM p_members WHERE ledger_id = $1",
-            |ledger, row| {
-                Ok(ProjectionRow::Member(status(
-                    ledger,
-                    MemberId::from(get::<Uuid>(row, 0)?),
-                    row,
-                )?))
-            },
-        ),
-        (
-            "SELECT service, status, last_seq, body FROM p_services WHERE ledger_id = $1",
-            |ledger, row| {
-                Ok(ProjectionRow::Service(status(
-                    ledger,
-                    ServiceId::from(get::<Uuid>(row, 0)?),
-                    row,
-                )?))
-            },
-        ),
-        (
-            "SELECT evidence, seq, digest, media_type, body FROM p_evidence WHERE ledger_id = $1",
-            evidence,
-        ),
+        ("SELECT slot, status, last_seq, body FROM p_slots WHERE ledger_id = $1", |ledger, row| {
+            Ok(ProjectionRow::Slot(status(ledger, name(row, 0)?, row)?))
+        }),
+        ("SELECT member, status, last_seq, body FROM p_members WHERE ledger_id = $1", |ledger, row| {
+            Ok(ProjectionRow::Member(status(ledger, MemberId::from(get::<Uuid>(row, 0)?), row)?))
+        }),
+        ("SELECT service, status, last_seq, body FROM p_services WHERE ledger_id = $1", |ledger, row| {
+            Ok(ProjectionRow::Service(status(ledger, ServiceId::from(get::<Uuid>(row, 0)?), row)?))
+        }),
+        ("SELECT evidence, seq, digest, media_type, body FROM p_evidence WHERE ledger_id = $1", evidence),
     ];
     let mut all = Vec::new();
     for (sql, read) in tables {
@@ -334,13 +274,7 @@ fn key(ledger: LedgerId, row: &Row) -> Result<ProjectionRow, StoreError> {
 
 fn status<Id>(ledger: LedgerId, id: Id, row: &Row) -> Result<StatusRow<Id>, StoreError> {
     let body: Value = get(row, 3)?;
-    Ok(StatusRow {
-        ledger,
-        id,
-        status: get(row, 1)?,
-        last_seq: unsigned(row, 2)?,
-        body,
-    })
+    Ok(StatusRow { ledger, id, status: get(row, 1)?, last_seq: unsigned(row, 2)?, body })
 }
 
 fn evidence(ledger: LedgerId, row: &Row) -> Result<ProjectionRow, StoreError> {

@@ -143,12 +143,7 @@ impl ProjectionRow {
 /// A history of changes brought to its end: of each row the last change, in the order of a dump. What a replay yields
 /// becomes comparable with [`Store::dump_projections`].
 pub fn latest(changes: impl IntoIterator<Item = ProjectionRow>) -> Vec<ProjectionRow> {
-    changes
-        .into_iter()
-        .map(|row| (row.key(), row))
-        .collect::<BTreeMap<_, _>>()
-        .into_values()
-        .collect()
+    changes.into_iter().map(|row| (row.key(), row)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// Rows sorted into their tables.

@@ -29,10 +29,7 @@ impl Store {
     pub async fn restore_tail(&self, tail: Tail) -> Result<(), StoreError> {
         let round = self.begin_round(&[tail.expected.ledger]).await?;
         let batch = Batch {
-            heads: vec![Advance {
-                expected: tail.expected,
-                new: tail.new,
-            }],
+            heads: vec![Advance { expected: tail.expected, new: tail.new }],
             events: tail.events,
             disclosures: tail.disclosures,
             attachments: tail.attachments,

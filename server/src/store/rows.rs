@@ -46,13 +46,7 @@ pub struct Head {
 impl Head {
     /// The head of a ledger without events; its root is the SHA-256 of nothing (RFC 6962 §2.1).
     pub fn empty(ledger: LedgerId) -> Self {
-        Self {
-            ledger,
-            size: 0,
-            hash: Hash::ZERO,
-            root: Hash::sha256(b""),
-            end_offset: 0,
-        }
+        Self { ledger, size: 0, hash: Hash::ZERO, root: Hash::sha256(b""), end_offset: 0 }
     }
 
     /// Reads `ledger_id, size, hash, root, end_offset`.

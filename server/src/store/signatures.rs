@@ -31,13 +31,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 5] = [
-        Self::Authorized,
-        Self::Created,
-        Self::Failed,
-        Self::Withheld,
-        Self::Abandoned,
-    ];
+    const ALL: [Self; 5] = [Self::Authorized, Self::Created, Self::Failed, Self::Withheld, Self::Abandoned];
 
     /// The number in the rows; stable for ever.
     fn number(self) -> i16 {
@@ -81,9 +75,7 @@ impl Store {
     pub async fn signatures_position(&self, ledger: LedgerId) -> Result<u64, StoreError> {
         const SQL: &str = "SELECT position FROM projection_positions WHERE ledger_id = $1 AND name = $2";
         let connection = self.connection().await?;
-        let row = connection
-            .query_opt("read a projector's position", SQL, &[&ledger.get(), &NAME])
-            .await?;
+        let row = connection.query_opt("read a projector's position", SQL, &[&ledger.get(), &NAME]).await?;
         row.map_or(Ok(0), |row| columns::unsigned(&row, 0))
     }
 
@@ -98,9 +90,7 @@ impl Store {
         to: u64,
     ) -> Result<(), StoreError> {
         if from >= to || rows.iter().any(|row| row.seq < from || row.seq >= to) {
-            return Err(StoreError::fault(
-                "a signature's row outside the events it was made from",
-            ));
+            return Err(StoreError::fault("a signature's row outside the events it was made from"));
         }
         let connection = self.connection().await?;
         connection.begin().await?;
@@ -123,9 +113,7 @@ impl Store {
              WHERE ledger_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
         let (from, limit) = (signed(from)?, signed(limit.clamp(1, MAX_PAGE) as u64)?);
         let connection = self.connection().await?;
-        let rows = connection
-            .query("read signatures", SQL, &[&ledger.get(), &from, &limit])
-            .await?;
+        let rows = connection.query("read signatures", SQL, &[&ledger.get(), &from, &limit]).await?;
         rows.iter().map(SignatureRow::columns).collect()
     }
 
@@ -136,16 +124,8 @@ impl Store {
         connection.begin().await?;
         // The position first: a projector at work waits for it, and then finds it moved.
         const POSITION: &str = "DELETE FROM projection_positions WHERE ledger_id = $1 AND name = $2";
-        connection
-            .execute(DOING, POSITION, &[&ledger.get(), &NAME])
-            .await?;
-        connection
-            .execute(
-                DOING,
-                "DELETE FROM p_signatures WHERE ledger_id = $1",
-                &[&ledger.get()],
-            )
-            .await?;
+        connection.execute(DOING, POSITION, &[&ledger.get(), &NAME]).await?;
+        connection.execute(DOING, "DELETE FROM p_signatures WHERE ledger_id = $1", &[&ledger.get()]).await?;
         connection.commit().await
     }
 }
@@ -186,9 +166,7 @@ async fn move_position(
     let moved = if from == 0 {
         connection.execute(DOING, FIRST, &[&id, &NAME, &to]).await?
     } else {
-        connection
-            .execute(DOING, NEXT, &[&id, &NAME, &to, &signed(from)?])
-            .await?
+        connection.execute(DOING, NEXT, &[&id, &NAME, &to, &signed(from)?]).await?
     };
     Ok(moved == 1)
 }
@@ -201,14 +179,8 @@ async fn insert(connection: &Connection, ledger: LedgerId, rows: &[SignatureRow]
     if rows.is_empty() {
         return Ok(());
     }
-    let seqs = rows
-        .iter()
-        .map(|r| signed(r.seq))
-        .collect::<Result<Vec<_>, _>>()?;
-    let authorized = rows
-        .iter()
-        .map(|r| signed(r.authorized_seq))
-        .collect::<Result<Vec<_>, _>>()?;
+    let seqs = rows.iter().map(|r| signed(r.seq)).collect::<Result<Vec<_>, _>>()?;
+    let authorized = rows.iter().map(|r| signed(r.authorized_seq)).collect::<Result<Vec<_>, _>>()?;
     let slots: Vec<&str> = rows.iter().map(|r| r.slot.as_str()).collect();
     let keys: Vec<Uuid> = rows.iter().map(|r| r.key.uuid()).collect();
     let digests: Vec<&[u8]> = rows.iter().map(|r| r.digest.as_slice()).collect();
@@ -219,17 +191,7 @@ async fn insert(connection: &Connection, ledger: LedgerId, rows: &[SignatureRow]
         .execute(
             "insert signatures",
             SQL,
-            &[
-                &ledger.get(),
-                &seqs,
-                &authorized,
-                &slots,
-                &keys,
-                &digests,
-                &outcomes,
-                &callers,
-                &times,
-            ],
+            &[&ledger.get(), &seqs, &authorized, &slots, &keys, &digests, &outcomes, &callers, &times],
         )
         .await
         .map(drop)

@@ -81,7 +81,7 @@ pub struct EvidencePage {
 }
 
 /// Reads the event of a stored row.
-pub(super) fn parse(stored: &StoredEvent) -> Result<Event, ViewError> {
+pub(crate) fn parse(stored: &StoredEvent) -> Result<Event, ViewError> {
     let corrupt = ViewError::Corrupt { what: "event", seq: stored.seq };
     let Ok(envelope) = Envelope::parse(&stored.bytes) else { return Err(corrupt) };
     Event::from_envelope(envelope).map_err(|_| corrupt)
@@ -91,6 +91,11 @@ pub(super) fn parse(stored: &StoredEvent) -> Result<Event, ViewError> {
 pub async fn stored(store: &Store, ledger: LedgerId, seq: Seq) -> Result<Option<StoredEvent>, ViewError> {
     let page = store.page(ledger, seq.get(), 1).await?;
     Ok(page.into_iter().find(|event| event.seq == seq.get()))
+}
+
+/// One event; `None` beyond the ledger's end.
+pub async fn one(store: &Store, ledger: LedgerId, seq: Seq) -> Result<Option<Event>, ViewError> {
+    stored(store, ledger, seq).await?.as_ref().map(parse).transpose()
 }
 
 /// A page of the events that a filter lets pass, after a seq.

@@ -50,25 +50,11 @@ impl Cluster {
     /// A server of a test's own, to be stopped and started.
     pub fn start_new() -> Self {
         // Socket paths are limited to 107 bytes.
-        let folder = tempfile::Builder::new()
-            .prefix("sb-pg-")
-            .tempdir_in("/tmp")
-            .unwrap();
+        let folder = tempfile::Builder::new().prefix("sb-pg-").tempdir_in("/tmp").unwrap();
         hand_over(folder.path());
-        let cluster = Self {
-            folder,
-            server: Mutex::new(None),
-            databases: AtomicU32::new(0),
-        };
+        let cluster = Self { folder, server: Mutex::new(None), databases: AtomicU32::new(0) };
         let made = as_account("initdb")
-            .args([
-                "--username=admin",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-                "-D",
-            ])
+            .args(["--username=admin", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
             .arg(cluster.data())
             .output()
             .unwrap();
@@ -88,19 +74,8 @@ impl Cluster {
     /// Starts the server and returns when it answers.
     pub fn start(&self) {
         let mut command = as_account("postgres");
-        command
-            .arg("-D")
-            .arg(self.data())
-            .arg("-k")
-            .arg(self.folder.path());
-        command.args([
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "fsync=on",
-            "-c",
-            "max_connections=200",
-        ]);
+        command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
+        command.args(["-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=200"]);
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let (stop, stopped) = channel();
@@ -116,11 +91,7 @@ impl Cluster {
     }
 
     fn answers(&self) -> bool {
-        let ready = Command::new(binary("pg_isready"))
-            .arg("-q")
-            .arg("-h")
-            .arg(self.folder.path())
-            .status();
+        let ready = Command::new(binary("pg_isready")).arg("-q").arg("-h").arg(self.folder.path()).status();
         ready.unwrap().success()
     }
 
@@ -147,11 +118,7 @@ impl Cluster {
         provision(&self.config("postgres", "admin"), &name).await;
         assert_eq!(migrate::migrate(&self.config(&name, "admin")).await.unwrap(), 1);
         let store = Store::open(self.config(&name, "sealbook_app")).unwrap();
-        Database {
-            name,
-            store,
-            cluster: self.clone(),
-        }
+        Database { name, store, cluster: self.clone() }
     }
 }
 
@@ -181,10 +148,7 @@ impl Database {
         let config = self.cluster.config(&self.name, role).postgres;
         let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
-        client
-            .batch_execute("SET search_path = sealbook, pg_temp")
-            .await
-            .unwrap();
+        client.batch_execute("SET search_path = sealbook, pg_temp").await.unwrap();
         client
     }
 }
@@ -195,10 +159,7 @@ fn keep(mut command: Command, stopped: &Receiver<()>) {
     // Ends with an error when the sender is dropped, which is the signal.
     let _ = stopped.recv();
     // SIGQUIT: immediate shutdown, recovery at the next start.
-    let told = Command::new("kill")
-        .args(["-QUIT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let told = Command::new("kill").args(["-QUIT", &child.id().to_string()]).status().unwrap();
     assert!(told.success());
     child.wait().unwrap();
 }
@@ -236,11 +197,7 @@ fn binary(program: &str) -> PathBuf {
 pub fn hand_over(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
     if is_root() {
-        let owner = Command::new("chown")
-            .arg(format!("{ACCOUNT}:{ACCOUNT}"))
-            .arg(folder)
-            .status()
-            .unwrap();
+        let owner = Command::new("chown").arg(format!("{ACCOUNT}:{ACCOUNT}")).arg(folder).status().unwrap();
         assert!(owner.success());
     }
 }

@@ -18,24 +18,13 @@ async fn a_server_that_is_gone_is_unavailable_until_it_is_back() {
     let head = ledger::append(store, head, 3).await.unwrap();
     let round = store.begin_round(&[head.ledger]).await.unwrap();
     let (advance, events) = ledger::extend(head, 1, 400);
-    let batch = Batch {
-        heads: vec![advance],
-        events,
-        ..Batch::default()
-    };
+    let batch = Batch { heads: vec![advance], events, ..Batch::default() };
     let inserted = round.insert(&batch).await.unwrap();
     cluster.stop();
-    assert_eq!(
-        inserted.commit().await.unwrap_err().code(),
-        "store.commit_unknown"
-    );
+    assert_eq!(inserted.commit().await.unwrap_err().code(), "store.commit_unknown");
     for _ in 0..3 {
         let error = ledger::append(store, head, 1).await.unwrap_err();
-        assert_eq!(
-            (error.code(), error.is_retryable()),
-            ("store.unavailable", true),
-            "{error:?}"
-        );
+        assert_eq!((error.code(), error.is_retryable()), ("store.unavailable", true), "{error:?}");
     }
     cluster.start();
     assert_eq!(store.head(head.ledger).await.unwrap(), Some(head));
@@ -48,10 +37,7 @@ struct SmallDisk(PathBuf);
 impl SmallDisk {
     fn mount(at: &Path) -> Self {
         std::fs::create_dir(at).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
-            .arg(at)
-            .status();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(at).status();
         assert!(mounted.unwrap().success());
         let disk = Self(at.to_owned());
         hand_over(at);
@@ -85,10 +71,7 @@ async fn a_full_disk_is_named_and_loses_nothing() {
     hand_over(&tablespace);
     let create = format!("CREATE TABLESPACE small LOCATION '{}'", tablespace.display());
     admin.batch_execute(&create).await.unwrap();
-    admin
-        .batch_execute("ALTER TABLE events SET TABLESPACE small")
-        .await
-        .unwrap();
+    admin.batch_execute("ALTER TABLE events SET TABLESPACE small").await.unwrap();
 
     let store = &database.store;
     let mut head = ledger::create(store, "acme").await;
@@ -98,11 +81,7 @@ async fn a_full_disk_is_named_and_loses_nothing() {
             Err(error) => break error,
         }
     };
-    assert_eq!(
-        (error.code(), error.is_retryable()),
-        ("store.disk_full", true),
-        "{error:?}"
-    );
+    assert_eq!((error.code(), error.is_retryable()), ("store.disk_full", true), "{error:?}");
     assert_eq!(store.head(head.ledger).await.unwrap(), Some(head));
     let mut stream = store.export(head.ledger, head.size).await.unwrap();
     while stream.next().await.unwrap().is_some() {}

@@ -19,11 +19,7 @@ async fn database_with_an_event_and_a_checkpoint() -> Database {
     let database = Cluster::shared().database().await;
     let head = ledger::create(&database.store, "acme").await;
     ledger::append(&database.store, head, 1).await.unwrap();
-    let row = CheckpointRow {
-        size: 1,
-        note: "a note\n".to_owned(),
-        transition: false,
-    };
+    let row = CheckpointRow { size: 1, note: "a note\n".to_owned(), transition: false };
     database.store.insert_checkpoint(head.ledger, &row).await.unwrap();
     database
 }
@@ -42,18 +38,11 @@ async fn the_runtime_role_has_no_right_to_change_events_or_checkpoints() {
 async fn a_trigger_refuses_the_owner_and_the_superuser_too() {
     let database = database_with_an_event_and_a_checkpoint().await;
     let client = database.client("admin").await;
-    for preparation in [
-        "SET ROLE sealbook_owner",
-        "RESET ROLE; SET session_replication_role = replica",
-    ] {
+    for preparation in ["SET ROLE sealbook_owner", "RESET ROLE; SET session_replication_role = replica"] {
         client.batch_execute(preparation).await.unwrap();
         for change in CHANGES {
             let error = client.batch_execute(change).await.unwrap_err();
-            assert_eq!(
-                error.code(),
-                Some(&SqlState::RESTRICT_VIOLATION),
-                "{preparation}: {change}"
-            );
+            assert_eq!(error.code(), Some(&SqlState::RESTRICT_VIOLATION), "{preparation}: {change}");
         }
     }
 }
@@ -117,10 +106,8 @@ async fn migrating_again_changes_nothing_and_two_may_migrate_at_once() {
     let cluster = Cluster::shared();
     let database = cluster.database().await;
     let config = cluster.config(&database.name, "admin");
-    let (first, second) = tokio::join!(
-        sealbook::store::migrate::migrate(&config),
-        sealbook::store::migrate::migrate(&config)
-    );
+    let (first, second) =
+        tokio::join!(sealbook::store::migrate::migrate(&config), sealbook::store::migrate::migrate(&config));
     assert_eq!((first.unwrap(), second.unwrap()), (0, 0));
     database.store.check_server().await.unwrap();
 }

@@ -33,23 +33,10 @@ pub fn extend(expected: Head, count: u64, size: usize) -> (Advance, Vec<EventRow
         bytes.resize(size.max(bytes.len()), b' ');
         new.hash = Hash::sha256_in_context(&new.hash.0, &bytes);
         new.end_offset += bytes.len() as u64 + 1;
-        let kind = if new.size.is_multiple_of(100) {
-            "vector.rare"
-        } else {
-            "vector.common"
-        }
-        .to_owned();
+        let kind = if new.size.is_multiple_of(100) { "vector.rare" } else { "vector.common" }.to_owned();
         let time = time(new.size as i64);
         let (ledger, hash, end_offset) = (new.ledger, new.hash, new.end_offset);
-        events.push(EventRow {
-            ledger,
-            seq: new.size,
-            hash,
-            end_offset,
-            time,
-            kind,
-            bytes,
-        });
+        events.push(EventRow { ledger, seq: new.size, hash, end_offset, time, kind, bytes });
         new.size += 1;
     }
     new.root = Hash::sha256(&new.hash.0);
@@ -59,26 +46,12 @@ pub fn extend(expected: Head, count: u64, size: usize) -> (Advance, Vec<EventRow
 /// Appends events in a round of their own and returns the new head.
 pub async fn append(store: &Store, head: Head, count: u64) -> Result<Head, StoreError> {
     let (advance, events) = extend(head, count, 400);
-    commit(
-        store,
-        Batch {
-            heads: vec![advance],
-            events,
-            ..Batch::default()
-        },
-    )
-    .await?;
+    commit(store, Batch { heads: vec![advance], events, ..Batch::default() }).await?;
     Ok(advance.new)
 }
 
 /// Takes a batch through a round of its own.
 pub async fn commit(store: &Store, batch: Batch) -> Result<(), StoreError> {
     let ledgers: Vec<LedgerId> = batch.heads.iter().map(|advance| advance.new.ledger).collect();
-    store
-        .begin_round(&ledgers)
-        .await?
-        .insert(&batch)
-        .await?
-        .commit()
-        .await
+    store.begin_round(&ledgers).await?.insert(&batch).await?.commit().await
 }

@@ -24,11 +24,7 @@ fn changes(ledger: LedgerId) -> Vec<ProjectionRow> {
         last_seq: 0,
         document: body.clone(),
     };
-    let approved = ActionRow {
-        status: "approved".to_owned(),
-        last_seq: 1,
-        ..action.clone()
-    };
+    let approved = ActionRow { status: "approved".to_owned(), last_seq: 1, ..action.clone() };
     let key = KeyRow {
         ledger,
         key: Uuid::new_v4().into(),
@@ -40,11 +36,7 @@ fn changes(ledger: LedgerId) -> Vec<ProjectionRow> {
         last_seq: 1,
         body: body.clone(),
     };
-    let unmade = KeyRow {
-        key: Uuid::new_v4().into(),
-        spki_sha256: None,
-        ..key.clone()
-    };
+    let unmade = KeyRow { key: Uuid::new_v4().into(), spki_sha256: None, ..key.clone() };
     let evidence = EvidenceRow {
         ledger,
         evidence: Uuid::new_v4().into(),
@@ -66,13 +58,7 @@ fn changes(ledger: LedgerId) -> Vec<ProjectionRow> {
 }
 
 fn status<Id>(ledger: LedgerId, id: Id) -> StatusRow<Id> {
-    StatusRow {
-        ledger,
-        id,
-        status: "active".to_owned(),
-        last_seq: 1,
-        body: json!({}),
-    }
+    StatusRow { ledger, id, status: "active".to_owned(), last_seq: 1, body: json!({}) }
 }
 
 #[tokio::test]
@@ -82,12 +68,7 @@ async fn projections_commit_with_the_events_and_the_last_change_counts() {
     let head = ledger::create(store, "acme").await;
     let (advance, events) = ledger::extend(head, 2, 400);
     let projections = changes(head.ledger);
-    let batch = Batch {
-        heads: vec![advance],
-        events,
-        projections: projections.clone(),
-        ..Batch::default()
-    };
+    let batch = Batch { heads: vec![advance], events, projections: projections.clone(), ..Batch::default() };
     ledger::commit(store, batch).await.unwrap();
     let (at, rows) = store.dump_projections(head.ledger).await.unwrap();
     assert_eq!(at, advance.new);
@@ -102,31 +83,14 @@ async fn a_rebuild_replaces_everything_at_the_same_head_or_nothing() {
     let head = ledger::create(store, "acme").await;
     let (advance, events) = ledger::extend(head, 2, 400);
     let wrong = changes(head.ledger);
-    let batch = Batch {
-        heads: vec![advance],
-        events,
-        projections: wrong.clone(),
-        ..Batch::default()
-    };
+    let batch = Batch { heads: vec![advance], events, projections: wrong.clone(), ..Batch::default() };
     ledger::commit(store, batch).await.unwrap();
     let right = latest(changes(head.ledger));
-    let stale = Head {
-        size: 1,
-        ..advance.new
-    };
-    assert_eq!(
-        store.rebuild_projections(stale, &right).await.unwrap_err().code(),
-        "store.conflict"
-    );
-    assert_eq!(
-        store.dump_projections(head.ledger).await.unwrap().1,
-        latest(wrong)
-    );
+    let stale = Head { size: 1, ..advance.new };
+    assert_eq!(store.rebuild_projections(stale, &right).await.unwrap_err().code(), "store.conflict");
+    assert_eq!(store.dump_projections(head.ledger).await.unwrap().1, latest(wrong));
     store.rebuild_projections(advance.new, &right).await.unwrap();
-    assert_eq!(
-        store.dump_projections(head.ledger).await.unwrap(),
-        (advance.new, right)
-    );
+    assert_eq!(store.dump_projections(head.ledger).await.unwrap(), (advance.new, right));
 }
 
 #[tokio::test]
@@ -145,26 +109,15 @@ async fn signatures_and_the_projectors_position_move_together() {
         time: time(seq as i64),
     };
     let (first, second) = (row(3, Outcome::Authorized), row(8, Outcome::Withheld));
-    store
-        .insert_signatures(ledger, std::slice::from_ref(&first), 0, 5)
-        .await
-        .unwrap();
+    store.insert_signatures(ledger, std::slice::from_ref(&first), 0, 5).await.unwrap();
     for (from, to) in [(0, 9), (4, 9), (6, 9)] {
-        let error = store
-            .insert_signatures(ledger, std::slice::from_ref(&second), from, to)
-            .await
-            .unwrap_err();
+        let error =
+            store.insert_signatures(ledger, std::slice::from_ref(&second), from, to).await.unwrap_err();
         assert_eq!(error.code(), "store.conflict");
     }
-    store
-        .insert_signatures(ledger, std::slice::from_ref(&second), 5, 9)
-        .await
-        .unwrap();
+    store.insert_signatures(ledger, std::slice::from_ref(&second), 5, 9).await.unwrap();
     assert_eq!(store.signatures_position(ledger).await.unwrap(), 9);
-    assert_eq!(
-        store.signatures_page(ledger, 0, 10).await.unwrap(),
-        [first, second]
-    );
+    assert_eq!(store.signatures_page(ledger, 0, 10).await.unwrap(), [first, second]);
     store.reset_signatures(ledger).await.unwrap();
     assert_eq!(store.signatures_position(ledger).await.unwrap(), 0);
     assert!(store.signatures_page(ledger, 0, 10).await.unwrap().is_empty());

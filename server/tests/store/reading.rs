@@ -30,10 +30,7 @@ async fn a_filter_finds_what_it_should_page_by_page() {
     };
     let (mut found, mut from, mut pages) = (Vec::new(), 0, 0);
     loop {
-        let page = store
-            .filtered_page(head.ledger, &filter, from, 100)
-            .await
-            .unwrap();
+        let page = store.filtered_page(head.ledger, &filter, from, 100).await.unwrap();
         found.extend(page.events.into_iter().map(|event| event.seq));
         pages += 1;
         match page.next {
@@ -53,16 +50,7 @@ async fn an_export_streams_every_event_in_order_and_stops_where_it_was_told() {
     let head = ledger::create(store, "acme").await;
     let (advance, events) = ledger::extend(head, 1_000, 60_000);
     // 60 MB in the ledger; the reader below holds one event at a time.
-    ledger::commit(
-        store,
-        Batch {
-            heads: vec![advance],
-            events,
-            ..Batch::default()
-        },
-    )
-    .await
-    .unwrap();
+    ledger::commit(store, Batch { heads: vec![advance], events, ..Batch::default() }).await.unwrap();
     let before = resident_bytes();
     let mut stream = store.export(head.ledger, 900).await.unwrap();
     let (mut count, mut most) = (0, 0);
@@ -98,32 +86,17 @@ async fn a_checkpoint_is_stored_once_and_found_by_what_it_covers() {
     let database = Cluster::shared().database().await;
     let store = &database.store;
     let ledger = ledger::create(store, "acme").await.ledger;
-    let row = |size, transition| CheckpointRow {
-        size,
-        note: format!("note {size}\n"),
-        transition,
-    };
+    let row = |size, transition| CheckpointRow { size, note: format!("note {size}\n"), transition };
     for row in [row(2, false), row(5, true), row(9, false)] {
         store.insert_checkpoint(ledger, &row).await.unwrap();
         store.insert_checkpoint(ledger, &row).await.unwrap();
     }
-    let other = CheckpointRow {
-        note: "other\n".to_owned(),
-        ..row(5, true)
-    };
-    assert_eq!(
-        store.insert_checkpoint(ledger, &other).await.unwrap_err().code(),
-        "store.conflict"
-    );
-    assert_eq!(
-        store.latest_checkpoint(ledger).await.unwrap(),
-        Some(row(9, false))
-    );
-    assert_eq!(
-        store.checkpoint_over(ledger, 2).await.unwrap(),
-        Some(row(5, true))
-    );
+    let other = CheckpointRow { note: "other\n".to_owned(), ..row(5, true) };
+    assert_eq!(store.insert_checkpoint(ledger, &other).await.unwrap_err().code(), "store.conflict");
+    assert_eq!(store.latest_checkpoint(ledger).await.unwrap(), Some(row(9, false)));
+    assert_eq!(store.checkpoint_over(ledger, 2).await.unwrap(), Some(row(5, true)));
     assert_eq!(store.checkpoint_over(ledger, 9).await.unwrap(), None);
+    assert_eq!(store.checkpoints(ledger, 2, 10).await.unwrap(), [row(5, true), row(9, false)]);
     assert_eq!(store.transitions(ledger).await.unwrap(), [row(5, true)]);
 }
 
@@ -148,49 +121,23 @@ async fn a_lost_tail_is_put_back_byte_for_byte() {
     let (first, start) = ledger::extend(head, 4, 400);
     let (second, rest) = ledger::extend(first.new, 6, 400);
     for (advance, events) in [(first, &start), (second, &rest)] {
-        let batch = Batch {
-            heads: vec![advance],
-            events: events.clone(),
-            ..Batch::default()
-        };
+        let batch = Batch { heads: vec![advance], events: events.clone(), ..Batch::default() };
         ledger::commit(&whole.store, batch).await.unwrap();
     }
     // The other database has the same ledger, cut after four events.
     let client = behind.client("sealbook_app").await;
     let insert = "INSERT INTO heads VALUES ($1, 0, $2, $3, 0)";
     let (hash, root) = (head.hash.0.as_slice(), head.root.0.as_slice());
-    client
-        .execute(insert, &[&head.ledger.get(), &hash, &root])
-        .await
-        .unwrap();
-    let tail = |expected, new, events| Tail {
-        expected,
-        new,
-        events,
-        disclosures: vec![],
-        attachments: vec![],
-    };
-    behind
-        .store
-        .restore_tail(tail(head, first.new, start.clone()))
-        .await
-        .unwrap();
-    let gap = behind
-        .store
-        .restore_tail(tail(head, first.new, start))
-        .await
-        .unwrap_err();
+    client.execute(insert, &[&head.ledger.get(), &hash, &root]).await.unwrap();
+    let tail =
+        |expected, new, events| Tail { expected, new, events, disclosures: vec![], attachments: vec![] };
+    behind.store.restore_tail(tail(head, first.new, start.clone())).await.unwrap();
+    let gap = behind.store.restore_tail(tail(head, first.new, start)).await.unwrap_err();
     assert_eq!(gap.code(), "store.conflict");
-    behind
-        .store
-        .restore_tail(tail(first.new, second.new, rest))
-        .await
-        .unwrap();
+    behind.store.restore_tail(tail(first.new, second.new, rest)).await.unwrap();
     assert_eq!(behind.store.head(head.ledger).await.unwrap(), Some(second.new));
-    let (restored, original) = (
-        behind.store.page(head.ledger, 0, 100).await,
-        whole.store.page(head.ledger, 0, 100).await,
-    );
+    let (restored, original) =
+        (behind.store.page(head.ledger, 0, 100).await, whole.store.page(head.ledger, 0, 100).await);
     assert_eq!(restored.unwrap(), original.unwrap());
 }
 
@@ -212,54 +159,22 @@ async fn a_ticket_is_good_once_and_until_it_expires() {
     let (used, late) = (row(b"used"), row(b"late"));
     for row in [&used, &late] {
         store.insert_candidate(row).await.unwrap();
-        assert_eq!(
-            store
-                .candidate_by_ticket(ledger, row.ticket_hash)
-                .await
-                .unwrap()
-                .as_ref(),
-            Some(row)
-        );
+        assert_eq!(store.candidate_by_ticket(ledger, row.ticket_hash).await.unwrap().as_ref(), Some(row));
     }
     let body = json!({"credential": 1});
-    store
-        .use_candidate(ledger, used.ticket_hash, &body, time(99))
-        .await
-        .unwrap();
+    store.use_candidate(ledger, used.ticket_hash, &body, time(99)).await.unwrap();
     for (hash, at) in [(used.ticket_hash, 99), (late.ticket_hash, 100), (Hash::ZERO, 0)] {
-        let error = store
-            .use_candidate(ledger, hash, &body, time(at))
-            .await
-            .unwrap_err();
+        let error = store.use_candidate(ledger, hash, &body, time(at)).await.unwrap_err();
         assert_eq!(error.code(), "store.conflict");
     }
-    let expected = CandidateRow {
-        body,
-        used_at: Some(time(99)),
-        ..used
-    };
-    assert_eq!(
-        store
-            .candidate_by_ticket(ledger, expected.ticket_hash)
-            .await
-            .unwrap(),
-        Some(expected)
-    );
+    let expected = CandidateRow { body, used_at: Some(time(99)), ..used };
+    assert_eq!(store.candidate_by_ticket(ledger, expected.ticket_hash).await.unwrap(), Some(expected));
     let member = MemberId::from(Uuid::new_v4());
     let assertion = json!({"signature": "AQ"});
-    store
-        .insert_founding_assertion(ledger, member, &assertion)
-        .await
-        .unwrap();
-    let again = store
-        .insert_founding_assertion(ledger, member, &assertion)
-        .await
-        .unwrap_err();
+    store.insert_founding_assertion(ledger, member, &assertion).await.unwrap();
+    let again = store.insert_founding_assertion(ledger, member, &assertion).await.unwrap_err();
     assert_eq!(again.code(), "store.conflict");
-    assert_eq!(
-        store.founding_assertions(ledger).await.unwrap(),
-        [(member, assertion)]
-    );
+    assert_eq!(store.founding_assertions(ledger).await.unwrap(), [(member, assertion)]);
 }
 
 #[tokio::test]
@@ -277,22 +192,12 @@ async fn a_ledger_key_is_an_intent_and_then_an_outcome() {
     };
     store.insert_key_intent(&intent).await.unwrap();
     assert_eq!(store.ledger_keys(ledger).await.unwrap(), [(intent.clone(), None)]);
-    let made = KeyMadeRow {
-        ledger,
-        key,
-        vkey: "name+00000000+AQ".to_owned(),
-        made_at: time(1),
-    };
+    let made = KeyMadeRow { ledger, key, vkey: "name+00000000+AQ".to_owned(), made_at: time(1) };
     store.insert_key_made(&made).await.unwrap();
     assert_eq!(store.ledger_keys(ledger).await.unwrap(), [(intent, Some(made))]);
     let found = store.ledger_of(&"acme".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((found.ledger, store.ledgers().await.unwrap().len()), (ledger, 1));
-    let taken = sealbook::store::ledgers::LedgerRow {
-        ledger: sealbook::store::LedgerId::from_random(7),
-        ..found
-    };
-    assert_eq!(
-        store.create_ledger(&taken).await.unwrap_err().code(),
-        "store.conflict"
-    );
+    let taken =
+        sealbook::store::ledgers::LedgerRow { ledger: sealbook::store::LedgerId::from_random(7), ..found };
+    assert_eq!(store.create_ledger(&taken).await.unwrap_err().code(), "store.conflict");
 }
