@@ -15,6 +15,7 @@ mod evidence;
 mod founding;
 mod keys;
 mod members;
+mod metrics;
 pub mod openapi;
 mod platform;
 pub mod problem;

@@ -41,7 +41,7 @@ routes! {
     platform::health,
     platform::healthz,
     platform::readyz,
-    platform::metrics,
+    metrics::metrics,
     platform::openapi_json,
     platform::errors,
     tenants::open_tenant,

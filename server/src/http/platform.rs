@@ -1,4 +1,4 @@
-//! The deployment: health, readiness, metrics, and the API's own documentation.
+//! The deployment: health, readiness, and the API's own documentation.
 
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
@@ -93,13 +93,6 @@ pub(super) async fn readyz(api: web::Data<Api>) -> HttpResponse {
     let ready = missing.is_empty();
     let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(Readiness { ready, missing })
-}
-
-/// Metrics in Prometheus' text format.
-#[utoipa::path(tag = "platform", security(()), responses((status = 200, body = str, content_type = "text/plain")))]
-#[get("/metrics")]
-pub(super) async fn metrics(api: web::Data<Api>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(api.app.metrics())
 }
 
 /// This document.

@@ -150,10 +150,27 @@ pub const BORDER: &[Entry] = &[
     entry("assertion.user_verification", Kind::Forbidden, "The authenticator must verify its user."),
     entry("auth.token", Kind::Unauthenticated, "Send a valid token: it is missing, wrong, expired, revoked, or not meant for this."),
     entry("clock.skew", Kind::Unavailable, "The clocks of server and database differ by more than 2 s; containment alone is recorded until they agree."),
+    entry("custody.already_exists", Kind::Unavailable, "The device holds a key of this label already; its operator looks."),
+    entry("custody.ambiguous", Kind::Unavailable, "The device holds several keys of one label; its operator looks."),
     entry("custody.bad_signature", Kind::Unavailable, "The device's signature does not verify, so it was not released."),
+    entry("custody.busy", Kind::Unavailable, "Every session of the device is taken; try again shortly."),
+    entry("custody.deadline_exceeded", Kind::Unavailable, "The device did not answer in time."),
+    entry("custody.generating", Kind::Unavailable, "The device is still making this key."),
+    entry("custody.hung", Kind::Unavailable, "Calls to the device hang; see /readyz."),
+    entry("custody.interrupted", Kind::Unavailable, "The device was interrupted; nobody knows yet what it did."),
+    entry("custody.library_unavailable", Kind::Unavailable, "The device's module can't be loaded."),
+    entry("custody.malformed", Kind::Unavailable, "The device answered what can't be read."),
+    entry("custody.not_found", Kind::Unavailable, "The device has no key of this label."),
+    entry("custody.pin_locked", Kind::Unavailable, "The device's PIN is locked; its operator unlocks it."),
+    entry("custody.pin_missing", Kind::Unavailable, "The device's PIN is not configured."),
+    entry("custody.pin_refused", Kind::Unavailable, "The device refuses its PIN."),
+    entry("custody.refused", Kind::Unavailable, "The device refused."),
+    entry("custody.token_ambiguous", Kind::Unavailable, "Several tokens have the configured label."),
+    entry("custody.token_unavailable", Kind::Unavailable, "The device's token is not there."),
     entry("custody.unavailable", Kind::Unavailable, "The device that holds the key does not answer; nothing was signed."),
     entry("custody.unknown", Kind::Unavailable, "No custody backend of this name is configured."),
     entry("disclosure.mismatch", Kind::Invalid, "Send exactly the disclosures whose digests the document lists, `reason` among them."),
+    entry("event.disclosures", Kind::Invalid, "The disclosures must be those whose digests the events list."),
     entry("event.too_long", Kind::Invalid, "The event would be longer than 65,535 bytes; send less."),
     entry("event.unknown", Kind::NotFound, "There is no such event, or it is not this caller's to read."),
     entry("event.unrepresentable", Kind::Invalid, "The event would have no canonical form."),
@@ -382,7 +399,7 @@ impl From<EngineError> for Problem {
         let code = error.code();
         match &error {
             EngineError::Refused(Refusal::Rule(rule)) => (*rule).into(),
-            EngineError::Refused(Refusal::TooLong | Refusal::Unrepresentable(_)) => {
+            EngineError::Refused(Refusal::TooLong | Refusal::Unrepresentable(_) | Refusal::Disclosures) => {
                 Self::of_kind(code, Kind::Invalid, error.to_string())
             }
             EngineError::Conflict { sentence, .. } => Self::of_kind(code, Kind::Conflict, (*sentence).to_owned()),
