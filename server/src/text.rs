@@ -113,8 +113,18 @@ mod tests {
     #[test]
     fn characters_that_hide_something_are_refused_by_their_own_code() {
         for bad in [
-            "a\0", "a\nb", "a\tb", "\u{7f}", "\u{85}", "\u{200e}a", "a\u{200f}", "\u{202a}", "x\u{202e}y",
-            "\u{2066}", "\u{2069}", "\u{2028}",
+            "a\0",
+            "a\nb",
+            "a\tb",
+            "\u{7f}",
+            "\u{85}",
+            "\u{200e}a",
+            "a\u{200f}",
+            "\u{202a}",
+            "x\u{202e}y",
+            "\u{2066}",
+            "\u{2069}",
+            "\u{2028}",
         ] {
             assert_eq!(text(bad).unwrap_err().code(), "text.characters", "{bad:?}");
         }

@@ -6,9 +6,7 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 use sealbook_ledger::event::Actor;
@@ -34,7 +32,10 @@ pub(super) struct Known {
 
 /// The correlation id of a request.
 pub(super) fn correlation(req: &HttpRequest) -> Result<Correlation, Problem> {
-    req.extensions().get::<Correlation>().copied().ok_or_else(|| Problem::fault("a request without a correlation"))
+    req.extensions()
+        .get::<Correlation>()
+        .copied()
+        .ok_or_else(|| Problem::fault("a request without a correlation"))
 }
 
 /// Wraps every request: correlation, log span, problem documents, recorded refusals.

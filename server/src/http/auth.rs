@@ -270,7 +270,8 @@ fn service_of(app: &App, token: &Token) -> Option<Caller> {
         for (&id, service) in founded.services() {
             if same(&service.token_sha256, &hash) && founded.active_service(id, at).is_ok() {
                 let who = Who::Service { id, slots: service.slots.clone() };
-                found = Some(Caller { app: app.clone(), ledger: ledger.clone(), state: state.clone(), at, who });
+                found =
+                    Some(Caller { app: app.clone(), ledger: ledger.clone(), state: state.clone(), at, who });
             }
         }
     }

@@ -42,7 +42,8 @@ impl<T> Body<T> {
             return Err(Problem::of("idempotency.key"));
         }
         let named = [caller.kind().as_bytes(), b"\0", caller.id().as_bytes(), b"\0", key].concat();
-        let asked = [req.method().as_str().as_bytes(), b"\0", req.path().as_bytes(), b"\0", &self.sha256.0].concat();
+        let asked =
+            [req.method().as_str().as_bytes(), b"\0", req.path().as_bytes(), b"\0", &self.sha256.0].concat();
         Ok(Some(IdempotencyKey {
             key_hash: Hash::sha256_in_context(b"sealbook idempotency key v1\0", &named),
             body_hash: Hash::sha256_in_context(b"sealbook idempotency body v1\0", &asked),
@@ -70,7 +71,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                 // The parser names members, types and places; long values that it quotes are cut off.
                 let mut said: String = error.to_string().chars().take(300).collect();
                 said.retain(|c| !c.is_control());
-                Problem::of("request.json").saying(format_args!("the body is not of the documented form: {said}"))
+                Problem::of("request.json")
+                    .saying(format_args!("the body is not of the documented form: {said}"))
             })?;
             Ok(Self { value, sha256: Hash::sha256(&bytes) })
         })

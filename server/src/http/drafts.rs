@@ -126,6 +126,7 @@ fn document(member: &MemberCaller, body: DraftBody, reason_digest: Value) -> Res
     });
     // The parser is the one that reads what people sign: unknown or missing parameters are named by it.
     ActionDocument::deserialize(document).map_err(|error| {
-        Problem::of("request.json").saying(format_args!("the parameters of {} are not of its form: {error}", body.kind))
+        Problem::of("request.json")
+            .saying(format_args!("the parameters of {} are not of its form: {error}", body.kind))
     })
 }

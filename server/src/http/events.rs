@@ -44,7 +44,9 @@ fn kinds(list: Option<&str>) -> Result<Vec<String>, Problem> {
     kinds
         .map(|kind| match Payload::TYPE_NAMES.contains(&kind) {
             true => Ok(kind.to_owned()),
-            false => Err(Problem::of("request.query").saying("`type` names an event type that does not exist")),
+            false => {
+                Err(Problem::of("request.query").saying("`type` names an event type that does not exist"))
+            }
         })
         .collect()
 }
@@ -59,8 +61,7 @@ pub(super) async fn list_events(
 ) -> Result<HttpResponse, Problem> {
     let filter = EventFilter { kinds: kinds(query.kinds.as_deref())?, since: query.from, until: query.to };
     let limit = query.limit.unwrap_or(100).clamp(1, MAX_PAGE);
-    let page =
-        events::page(reader.store(), reader.ledger.id(), &filter, query.after, limit).await?;
+    let page = events::page(reader.store(), reader.ledger.id(), &filter, query.after, limit).await?;
     Ok(HttpResponse::Ok().json(page))
 }
 

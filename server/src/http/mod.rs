@@ -95,9 +95,10 @@ pub fn serve(api: web::Data<Api>, listening: Listening) -> std::io::Result<Serve
     let https = api.public_url.starts_with("https://");
     let server = HttpServer::new(move || {
         HttpApp::new()
-            .wrap(security_headers(https))
             .wrap(NormalizePath::new(TrailingSlash::Trim))
             .wrap(from_fn(answer::answer))
+            // Outermost, so that problems have them too.
+            .wrap(security_headers(https))
             .configure(|config| configure(config, api.clone()))
     })
     .workers(listening.workers)
@@ -133,4 +134,28 @@ fn security_headers(https: bool) -> DefaultHeaders {
         .add(("referrer-policy", "no-referrer"))
         .add(("cache-control", "no-store"));
     if https { headers.add(("strict-transport-security", "max-age=31536000")) } else { headers }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn every_answer_has_a_correlation_and_the_security_headers() {
+        let app = HttpApp::new()
+            .wrap(NormalizePath::new(TrailingSlash::Trim))
+            .wrap(from_fn(answer::answer))
+            .wrap(security_headers(true))
+            .configure(openapi::routes);
+        let app = test::init_service(app).await;
+        for path in ["/healthz", "/healthz/", "/docs/errors", "/openapi.json"] {
+            let response = test::call_service(&app, test::TestRequest::get().uri(path).to_request()).await;
+            assert!(response.status().is_success(), "{path}");
+            for name in ["x-correlation-id", "x-content-type-options", "strict-transport-security"] {
+                assert!(response.headers().contains_key(name), "{path} lacks {name}");
+            }
+        }
+    }
 }

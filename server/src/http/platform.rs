@@ -52,10 +52,9 @@ struct ErrorEntry {
 }
 
 async fn missing(api: &Api) -> Vec<MissingView> {
-    let stopping = api.is_stopping().then(|| MissingView {
-        code: "server.stopping",
-        sentence: "The server is stopping.".to_owned(),
-    });
+    let stopping = api
+        .is_stopping()
+        .then(|| MissingView { code: "server.stopping", sentence: "The server is stopping.".to_owned() });
     let missing = api.app.missing().await.into_iter();
     stopping.into_iter().chain(missing.map(|m| MissingView { code: m.code, sentence: m.sentence })).collect()
 }
@@ -107,7 +106,6 @@ pub(super) async fn openapi_json() -> Result<HttpResponse, Problem> {
 #[utoipa::path(tag = "platform", security(()), responses((status = 200, body = ErrorList)))]
 #[get("/docs/errors")]
 pub(super) async fn errors() -> HttpResponse {
-    let errors =
-        table().map(|entry| ErrorEntry { status: entry.kind.status().as_u16(), entry }).collect();
+    let errors = table().map(|entry| ErrorEntry { status: entry.kind.status().as_u16(), entry }).collect();
     HttpResponse::Ok().json(ErrorList { errors })
 }

@@ -177,7 +177,8 @@ fn expiry(stamped: &[u8]) -> Option<Timestamp> {
 fn make_room(sessions: &mut HashMap<Hash, Session>, new: &Session, at: Timestamp) -> Result<(), Problem> {
     let own = |session: &Session| session.member == new.member && session.tenant == new.tenant;
     if sessions.values().filter(|session| own(session)).count() >= MAX_OF_MEMBER {
-        let oldest = sessions.iter().filter(|(_, s)| own(s)).min_by_key(|(_, s)| s.used_at).map(|(id, _)| *id);
+        let oldest =
+            sessions.iter().filter(|(_, s)| own(s)).min_by_key(|(_, s)| s.used_at).map(|(id, _)| *id);
         oldest.map(|id| sessions.remove(&id));
     }
     if sessions.len() >= MAX_SESSIONS {

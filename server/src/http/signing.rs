@@ -190,10 +190,11 @@ pub(super) async fn verify(
     let slot = founded.slot(&name)?;
     let body = body.value;
     let input = input(body.digest, body.message)?;
-    let signature = STANDARD
-        .decode(&body.signature_b64)
-        .map_err(|_| Problem::of("request.json").saying("signature_b64 is not standard base64 with padding"))?;
-    let keys = founded.keys().iter().filter(|(id, key)| key.slot == name && body.key.is_none_or(|of| of == **id));
+    let signature = STANDARD.decode(&body.signature_b64).map_err(|_| {
+        Problem::of("request.json").saying("signature_b64 is not standard base64 with padding")
+    })?;
+    let keys =
+        founded.keys().iter().filter(|(id, key)| key.slot == name && body.key.is_none_or(|of| of == **id));
     let key = holds(slot, keys, &input, &signature)?;
     let seq = match key {
         Some(_) => recorded(&caller, &name, &input, &signature).await?,

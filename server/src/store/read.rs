@@ -99,9 +99,8 @@ impl Store {
         let ids: Vec<String> = actions.iter().map(|row| row.action.to_string()).collect();
         let connection = self.connection().await?;
         let range = (signed(first)?, signed(last)?);
-        let rows = connection
-            .query("read actions' events", SQL, &[&ledger.get(), &range.0, &range.1, &ids])
-            .await?;
+        let rows =
+            connection.query("read actions' events", SQL, &[&ledger.get(), &range.0, &range.1, &ids]).await?;
         rows.iter().map(StoredEvent::columns).collect()
     }
 

@@ -191,11 +191,7 @@ pub async fn one(store: &Store, ledger: LedgerId, id: ActionId) -> Result<Option
     Ok(views(store, ledger, vec![row]).await?.pop())
 }
 
-async fn views(
-    store: &Store,
-    ledger: LedgerId,
-    rows: Vec<ActionRow>,
-) -> Result<Vec<ActionView>, ViewError> {
+async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<Vec<ActionView>, ViewError> {
     let names = Names::load(store, ledger).await?;
     let mut histories: HashMap<ActionId, History> = HashMap::with_capacity(rows.len());
     for stored in store.events_of_actions(&rows).await? {
@@ -206,11 +202,8 @@ async fn views(
     }
     let proposals: Vec<u64> = rows.iter().map(|row| row.proposed_seq).collect();
     let disclosed = store.disclosures_of(ledger, &proposals).await?;
-    let mut reasons: HashMap<u64, String> = disclosed
-        .into_iter()
-        .filter(|row| row.name == "reason")
-        .map(|row| (row.seq, row.value))
-        .collect();
+    let mut reasons: HashMap<u64, String> =
+        disclosed.into_iter().filter(|row| row.name == "reason").map(|row| (row.seq, row.value)).collect();
     rows.into_iter()
         .map(|row| {
             let history = histories.remove(&row.action).unwrap_or_default();

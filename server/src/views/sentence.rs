@@ -96,7 +96,10 @@ fn signing_policy(policy: &SigningPolicy) -> String {
         text.push_str(&format!(", at most {rate} a minute"));
     }
     if !policy.artifact_fields.is_empty() {
-        text.push_str(&format!(", naming the artifact's {}", list(policy.artifact_fields.iter().map(name_of))));
+        text.push_str(&format!(
+            ", naming the artifact's {}",
+            list(policy.artifact_fields.iter().map(name_of))
+        ));
     }
     match policy.release {
         Release::Durable => text.push_str(", released once recorded"),
