@@ -116,7 +116,8 @@ fn check_signature<R: Read>(
     steps.push(step(DIGEST, Some(same), &detail));
 
     let same = is_signature(signed.signature, created.signature.as_bytes());
-    let detail = if same { "byte for byte, as its event records it" } else { "its event records another one" };
+    let detail =
+        if same { "byte for byte, as its event records it" } else { "its event records another one" };
     steps.push(step(SIGNATURE, Some(same), detail));
 
     match PublicKey::from_pem(signed.public_key) {

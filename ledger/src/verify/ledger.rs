@@ -12,9 +12,7 @@ use crate::verify::receipts::Selection;
 use crate::verify::report::{Checked, Disclosed};
 use crate::verify::seals::{Sealed, Seals};
 use crate::verify::signatures::Signatures;
-use crate::verify::{
-    Failure, Founding, Layer, LayerReport, NotChecked, Pins, Place, Report, Subject,
-};
+use crate::verify::{Failure, Founding, Layer, LayerReport, NotChecked, Pins, Place, Report, Subject};
 
 /// Verifies a bundle: of a whole ledger, or a selection.
 ///
@@ -42,7 +40,7 @@ enum Stage<'a> {
     /// Events of a whole ledger.
     Ledger(Box<Ledger<'a>>),
     /// Receipts.
-    Selection(Selection<'a>),
+    Selection(Box<Selection<'a>>),
 }
 
 struct Ledger<'a> {
@@ -92,7 +90,7 @@ impl<'a> Audit<'a> {
             }
             Item::Receipt(receipt) => {
                 if let Stage::Head = self.stage {
-                    self.stage = Stage::Selection(Selection::new(self.pins));
+                    self.stage = Stage::Selection(Box::new(Selection::new(self.pins)));
                 }
                 if let Stage::Selection(selection) = &mut self.stage {
                     selection.take(&receipt, &mut self.disclosures);

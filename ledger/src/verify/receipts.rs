@@ -59,9 +59,8 @@ impl<'a> Selection<'a> {
         let first = self.origin.get_or_insert_with(|| origin.clone());
         if first != origin {
             let reason = format!("it is of ledger {origin}, the first event of {first}");
-            self.seals.get_or_insert_with(|| {
-                Failure::new(Layer::Seals, place.clone(), "selection.origin", reason)
-            });
+            self.seals
+                .get_or_insert_with(|| Failure::new(Layer::Seals, place.clone(), "selection.origin", reason));
         }
         if self.pins.vkeys.is_empty() {
             return;
@@ -83,7 +82,12 @@ impl<'a> Selection<'a> {
         }
     }
 
-    pub(super) fn finish(self, subject: Subject, disclosures: Disclosures, broken: Option<Failure>) -> Report {
+    pub(super) fn finish(
+        self,
+        subject: Subject,
+        disclosures: Disclosures,
+        broken: Option<Failure>,
+    ) -> Report {
         let (shown, redacted, undisclosed) = disclosures.finish();
         let complete = broken.is_none();
         let bytes = match self.bytes.or(broken).or(undisclosed) {

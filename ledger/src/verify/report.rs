@@ -69,7 +69,10 @@ impl std::fmt::Display for NotChecked {
                 write!(f, "stopped at event {seq}, where a layer below fails")
             }
             Self::Stopped(Stopped::RulesUnknown { seq, version }) => {
-                write!(f, "from event {seq} on, rules version {version} governs, which this program does not know")
+                write!(
+                    f,
+                    "from event {seq} on, rules version {version} governs, which this program does not know"
+                )
             }
         }
     }

@@ -90,8 +90,7 @@ impl<'a> Seals<'a> {
         transitions: BTreeMap<u64, SignedCheckpoint>,
     ) -> Self {
         // Before any event says which key it is, only what the user pinned can have signed.
-        let reign =
-            Reign { vkey: None, next: NextVkey::None, since: 0, trusted: true, sealed: None };
+        let reign = Reign { vkey: None, next: NextVkey::None, since: 0, trusted: true, sealed: None };
         let mut seals = Self {
             origin,
             pinned,
@@ -114,6 +113,11 @@ impl<'a> Seals<'a> {
         {
             let reason = format!("the known checkpoint is of ledger {}", known.checkpoint().origin);
             self.fail(Place::Whole, "seals.known_origin", reason);
+        }
+        if let Some(known) = self.known
+            && known.checkpoint().size == 0
+        {
+            self.compare(known.checkpoint().root, &Frontier::new(), "seals.known_root");
         }
         if let Some(other) = self.transitions.values().find(|t| t.checkpoint().origin != self.origin) {
             let reason = format!("a transition checkpoint is of ledger {}", other.checkpoint().origin);
@@ -189,8 +193,7 @@ impl<'a> Seals<'a> {
 
     /// Both keys sign the root right after the rotation; only then does trust go over.
     fn rotate(&mut self, key: KeyText, size: u64, transition: Option<&SignedCheckpoint>) {
-        let place =
-            Place::Event { seq: size - 1, type_name: Some("ledger.key_rotated".to_owned()) };
+        let place = Place::Event { seq: size - 1, type_name: Some("ledger.key_rotated".to_owned()) };
         let Some((new, next)) = key.0 else {
             return self.fail(place, "seals.vkey", "it names no ledger key of this ledger");
         };
@@ -208,8 +211,7 @@ impl<'a> Seals<'a> {
 
     /// The standby takes over if the old key had sealed its digest. The old key can't sign any more.
     fn recover(&mut self, key: KeyText, size: u64, transition: Option<&SignedCheckpoint>) {
-        let place =
-            Place::Event { seq: size - 1, type_name: Some("ledger.key_recovered".to_owned()) };
+        let place = Place::Event { seq: size - 1, type_name: Some("ledger.key_recovered".to_owned()) };
         let Some((new, next)) = key.0 else {
             return self.fail(place, "seals.vkey", "it names no ledger key of this ledger");
         };

@@ -1,12 +1,9 @@
-//! A small real ledger, built event by event with software keys, and bundles made of it by hand.
+//! A small real ledger, built event by event with software keys.
 //!
 //! Everything is judged as it is appended, unless a test says otherwise; nothing is mocked.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use ed25519_dalek::{Signer as _, SigningKey};
 use sealbook_ledger::action::{
     ActionDocument, DeviceKeyParams, Params, ServiceEnrollParams, SlotCreateParams,
@@ -14,15 +11,13 @@ use sealbook_ledger::action::{
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::attachment::Attachment;
 use sealbook_ledger::attributes::KeyAttributes;
-use sealbook_ledger::bundle::BundleWriter;
-use sealbook_ledger::canonical;
 use sealbook_ledger::chain::event_hash;
 use sealbook_ledger::checkpoint::{Checkpoint, SignedCheckpoint};
 use sealbook_ledger::disclosure::Disclosure;
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Actor, Event};
 use sealbook_ledger::founding::{founder_data, founding_digest};
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
+use sealbook_ledger::ids::{ActionId, KeyId, Origin, Seq, ServiceId, SlotName};
 use sealbook_ledger::merkle::{Tree, leaf_hash};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{
@@ -38,10 +33,12 @@ use sealbook_ledger::slot::device_label;
 use sealbook_ledger::state::{Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::verify::Pins;
-use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind, Purpose};
+use sealbook_ledger::webauthn::{ApprovalRp, Purpose};
+
+use crate::people::{Person, SlotKey, p256};
 
 pub const ORIGIN: &str = "sealbook.example.com/acme";
-const RP: &str = "sealbook.example.com";
+pub const RP: &str = "sealbook.example.com";
 
 const CONFINED: KeyAttributes = KeyAttributes {
     always_sensitive: true,
@@ -51,83 +48,8 @@ const CONFINED: KeyAttributes = KeyAttributes {
     sensitive: true,
 };
 
-fn p256() -> EcdsaKeyPair {
-    EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()
-}
-
-fn p256_sign(key: &EcdsaKeyPair, message: &[u8]) -> Vec<u8> {
-    key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
-}
-
-fn uuid(n: u64) -> uuid::Uuid {
+pub fn uuid_of(n: u64) -> uuid::Uuid {
     format!("01934f00-0000-7000-8000-{n:012x}").parse().unwrap()
-}
-
-/// Founder with an authenticator in memory.
-pub struct Person {
-    pub id: MemberId,
-    key: EcdsaKeyPair,
-    credential_id: B64,
-}
-
-impl Person {
-    fn new(n: u64) -> Self {
-        Self { id: uuid(0xb0 + n).into(), key: p256(), credential_id: B64(vec![n as u8; 16]) }
-    }
-
-    fn credential(&self) -> Credential {
-        let point = self.key.public_key().as_ref();
-        // COSE_Key of ES256: {1: 2, 3: -7, -1: 1, -2: x, -3: y} (RFC 9053 section 7.1.1).
-        let cose = [
-            &[0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20],
-            &point[1..33],
-            &[0x22, 0x58, 0x20],
-            &point[33..],
-        ]
-        .concat();
-        serde_json::from_value(serde_json::json!({
-            "credential_id": self.credential_id,
-            "cose_public_key": B64(cose),
-            "aaguid": "00000000-0000-0000-0000-000000000000",
-            "rp_id": RP,
-            "backup_eligible": false,
-            "kind": CredentialKind::Software,
-        }))
-        .unwrap()
-    }
-
-    /// Authenticator data, client data and signature.
-    fn assert(&self, challenge: Hash) -> (B64, B64, B64) {
-        let client = format!(
-            r#"{{"type":"webauthn.get","challenge":"{}","origin":"https://{RP}","crossOrigin":false}}"#,
-            B64::from(challenge.0.as_slice())
-        );
-        let data = [Hash::sha256(RP.as_bytes()).0.as_slice(), &[0x05, 0, 0, 0, 0]].concat();
-        let signed = [data.as_slice(), &Hash::sha256(client.as_bytes()).0].concat();
-        let signature = p256_sign(&self.key, &signed);
-        (B64(data), B64(client.into_bytes()), B64(signature))
-    }
-}
-
-enum SlotKey {
-    P256(EcdsaKeyPair),
-    Ed25519(SigningKey),
-}
-
-impl SlotKey {
-    fn public(&self) -> PublicKey {
-        match self {
-            Self::P256(key) => PublicKey::from_ec_point(key.public_key().as_ref()).unwrap(),
-            Self::Ed25519(key) => PublicKey::from_ed25519(key.verifying_key().as_bytes()).unwrap(),
-        }
-    }
-
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
-        match self {
-            Self::P256(key) => p256_sign(key, message),
-            Self::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
-        }
-    }
 }
 
 struct UsedSlot {
@@ -262,7 +184,7 @@ impl Ledger {
 
     fn next_id(&mut self) -> uuid::Uuid {
         self.ids += 1;
-        uuid(self.ids)
+        uuid_of(self.ids)
     }
 
     /// Notes a disclosure of the next event and gives its digest.
@@ -295,7 +217,7 @@ impl Ledger {
             seq: Seq::new(self.size()).unwrap(),
             time: self.now(),
             actor,
-            correlation: uuid(self.size()).to_string().parse().unwrap(),
+            correlation: uuid_of(self.size()).to_string().parse().unwrap(),
             prev: self.events.last().map_or(Hash::ZERO, |bytes| event_hash(bytes)),
             payload,
             sd,
@@ -544,47 +466,6 @@ impl Ledger {
         let event = self.events[usize::try_from(seq.get()).unwrap()].clone();
         Receipt::new(event, seq.get(), path, self.checkpoint()).unwrap()
     }
-
-    pub fn parts(&self) -> Parts {
-        Parts {
-            checkpoint: self.checkpoint().to_string(),
-            transitions: self
-                .transitions
-                .iter()
-                .map(|t| (t.checkpoint().size.to_string(), t.to_string()))
-                .collect(),
-            disclosures: self.disclosures.iter().map(|d| d.to_line().unwrap()).collect(),
-            attachments: self.messages.iter().map(|m| (Hash::sha256(m).to_string(), m.clone())).collect(),
-            events: self.events.clone(),
-        }
-    }
-
-    /// The bundle that the project's own writer makes.
-    pub fn bundle(&self) -> Vec<u8> {
-        let mut writer = BundleWriter::ledger(Vec::new(), &[self.vkey()], &self.checkpoint()).unwrap();
-        for transition in &self.transitions {
-            writer.transition(transition).unwrap();
-        }
-        let total = self.disclosures.iter().map(|d| d.to_line().unwrap().len() as u64 + 1).sum();
-        let mut writer = writer.disclosures(total).unwrap();
-        for disclosure in &self.disclosures {
-            writer.disclosure(disclosure).unwrap();
-        }
-        let mut writer = writer.attachments().unwrap();
-        let mut messages: Vec<&Vec<u8>> = self.messages.iter().collect();
-        messages.sort_by_key(|message| Hash::sha256(message));
-        messages.dedup();
-        for message in messages {
-            let size = message.len() as u64;
-            writer.attachment(Hash::sha256(message), size, message.as_slice()).unwrap();
-        }
-        let total = self.events.iter().map(|event| event.len() as u64 + 1).sum();
-        let mut writer = writer.events(total).unwrap();
-        for event in &self.events {
-            writer.event(event).unwrap();
-        }
-        writer.finish().unwrap()
-    }
 }
 
 pub fn seal(origin: &Origin, size: u64, root: Hash, keys: &[&SigningKey]) -> SignedCheckpoint {
@@ -600,82 +481,6 @@ pub fn seal(origin: &Origin, size: u64, root: Hash, keys: &[&SigningKey]) -> Sig
     SignedCheckpoint::assemble(checkpoint, &signatures).unwrap()
 }
 
-/// A bundle taken apart, to be altered and put together by another tool than ours.
-#[derive(Clone)]
-pub struct Parts {
-    pub checkpoint: String,
-    pub transitions: Vec<(String, String)>,
-    pub disclosures: Vec<Vec<u8>>,
-    pub attachments: Vec<(String, Vec<u8>)>,
-    pub events: Vec<Vec<u8>>,
-}
-
-impl Parts {
-    pub fn members(&self) -> Vec<(String, Vec<u8>)> {
-        let lines = |lines: &[Vec<u8>]| lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
-        let mut members = vec![
-            ("manifest.json".to_owned(), b"{}".to_vec()),
-            ("vkeys.txt".to_owned(), Vec::new()),
-            ("checkpoint".to_owned(), self.checkpoint.clone().into_bytes()),
-        ];
-        for (size, note) in &self.transitions {
-            members.push((format!("transitions/{size}"), note.clone().into_bytes()));
-        }
-        members.push(("disclosures.jsonl".to_owned(), lines(&self.disclosures)));
-        let mut attachments = self.attachments.clone();
-        attachments.sort();
-        members.extend(attachments.into_iter().map(|(name, bytes)| (format!("attachments/{name}"), bytes)));
-        members.push(("events.jsonl".to_owned(), lines(&self.events)));
-        members
-    }
-
-    pub fn tar(&self) -> Vec<u8> {
-        tar_of(&self.members())
-    }
-
-    /// Every `prev` from `from` on as the events before now demand; seqs too where `renumber`.
-    pub fn rechain(&mut self, from: usize, renumber: bool) {
-        for at in from..self.events.len() {
-            let mut event: serde_json::Value = serde_json::from_slice(&self.events[at]).unwrap();
-            let prev = if at == 0 { Hash::ZERO } else { event_hash(&self.events[at - 1]) };
-            event["prev"] = serde_json::to_value(prev).unwrap();
-            if renumber {
-                event["seq"] = at.into();
-            }
-            self.events[at] = canonical::value_to_vec(&event).unwrap();
-        }
-    }
-
-    /// Sealed anew by whoever holds these keys.
-    pub fn reseal(&mut self, keys: &[&SigningKey]) {
-        let mut tree = Tree::new();
-        self.events.iter().for_each(|event| tree.append(leaf_hash(event)));
-        let size = self.events.len() as u64;
-        self.checkpoint = seal(&ORIGIN.parse().unwrap(), size, tree.root_at(size).unwrap(), keys).to_string();
-    }
-}
-
-pub fn tar_of(members: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, bytes) in members {
-        let mut header = tar::Header::new_ustar();
-        header.set_path(name).unwrap();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o600);
-        header.set_mtime(1_795_305_600);
-        header.set_cksum();
-        append_raw(&mut out, &header, bytes);
-    }
-    out.write_all(&[0; 1024]).unwrap();
-    out
-}
-
-pub fn append_raw(out: &mut Vec<u8>, header: &tar::Header, bytes: &[u8]) {
-    out.extend_from_slice(header.as_bytes());
-    out.extend_from_slice(bytes);
-    out.resize(out.len().next_multiple_of(512), 0);
-}
-
 pub fn pins(ledger: &Ledger) -> Pins {
     Pins {
         vkeys: vec![vkey_of(&ledger_key(1))],
@@ -683,4 +488,18 @@ pub fn pins(ledger: &Ledger) -> Pins {
         known: None,
         signatures: true,
     }
+}
+
+/// Founding, two slots, a service, signatures both ways, a rotation, and more signatures: 43 events.
+pub fn story() -> Ledger {
+    let mut ledger = Ledger::founded();
+    ledger.create_slot("release-p256", Algorithm::EcdsaP256Sha256);
+    ledger.create_slot("edge-ed25519", Algorithm::Ed25519);
+    let service = ledger.enroll_service();
+    ledger.sign(service, 0, b"one");
+    ledger.sign(service, 1, b"two");
+    ledger.rotate_ledger_key(2);
+    ledger.sign(service, 0, b"three");
+    ledger.sign(service, 1, b"four");
+    ledger
 }
