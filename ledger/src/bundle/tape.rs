@@ -191,8 +191,8 @@ fn read_header(block: &[u8; BLOCK]) -> Result<(String, u64), &'static str> {
     if header.as_ustar().is_none() && header.as_gnu().is_none() {
         return Err("not a ustar header");
     }
-    // 'x' and 'g' are PAX, 'L' and 'K' GNU; '5' a folder, '1' and '2' links.
-    if header.as_bytes()[156] != b'0' {
+    // NUL is an old spelling of '0'. 'x' and 'g' are PAX, 'L' and 'K' GNU; '5' a folder, '1' and '2' links.
+    if !matches!(header.as_bytes()[156], b'0' | 0) {
         return Err("not a regular file");
     }
     let size = header.size().map_err(|_| "its size can't be read")?;

@@ -40,7 +40,7 @@ enum Stage<'a> {
     /// Events of a whole ledger.
     Ledger(Box<Ledger<'a>>),
     /// Receipts.
-    Selection(Selection<'a>),
+    Selection(Box<Selection<'a>>),
 }
 
 struct Ledger<'a> {
@@ -90,7 +90,7 @@ impl<'a> Audit<'a> {
             }
             Item::Receipt(receipt) => {
                 if let Stage::Head = self.stage {
-                    self.stage = Stage::Selection(Selection::new(self.pins));
+                    self.stage = Stage::Selection(Box::new(Selection::new(self.pins)));
                 }
                 if let Stage::Selection(selection) = &mut self.stage {
                     selection.take(&receipt, &mut self.disclosures);

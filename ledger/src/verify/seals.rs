@@ -114,6 +114,11 @@ impl<'a> Seals<'a> {
             let reason = format!("the known checkpoint is of ledger {}", known.checkpoint().origin);
             self.fail(Place::Whole, "seals.known_origin", reason);
         }
+        if let Some(known) = self.known
+            && known.checkpoint().size == 0
+        {
+            self.compare(known.checkpoint().root, &Frontier::new(), "seals.known_root");
+        }
         if let Some(other) = self.transitions.values().find(|t| t.checkpoint().origin != self.origin) {
             let reason = format!("a transition checkpoint is of ledger {}", other.checkpoint().origin);
             self.fail(Place::Whole, "seals.transition_origin", reason);

@@ -1,10 +1,11 @@
 //! Layer *signatures*: everything that was released holds under the key that its event names.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::encoding::Hash;
 use crate::ids::KeyId;
-use crate::payload::{Payload, SignatureCreated};
+use crate::payload::Payload;
 use crate::public_key::{PublicKey, SigningInput};
 use crate::state::State;
 use crate::verify::{Failure, Layer, Place, Pushed};
@@ -43,41 +44,38 @@ impl Signatures {
             let place = Place::Event { seq: pushed.event.seq.get(), type_name };
             Failure::new(Layer::Signatures, place, rule, reason)
         };
-        let Some(input) = self.input(created) else {
-            self.without_message += 1;
-            return;
+        let sha256 = created.digest.0.as_slice().try_into().ok().map(Hash);
+        let message = sha256.and_then(|sha256| self.messages.get(&sha256));
+        let input = match (created.algorithm.needs_message(), message) {
+            (false, _) => SigningInput::Digest(&created.digest.0),
+            (true, Some(message)) => SigningInput::Message(message),
+            (true, None) => {
+                self.without_message += 1;
+                return;
+            }
         };
-        let input = input.to_vec();
-        let Some(key) = self.key(created.key, state) else {
+        let Some(key) = recorded_key(&mut self.keys, created.key, state) else {
             self.failure = Some(failed("key.unknown", &"its key was never recorded as made"));
             return;
-        };
-        let input = match created.algorithm.needs_message() {
-            true => SigningInput::Message(&input),
-            false => SigningInput::Digest(&input),
         };
         match key.verify(created.algorithm, input, created.signature.as_bytes()) {
             Ok(()) => self.checked += 1,
             Err(error) => self.failure = Some(failed(error.code(), &error)),
         }
     }
+}
 
-    /// The digest, or the message behind it where the algorithm needs that and the bundle holds it.
-    fn input<'a>(&'a self, created: &'a SignatureCreated) -> Option<&'a [u8]> {
-        if !created.algorithm.needs_message() {
-            return Some(&created.digest.0);
+/// The recorded key; each is read from its DER once.
+fn recorded_key<'a>(
+    keys: &'a mut BTreeMap<KeyId, PublicKey>,
+    id: KeyId,
+    state: &State,
+) -> Option<&'a PublicKey> {
+    match keys.entry(id) {
+        Entry::Occupied(known) => Some(known.into_mut()),
+        Entry::Vacant(unknown) => {
+            let material = state.founded().ok()?.keys().get(&id)?.material()?;
+            Some(unknown.insert(PublicKey::from_der(material.spki.as_bytes()).ok()?))
         }
-        let sha256 = Hash(created.digest.0.as_slice().try_into().ok()?);
-        self.messages.get(&sha256).map(Vec::as_slice)
-    }
-
-    /// The recorded key; each is read from its DER once.
-    fn key(&mut self, id: KeyId, state: &State) -> Option<&PublicKey> {
-        if !self.keys.contains_key(&id) {
-            let founded = state.founded().ok()?;
-            let material = founded.keys().get(&id)?.material()?;
-            self.keys.insert(id, PublicKey::from_der(material.spki.as_bytes()).ok()?);
-        }
-        self.keys.get(&id)
     }
 }
