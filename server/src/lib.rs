@@ -17,6 +17,9 @@ mod loading;
 mod projections;
 mod projector;
 mod refusals;
+
+pub mod rebuilding;
+pub mod restoring;
 pub mod scrubber;
 mod sealer;
 mod sequencer;
