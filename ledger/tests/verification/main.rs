@@ -33,7 +33,7 @@ fn layer_code(report: &Report, layer: Layer) -> &'static str {
     }
 }
 
-/// What was done, the layer that notices, its code, and where.
+/// The layer that notices, the code of its rule, and the place that it names.
 struct Noticed {
     layer: Layer,
     rule: &'static str,

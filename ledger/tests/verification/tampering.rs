@@ -1,14 +1,15 @@
 //! Every kind of tampering is noticed, with its place and its reason.
 
-use crate::ledger::{Ledger, ledger_key, pins, seal, story};
-use crate::parts::Parts;
-use crate::{Noticed, assert_noticed, event, judge, layer_code, tampered};
 use sealbook_ledger::action::{Params, RulesAdoptParams};
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::payload::{ActionExecuted, LedgerRulesAdopted};
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::verify::{Layer, LayerReport, Pins, Place, Style, Verdict, render};
+
+use crate::ledger::{Ledger, ledger_key, pins, seal, story};
+use crate::parts::Parts;
+use crate::{Noticed, assert_noticed, event, judge, layer_code, tampered};
 
 #[test]
 fn a_sound_ledger_is_valid_on_all_five_layers() {
