@@ -220,6 +220,11 @@ impl Correlation {
         if uuid.get_version_num() == 7 && rfc_variant { Ok(Self(uuid)) } else { Err(Self::invalid()) }
     }
 
+    /// The UUID itself.
+    pub fn uuid(self) -> uuid::Uuid {
+        self.0
+    }
+
     fn invalid() -> InvalidId {
         InvalidId { what: "correlation", why: "a lower-case UUIDv7 with hyphens" }
     }

@@ -207,6 +207,14 @@ impl PublicKey {
         pem
     }
 
+    /// The 32 bytes of an Ed25519 key (RFC 8032 §5.1.5); `None` for other types.
+    pub fn ed25519_bytes(&self) -> Option<[u8; 32]> {
+        match &self.material {
+            Material::Ed25519(key) => Some(key.to_bytes()),
+            Material::EcP256(_) | Material::EcP384(_) | Material::Rsa3072(_) | Material::Rsa4096(_) => None,
+        }
+    }
+
     /// Which kind of key it is.
     pub const fn key_type(&self) -> KeyType {
         match self.material {

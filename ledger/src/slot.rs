@@ -60,6 +60,8 @@ pub struct Key {
     pub algorithm: Algorithm,
     /// How the device knows it.
     pub label: String,
+    /// The event that asked for it.
+    pub created: Seq,
     /// Where it stands in its life.
     pub state: KeyState,
 }
@@ -342,6 +344,7 @@ impl Founded {
                     slot: p.slot.clone(),
                     algorithm: p.algorithm,
                     label: p.label.clone(),
+                    created: event.seq,
                     state: KeyState::Generating { expires_at: p.expires_at },
                 };
                 Arc::make_mut(&mut self.keys).insert(p.key, key);

@@ -153,6 +153,11 @@ impl OpenAction {
         &self.document
     }
 
+    /// The proposer's own signed proposal.
+    pub fn proposal(&self) -> &Approval {
+        &self.proposal
+    }
+
     /// The consents so far, in their order.
     pub fn approvals(&self) -> &[Approval] {
         &self.approvals

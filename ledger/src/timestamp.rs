@@ -12,6 +12,9 @@ use crate::ids::{InvalidId, serde_as_text};
 pub struct Timestamp(PrimitiveDateTime);
 
 impl Timestamp {
+    /// The last representable microsecond: the end of the year 9999.
+    pub const MAX: Self = Self(PrimitiveDateTime::new(Date::MAX, LAST_MICROSECOND));
+
     /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years 0000 to 9999.
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
@@ -28,8 +31,7 @@ impl Timestamp {
     /// This moment and some seconds; saturates at the last representable microsecond.
     pub fn plus_seconds(self, seconds: u32) -> Self {
         let micros = self.unix_micros().saturating_add(i64::from(seconds) * 1_000_000);
-        Self::from_unix_micros(micros)
-            .unwrap_or(Self(PrimitiveDateTime::new(Date::MAX, Time::MAX.truncate_to_microsecond())))
+        Self::from_unix_micros(micros).unwrap_or(Self::MAX)
     }
 
     /// The start of the minute that holds this moment.
@@ -37,6 +39,12 @@ impl Timestamp {
         Self(self.0.truncate_to_minute())
     }
 }
+
+/// The last microsecond of a day; the literal is in range.
+const LAST_MICROSECOND: Time = match Time::from_hms_micro(23, 59, 59, 999_999) {
+    Ok(time) => time,
+    Err(_) => Time::MIDNIGHT,
+};
 
 impl FromStr for Timestamp {
     type Err = InvalidId;
