@@ -151,10 +151,13 @@ impl FromStr for Algorithm {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == text).ok_or(InvalidId {
-            what: "algorithm",
-            why: "a name of the algorithm registry, such as ecdsa-p256-sha256",
-        })
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == text)
+            .ok_or(InvalidId {
+                what: "algorithm",
+                why: "a name of the algorithm registry, such as ecdsa-p256-sha256",
+            })
     }
 }
 

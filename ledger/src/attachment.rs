@@ -52,7 +52,7 @@ impl FromStr for MediaType {
     }
 }
 
-/// `restricted-name` of RFC 6838 §4.2, in lower case: names compare without case, and here they have one spelling.
+/// `restricted-name` of RFC 6838 §4.2, in lower case: names compare without case, here they have one spelling.
 fn is_restricted_name(name: &str) -> bool {
     let starts = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     name.bytes().next().is_some_and(starts) && name.bytes().all(|b| starts(b) || b"!#$&-^_.+".contains(&b))
@@ -72,7 +72,11 @@ mod tests {
 
     #[test]
     fn a_media_type_is_two_lower_case_names() {
-        for good in ["text/plain", "application/vnd.in-toto+json", "application/3gpp-ims+xml"] {
+        for good in [
+            "text/plain",
+            "application/vnd.in-toto+json",
+            "application/3gpp-ims+xml",
+        ] {
             assert_eq!(good.parse::<MediaType>().unwrap().as_str(), good);
         }
         let long = format!("application/{}", "a".repeat(116));
@@ -95,7 +99,10 @@ mod tests {
 
     #[test]
     fn a_reference_has_exactly_its_three_members() {
-        let text = format!(r#"{{"media_type":"text/plain","sha256":"{}","size":3}}"#, Hash::ZERO);
+        let text = format!(
+            r#"{{"media_type":"text/plain","sha256":"{}","size":3}}"#,
+            Hash::ZERO
+        );
         let reference: Attachment = serde_json::from_str(&text).unwrap();
         assert_eq!(crate::canonical::to_vec(&reference).unwrap(), text.as_bytes());
         let more = text.replace('}', r#","name":"x"}"#);

@@ -14,7 +14,6 @@
 
 pub mod action;
 pub mod algorithm;
-pub mod approval;
 pub mod attachment;
 pub mod attributes;
 pub mod canonical;
@@ -27,17 +26,6 @@ pub mod encoding;
 pub mod event;
 pub mod founding;
 pub mod ids;
-pub mod member;
-pub mod merkle;
-pub mod note;
-pub mod payload;
-pub mod policy;
 pub mod public_key;
-mod quorum;
-pub mod receipt;
-pub mod rule;
-pub mod signature;
-pub mod slot;
-pub mod state;
 pub mod timestamp;
 pub mod webauthn;

@@ -15,7 +15,9 @@ impl Timestamp {
     /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years 0000 to 9999.
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
-        (0..=9999).contains(&at.year()).then(|| Self(PrimitiveDateTime::new(at.date(), at.time())))
+        (0..=9999)
+            .contains(&at.year())
+            .then(|| Self(PrimitiveDateTime::new(at.date(), at.time())))
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
@@ -51,14 +53,22 @@ impl FromStr for Timestamp {
 
 fn parse(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
-    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
+    let separators = [
+        (4, b'-'),
+        (7, b'-'),
+        (10, b'T'),
+        (13, b':'),
+        (16, b':'),
+        (19, b'.'),
+        (26, b'Z'),
+    ];
     if bytes.len() != 27 || separators.iter().any(|&(at, byte)| bytes[at] != byte) {
         return None;
     }
     let number = |from: usize, to: usize| {
-        bytes[from..to]
-            .iter()
-            .try_fold(0u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+        bytes[from..to].iter().try_fold(0u32, |sum, b| {
+            b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0'))
+        })
     };
     let small = |from, to| number(from, to).and_then(|n| u8::try_from(n).ok());
     let month = Month::try_from(small(5, 7)?).ok()?;

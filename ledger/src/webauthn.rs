@@ -1,4 +1,4 @@
-//! The offline check of a person's passkey assertion (WebAuthn Level 3, §7.2), which needs no server and no clock.
+//! The offline check of a person's passkey assertion (WebAuthn Level 3 §7.2): it needs no server and no clock.
 //!
 //! A person decides on a document by an assertion whose challenge is the document's digest in the context of one
 //! [`Purpose`]. Nobody else can make one, so founding, approvals and rejections stand on their own in the ledger.
@@ -8,6 +8,8 @@ mod client_data;
 mod cose;
 mod credential;
 
+#[cfg(test)]
+mod cose_tests;
 #[cfg(test)]
 mod tests;
 
@@ -96,13 +98,26 @@ impl Assertion {
     ) -> Result<Self, AssertionError> {
         let lengths = [
             (credential_id.0.len(), "credential_id", Self::MAX_CREDENTIAL_ID),
-            (authenticator_data.0.len(), "authenticator_data", Self::MAX_AUTHENTICATOR_DATA),
-            (client_data_json.0.len(), "client_data_json", Self::MAX_CLIENT_DATA),
+            (
+                authenticator_data.0.len(),
+                "authenticator_data",
+                Self::MAX_AUTHENTICATOR_DATA,
+            ),
+            (
+                client_data_json.0.len(),
+                "client_data_json",
+                Self::MAX_CLIENT_DATA,
+            ),
             (signature.0.len(), "signature", Self::MAX_SIGNATURE),
         ];
         match lengths.into_iter().find(|(len, _, max)| len > max) {
             Some((_, member, max)) => Err(AssertionError::TooLong { member, max }),
-            None => Ok(Self { credential_id, authenticator_data, client_data_json, signature }),
+            None => Ok(Self {
+                credential_id,
+                authenticator_data,
+                client_data_json,
+                signature,
+            }),
         }
     }
 
@@ -131,7 +146,12 @@ impl TryFrom<UnboundedAssertion> for Assertion {
     type Error = AssertionError;
 
     fn try_from(raw: UnboundedAssertion) -> Result<Self, AssertionError> {
-        Self::new(raw.credential_id, raw.authenticator_data, raw.client_data_json, raw.signature)
+        Self::new(
+            raw.credential_id,
+            raw.authenticator_data,
+            raw.client_data_json,
+            raw.signature,
+        )
     }
 }
 
@@ -240,10 +260,16 @@ pub fn verify(
 
     let client_hash = digest::digest(&digest::SHA256, assertion.client_data_json.as_bytes());
     let signed = [assertion.authenticator_data.as_bytes(), client_hash.as_ref()].concat();
-    if !credential.cose_public_key.holds(&signed, assertion.signature.as_bytes()) {
+    if !credential
+        .cose_public_key
+        .holds(&signed, assertion.signature.as_bytes())
+    {
         return Err(AssertionError::Signature);
     }
-    Ok(AssertionInfo { counter: data.counter, backed_up: data.flags.backup_state() })
+    Ok(AssertionInfo {
+        counter: data.counter,
+        backed_up: data.flags.backup_state(),
+    })
 }
 
 fn check_client_data(client: &ClientData, rp: &ApprovalRp, challenge: Hash) -> Result<(), AssertionError> {
@@ -305,7 +331,10 @@ pub fn fingerprint(assertion: &Assertion, credential: &Credential, rp: &Approval
     add(credential.credential_id.as_bytes());
     add(credential.cose_public_key.as_bytes());
     add(credential.rp_id.as_bytes());
-    add(&[u8::from(credential.backup_eligible), u8::from(credential.kind == CredentialKind::Hardware)]);
+    add(&[
+        u8::from(credential.backup_eligible),
+        u8::from(credential.kind == CredentialKind::Hardware),
+    ]);
     add(&challenge.0);
     add(rp.id.as_bytes());
     // Last, because their number varies.

@@ -34,7 +34,7 @@ pub enum SignatureError {
         found: KeyType,
     },
     /// A message where the algorithm signs a digest, or the reverse.
-    #[error("{algorithm} signs {}", if algorithm.needs_message() { "the message, not a digest" } else { "a digest, not the message" })]
+    #[error("{algorithm} signs {}", what_it_signs(*algorithm))]
     InputKind {
         /// The algorithm that was asked for.
         algorithm: Algorithm,
@@ -64,6 +64,14 @@ pub enum SignatureError {
     DoesNotHold,
 }
 
+fn what_it_signs(algorithm: Algorithm) -> &'static str {
+    if algorithm.needs_message() {
+        "the message, not a digest of it"
+    } else {
+        "a digest, not the message"
+    }
+}
+
 impl SignatureError {
     /// The refusal's stable code.
     pub const fn code(&self) -> &'static str {
@@ -81,8 +89,8 @@ impl SignatureError {
 impl PublicKey {
     /// Checks a signature: key, input and encoding must be exactly what the algorithm fixes.
     ///
-    /// ECDSA signatures are strict DER (RFC 3279 §2.2.3), RSA ones as long as the modulus (RFC 8017 §8), PSS salts as
-    /// long as the digest; Ed25519 is checked with the strict equation, which leaves no room for a second opinion.
+    /// ECDSA signatures are strict DER (RFC 3279 §2.2.3), RSA ones as long as the modulus (RFC 8017 §8), PSS
+    /// salts as long as the digest; Ed25519 is checked with the strict equation, so that no two verifiers differ.
     pub fn verify(
         &self,
         algorithm: Algorithm,
@@ -90,7 +98,10 @@ impl PublicKey {
         signature: &[u8],
     ) -> Result<(), SignatureError> {
         if algorithm.key_type() != self.key_type() {
-            return Err(SignatureError::KeyType { algorithm, found: self.key_type() });
+            return Err(SignatureError::KeyType {
+                algorithm,
+                found: self.key_type(),
+            });
         }
         let signed = signed_bytes(algorithm, input)?;
         let misencoded = SignatureError::Encoding { algorithm };
@@ -138,7 +149,10 @@ fn signed_bytes(algorithm: Algorithm, input: SigningInput<'_>) -> Result<&[u8], 
         (false, SigningInput::Digest(digest)) => {
             require(
                 digest.len() == algorithm.digest().len(),
-                SignatureError::DigestLength { algorithm, found: digest.len() },
+                SignatureError::DigestLength {
+                    algorithm,
+                    found: digest.len(),
+                },
             )?;
             Ok(digest)
         }
@@ -180,8 +194,9 @@ fn verify_prehashed(
         .map_err(|_| SignatureError::DoesNotHold)
 }
 
-/// The verifier of an algorithm over digests; `None` for Ed25519, which hashes for itself. RSA sizes are fixed by the
-/// key's type, not here; PSS verifiers demand a salt as long as the digest.
+/// The verifier of an algorithm over digests; `None` for Ed25519, which hashes for itself.
+///
+/// RSA sizes are fixed by the key's type, not here; PSS verifiers demand a salt as long as the digest.
 fn prehashed_verifier(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
     Some(match algorithm {
         Algorithm::EcdsaP256Sha256 => &ECDSA_P256_SHA256_ASN1,

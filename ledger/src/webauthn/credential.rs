@@ -17,8 +17,8 @@ pub struct ApprovalRp {
     pub id: String,
     /// The web origins that may ask for approvals, e.g. `https://sealbook.example.com`.
     pub origins: BTreeSet<String>,
-    /// Whether approval credentials sign in as well. Verdicts say so: a server could then disguise an approval as a
-    /// sign-in.
+    /// Whether approval credentials sign in as well. Verdicts say so: a server could then disguise an approval
+    /// as a sign-in.
     pub shared: bool,
 }
 

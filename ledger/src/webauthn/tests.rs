@@ -1,5 +1,5 @@
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -45,11 +45,17 @@ fn the_vectors_challenges_are_reproduced() {
         (Purpose::Rejection, "rejection"),
         (Purpose::Cancellation, "cancellation"),
     ] {
-        assert_eq!(purpose.challenge(document).to_string(), expected[name].as_str().unwrap());
+        assert_eq!(
+            purpose.challenge(document).to_string(),
+            expected[name].as_str().unwrap()
+        );
     }
     let founding = &vectors["founding"];
     let digest = Purpose::Founding.challenge(founding["document"].as_str().unwrap().as_bytes());
-    assert_eq!(digest.to_string(), founding["founding_digest_hex"].as_str().unwrap());
+    assert_eq!(
+        digest.to_string(),
+        founding["founding_digest_hex"].as_str().unwrap()
+    );
 }
 
 #[test]
@@ -58,9 +64,20 @@ fn the_vectors_founders_signed_the_founding() {
     let founding = &vectors["founding"];
     let digest = Purpose::Founding.challenge(founding["document"].as_str().unwrap().as_bytes());
     for (place, entry) in founding["assertions"].as_array().unwrap().iter().enumerate() {
-        let info =
-            verify(&assertion(entry), &founder(&vectors, place), &approval_rp(&vectors), digest).unwrap();
-        assert_eq!(info, AssertionInfo { counter: 0, backed_up: false });
+        let info = verify(
+            &assertion(entry),
+            &founder(&vectors, place),
+            &approval_rp(&vectors),
+            digest,
+        )
+        .unwrap();
+        assert_eq!(
+            info,
+            AssertionInfo {
+                counter: 0,
+                backed_up: false
+            }
+        );
         let other = founder(&vectors, 1 - place);
         let refusal = verify(&assertion(entry), &other, &approval_rp(&vectors), digest).unwrap_err();
         assert_eq!(refusal.code(), "assertion.credential");
@@ -71,7 +88,13 @@ fn the_vectors_founders_signed_the_founding() {
 fn the_vectors_approval_holds() {
     let vectors = vectors();
     let holds = assertion(&vectors["assertions"]["holds"]);
-    verify(&holds, &founder(&vectors, 1), &approval_rp(&vectors), approval_challenge(&vectors)).unwrap();
+    verify(
+        &holds,
+        &founder(&vectors, 1),
+        &approval_rp(&vectors),
+        approval_challenge(&vectors),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -105,10 +128,18 @@ fn every_refused_vector_is_refused_for_its_reason() {
 fn the_proposers_own_approval_is_genuine_so_that_refusing_it_is_left_to_the_rules() {
     let vectors = vectors();
     let refused = vectors["assertions"]["refuse"].as_array().unwrap();
-    let own = refused.iter().find(|entry| entry["why"] == "the proposer's own").unwrap();
-    let proposer = founder(&vectors, 0);
-    verify(&assertion(&own["assertion"]), &proposer, &approval_rp(&vectors), approval_challenge(&vectors))
+    let own = refused
+        .iter()
+        .find(|entry| entry["why"] == "the proposer's own")
         .unwrap();
+    let proposer = founder(&vectors, 0);
+    verify(
+        &assertion(&own["assertion"]),
+        &proposer,
+        &approval_rp(&vectors),
+        approval_challenge(&vectors),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -119,7 +150,10 @@ fn the_vectors_founders_come_back_byte_for_byte() {
         serde_json::to_value(founder(&vectors, 0)).unwrap(),
         document["founders"][0]["credentials"][0]
     );
-    assert_eq!(serde_json::to_value(approval_rp(&vectors)).unwrap(), document["approval_rp"]);
+    assert_eq!(
+        serde_json::to_value(approval_rp(&vectors)).unwrap(),
+        document["approval_rp"]
+    );
 }
 
 /// An authenticator of the tests' own, whose every answer can be bent before it is signed.
@@ -161,12 +195,21 @@ impl Forge {
     }
 
     fn assertion(&self) -> Assertion {
-        let data = [Hash::sha256(self.rp.id.as_bytes()).0.as_slice(), &[self.flags, 0, 0, 0, 9]].concat();
+        let data = [
+            Hash::sha256(self.rp.id.as_bytes()).0.as_slice(),
+            &[self.flags, 0, 0, 0, 9],
+        ]
+        .concat();
         let signed = [data.as_slice(), &Hash::sha256(self.client.as_bytes()).0].concat();
         let signature = self.key.sign(&SystemRandom::new(), &signed).unwrap();
         let client = B64::from(self.client.as_bytes());
-        Assertion::new(self.credential.credential_id.clone(), data.into(), client, signature.as_ref().into())
-            .unwrap()
+        Assertion::new(
+            self.credential.credential_id.clone(),
+            data.into(),
+            client,
+            signature.as_ref().into(),
+        )
+        .unwrap()
     }
 
     fn verdict(&self) -> Result<AssertionInfo, &'static str> {
@@ -176,7 +219,11 @@ impl Forge {
     fn with_client(&self, from: &str, to: &str) -> Result<AssertionInfo, &'static str> {
         assert!(self.client.contains(from));
         let client = self.client.replacen(from, to, 1);
-        Self { client, ..Self::with_key_of(self) }.verdict()
+        Self {
+            client,
+            ..Self::with_key_of(self)
+        }
+        .verdict()
     }
 
     fn with_key_of(other: &Self) -> Self {
@@ -201,7 +248,10 @@ fn the_client_data_may_say_more_but_not_twice_and_not_otherwise() {
     assert!(forge.verdict().is_ok());
     assert!(
         forge
-            .with_client("{", r#"{"other_keys_can_be_added_here":"x","other_keys_can_be_added_here":1,"#)
+            .with_client(
+                "{",
+                r#"{"other_keys_can_be_added_here":"x","other_keys_can_be_added_here":1,"#
+            )
             .is_ok()
     );
     assert!(forge.with_client("{", r#"{"crossOrigin":false,"#).is_ok());
@@ -215,11 +265,18 @@ fn the_client_data_may_say_more_but_not_twice_and_not_otherwise() {
         (r#""topOrigin":null,"topOrigin":null,"#, "assertion.client_data"),
         (r#""origin":1,"#, "assertion.client_data"),
     ] {
-        assert_eq!(forge.with_client("{", &format!("{{{member}")), Err(code), "{member}");
+        assert_eq!(
+            forge.with_client("{", &format!("{{{member}")),
+            Err(code),
+            "{member}"
+        );
     }
     assert_eq!(forge.with_client("{", "\u{feff}{"), Err("assertion.client_data"));
     assert_eq!(forge.with_client("}", "}{}"), Err("assertion.client_data"));
-    assert_eq!(forge.with_client("https://example.com", "https://example.com/"), Err("assertion.origin"));
+    assert_eq!(
+        forge.with_client("https://example.com", "https://example.com/"),
+        Err("assertion.origin")
+    );
 }
 
 #[test]
@@ -238,7 +295,13 @@ fn backup_flags_follow_the_enrolment() {
     forge.flags = 0x1d;
     assert_eq!(forge.verdict(), Err("assertion.backup_eligibility"));
     forge.credential.backup_eligible = true;
-    assert_eq!(forge.verdict(), Ok(AssertionInfo { counter: 9, backed_up: true }));
+    assert_eq!(
+        forge.verdict(),
+        Ok(AssertionInfo {
+            counter: 9,
+            backed_up: true
+        })
+    );
     forge.credential.kind = CredentialKind::Hardware;
     assert_eq!(forge.verdict(), Err("assertion.backup_eligibility"));
     forge.flags = 0x05;
@@ -256,11 +319,20 @@ fn a_credential_of_another_relying_party_is_refused() {
 fn an_assertion_for_one_purpose_answers_no_other() {
     let forge = Forge::new();
     let offered = forge.assertion();
-    for purpose in
-        [Purpose::Founding, Purpose::Proposal, Purpose::Rejection, Purpose::Cancellation, Purpose::Session]
-    {
-        let refusal =
-            verify(&offered, &forge.credential, &forge.rp, purpose.challenge(DOCUMENT)).unwrap_err();
+    for purpose in [
+        Purpose::Founding,
+        Purpose::Proposal,
+        Purpose::Rejection,
+        Purpose::Cancellation,
+        Purpose::Session,
+    ] {
+        let refusal = verify(
+            &offered,
+            &forge.credential,
+            &forge.rp,
+            purpose.challenge(DOCUMENT),
+        )
+        .unwrap_err();
         assert_eq!(refusal.code(), "assertion.challenge");
     }
 }
@@ -298,7 +370,11 @@ fn every_input_of_the_check_changes_its_fingerprint() {
     let mut seen = std::collections::BTreeSet::from([base]);
     seen.insert(fingerprint(&offered, &forge.credential, &forge.rp, Hash::ZERO));
     seen.insert(of(
-        &Forge { flags: 0x0d, ..Forge::with_key_of(&forge) }.assertion(),
+        &Forge {
+            flags: 0x0d,
+            ..Forge::with_key_of(&forge)
+        }
+        .assertion(),
         &forge.credential,
         &forge.rp,
     ));
@@ -323,81 +399,6 @@ fn every_input_of_the_check_changes_its_fingerprint() {
         seen.insert(of(&offered, &forge.credential, &rp));
     }
     assert_eq!(seen.len(), 11);
-}
-
-#[test]
-fn a_cose_key_has_one_encoding() {
-    let forge = Forge::new();
-    let cbor = forge.credential.cose_public_key.as_bytes().to_vec();
-    assert_eq!(CosePublicKey::parse(&cbor).unwrap().as_bytes(), cbor);
-    // a5 01 02 03 26 20 01 21 58 20 x 22 58 20 y
-    let (x, y) = (&cbor[10..42], &cbor[45..77]);
-    let map = |parts: &[&[u8]]| CosePublicKey::parse(&parts.concat());
-    assert!(map(&[&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y]).is_ok());
-    let not_canonical: [&[&[u8]]; 6] = [
-        // bytes after it
-        &[&cbor, &[0]],
-        // an indefinite map
-        &[&[0xbf, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y, &[0xff]],
-        // a length, and a number, in a longer form than they need
-        &[&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x59, 0, 0x20], x, &[0x22, 0x58, 0x20], y],
-        &[&[0xa5, 1, 0x18, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y],
-        // alg before kty
-        &[&[0xa5, 3, 0x26, 1, 2, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y],
-        // a further label: key_ops
-        &[&[0xa6, 1, 2, 3, 0x26, 4, 0x81, 2, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y],
-    ];
-    for parts in not_canonical {
-        assert_eq!(map(parts).unwrap_err(), CoseError::NotCanonical, "{}", hex::encode(parts.concat()));
-    }
-    // ES384, and ES256 on another curve
-    assert_eq!(
-        map(&[&[0xa5, 1, 2, 3, 0x38, 0x22, 0x20, 2, 0x21, 0x40, 0x22, 0x40]]).unwrap_err(),
-        CoseError::Algorithm
-    );
-    assert_eq!(
-        map(&[&[0xa5, 1, 2, 3, 0x26, 0x20, 2, 0x21, 0x40, 0x22, 0x40]]).unwrap_err(),
-        CoseError::Algorithm
-    );
-    // a point off the curve, and x and y of uneven lengths that add up
-    assert_eq!(map(&[&cbor[..45], &[7; 32]]).unwrap_err(), CoseError::Key);
-    let uneven =
-        [&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x21], x, &y[..1], &[0x22, 0x58, 0x1f], &y[1..]];
-    assert_eq!(map(&uneven).unwrap_err(), CoseError::Key);
-}
-
-#[test]
-fn ed25519_passkeys_hold_and_refuse() {
-    let pair = Ed25519KeyPair::generate().unwrap();
-    let head: &[u8] = &[0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 0x20];
-    let key = CosePublicKey::parse(&[head, pair.public_key().as_ref()].concat()).unwrap();
-    let signature = pair.sign(b"message");
-    assert!(key.holds(b"message", signature.as_ref()));
-    assert!(!key.holds(b"massage", signature.as_ref()));
-    assert!(!key.holds(b"message", &signature.as_ref()[1..]));
-    assert_eq!(CosePublicKey::parse(&[head, &[0; 32]].concat()).unwrap_err(), CoseError::Key);
-}
-
-#[test]
-fn rsa_passkeys_hold_and_refuse() {
-    use aws_lc_rs::rsa::{KeyPair, KeySize};
-    use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let public = pkcs1::RsaPublicKeyRef::try_from(pair.public_key().as_ref()).unwrap();
-    let modulus = public.modulus.as_bytes().to_vec();
-    // a4 01 03 03 39 0100 20 59 0100 n 21 43 010001
-    let head: &[u8] = &[0xa4, 1, 3, 3, 0x39, 1, 0, 0x20, 0x59];
-    let cbor = [head, &[1, 0], &modulus, &[0x21, 0x43, 1, 0, 1]].concat();
-    let key = CosePublicKey::parse(&cbor).unwrap();
-    let mut signature = vec![0; 256];
-    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"message", &mut signature).unwrap();
-    assert!(key.holds(b"message", &signature));
-    assert!(!key.holds(b"massage", &signature));
-    let padded = [head, &[1, 1, 0], &modulus, &[0x21, 0x43, 1, 0, 1]].concat();
-    let cubic = [head, &[1, 0], &modulus, &[0x21, 0x41, 3]].concat();
-    for wrong in [padded, cubic] {
-        assert_eq!(CosePublicKey::parse(&wrong).unwrap_err(), CoseError::Key);
-    }
 }
 
 /// Which member of an assertion a mutation touches.
@@ -441,16 +442,5 @@ proptest! {
         let _ = AuthenticatorData::parse(&data);
         let _ = AuthenticatorData::parse(&[&[0; 32], [0x85, 0, 0, 0, 0].as_slice(), &data].concat());
         prop_assert!(CosePublicKey::parse(&data).is_err());
-    }
-
-    #[test]
-    fn a_cose_key_with_one_flipped_bit_is_refused_or_another_key(at in 0usize..77, bit in 0u8..8) {
-        let good = founder(&vectors(), 1).cose_public_key;
-        let mut cbor = good.as_bytes().to_vec();
-        cbor[at] ^= 1 << bit;
-        if let Ok(other) = CosePublicKey::parse(&cbor) {
-            prop_assert_eq!(other.as_bytes(), &cbor);
-            prop_assert_ne!(other, good);
-        }
     }
 }
