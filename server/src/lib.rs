@@ -1,3 +1,5 @@
 //! x
 
 pub mod authenticator;
+pub mod cli;
+pub mod client;
