@@ -1,30 +1,32 @@
 //! The client half of the `sealbook` binary: one subcommand a file.
 
-pub mod action;
-pub mod authenticator;
-pub mod context;
-pub mod credential;
-pub mod doctor;
-pub mod document;
-pub mod events;
-pub mod evidence;
-pub mod export;
+mod action;
+mod authenticator;
+mod context;
+mod credential;
+mod doctor;
+mod document;
+mod events;
+mod evidence;
+mod export;
 pub mod failure;
-pub mod founding;
-pub mod governance;
-pub mod key;
-pub mod member;
-pub mod output;
+mod founding;
+mod governance;
+mod key;
+mod member;
+mod output;
 mod private_file;
-pub mod proposal;
-pub mod receipt;
+mod proposal;
+mod receipt;
 pub mod sentence;
-pub mod service;
-pub mod sign;
-pub mod slot;
+mod service;
+mod sign;
+mod slot;
 pub mod story;
-pub mod tenant;
+mod tenant;
 
+#[cfg(test)]
+mod tests;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use serde_json::json;
@@ -54,7 +56,7 @@ enum Command {
 
 /// What asks a server.
 #[derive(Debug, Subcommand)]
-pub enum ClientCommand {
+enum ClientCommand {
     #[command(subcommand)]
     /// Tenants, each with a ledger of its own
     Tenant(tenant::TenantCommand),

@@ -9,6 +9,10 @@ mod error;
 mod session;
 mod token;
 
+#[cfg(test)]
+pub(crate) mod fake_server;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -23,7 +27,7 @@ use ureq::{Agent, Body};
 
 pub use base_url::{BaseUrl, InvalidUrl};
 pub use error::{ClientError, Problem};
-pub use session::PersonSession;
+pub use session::{PersonSession, SessionPlace};
 pub use token::{InvalidToken, Token, TokenKind};
 
 /// How long a call may take, its repetitions included, where nothing else is said.
@@ -242,7 +246,8 @@ impl Client {
     }
 
     fn request(&self, call: &Call, token: Option<&Token>) -> Result<http::Request<()>, ClientError> {
-        let mut request = http::Request::builder().method(call.method.clone()).uri(self.base.join(&call.path));
+        let mut request =
+            http::Request::builder().method(call.method.clone()).uri(self.base.join(&call.path));
         if call.body.is_some() {
             request = request.header(http::header::CONTENT_TYPE, "application/json");
         }

@@ -172,8 +172,12 @@ fn deciding_role(
     let contains =
         |role: &Role| matches!(role, Role::IncidentCommander | Role::PlatformAdmin | Role::SecurityReviewer);
     let found = match decision {
-        Decision::Approve => own.iter().find(|role| open(role)).or_else(|| own.iter().find(|role| seated(role))),
-        Decision::Reject => own.iter().find(|role| seated(role)).or_else(|| own.iter().find(|role| contains(role))),
+        Decision::Approve => {
+            own.iter().find(|role| open(role)).or_else(|| own.iter().find(|role| seated(role)))
+        }
+        Decision::Reject => {
+            own.iter().find(|role| seated(role)).or_else(|| own.iter().find(|role| contains(role)))
+        }
         Decision::Cancel => own.first(),
     };
     found.copied().ok_or_else(|| {

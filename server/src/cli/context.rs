@@ -1,6 +1,6 @@
 //! What every command shares: the server, the tenant, and in whose name the command acts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use super::private_file;
 use super::story::Names;
 use crate::authenticator::SoftAuthenticator;
 use crate::client::answers::{Member, Members, Services, Tenant};
-use crate::client::{BaseUrl, Call, Client, PersonSession, Token, TokenKind};
+use crate::client::{BaseUrl, Call, Client, PersonSession, SessionPlace, Token, TokenKind};
 
 /// The variable that holds a service's token.
 const TOKEN_VARIABLE: &str = "SEALBOOK_TOKEN";
@@ -24,7 +24,13 @@ const TOKEN_VARIABLE: &str = "SEALBOOK_TOKEN";
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
     /// The server
-    #[arg(long, global = true, env = "SEALBOOK_URL", default_value = "http://localhost:7420", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "SEALBOOK_URL",
+        default_value = "http://localhost:7420",
+        value_name = "URL"
+    )]
     pub url: BaseUrl,
     /// The tenant
     #[arg(long, global = true, env = "SEALBOOK_TENANT", value_name = "NAME")]
@@ -44,6 +50,9 @@ pub struct Globals {
     /// Act as the operator whose token this file holds
     #[arg(long, global = true, env = "SEALBOOK_OPERATOR_TOKEN_FILE", value_name = "FILE")]
     pub operator_token_file: Option<PathBuf>,
+    /// The folder that remembers sessions; the user's state folder, if absent
+    #[arg(long, global = true, env = "SEALBOOK_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// Show results as JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -104,14 +113,12 @@ impl Context {
         let file = self.globals.authenticator.as_ref();
         let file = file.ok_or_else(|| Failure::usage("this takes a person", hint))?;
         let authenticator = SoftAuthenticator::open(file)?;
-        Ok(PersonSession::open(
-            authenticator,
-            file,
-            &self.globals.url,
-            self.tenant()?.clone(),
-            self.globals.member,
-            self.globals.web_origin.clone(),
-        ))
+        let place = SessionPlace {
+            base: &self.globals.url,
+            tenant: self.tenant()?.clone(),
+            state: self.globals.state.clone().unwrap_or_else(|| state_folder(file)),
+        };
+        Ok(PersonSession::open(authenticator, place, self.globals.member, self.globals.web_origin.clone()))
     }
 
     /// The server, asked by a person.
@@ -170,6 +177,15 @@ impl Context {
         roles.sort_unstable();
         Ok(roles)
     }
+}
+
+/// Under the user's state folder (XDG Base Directory Specification), else beside the authenticator.
+fn state_folder(authenticator: &Path) -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    let beside =
+        || authenticator.parent().map(|folder| folder.join(".sealbook-sessions")).unwrap_or_default();
+    state.map_or_else(beside, |state| state.join("sealbook"))
 }
 
 /// This machine's clock.

@@ -61,7 +61,8 @@ fn ready(client: &Client) -> Check {
         Ok(probe) if probe.status == 200 => (true, "ready".to_owned()),
         Ok(probe) => {
             let missing: Option<Value> = serde_json::from_slice(&probe.body).ok();
-            let text = missing.map_or_else(|| format!("status {}", probe.status), |missing| missing.to_string());
+            let text =
+                missing.map_or_else(|| format!("status {}", probe.status), |missing| missing.to_string());
             (false, printable(&text))
         }
         Err(error) => (false, error.to_string()),

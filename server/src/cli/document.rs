@@ -119,7 +119,11 @@ impl CheckedDocument {
 
     /// Refuses a document of another action than the one that was named.
     pub fn of_action(self, action: ActionId) -> Result<Self, DocumentError> {
-        if self.document.action == action { Ok(self) } else { Err(DocumentError::Differs { member: "action" }) }
+        if self.document.action == action {
+            Ok(self)
+        } else {
+            Err(DocumentError::Differs { member: "action" })
+        }
     }
 
     /// Refuses a draft that is not exactly what its proposer asked for.
@@ -195,7 +199,8 @@ impl CheckedFounding {
     /// Reads what the founders sign; refuses another digest, ledger or key than the server names beside it.
     pub fn open(founding: &Founding) -> Result<Self, DocumentError> {
         let value = founding.document.as_ref().ok_or(DocumentError::Missing)?;
-        let document: FoundingDocument = serde_json::from_value(value.clone()).map_err(DocumentError::Form)?;
+        let document: FoundingDocument =
+            serde_json::from_value(value.clone()).map_err(DocumentError::Form)?;
         if canonical::value_to_vec(value)? != canonical::to_vec(&document)? {
             return Err(DocumentError::Hidden);
         }

@@ -167,14 +167,18 @@ impl Failure {
         match self {
             Self::Client(error) => error.hint(),
             Self::Authenticator(_) => "Check the authenticator's file.",
-            Self::Document(_) => "Nothing was signed. Ask whoever runs the server why it shows another document.",
+            Self::Document(_) => {
+                "Nothing was signed. Ask whoever runs the server why it shows another document."
+            }
             Self::Token { .. } => "Give the file that the token was written to.",
             Self::File { .. } => "Check the path, the permissions and the space on the disk.",
             Self::Exposed { .. } => "Run chmod 600 on it; if others use this machine, replace the secret.",
             Self::Usage { hint, .. } => hint,
             Self::NotConfirmed => "Answer yes at the terminal, or give --yes.",
             Self::Distrust { .. } => "Keep what was returned and ask whoever runs the server.",
-            Self::ActionEnded { .. } => "`sealbook action show` says more; propose it again if it is still wanted.",
+            Self::ActionEnded { .. } => {
+                "`sealbook action show` says more; propose it again if it is still wanted."
+            }
             Self::TimedOut { .. } => "Look again later; nothing is lost by waiting.",
             Self::Unhealthy { .. } => "Mend what is marked above.",
             Self::Randomness => "Check that getrandom works on this machine.",

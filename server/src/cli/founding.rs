@@ -69,8 +69,7 @@ impl<'a> RegistrationRequest<'a> {
         display_name: Option<&'a str>,
     ) -> Result<Self, Failure> {
         let made = session.authenticator().register(ticket.registration_challenge(), session.web_origin())?;
-        let registration =
-            json!({"credential": made.credential, "client_data_json": made.client_data_json});
+        let registration = json!({"credential": made.credential, "client_data_json": made.client_data_json});
         Ok(Self { registration, display_name })
     }
 }
@@ -104,7 +103,8 @@ fn register(context: &Context, ticket: &Ticket, name: Option<&str>) -> Result<()
     let (client, token) = holder(context, ticket)?;
     let session = context.session()?;
     let request = RegistrationRequest::new(&session, &token, name)?;
-    let registered: Registered = client.json(&Call::post(context.path("/founding/candidates")?, &request)?)?;
+    let registered: Registered =
+        client.json(&Call::post(context.path("/founding/candidates")?, &request)?)?;
     session.remember(registered.member)?;
     context.out.show(&registered, || fields(&[("registered as", registered.member.to_string())]))
 }
@@ -179,7 +179,10 @@ fn summary(checked: &CheckedFounding) -> String {
     let mut pairs = vec![
         ("ledger", document.origin.to_string()),
         ("vkey", document.vkey.to_string()),
-        ("approvals at", format!("{} from {}", document.approval_rp.id, join(document.approval_rp.origins.iter()))),
+        (
+            "approvals at",
+            format!("{} from {}", document.approval_rp.id, join(document.approval_rp.origins.iter())),
+        ),
     ];
     let text_of = |value: Option<&serde_json::Value>| value.map(ToString::to_string).unwrap_or_default();
     for founder in &document.founders {

@@ -140,9 +140,11 @@ pub fn run(command: &MemberCommand, context: &Context) -> Result<(), Failure> {
             };
             context.propose_params(ActionType::RoleGrant, &params, terms)
         }
-        MemberCommand::Revoke { member, revoked, terms } => {
-            context.propose_params(ActionType::RoleRevoke, &RoleRevokeParams { member: *member, role: *revoked }, terms)
-        }
+        MemberCommand::Revoke { member, revoked, terms } => context.propose_params(
+            ActionType::RoleRevoke,
+            &RoleRevokeParams { member: *member, role: *revoked },
+            terms,
+        ),
     }
 }
 

@@ -51,7 +51,10 @@ mod tests {
         write(&path, token.expose()).unwrap();
         assert_eq!(read_token(TokenKind::Ticket, &path).unwrap().sha256(), token.sha256());
         assert!(matches!(read_token(TokenKind::Service, &path), Err(Failure::Token { .. })));
-        assert!(matches!(write(&path, "x"), Err(Failure::File { .. })), "an existing file is not overwritten");
+        assert!(
+            matches!(write(&path, "x"), Err(Failure::File { .. })),
+            "an existing file is not overwritten"
+        );
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(read_token(TokenKind::Ticket, &path), Err(Failure::Exposed { mode: 0o644, .. })));
     }

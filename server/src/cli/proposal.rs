@@ -121,8 +121,7 @@ impl Context {
         let assertion = person.session.assert(challenge)?;
         let disclosures = draft.disclosures.iter().map(serde_json::to_value).collect::<Result<_, _>>();
         let disclosures = disclosures.map_err(|error| Failure::Output(error.into()))?;
-        let request =
-            ProposeRequest { document: &draft.document, role, assertion: &assertion, disclosures };
+        let request = ProposeRequest { document: &draft.document, role, assertion: &assertion, disclosures };
         let action: Action = person.client.json(&Call::post(self.path("/actions")?, &request)?)?;
         self.waited(&person.client, action, &terms.manner)
     }

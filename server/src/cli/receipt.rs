@@ -32,7 +32,8 @@ pub fn run(command: &ReceiptCommand, context: &Context) -> Result<(), Failure> {
     let wait = Duration::from_secs(command.wait);
     let wait_ms = command.wait.saturating_mul(1000).min(MAX_WAIT_MS);
     let path = context.path(&format!("/receipts/{}?wait_ms={wait_ms}", command.seq))?;
-    let receipt = context.caller()?.text(&Call::get(path).within(wait + Duration::from_millis(MAX_WAIT_MS)))?;
+    let receipt =
+        context.caller()?.text(&Call::get(path).within(wait + Duration::from_millis(MAX_WAIT_MS)))?;
     match &command.out {
         None if context.out.is_json() => {
             context.out.show(&json!({"seq": command.seq, "receipt": receipt}), String::new)

@@ -16,16 +16,19 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
 
 fn params_sentence(params: &Params, names: &Names) -> String {
     match params {
-        Params::ApprovalRpSet(p) => format!(
-            "take approvals at {} from {}",
-            p.approval_rp.id,
-            join(p.approval_rp.origins.iter())
-        ),
+        Params::ApprovalRpSet(p) => {
+            format!("take approvals at {} from {}", p.approval_rp.id, join(p.approval_rp.origins.iter()))
+        }
         Params::CredentialAdd(p) => {
-            format!("give {} another {:?} authenticator", names.member(p.member), p.credential.kind).to_lowercase()
+            format!("give {} another {:?} authenticator", names.member(p.member), p.credential.kind)
+                .to_lowercase()
         }
         Params::CredentialRemove(p) => {
-            format!("take authenticator {} from {}", short(&p.credential_id.to_string()), names.member(p.member))
+            format!(
+                "take authenticator {} from {}",
+                short(&p.credential_id.to_string()),
+                names.member(p.member)
+            )
         }
         Params::KeyRevoke(p) => format!("revoke key {} for good ({})", p.key, revocation(p.reason)),
         Params::KeyRevokeEmergency(p) => {
@@ -35,11 +38,20 @@ fn params_sentence(params: &Params, names: &Names) -> String {
         Params::LedgerKeyRecover(p) => format!("continue under the standby ledger key in {}", p.backend),
         Params::LedgerKeyRotate(p) => format!("replace the ledger key by a new one in {}", p.backend),
         Params::MemberEnroll(p) => {
-            format!("enrol {} with {}: {}", names.member(p.member), plural(p.credentials.len(), "authenticator"), join(p.roles.iter()))
+            format!(
+                "enrol {} with {}: {}",
+                names.member(p.member),
+                plural(p.credentials.len(), "authenticator"),
+                join(p.roles.iter())
+            )
         }
         Params::MemberRemove(p) => format!("remove {}", names.member(p.member)),
         Params::MemberRestore(p) => match &p.credential_id {
-            Some(id) => format!("lift the suspension of {}'s authenticator {}", names.member(p.member), short(&id.to_string())),
+            Some(id) => format!(
+                "lift the suspension of {}'s authenticator {}",
+                names.member(p.member),
+                short(&id.to_string())
+            ),
             None => format!("lift the suspension of {}", names.member(p.member)),
         },
         Params::PolicySet(p) => format!(

@@ -5,7 +5,6 @@ mod one;
 mod summary;
 mod verify_txt;
 
-
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

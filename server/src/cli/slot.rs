@@ -162,7 +162,16 @@ pub fn run(command: &SlotCommand, context: &Context) -> Result<(), Failure> {
     match command {
         SlotCommand::List => list(context),
         SlotCommand::Show { slot } => show(context, slot),
-        SlotCommand::Create { slot, algorithm, backend, owner, rotation_days, overlap_days, policy, terms } => {
+        SlotCommand::Create {
+            slot,
+            algorithm,
+            backend,
+            owner,
+            rotation_days,
+            overlap_days,
+            policy,
+            terms,
+        } => {
             let person = context.person()?;
             let owner = owner.map_or_else(|| person.session.member(), Ok)?;
             let params = SlotCreateParams {

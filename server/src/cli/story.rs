@@ -140,7 +140,11 @@ fn what_happened(event: &Event, names: &Names) -> String {
         ),
         Payload::CredentialAdded(p) => format!("{} has another authenticator", names.member(p.member)),
         Payload::CredentialRemoved(p) => {
-            format!("authenticator {} of {} is gone", short(&p.credential_id.to_string()), names.member(p.member))
+            format!(
+                "authenticator {} of {} is gone",
+                short(&p.credential_id.to_string()),
+                names.member(p.member)
+            )
         }
         Payload::CredentialSuspended(p) => format!(
             "suspended authenticator {} of {}{}",
@@ -154,17 +158,25 @@ fn what_happened(event: &Event, names: &Names) -> String {
         Payload::EvidenceRecorded(p) => {
             format!("recorded evidence {} about {}", short(&p.digest.to_string()), subject(&p.subject, names))
         }
-        Payload::KeyActivated(p) => format!("slot {} signs with key {} now", p.slot, short(&p.key.to_string())),
+        Payload::KeyActivated(p) => {
+            format!("slot {} signs with key {} now", p.slot, short(&p.key.to_string()))
+        }
         Payload::KeyGenerated(p) => {
             let confined = if p.attributes.is_confined() { "never extractable" } else { "NOT confined" };
             format!("the device made {}, {confined}", names.key(p.key))
         }
-        Payload::KeyGenerationAbandoned(p) => format!("nobody knows whether the device made {}", names.key(p.key)),
+        Payload::KeyGenerationAbandoned(p) => {
+            format!("nobody knows whether the device made {}", names.key(p.key))
+        }
         Payload::KeyGenerationAuthorized(p) => {
             format!("asked the device for a {} key for slot {}", p.algorithm, p.slot)
         }
-        Payload::KeyGenerationFailed(p) => format!("the device did not make {} ({})", names.key(p.key), p.code),
-        Payload::KeyRevoked(p) => format!("{} is revoked for good ({})", names.key(p.key), revocation(p.reason)),
+        Payload::KeyGenerationFailed(p) => {
+            format!("the device did not make {} ({})", names.key(p.key), p.code)
+        }
+        Payload::KeyRevoked(p) => {
+            format!("{} is revoked for good ({})", names.key(p.key), revocation(p.reason))
+        }
         Payload::LedgerEvidenceKeySet(p) => {
             format!("key {} signs documents from now on", short(&p.key.to_string()))
         }
@@ -194,7 +206,9 @@ fn what_happened(event: &Event, names: &Names) -> String {
         Payload::RefusalRecorded(p) => {
             format!("refused {} ({}, {})", names.actor(p.caller), p.rule, plural(p.count as usize, "time"))
         }
-        Payload::RoleGranted(p) => format!("{} is {} now{}", names.member(p.member), p.role, until(p.not_after)),
+        Payload::RoleGranted(p) => {
+            format!("{} is {} now{}", names.member(p.member), p.role, until(p.not_after))
+        }
         Payload::RoleRevoked(p) => format!("{} is no longer {}", names.member(p.member), p.role),
         Payload::ServiceEnrolled(p) => {
             format!("{} may use {}", names.service(p.service), join(p.slots.iter()))
@@ -205,7 +219,9 @@ fn what_happened(event: &Event, names: &Names) -> String {
         }
         Payload::ServiceRemoved(p) => format!("{} belongs to the ledger no longer", names.service(p.service)),
         Payload::ServiceRestored(p) => format!("{} is no longer suspended", names.service(p.service)),
-        Payload::ServiceSuspended(p) => format!("suspended {}{}", names.service(p.service), lapse(p.lapses_at)),
+        Payload::ServiceSuspended(p) => {
+            format!("suspended {}{}", names.service(p.service), lapse(p.lapses_at))
+        }
         Payload::SignatureAbandoned(p) => {
             format!("nobody knows whether the device signed {}", names.signature(p.authorization))
         }
@@ -229,7 +245,13 @@ fn what_happened(event: &Event, names: &Names) -> String {
             format!("withheld the signature of {}: {why}", names.signature(p.authorization))
         }
         Payload::SlotCreated(p) => {
-            format!("slot {} exists: {} in {}, owned by {}", p.slot, p.algorithm, p.backend, names.member(p.owner))
+            format!(
+                "slot {} exists: {} in {}, owned by {}",
+                p.slot,
+                p.algorithm,
+                p.backend,
+                names.member(p.owner)
+            )
         }
         Payload::SlotPolicySet(p) => format!("slot {} has another signing policy", p.slot),
         Payload::SlotResumed(p) => format!("slot {} signs again", p.slot),

@@ -97,13 +97,16 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_this_machine_alone() {
-        for good in ["http://localhost:7420", "http://127.0.0.1", "http://[::1]:7420/", "https://a.example/x/"] {
+        for good in
+            ["http://localhost:7420", "http://127.0.0.1", "http://[::1]:7420/", "https://a.example/x/"]
+        {
             assert!(good.parse::<BaseUrl>().is_ok(), "{good}");
         }
         for bad in ["http://sealbook.example.com", "http://localhost.example.com", "http://10.0.0.1:7420"] {
             assert_eq!(bad.parse::<BaseUrl>(), Err(InvalidUrl::Insecure), "{bad}");
         }
-        for bad in ["", "localhost:7420", "ftp://localhost", "https://u:p@a.example", "https://a.example/?x"] {
+        for bad in ["", "localhost:7420", "ftp://localhost", "https://u:p@a.example", "https://a.example/?x"]
+        {
             assert_eq!(bad.parse::<BaseUrl>(), Err(InvalidUrl::Shape), "{bad}");
         }
     }

@@ -144,7 +144,9 @@ impl ClientError {
         match self {
             Self::Url(_) => "Give the server's address with --url or SEALBOOK_URL.",
             Self::NoRoots => "Install the ca-certificates package, or set SSL_CERT_FILE.",
-            Self::Unreachable { .. } => "Check --url, and that the server runs; `sealbook doctor` looks closer.",
+            Self::Unreachable { .. } => {
+                "Check --url, and that the server runs; `sealbook doctor` looks closer."
+            }
             Self::TimedOut { .. } => "Try again; `sealbook doctor` shows whether the server is ready.",
             Self::TooLong { .. } | Self::Form { .. } | Self::Token(_) => {
                 "Check that --url is a Sealbook server of this version."
@@ -155,7 +157,7 @@ impl ClientError {
             Self::MemberUnknown => {
                 "Register the authenticator first, or name the member with --member or SEALBOOK_MEMBER."
             }
-            Self::Cache { .. } => "Make the folder writable, or set XDG_STATE_HOME to one that is.",
+            Self::Cache { .. } => "Make the folder writable, or name another with --state.",
         }
     }
 
@@ -185,7 +187,9 @@ impl ClientError {
 fn hint_for(problem: &Problem) -> &'static str {
     match problem.code.as_str() {
         "tenant.unknown" => "Check --tenant, and that whoever asks belongs to it.",
-        "slot.unknown" => "Check the name with `sealbook slot list`; a service sees only slots it was granted.",
+        "slot.unknown" => {
+            "Check the name with `sealbook slot list`; a service sees only slots it was granted."
+        }
         "slot.suspended" => "Propose to resume it: `sealbook slot resume`.",
         "approval.own" => "Somebody else has to approve it.",
         "role.missing" => "Somebody who holds the role has to do it, or name another with --role.",
@@ -200,7 +204,9 @@ fn hint_for(problem: &Problem) -> &'static str {
             401 => "Use a token or authenticator that is in force.",
             403 => "Somebody with the right role has to do it.",
             404 => "Check the name or id.",
-            409 => "Look at the present state first, e.g. with `sealbook slot show` or `sealbook action show`.",
+            409 => {
+                "Look at the present state first, e.g. with `sealbook slot show` or `sealbook action show`."
+            }
             413 => "Send less.",
             429 => "Slow down and try again.",
             503 => "Try again; `sealbook doctor` shows what is missing.",

@@ -30,6 +30,16 @@ pub struct PersonSession {
     token: Mutex<Option<Token>>,
 }
 
+/// Where a person is: a server, a tenant of it, and the folder that remembers sessions between runs.
+pub struct SessionPlace<'a> {
+    /// The server.
+    pub base: &'a BaseUrl,
+    /// The tenant.
+    pub tenant: TenantName,
+    /// The folder; it is made when it is needed.
+    pub state: PathBuf,
+}
+
 /// What is kept between runs.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -69,24 +79,22 @@ struct Begun {
 }
 
 impl PersonSession {
-    /// A person with this authenticator, at this server and tenant. What earlier runs kept is read; `member` and
-    /// `web_origin` outrank it and the URL.
+    /// A person with this authenticator, at this place. What earlier runs kept is read; `member` and `web_origin`
+    /// outrank it and the URL.
     pub fn open(
         authenticator: SoftAuthenticator,
-        file: &Path,
-        base: &BaseUrl,
-        tenant: TenantName,
+        place: SessionPlace<'_>,
         member: Option<MemberId>,
         web_origin: Option<String>,
     ) -> Self {
-        let cache = cache_path(file, base, &tenant, &authenticator);
+        let cache = cache_path(&place, &authenticator);
         let kept = read(&cache).filter(|kept| member.is_none_or(|member| member == kept.member));
         let token = kept.as_ref().and_then(|kept| kept.token.as_ref());
         let token = token.and_then(|text| Token::parse(TokenKind::Session, text).ok());
         Self {
             authenticator,
-            web_origin: web_origin.unwrap_or_else(|| base.web_origin().to_owned()),
-            tenant,
+            web_origin: web_origin.unwrap_or_else(|| place.base.web_origin().to_owned()),
+            tenant: place.tenant,
             member: member.or(kept.map(|kept| kept.member)),
             cache,
             token: Mutex::new(token),
@@ -177,14 +185,8 @@ fn read(path: &Path) -> Option<Kept> {
     serde_json::from_slice(&text).ok()
 }
 
-/// One file for each server, tenant and authenticator: under the user's state folder, else beside the authenticator.
-fn cache_path(file: &Path, base: &BaseUrl, tenant: &TenantName, authenticator: &SoftAuthenticator) -> PathBuf {
-    let who = format!("{base}\n{tenant}\n{}", authenticator.credential().credential_id);
-    let name = format!("{}.session", &Hash::sha256(who.as_bytes()).to_string()[..32]);
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
-    match state {
-        Some(state) => state.join("sealbook").join(name),
-        None => file.with_file_name(name),
-    }
+/// One file for each server, tenant and authenticator.
+fn cache_path(place: &SessionPlace<'_>, authenticator: &SoftAuthenticator) -> PathBuf {
+    let who = format!("{}\n{}\n{}", place.base, place.tenant, authenticator.credential().credential_id);
+    place.state.join(format!("{}.session", &Hash::sha256(who.as_bytes()).to_string()[..32]))
 }

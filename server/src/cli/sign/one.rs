@@ -49,9 +49,9 @@ impl Target {
         let mut targets: Vec<Self> = Vec::with_capacity(files.len());
         let mut stems = std::collections::BTreeSet::new();
         for file in files {
-            let name = file.file_name().ok_or_else(|| {
-                Failure::usage(format!("{} is not a file's name", file.display()), hint)
-            })?;
+            let name = file
+                .file_name()
+                .ok_or_else(|| Failure::usage(format!("{} is not a file's name", file.display()), hint))?;
             let stem = out.map_or_else(|| file.clone(), |folder| folder.join(name));
             if !stems.insert(stem.clone()) {
                 let what = format!("the outputs of {} would overwrite those of another", file.display());
@@ -102,11 +102,7 @@ pub(super) struct Outcome {
 /// The good ends of a file's way.
 pub(super) enum Done {
     /// It is signed, and everything is written.
-    Signed {
-        signed: Box<Signed>,
-        signature: PathBuf,
-        receipt: PathBuf,
-    },
+    Signed { signed: Box<Signed>, signature: PathBuf, receipt: PathBuf },
     /// The request is recorded and waits for people.
     Awaiting { answer: Value },
 }
@@ -152,7 +148,8 @@ impl Signer {
     fn sign_artifact(&self, target: &Target, artifact: &Artifact) -> Result<Done, Failure> {
         let path = format!("{}/slots/{}/sign", self.tenant, self.request.slot);
         let call = Call::post(path.clone(), &self.body(target, artifact))?;
-        let (status, answer) = self.client.bytes(&call.idempotency_key(self.idempotency_key(target, artifact)))?;
+        let (status, answer) =
+            self.client.bytes(&call.idempotency_key(self.idempotency_key(target, artifact)))?;
         let form = |source| crate::client::ClientError::Form { path: path.clone(), source };
         if status == 202 {
             return Ok(Done::Awaiting { answer: serde_json::from_slice(&answer).map_err(form)? });
@@ -205,7 +202,9 @@ impl Signer {
         let key = self.key(signed.spki_sha256)?;
         match key.verify(self.algorithm, artifact.input(), &signature) {
             Ok(()) => Ok((key, signature)),
-            Err(error) => Err(Failure::Distrust { what: format!("the server's signature is refused: {error}") }),
+            Err(error) => {
+                Err(Failure::Distrust { what: format!("the server's signature is refused: {error}") })
+            }
         }
     }
 
@@ -216,8 +215,9 @@ impl Signer {
             return Ok(key.clone());
         }
         let path = format!("{}/slots/{}/pubkey?format=pem", self.tenant, self.request.slot);
-        let key = PublicKey::from_pem(&self.client.text(&Call::get(path))?)
-            .map_err(|error| Failure::Distrust { what: format!("the slot's public key is refused: {error}") })?;
+        let key = PublicKey::from_pem(&self.client.text(&Call::get(path))?).map_err(|error| {
+            Failure::Distrust { what: format!("the slot's public key is refused: {error}") }
+        })?;
         if key.sha256() != spki_sha256 {
             let what = "the signature was made under another key than the slot's".to_owned();
             return Err(Failure::Distrust { what });

@@ -56,7 +56,8 @@ pub(super) fn text(outcomes: &[Outcome]) -> String {
 
 /// For CI pages: GitHub's flavour of Markdown.
 pub(super) fn markdown(slot: &SlotName, outcomes: &[Outcome]) -> String {
-    let mut text = format!("### Signed with `{slot}`\n\n| File | SHA-256 | Result | Where |\n|---|---|---|---|\n");
+    let mut text =
+        format!("### Signed with `{slot}`\n\n| File | SHA-256 | Result | Where |\n|---|---|---|---|\n");
     for outcome in outcomes {
         let sha256 = outcome.sha256.map(|hash| format!("`{hash}`")).unwrap_or_default();
         let file = cell(&outcome.file.to_string_lossy());
@@ -87,11 +88,7 @@ mod tests {
 
     #[test]
     fn a_file_name_cannot_break_out_of_its_cell() {
-        let outcome = Outcome {
-            file: "a|b<script>\n".into(),
-            sha256: None,
-            end: Err(Failure::Randomness),
-        };
+        let outcome = Outcome { file: "a|b<script>\n".into(), sha256: None, end: Err(Failure::Randomness) };
         let text = markdown(&"s".parse().unwrap(), &[outcome]);
         assert!(text.ends_with("| a\\|b&lt;script&gt;\\\\u{a} |  | failed | cli.randomness |\n"), "{text}");
     }

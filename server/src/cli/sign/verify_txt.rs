@@ -45,7 +45,11 @@ impl fmt::Display for VerifyTxt<'_> {
             self.pem_name,
             shell_quote(&self.vkey.to_string())
         )?;
-        writeln!(f, "Trust needs: {} (compare it with the one that you pinned, not with this file)", self.vkey)
+        writeln!(
+            f,
+            "Trust needs: {} (compare it with the one that you pinned, not with this file)",
+            self.vkey
+        )
     }
 }
 
