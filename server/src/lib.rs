@@ -24,6 +24,7 @@ mod projector;
 pub mod rebuilding;
 mod refusals;
 pub mod restoring;
+pub mod running;
 pub mod scrubber;
 mod sealer;
 mod sequencer;

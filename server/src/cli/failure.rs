@@ -109,6 +109,15 @@ pub enum Failure {
         /// How many there are.
         checks: usize,
     },
+    /// The operator's side of this program can't do it.
+    #[error("{what}")]
+    Operate {
+        /// What can't be done.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The system gave no randomness.
     #[error("the system gives no random bytes")]
     Randomness,
@@ -131,6 +140,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Something that the operator's side of this program can't do.
+    pub fn operate(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Operate { what, source: source.into() }
+    }
+
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { doing, path, source }
@@ -155,6 +169,7 @@ impl Failure {
             Self::ActionEnded { .. } => "action.ended",
             Self::TimedOut { .. } => "cli.timed_out",
             Self::Unhealthy { .. } => "doctor.unhealthy",
+            Self::Operate { .. } => "operate.failed",
             Self::Randomness => "cli.randomness",
             Self::Clock => "cli.clock",
             Self::Output(_) => "cli.output",
@@ -181,6 +196,7 @@ impl Failure {
             }
             Self::TimedOut { .. } => "Look again later; nothing is lost by waiting.",
             Self::Unhealthy { .. } => "Mend what is marked above.",
+            Self::Operate { .. } => "What is said above names the cause; docs/operations/ says more.",
             Self::Randomness => "Check that getrandom works on this machine.",
             Self::Clock => "Set the clock.",
             Self::Output(_) => "Check where the output goes.",
@@ -203,6 +219,7 @@ impl Failure {
             | Self::File { .. }
             | Self::Exposed { .. }
             | Self::NotConfirmed
+            | Self::Operate { .. }
             | Self::Randomness
             | Self::Clock
             | Self::Output(_) => Exit::Failed,
