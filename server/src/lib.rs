@@ -1,9 +1,14 @@
 //! The Sealbook server: IO around the pure `sealbook_ledger` core.
+//!
+//! HTTP and command line ask [`app`]; commands go through the sequencers into the [`store`]; sealer, projector, effects
+//! and scrubber follow the ledgers by themselves.
 
 pub mod app;
 pub mod assembly;
 pub mod authenticator;
 pub mod ceremony;
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod custody;
@@ -17,8 +22,11 @@ pub mod ledger;
 mod loading;
 mod projections;
 mod projector;
+pub mod rebuilding;
 mod refusals;
 pub mod registration;
+pub mod restoring;
+pub mod running;
 pub mod scrubber;
 mod sealer;
 mod sequencer;

@@ -1,0 +1,208 @@
+//! `sealbook founding`: founders register, and sign the one document that says who they are.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use sealbook_ledger::webauthn::Assertion;
+use serde::Serialize;
+use serde_json::json;
+
+use super::context::Context;
+use super::document::CheckedFounding;
+use super::failure::Failure;
+use super::output::{fields, printable, table};
+use super::private_file;
+use super::sentence::join;
+use crate::client::answers::{Founding, FoundingProgress, FoundingState, Registered};
+use crate::client::{Call, Client, PersonSession, Token, TokenKind};
+
+/// The founding of a ledger
+#[derive(Debug, Subcommand)]
+pub enum FoundingCommand {
+    /// Register the authenticator given with --as under a founder's ticket
+    Register {
+        #[command(flatten)]
+        ticket: Ticket,
+        /// Your name, in place of the one that the operator gave
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Show how far the founding has come
+    Show {
+        #[command(flatten)]
+        ticket: Ticket,
+    },
+    /// Check the founding document and sign it
+    Sign {
+        #[command(flatten)]
+        ticket: Ticket,
+        /// Sign without asking
+        #[arg(long, short)]
+        yes: bool,
+        /// Write the ledger key and the founding digest to this folder, for verifiers to start from
+        #[arg(long, value_name = "DIR")]
+        pin: Option<PathBuf>,
+    },
+}
+
+/// A founder's ticket.
+#[derive(Debug, Args)]
+pub struct Ticket {
+    /// The file that holds the ticket
+    #[arg(long, value_name = "FILE")]
+    ticket_file: PathBuf,
+}
+
+/// A registration as the API takes it.
+#[derive(Serialize)]
+pub(super) struct RegistrationRequest<'a> {
+    registration: serde_json::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a str>,
+}
+
+impl<'a> RegistrationRequest<'a> {
+    /// The authenticator's answer to the ticket's challenge.
+    pub(super) fn new(
+        session: &PersonSession,
+        ticket: &Token,
+        display_name: Option<&'a str>,
+    ) -> Result<Self, Failure> {
+        let made = session.authenticator().register(ticket.registration_challenge(), session.web_origin())?;
+        let registration = json!({"credential": made.credential, "client_data_json": made.client_data_json});
+        Ok(Self { registration, display_name })
+    }
+}
+
+#[derive(Serialize)]
+struct SignRequest<'a> {
+    member: sealbook_ledger::ids::MemberId,
+    #[serde(flatten)]
+    assertion: &'a Assertion,
+}
+
+/// Runs the command.
+pub fn run(command: &FoundingCommand, context: &Context) -> Result<(), Failure> {
+    match command {
+        FoundingCommand::Register { ticket, name } => register(context, ticket, name.as_deref()),
+        FoundingCommand::Show { ticket } => {
+            let (client, _) = holder(context, ticket)?;
+            let founding: Founding = client.json(&Call::get(context.path("/founding")?))?;
+            context.out.show(&founding, || describe(&founding))
+        }
+        FoundingCommand::Sign { ticket, yes, pin } => sign(context, ticket, *yes, pin.as_deref()),
+    }
+}
+
+fn holder(context: &Context, ticket: &Ticket) -> Result<(Client, Token), Failure> {
+    let token = private_file::read_token(TokenKind::Ticket, &ticket.ticket_file)?;
+    Ok((context.anonymous()?.with_token(token.clone()), token))
+}
+
+fn register(context: &Context, ticket: &Ticket, name: Option<&str>) -> Result<(), Failure> {
+    let (client, token) = holder(context, ticket)?;
+    let session = context.session()?;
+    let request = RegistrationRequest::new(&session, &token, name)?;
+    let registered: Registered =
+        client.json(&Call::post(context.path("/founding/candidates")?, &request)?)?;
+    session.remember(registered.member)?;
+    context.out.show(&registered, || fields(&[("registered as", registered.member.to_string())]))
+}
+
+fn describe(founding: &Founding) -> String {
+    let state = match founding.state {
+        FoundingState::Collecting => "collecting: founders register",
+        FoundingState::Signing => "signing: founders sign",
+        FoundingState::Founded => "founded",
+    };
+    let missing = || "once all have registered".to_owned();
+    let mut text = fields(&[
+        ("state", state.to_owned()),
+        ("origin", founding.origin.to_string()),
+        ("vkey", founding.vkey.to_string()),
+        ("digest", founding.founding_digest.map_or_else(missing, |digest| digest.to_string())),
+    ]);
+    let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let rows: Vec<Vec<String>> = founding
+        .candidates
+        .iter()
+        .map(|candidate| {
+            let member = candidate.member.map_or_else(|| "-".to_owned(), |member| member.to_string());
+            vec![member, word(candidate.registered), word(candidate.signed)]
+        })
+        .collect();
+    text.push_str(&table(&["FOUNDER", "REGISTERED", "SIGNED"], &rows));
+    text
+}
+
+fn sign(context: &Context, ticket: &Ticket, yes: bool, pin: Option<&Path>) -> Result<(), Failure> {
+    let (client, _) = holder(context, ticket)?;
+    let session = context.session()?;
+    let founding: Founding = client.json(&Call::get(context.path("/founding")?))?;
+    let checked = CheckedFounding::open(&founding)?;
+    let member = checked.founder_of(session.authenticator().credential())?;
+    context.out.note(&summary(&checked));
+    context.ask("Sign it? Compare the digest with the other founders' first.", yes)?;
+    let assertion = session.assert(checked.digest())?;
+    let request = SignRequest { member, assertion: &assertion };
+    let path = context.path("/founding/assertions")?;
+    let progress: FoundingProgress = client.json(&Call::post(path, &request)?)?;
+    if progress.founding_digest != checked.digest() {
+        return Err(Failure::Distrust {
+            what: "the server says that another founding digest was signed".to_owned(),
+        });
+    }
+    session.remember(member)?;
+    let vkey = checked.document().vkey.to_string();
+    let digest = checked.digest().to_string();
+    let pinned = pin.map(|folder| write_pins(context, folder, &vkey, &digest)).transpose()?;
+    let result = json!({
+        "state": progress.state, "member": member, "vkey": vkey, "founding_digest": digest,
+        "pinned": pinned,
+    });
+    context.out.show(&result, || {
+        let mut text = fields(&[("pin vkey", vkey.clone()), ("pin founding", digest.clone())]);
+        if progress.state == FoundingState::Founded {
+            text.push_str("All have signed: the ledger is founded.\n");
+        } else {
+            text.push_str("Signed. Others have yet to sign.\n");
+        }
+        for path in pinned.iter().flatten() {
+            text.push_str(&format!("wrote {}\n", printable(&path.display().to_string())));
+        }
+        text
+    })
+}
+
+fn summary(checked: &CheckedFounding) -> String {
+    let document = checked.document();
+    let mut pairs = vec![
+        ("ledger", document.origin.to_string()),
+        ("vkey", document.vkey.to_string()),
+        (
+            "approvals at",
+            format!("{} from {}", document.approval_rp.id, join(document.approval_rp.origins.iter())),
+        ),
+    ];
+    let text_of = |value: Option<&serde_json::Value>| value.map(ToString::to_string).unwrap_or_default();
+    for founder in &document.founders {
+        let roles = text_of(founder.get("roles")).replace(['[', ']', '"'], "").replace(',', ", ");
+        pairs.push(("founder", format!("{} ({roles})", text_of(founder.get("member")).replace('"', ""))));
+    }
+    pairs.push(("digest", checked.digest().to_string()));
+    fields(&pairs)
+}
+
+/// What verifiers start from. The tenant's name is a slug: it can't leave the folder.
+fn write_pins(context: &Context, folder: &Path, vkey: &str, digest: &str) -> Result<Vec<PathBuf>, Failure> {
+    std::fs::create_dir_all(folder).map_err(Failure::file("create", folder))?;
+    let tenant = context.tenant()?;
+    [("vkey", vkey), ("founding", digest)]
+        .into_iter()
+        .map(|(ending, text)| {
+            let path = folder.join(format!("{tenant}.{ending}"));
+            std::fs::write(&path, format!("{text}\n")).map_err(Failure::file("write", &path))?;
+            Ok(path)
+        })
+        .collect()
+}

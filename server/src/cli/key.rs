@@ -1,0 +1,102 @@
+//! `sealbook key`: the versions of keys in slots.
+
+use clap::{Subcommand, ValueEnum};
+use sealbook_ledger::action::{ActionType, KeyRevokeParams, RevocationReason};
+use sealbook_ledger::ids::KeyId;
+use sealbook_ledger::timestamp::Timestamp;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::output::{fields, table};
+use super::proposal::Terms;
+use crate::client::Call;
+use crate::client::answers::{Key, Keys};
+
+/// Keys and their revocation
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// List the keys that you may see
+    List,
+    /// Show one key
+    Show {
+        /// Which
+        key: KeyId,
+    },
+    /// Propose to revoke a key for good
+    Revoke {
+        /// Which
+        key: KeyId,
+        /// Why, by RFC 5280
+        #[arg(long, value_enum)]
+        because: Because,
+        /// Since when it is suspected; with key-compromise only
+        #[arg(long)]
+        compromised_since: Option<Timestamp>,
+        /// Break-glass: your own signature fills one seat
+        #[arg(long)]
+        emergency: bool,
+        #[command(flatten)]
+        terms: Terms,
+    },
+}
+
+/// [`RevocationReason`] on a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "each variant is the domain's of the same name")]
+pub enum Because {
+    AffiliationChanged,
+    CessationOfOperation,
+    KeyCompromise,
+    PrivilegeWithdrawn,
+    Superseded,
+}
+
+impl From<Because> for RevocationReason {
+    fn from(because: Because) -> Self {
+        match because {
+            Because::AffiliationChanged => Self::AffiliationChanged,
+            Because::CessationOfOperation => Self::CessationOfOperation,
+            Because::KeyCompromise => Self::KeyCompromise,
+            Because::PrivilegeWithdrawn => Self::PrivilegeWithdrawn,
+            Because::Superseded => Self::Superseded,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(command: &KeyCommand, context: &Context) -> Result<(), Failure> {
+    match command {
+        KeyCommand::List => {
+            let keys: Keys = context.caller()?.json(&Call::get(context.path("/keys")?))?;
+            let row = |key: &Key| {
+                vec![key.key.to_string(), key.state.clone(), key.slot.to_string(), key.algorithm.to_string()]
+            };
+            let rows: Vec<_> = keys.keys.iter().map(row).collect();
+            context.out.show(&keys, || table(&["KEY", "STATE", "SLOT", "ALGORITHM"], &rows))
+        }
+        KeyCommand::Show { key } => {
+            let key: Key = context.caller()?.json(&Call::get(context.path(&format!("/keys/{key}"))?))?;
+            context.out.show(&key, || {
+                let digest = key.spki_sha256.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+                let mut text = fields(&[
+                    ("key", key.key.to_string()),
+                    ("slot", key.slot.to_string()),
+                    ("state", key.state.clone()),
+                    ("algorithm", key.algorithm.to_string()),
+                    ("SPKI SHA-256", digest),
+                ]);
+                text.push_str(&super::output::printable_lines(key.public_key_pem.as_deref().unwrap_or("")));
+                text
+            })
+        }
+        KeyCommand::Revoke { key, because, compromised_since, emergency, terms } => {
+            let kind = if *emergency { ActionType::KeyRevokeEmergency } else { ActionType::KeyRevoke };
+            let params = KeyRevokeParams {
+                compromised_since: *compromised_since,
+                key: *key,
+                reason: (*because).into(),
+            };
+            context.propose_params(kind, &params, terms)
+        }
+    }
+}

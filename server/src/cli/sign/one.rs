@@ -1,0 +1,292 @@
+//! One file's way: hash, ask, check the signature, fetch and check the receipt, write.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sealbook_ledger::algorithm::Algorithm;
+use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::event::{Envelope, Event};
+use sealbook_ledger::ids::SlotName;
+use sealbook_ledger::payload::Payload;
+use sealbook_ledger::policy::Environment;
+use sealbook_ledger::public_key::PublicKey;
+use sealbook_ledger::receipt::Receipt;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::artifact::Artifact;
+use super::verify_txt::VerifyTxt;
+use crate::cli::context::Context;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::output::printable;
+use crate::client::answers::{Signed, Slot};
+use crate::client::{Call, Client};
+
+/// How long the server may be asked to wait for a seal, in milliseconds.
+const SEAL_WAIT_MS: u64 = 10_000;
+
+/// A file to sign, and where its outputs go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The file.
+    pub(super) file: PathBuf,
+    /// Its name without folders, as it is told to the server.
+    pub(super) name: String,
+    /// What the outputs' endings are added to.
+    stem: PathBuf,
+}
+
+impl Target {
+    /// Pairs files with their outputs; refuses two that would write the same.
+    pub(super) fn all(files: &[PathBuf], out: Option<&Path>) -> Result<Vec<Self>, Failure> {
+        let hint = "Name files, each once, whose names differ where --out puts them into one folder.";
+        let mut targets: Vec<Self> = Vec::with_capacity(files.len());
+        let mut stems = std::collections::BTreeSet::new();
+        for file in files {
+            let name = file
+                .file_name()
+                .ok_or_else(|| Failure::usage(format!("{} is not a file's name", file.display()), hint))?;
+            let stem = out.map_or_else(|| file.clone(), |folder| folder.join(name));
+            if !stems.insert(stem.clone()) {
+                let what = format!("the outputs of {} would overwrite those of another", file.display());
+                return Err(Failure::usage(what, hint));
+            }
+            let name = name.to_string_lossy().into_owned();
+            targets.push(Self { file: file.clone(), name, stem });
+        }
+        Ok(targets)
+    }
+
+    pub(super) fn output(&self, ending: &str) -> PathBuf {
+        let mut path = OsString::from(&self.stem);
+        path.push(ending);
+        PathBuf::from(path)
+    }
+}
+
+/// What is the same for every file of a run.
+pub(super) struct Request {
+    pub(super) slot: SlotName,
+    pub(super) environment: Environment,
+    pub(super) version: Option<String>,
+    pub(super) ticket: Option<String>,
+    pub(super) receipt_wait: Duration,
+}
+
+/// Signs files with one slot; threads share it.
+pub(super) struct Signer {
+    client: Client,
+    tenant: String,
+    request: Request,
+    algorithm: Algorithm,
+    run: Uuid,
+    keys: Mutex<BTreeMap<Hash, PublicKey>>,
+}
+
+/// What became of one file.
+pub(super) struct Outcome {
+    /// The file.
+    pub(super) file: PathBuf,
+    /// Its SHA-256, once it was read.
+    pub(super) sha256: Option<Hash>,
+    /// The end of its way.
+    pub(super) end: Result<Done, Failure>,
+}
+
+/// The good ends of a file's way.
+pub(super) enum Done {
+    /// It is signed, and everything is written.
+    Signed { signed: Box<Signed>, signature: PathBuf, receipt: PathBuf },
+    /// The request is recorded and waits for people.
+    Awaiting { answer: Value },
+}
+
+impl Outcome {
+    pub(super) fn exit(&self) -> Exit {
+        match &self.end {
+            Ok(Done::Signed { .. }) => Exit::Done,
+            Ok(Done::Awaiting { .. }) => Exit::Awaiting,
+            Err(failure) => failure.exit(),
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.end.as_ref().err()
+    }
+}
+
+impl Signer {
+    pub(super) fn new(context: &Context, request: Request) -> Result<Self, Failure> {
+        let client = context.caller()?;
+        let tenant = context.path("")?;
+        let slot: Slot = client.json(&Call::get(format!("{tenant}/slots/{}", request.slot)))?;
+        Ok(Self {
+            client,
+            tenant,
+            request,
+            algorithm: slot.algorithm,
+            run: Uuid::new_v4(),
+            keys: Mutex::default(),
+        })
+    }
+
+    pub(super) fn sign(&self, target: &Target) -> Outcome {
+        let artifact = Artifact::read(&target.file, self.algorithm);
+        let sha256 = artifact.as_ref().ok().map(|artifact| artifact.sha256);
+        let end = artifact
+            .map_err(Failure::file("read", &target.file))
+            .and_then(|artifact| self.sign_artifact(target, &artifact));
+        Outcome { file: target.file.clone(), sha256, end }
+    }
+
+    fn sign_artifact(&self, target: &Target, artifact: &Artifact) -> Result<Done, Failure> {
+        let path = format!("{}/slots/{}/sign", self.tenant, self.request.slot);
+        let call = Call::post(path.clone(), &self.body(target, artifact))?;
+        let (status, answer) =
+            self.client.bytes(&call.idempotency_key(self.idempotency_key(target, artifact)))?;
+        let form = |source| crate::client::ClientError::Form { path: path.clone(), source };
+        if status == 202 {
+            return Ok(Done::Awaiting { answer: serde_json::from_slice(&answer).map_err(form)? });
+        }
+        let signed: Signed = serde_json::from_slice(&answer).map_err(form)?;
+        let (key, signature) = self.checked(artifact, &signed)?;
+        let signature_file = target.output(".sig");
+        write_whole(&signature_file, &signature)?;
+        let receipt_file = target.output(".tlog-proof");
+        let receipt = self.receipt(&signed, &signature)?;
+        write_whole(&receipt_file, receipt.as_bytes())?;
+        self.write_verify_txt(target, artifact, &signed, &key)?;
+        Ok(Done::Signed { signed: Box::new(signed), signature: signature_file, receipt: receipt_file })
+    }
+
+    fn body(&self, target: &Target, artifact: &Artifact) -> Value {
+        let mut about = Map::new();
+        about.insert("name".to_owned(), json!(printable(&target.name)));
+        about.extend(self.request.version.as_ref().map(|version| ("version".to_owned(), json!(version))));
+        about.extend(self.request.ticket.as_ref().map(|ticket| ("ticket".to_owned(), json!(ticket))));
+        let mut body = Map::from_iter([
+            ("environment".to_owned(), json!(self.request.environment)),
+            ("artifact".to_owned(), Value::Object(about)),
+        ]);
+        match &artifact.message {
+            Some(message) => body.insert("message".to_owned(), json!(B64::from(message.as_slice()))),
+            None => body.insert("digest".to_owned(), json!(artifact.digest)),
+        };
+        Value::Object(body)
+    }
+
+    /// The same request of this run has the same key, however often it is sent; another run signs anew.
+    fn idempotency_key(&self, target: &Target, artifact: &Artifact) -> String {
+        let file = target.file.to_string_lossy();
+        let what = format!("{}\n{}\n{}\n{file}", self.run, self.request.slot, artifact.digest);
+        Hash::sha256(what.as_bytes()).to_string()
+    }
+
+    /// The signature, if it holds over this file under the slot's key; nothing is written before.
+    fn checked(&self, artifact: &Artifact, signed: &Signed) -> Result<(PublicKey, Vec<u8>), Failure> {
+        let distrust = |what: &str| Failure::Distrust { what: what.to_owned() };
+        if signed.slot != self.request.slot || signed.algorithm != self.algorithm {
+            return Err(distrust("the server signed with another slot or algorithm"));
+        }
+        if signed.digest != artifact.digest {
+            return Err(distrust("the server signed another digest"));
+        }
+        let signature = STANDARD.decode(&signed.signature_b64);
+        let signature = signature.map_err(|_| distrust("the server's signature is not base64"))?;
+        let key = self.key(signed.spki_sha256)?;
+        match key.verify(self.algorithm, artifact.input(), &signature) {
+            Ok(()) => Ok((key, signature)),
+            Err(error) => {
+                Err(Failure::Distrust { what: format!("the server's signature is refused: {error}") })
+            }
+        }
+    }
+
+    /// The slot's public key of this digest, fetched once; after a rotation there may be two in a run.
+    fn key(&self, spki_sha256: Hash) -> Result<PublicKey, Failure> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(&spki_sha256) {
+            return Ok(key.clone());
+        }
+        let path = format!("{}/slots/{}/pubkey?format=pem", self.tenant, self.request.slot);
+        let key = PublicKey::from_pem(&self.client.text(&Call::get(path))?).map_err(|error| {
+            Failure::Distrust { what: format!("the slot's public key is refused: {error}") }
+        })?;
+        if key.sha256() != spki_sha256 {
+            let what = "the signature was made under another key than the slot's".to_owned();
+            return Err(Failure::Distrust { what });
+        }
+        keys.insert(spki_sha256, key.clone());
+        Ok(key)
+    }
+
+    /// The receipt, once its event is sealed, if it proves this very signature.
+    fn receipt(&self, signed: &Signed, signature: &[u8]) -> Result<String, Failure> {
+        let wait = self.request.receipt_wait;
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(SEAL_WAIT_MS);
+        let path = format!("{}/receipts/{}?wait_ms={wait_ms}", self.tenant, signed.seq);
+        let call = Call::get(path).within(wait + Duration::from_millis(SEAL_WAIT_MS));
+        let text = self.client.text(&call)?;
+        let distrust = |what: String| Failure::Distrust { what };
+        let receipt = Receipt::parse(text.as_bytes())
+            .and_then(|receipt| receipt.verify(std::slice::from_ref(&signed.vkey)).map(|_| receipt))
+            .map_err(|error| distrust(format!("the receipt is refused: {error}")))?;
+        let event = Envelope::parse(receipt.event_bytes()).ok().and_then(|e| Event::from_envelope(e).ok());
+        let Some(event) = event else {
+            return Err(distrust("the receipt holds no event that is known here".to_owned()));
+        };
+        let proves = match &event.payload {
+            Payload::SignatureCreated(created) => {
+                created.digest == signed.digest
+                    && created.signature.as_bytes() == signature
+                    && created.spki_sha256 == signed.spki_sha256
+            }
+            _ => false,
+        };
+        if proves && event.seq == signed.seq && event.origin == signed.origin {
+            Ok(text)
+        } else {
+            Err(distrust("the receipt is of something else than this signature".to_owned()))
+        }
+    }
+
+    fn write_verify_txt(
+        &self,
+        target: &Target,
+        artifact: &Artifact,
+        signed: &Signed,
+        key: &PublicKey,
+    ) -> Result<(), Failure> {
+        let short: String = key.sha256().to_string().chars().take(8).collect();
+        let pem_name = format!("{}.{short}.pem", self.request.slot);
+        write_whole(&target.stem.with_file_name(&pem_name), key.to_pem().as_bytes())?;
+        let text = VerifyTxt {
+            name: &target.name,
+            sha256: artifact.sha256,
+            slot: &self.request.slot,
+            seq: signed.seq,
+            pem_name: &pem_name,
+            vkey: &signed.vkey,
+        };
+        write_whole(&target.output(".VERIFY.txt"), text.to_string().as_bytes())
+    }
+}
+
+/// Written beside and renamed: whoever looks sees the whole file or none.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut beside = OsString::from(path);
+    beside.push(format!(".{}.part", Uuid::new_v4().simple()));
+    let beside = PathBuf::from(beside);
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|source| {
+        // What is left of it is in nobody's way; this error outranks the removal's.
+        let _ = fs::remove_file(&beside);
+        Failure::File { doing: "write", path: path.to_owned(), source }
+    })
+}

@@ -1,0 +1,236 @@
+//! `sealbook slot`: the named signing purposes of a tenant.
+
+use clap::{Args, Subcommand, ValueEnum};
+use sealbook_ledger::action::{ActionType, SlotCreateParams, SlotParams, SlotPolicyParams};
+use sealbook_ledger::algorithm::Algorithm;
+use sealbook_ledger::ids::{BackendName, MemberId, SlotName};
+use sealbook_ledger::policy::{ArtifactField, Caller, Environment, Release, SigningPolicy};
+
+use super::context::Context;
+use super::document::Asked;
+use super::failure::Failure;
+use super::output::{fields, table};
+use super::proposal::Terms;
+use super::sentence::signing_policy;
+use crate::client::Call;
+use crate::client::answers::{Slot, Slots};
+
+/// Signing slots
+#[derive(Debug, Subcommand)]
+pub enum SlotCommand {
+    /// List the slots that you may see
+    List,
+    /// Show one slot
+    Show {
+        /// Which
+        slot: SlotName,
+    },
+    /// Propose a slot and its first key
+    Create {
+        /// The slot's name
+        slot: SlotName,
+        /// What it signs with
+        #[arg(long)]
+        algorithm: Algorithm,
+        /// The device that makes and keeps its keys
+        #[arg(long, default_value = "softhsm")]
+        backend: BackendName,
+        /// The member who answers for it; you, if absent
+        #[arg(long)]
+        owner: Option<MemberId>,
+        /// Days after which its key is to be replaced
+        #[arg(long, default_value_t = 90)]
+        rotation_days: u16,
+        /// Days that an old key stays usable beside a new one
+        #[arg(long, default_value_t = 7)]
+        overlap_days: u16,
+        #[command(flatten)]
+        policy: PolicyArgs,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Propose another signing policy for a slot
+    SetPolicy {
+        /// Which
+        slot: SlotName,
+        #[command(flatten)]
+        policy: PolicyArgs,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Suspend a slot at once: containment needs one person
+    Suspend {
+        /// Which
+        slot: SlotName,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Propose to let a suspended slot sign again
+    Resume {
+        /// Which
+        slot: SlotName,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Print the public key that a slot signs with, as PEM
+    Pubkey {
+        /// Which
+        slot: SlotName,
+        /// As a JSON Web Key (RFC 7517)
+        #[arg(long)]
+        jwk: bool,
+    },
+}
+
+/// What may be signed, by whom.
+#[derive(Debug, Clone, Args)]
+pub struct PolicyArgs {
+    /// An environment that may be signed for; give it for each; all if absent
+    #[arg(long = "environment", value_enum)]
+    environments: Vec<EnvironmentArg>,
+    /// Who may ask; give it for each
+    #[arg(long = "caller", value_enum, default_values_t = [CallerArg::Services])]
+    callers: Vec<CallerArg>,
+    /// When a signature may leave the server
+    #[arg(long, value_enum, default_value_t = ReleaseArg::Durable)]
+    release: ReleaseArg,
+    /// What a caller must say about an artifact; give it for each
+    #[arg(long = "require", value_enum)]
+    fields: Vec<FieldArg>,
+    /// Most signatures a minute
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rate_per_minute: Option<u32>,
+}
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident = $type:ident { $($variant:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+        #[value(rename_all = "snake_case")]
+        #[allow(missing_docs, reason = "each variant is the domain's of the same name")]
+        pub enum $name {
+            $($variant,)+
+        }
+
+        impl From<$name> for $type {
+            fn from(choice: $name) -> Self {
+                match choice { $($name::$variant => Self::$variant,)+ }
+            }
+        }
+    };
+}
+
+choice!(
+    /// [`Environment`] on a command line.
+    EnvironmentArg = Environment { Development, Production, Staging, }
+);
+choice!(
+    /// [`Caller`] on a command line.
+    CallerArg = Caller { PackagingEngineers, Services, }
+);
+choice!(
+    /// [`Release`] on a command line.
+    ReleaseArg = Release { Durable, Sealed, }
+);
+choice!(
+    /// [`ArtifactField`] on a command line.
+    FieldArg = ArtifactField { Name, Ticket, Version, }
+);
+
+impl PolicyArgs {
+    fn to_policy(&self) -> SigningPolicy {
+        let environments = self.environments.iter().copied().map(Environment::from);
+        let default = SigningPolicy::default();
+        SigningPolicy {
+            artifact_fields: self.fields.iter().copied().map(ArtifactField::from).collect(),
+            callers: self.callers.iter().copied().map(Caller::from).collect(),
+            environments: if self.environments.is_empty() {
+                default.environments
+            } else {
+                environments.collect()
+            },
+            rate_per_minute: self.rate_per_minute,
+            release: self.release.into(),
+            v: default.v,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(command: &SlotCommand, context: &Context) -> Result<(), Failure> {
+    match command {
+        SlotCommand::List => list(context),
+        SlotCommand::Show { slot } => show(context, slot),
+        SlotCommand::Create {
+            slot,
+            algorithm,
+            backend,
+            owner,
+            rotation_days,
+            overlap_days,
+            policy,
+            terms,
+        } => {
+            let person = context.person()?;
+            let owner = owner.map_or_else(|| person.session.member(), Ok)?;
+            let params = SlotCreateParams {
+                algorithm: *algorithm,
+                backend: backend.clone(),
+                overlap_days: *overlap_days,
+                owner,
+                rotation_days: *rotation_days,
+                signing_policy: policy.to_policy(),
+                slot: slot.clone(),
+            };
+            context.propose(&person, &Asked::new(ActionType::SlotCreate, &params)?, terms)
+        }
+        SlotCommand::SetPolicy { slot, policy, terms } => {
+            let params = SlotPolicyParams { signing_policy: policy.to_policy(), slot: slot.clone() };
+            context.propose_params(ActionType::SlotPolicySet, &params, terms)
+        }
+        SlotCommand::Suspend { slot, reason } => {
+            super::suspend(context, &format!("/slots/{slot}"), reason.as_deref())
+        }
+        SlotCommand::Resume { slot, terms } => {
+            context.propose_params(ActionType::SlotResume, &SlotParams { slot: slot.clone() }, terms)
+        }
+        SlotCommand::Pubkey { slot, jwk } => {
+            let format = if *jwk { "jwk" } else { "pem" };
+            let path = context.path(&format!("/slots/{slot}/pubkey?format={format}"))?;
+            let key = context.caller()?.text(&Call::get(path))?;
+            context.out.line(super::output::printable_lines(&key).trim_end())
+        }
+    }
+}
+
+fn list(context: &Context) -> Result<(), Failure> {
+    let slots: Slots = context.caller()?.json(&Call::get(context.path("/slots")?))?;
+    let row = |slot: &Slot| {
+        let algorithm = slot.algorithm.to_string();
+        vec![slot.slot.to_string(), slot.status.clone(), algorithm, slot.backend.to_string()]
+    };
+    let rows: Vec<_> = slots.slots.iter().map(row).collect();
+    context.out.show(&slots, || table(&["SLOT", "STATUS", "ALGORITHM", "BACKEND"], &rows))
+}
+
+fn show(context: &Context, slot: &SlotName) -> Result<(), Failure> {
+    let client = context.caller()?;
+    let slot: Slot = client.json(&Call::get(context.path(&format!("/slots/{slot}"))?))?;
+    context.out.show(&slot, || {
+        let none = || "none".to_owned();
+        let days = |seconds: u64| format!("{} days", seconds / (24 * 60 * 60));
+        fields(&[
+            ("slot", slot.slot.to_string()),
+            ("status", slot.status.clone()),
+            ("algorithm", slot.algorithm.to_string()),
+            ("backend", slot.backend.to_string()),
+            ("owner", slot.owner.to_string()),
+            ("key", slot.active_key.map_or_else(none, |key| key.to_string())),
+            ("key's age", slot.key_age_s.map_or_else(none, days)),
+            ("rotation", format!("every {} days, {} of overlap", slot.rotation_days, slot.overlap_days)),
+            ("policy", signing_policy(&slot.signing_policy)),
+            ("policy digest", slot.policy_digest.to_string()),
+        ])
+    })
+}

@@ -1,0 +1,326 @@
+//! A ledger told as a story: one readable line an event, for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use sealbook_ledger::event::{Actor, Event};
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, Seq, ServiceId, SlotName};
+use sealbook_ledger::payload::{NextVkey, Payload, Subject, WithheldReason};
+
+use super::output::printable;
+use super::sentence::{environment_name, join, plural, revocation, sentence, short};
+
+/// What is known of people, services, actions and signatures when an event is told; it grows with each event.
+///
+/// It holds one entry for each member, service, key and action; those of signatures leave it with their outcome.
+#[derive(Debug, Default)]
+pub struct Names {
+    members: BTreeMap<MemberId, String>,
+    services: BTreeMap<ServiceId, String>,
+    actions: BTreeMap<ActionId, String>,
+    keys: BTreeMap<KeyId, SlotName>,
+    signatures: BTreeMap<Seq, String>,
+}
+
+impl Names {
+    /// Gives a person a name.
+    pub fn name_member(&mut self, member: MemberId, name: &str) {
+        self.members.insert(member, printable(name));
+    }
+
+    /// Gives a service a name.
+    pub fn name_service(&mut self, service: ServiceId, name: &str) {
+        self.services.insert(service, printable(name));
+    }
+
+    /// A person's name, or a short form of the id.
+    pub fn member(&self, id: MemberId) -> String {
+        self.members.get(&id).cloned().unwrap_or_else(|| format!("member {}", short(&id.to_string())))
+    }
+
+    /// A service's name, or a short form of the id.
+    pub fn service(&self, id: ServiceId) -> String {
+        self.services.get(&id).cloned().unwrap_or_else(|| format!("service {}", short(&id.to_string())))
+    }
+
+    fn actor(&self, actor: Actor) -> String {
+        match actor {
+            Actor::Member(id) => self.member(id),
+            Actor::Service(id) => self.service(id),
+            Actor::System => "the server".to_owned(),
+        }
+    }
+
+    fn action(&self, id: ActionId) -> String {
+        match self.actions.get(&id) {
+            Some(text) => format!("action {}: {text}", short(&id.to_string())),
+            None => format!("action {id}"),
+        }
+    }
+
+    fn key(&self, id: KeyId) -> String {
+        let key = short(&id.to_string());
+        match self.keys.get(&id) {
+            Some(slot) => format!("key {key} of {slot}"),
+            None => format!("key {key}"),
+        }
+    }
+
+    fn signature(&self, authorization: Seq) -> String {
+        let known = self.signatures.get(&authorization).cloned();
+        known.unwrap_or_else(|| format!("what event {authorization} authorised"))
+    }
+
+    /// Learns from an event, before it is told: who is called what, and what later events refer to.
+    pub fn learn(&mut self, event: &Event, disclosures: &BTreeMap<String, String>) {
+        let name = disclosures.get("display_name");
+        match &event.payload {
+            Payload::MemberEnrolled(p) => {
+                name.into_iter().for_each(|name| self.name_member(p.member, name));
+            }
+            Payload::ServiceEnrolled(p) => {
+                name.into_iter().for_each(|name| self.name_service(p.service, name));
+            }
+            Payload::ActionProposed(p) => {
+                let text = sentence(&p.document, self);
+                self.actions.insert(p.document.action, text);
+            }
+            Payload::KeyGenerationAuthorized(p) => {
+                self.keys.insert(p.key, p.slot.clone());
+            }
+            Payload::SignatureAuthorized(p) => {
+                let artifact = disclosures.get("artifact_name").map(|name| printable(name));
+                let what = artifact.unwrap_or_else(|| format!("digest {}…", short(&p.digest.to_string())));
+                self.signatures.insert(event.seq, format!("{what} with {}", p.slot));
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets a signature whose outcome was told.
+    pub fn forget(&mut self, event: &Event) {
+        let ended = match &event.payload {
+            Payload::SignatureAbandoned(p) => Some(p.authorization),
+            Payload::SignatureCreated(p) => Some(p.authorization),
+            Payload::SignatureFailed(p) => Some(p.authorization),
+            Payload::SignatureWithheld(p) => Some(p.authorization),
+            _ => None,
+        };
+        if let Some(authorization) = ended {
+            self.signatures.remove(&authorization);
+        }
+    }
+}
+
+/// One line: place, time, who, and what happened in plain words. Call [`Names::learn`] first.
+pub fn story_line(event: &Event, names: &Names) -> String {
+    // Seconds are enough for people; the order is the seq's.
+    let time = event.time.to_string();
+    let time = time.get(..19).unwrap_or(&time).replace('T', " ");
+    format!("{:>6}  {time}  {}: {}", event.seq, names.actor(event.actor), what_happened(event, names))
+}
+
+fn what_happened(event: &Event, names: &Names) -> String {
+    match &event.payload {
+        Payload::ActionApproved(p) => format!("approved as {} {}", p.role, names.action(p.action)),
+        Payload::ActionCancelled(p) => format!("took back {}", names.action(p.action)),
+        Payload::ActionExecuted(p) => format!("completed {}", names.action(p.action)),
+        Payload::ActionExecuting(p) => format!("found the quorum and began {}", names.action(p.action)),
+        Payload::ActionExpired(p) => format!("closed, out of time, {}", names.action(p.action)),
+        Payload::ActionFailed(p) => format!("could not complete ({}) {}", p.code, names.action(p.action)),
+        Payload::ActionProposed(p) => {
+            format!("proposed as {} {}", p.role, names.action(p.document.action))
+        }
+        Payload::ActionRejected(p) => format!("rejected as {} {}", p.role, names.action(p.action)),
+        Payload::ActionVoided(p) => format!("voided, for the policy changed, {}", names.action(p.action)),
+        Payload::ApprovalRpSet(p) => format!(
+            "approvals are now made at {} from {}",
+            printable(&p.approval_rp.id),
+            printable(&join(p.approval_rp.origins.iter()))
+        ),
+        Payload::CredentialAdded(p) => format!("{} has another authenticator", names.member(p.member)),
+        Payload::CredentialRemoved(p) => {
+            format!(
+                "authenticator {} of {} is gone",
+                short(&p.credential_id.to_string()),
+                names.member(p.member)
+            )
+        }
+        Payload::CredentialSuspended(p) => format!(
+            "suspended authenticator {} of {}{}",
+            short(&p.credential_id.to_string()),
+            names.member(p.member),
+            lapse(p.lapses_at)
+        ),
+        Payload::CustodyUnexplained(p) => {
+            format!("ALARM: {} holds an object that no event explains", p.backend)
+        }
+        Payload::EvidenceRecorded(p) => {
+            format!("recorded evidence {} about {}", short(&p.digest.to_string()), subject(&p.subject, names))
+        }
+        Payload::KeyActivated(p) => {
+            format!("slot {} signs with key {} now", p.slot, short(&p.key.to_string()))
+        }
+        Payload::KeyGenerated(p) => {
+            let confined = if p.attributes.is_confined() { "never extractable" } else { "NOT confined" };
+            format!("the device made {}, {confined}", names.key(p.key))
+        }
+        Payload::KeyGenerationAbandoned(p) => {
+            format!("nobody knows whether the device made {}", names.key(p.key))
+        }
+        Payload::KeyGenerationAuthorized(p) => {
+            format!("asked the device for a {} key for slot {}", p.algorithm, p.slot)
+        }
+        Payload::KeyGenerationFailed(p) => {
+            format!("the device did not make {} ({})", names.key(p.key), p.code)
+        }
+        Payload::KeyRevoked(p) => {
+            format!("{} is revoked for good ({})", names.key(p.key), revocation(p.reason))
+        }
+        Payload::LedgerEvidenceKeySet(p) => {
+            format!("key {} signs documents from now on", short(&p.key.to_string()))
+        }
+        Payload::LedgerFounded(p) => {
+            format!("the ledger is founded: {} signed its document", plural(p.assertions.len(), "founder"))
+        }
+        Payload::LedgerHighWaterAccepted(p) => {
+            format!("an operator went on without a high-water file at size {}", p.size)
+        }
+        Payload::LedgerKeyRecovered(p) => format!("the standby took over as ledger key: {}", p.vkey),
+        Payload::LedgerKeyRotated(p) => format!("another ledger key signs from now on: {}", p.vkey),
+        Payload::LedgerOpened(p) => {
+            let standby = match p.next_vkey_digest {
+                NextVkey::None => "no standby",
+                NextVkey::Digest(_) => "a standby is promised",
+            };
+            format!("opened the ledger under {} in {} ({standby})", p.vkey, p.custody)
+        }
+        Payload::LedgerRulesAdopted(p) => format!("rules version {} governs from now on", p.rules),
+        Payload::MemberEnrolled(p) => {
+            format!("{} belongs to the ledger: {}", names.member(p.member), join(p.roles.iter()))
+        }
+        Payload::MemberRemoved(p) => format!("{} belongs to the ledger no longer", names.member(p.member)),
+        Payload::MemberRestored(p) => format!("{} is no longer suspended", names.member(p.member)),
+        Payload::MemberSuspended(p) => format!("suspended {}{}", names.member(p.member), lapse(p.lapses_at)),
+        Payload::PolicySet(_) => "the ledger policy was replaced".to_owned(),
+        Payload::RefusalRecorded(p) => {
+            format!("refused {} ({}, {})", names.actor(p.caller), p.rule, plural(p.count as usize, "time"))
+        }
+        Payload::RoleGranted(p) => {
+            format!("{} is {} now{}", names.member(p.member), p.role, until(p.not_after))
+        }
+        Payload::RoleRevoked(p) => format!("{} is no longer {}", names.member(p.member), p.role),
+        Payload::ServiceEnrolled(p) => {
+            format!("{} may use {}", names.service(p.service), join(p.slots.iter()))
+        }
+        Payload::ServiceGranted(p) => {
+            let token = if p.token.is_some() { ", with a new token" } else { "" };
+            format!("{} may now use {}{token}", names.service(p.service), join(p.slots.iter()))
+        }
+        Payload::ServiceRemoved(p) => format!("{} belongs to the ledger no longer", names.service(p.service)),
+        Payload::ServiceRestored(p) => format!("{} is no longer suspended", names.service(p.service)),
+        Payload::ServiceSuspended(p) => {
+            format!("suspended {}{}", names.service(p.service), lapse(p.lapses_at))
+        }
+        Payload::SignatureAbandoned(p) => {
+            format!("nobody knows whether the device signed {}", names.signature(p.authorization))
+        }
+        Payload::SignatureAuthorized(p) => format!(
+            "asked for a signature of {} ({})",
+            names.signature(event.seq),
+            environment_name(p.environment)
+        ),
+        Payload::SignatureCreated(p) => {
+            format!("signed and released {} ({})", names.signature(p.authorization), p.algorithm)
+        }
+        Payload::SignatureFailed(p) => {
+            format!("the device did not sign {} ({})", names.signature(p.authorization), p.code)
+        }
+        Payload::SignatureWithheld(p) => {
+            let why = match p.reason {
+                WithheldReason::Expired => "its time had run out",
+                WithheldReason::Revoked => "a revocation came first",
+                WithheldReason::Suspended => "a suspension came first",
+            };
+            format!("withheld the signature of {}: {why}", names.signature(p.authorization))
+        }
+        Payload::SlotCreated(p) => {
+            format!(
+                "slot {} exists: {} in {}, owned by {}",
+                p.slot,
+                p.algorithm,
+                p.backend,
+                names.member(p.owner)
+            )
+        }
+        Payload::SlotPolicySet(p) => format!("slot {} has another signing policy", p.slot),
+        Payload::SlotResumed(p) => format!("slot {} signs again", p.slot),
+        Payload::SlotSuspended(p) => format!("suspended slot {}{}", p.slot, lapse(p.lapses_at)),
+    }
+}
+
+fn lapse(at: Option<impl Display>) -> String {
+    at.map(|at| format!("; it lapses at {at}, for nobody could lift it")).unwrap_or_default()
+}
+
+fn until(at: Option<impl Display>) -> String {
+    at.map(|at| format!(" until {at}")).unwrap_or_default()
+}
+
+fn subject(subject: &Subject, names: &Names) -> String {
+    match subject {
+        Subject::Action(id) => names.action(*id),
+        Subject::Event(seq) => format!("event {seq}"),
+        Subject::Key(id) => names.key(*id),
+        Subject::Member(id) => names.member(*id),
+        Subject::Service(id) => names.service(*id),
+        Subject::Slot(name) => format!("slot {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealbook_ledger::event::Envelope;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn golden_events() -> Vec<Event> {
+        let text = include_str!("../../../ledger/testdata/ledger-v1.json");
+        let vectors: Value = serde_json::from_str(text).unwrap();
+        let mut events = Vec::new();
+        collect(&vectors, &mut events);
+        events
+    }
+
+    fn collect(value: &Value, events: &mut Vec<Event>) {
+        match value {
+            Value::String(text) => {
+                let event = Envelope::parse(text.as_bytes()).ok().and_then(|e| Event::from_envelope(e).ok());
+                events.extend(event);
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, events)),
+            Value::Object(members) => members.values().for_each(|item| collect(item, events)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_event_is_one_line_that_names_its_place_and_actor() {
+        let mut names = Names::default();
+        for event in golden_events() {
+            names.learn(&event, &BTreeMap::new());
+            let line = story_line(&event, &names);
+            assert!(!line.contains('\n') && line.trim_start().starts_with(&event.seq.to_string()), "{line}");
+            names.forget(&event);
+        }
+    }
+
+    #[test]
+    fn a_disclosed_name_cannot_steer_the_terminal_that_shows_it() {
+        let mut names = Names::default();
+        let member: MemberId = "01934f00-0000-7000-8000-0000000000b1".parse().unwrap();
+        names.name_member(member, "Ada\u{1b}[2J\u{202e}");
+        assert_eq!(names.member(member), "Ada\\u{1b}[2J\\u{202e}");
+    }
+}

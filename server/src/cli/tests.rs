@@ -1,0 +1,248 @@
+//! The command line as its users meet it: what it accepts, what it ends with, and what it refuses to sign.
+
+use std::path::Path;
+
+use sealbook_ledger::action::{ActionDocument, ActionType, SlotParams};
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::webauthn::Purpose;
+use serde_json::{Value, json};
+
+use super::document::{Asked, CheckedDocument, DocumentError};
+use super::*;
+use crate::authenticator::SoftAuthenticator;
+use crate::client::answers::DraftDisclosure;
+use crate::client::fake_server::{Answer, FakeServer, Request};
+use crate::client::{ClientError, Token, TokenKind};
+
+const ACTION: &str = "01934f00-0000-4000-8000-0000000000a1";
+const MEMBER: &str = "01934f00-0000-4000-8000-0000000000b1";
+const VKEY: &str = "sealbook.example.com/vectors+879bfe16+AQo5Byq9k/qhDu68vfjiT2aDu0fy9Aw7FTBIIq+/LBql";
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split(' '))
+}
+
+/// A proposal to resume a slot.
+fn document(slot: &str) -> Value {
+    json!({
+        "action": ACTION,
+        "expires_at": "2030-01-02T00:00:00.000000Z",
+        "head": {"hash": Hash::ZERO, "seq": 3},
+        "origin": "sealbook.example.com/vectors",
+        "params": {"slot": slot},
+        "policy": Hash::ZERO,
+        "proposed_at": "2030-01-01T00:00:00.000000Z",
+        "proposed_by": MEMBER,
+        "quorum": [{"count": 1, "role": "approver"}],
+        "reason_digest": reason().1,
+        "type": "slot.resume",
+        "v": 1,
+    })
+}
+
+fn reason() -> (DraftDisclosure, String) {
+    let disclosure =
+        DraftDisclosure { name: "reason".to_owned(), salt: vec![7; 16].into(), value: "done".to_owned() };
+    let bytes =
+        sealbook_ledger::canonical::to_vec(&[&disclosure.salt.to_string(), "reason", "done"]).unwrap();
+    let digest = sealbook_ledger::encoding::B64::from(Hash::sha256(&bytes).0.as_slice());
+    (disclosure, digest.to_string())
+}
+
+fn asked(slot: &str) -> Asked {
+    Asked::new(ActionType::SlotResume, &SlotParams { slot: slot.parse().unwrap() }).unwrap()
+}
+
+fn open(value: &Value) -> Result<CheckedDocument, DocumentError> {
+    CheckedDocument::open(value, &"sealbook.example.com/vectors".parse().unwrap())
+}
+
+#[test]
+fn the_definition_is_sound_and_takes_no_secret_as_a_value() {
+    definition().debug_assert();
+    for line in ["sealbook tenant list --operator-token sbo_x", "sealbook slot list --token sbt_x"] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn the_documented_commands_are_accepted() {
+    let id = MEMBER;
+    for line in [
+        "sealbook tenant open acme --founder Ada --founder Bob:approver,key_owner --out t --operator-token-file f",
+        "sealbook authenticator create ada.key --rp-id localhost",
+        "sealbook founding sign --ticket-file t --as ada.key --tenant acme --yes --pin p",
+        "sealbook slot create s --algorithm ed25519 --environment production --caller packaging_engineers \
+         --release sealed --reason r --role platform_admin --wait",
+        "sealbook service enroll ci --slot s --slot t --token-out f --reason r",
+        &format!("sealbook member grant {id} key_owner --reason r --role platform_admin"),
+        &format!("sealbook key revoke {id} --because key-compromise --emergency --reason r"),
+        "sealbook ledger-key rotate --reason r --yes --wait",
+        &format!("sealbook action approve {id} --yes --wait --json"),
+        "sealbook sign --slot s a b --jobs 8 --summary markdown --environment staging --artifact-version 1",
+        "sealbook evidence add --digest 0000000000000000000000000000000000000000000000000000000000000000 \
+         --subject slot:s",
+        "sealbook export --out x.tar --wait",
+        "sealbook events --story",
+    ] {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).unwrap_err());
+    }
+}
+
+#[test]
+fn what_is_wrong_is_a_usage_error() {
+    for line in [
+        "sealbook sign --slot s",
+        "sealbook sign --slot ../s a",
+        "sealbook slot create s --algorithm md5 --reason r",
+        "sealbook slot list --url http://sealbook.example.com",
+        "sealbook tenant open acme",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn exit_codes_tell_refusals_from_outages() {
+    let server = FakeServer::start(|request, _| {
+        let status = request.line.rsplit('/').next().and_then(|text| text.parse().ok()).unwrap();
+        (status, "", "{}".to_owned())
+    });
+    let client = crate::client::Client::new(server.url()).unwrap();
+    let exit = |status: u16| {
+        let call = Call::post(format!("/{status}"), &json!({})).unwrap();
+        Failure::from(client.json::<Value>(&call).unwrap_err()).exit()
+    };
+    for refused in [400, 401, 403, 404, 409, 413, 415] {
+        assert_eq!(exit(refused), Exit::Refused, "{refused}");
+    }
+    for unavailable in [429, 500, 503] {
+        assert_eq!(exit(unavailable), Exit::Unavailable, "{unavailable}");
+    }
+    let local = Failure::from(ClientError::MemberUnknown).exit();
+    assert_eq!(local, Exit::Failed);
+    assert_eq!(
+        [Exit::Done, Exit::Usage, Exit::Awaiting, Exit::Refused, Exit::Unavailable].map(|e| e as u8),
+        [0, 2, 3, 4, 5]
+    );
+}
+
+#[test]
+fn an_error_says_what_failed_its_code_and_what_to_do() {
+    let report = Failure::usage("no tenant was named", "Name it with --tenant.").report();
+    assert_eq!(report, "error: no tenant was named\n  code: cli.usage\n  to do: Name it with --tenant.\n");
+}
+
+#[test]
+fn a_draft_is_signed_only_if_it_is_what_was_asked_for() {
+    let member = MEMBER.parse().unwrap();
+    let disclosures = [reason().0];
+    let draft =
+        |value: &Value, reason: &str| open(value)?.as_asked(&asked("apt"), reason, member, &disclosures);
+    assert!(draft(&document("apt"), "done").is_ok());
+    let swapped = [
+        (document("release"), "done", "document.differs"),
+        (document("apt"), "another reason", "document.differs"),
+        (with(document("apt"), "proposed_by", json!(ACTION)), "done", "document.differs"),
+        (with(document("apt"), "origin", json!("sealbook.example.com/other")), "done", "document.differs"),
+        (
+            with(
+                document("apt"),
+                "params",
+                json!({"slot": "apt", "execute_at": "2030-01-01T01:00:00.000000Z"}),
+            ),
+            "done",
+            "document.differs",
+        ),
+        (with(document("apt"), "also", json!(1)), "done", "document.form"),
+    ];
+    for (value, reason, code) in swapped {
+        assert_eq!(draft(&value, reason).unwrap_err().code(), code, "{value}");
+    }
+}
+
+fn with(mut value: Value, member: &str, other: Value) -> Value {
+    value[member] = other;
+    value
+}
+
+#[test]
+fn a_challenge_that_is_not_the_documents_is_refused() {
+    let checked = open(&document("apt")).unwrap();
+    let own = checked.challenge(Purpose::Approval, None).unwrap();
+    assert!(checked.challenge(Purpose::Approval, Some(&own)).is_ok());
+    assert!(matches!(
+        checked.challenge(Purpose::Rejection, Some(&own)),
+        Err(DocumentError::Digest { what: "challenge" })
+    ));
+    assert!(checked.of_action(MEMBER.parse().unwrap()).is_err(), "a document of another action");
+}
+
+fn ledger() -> String {
+    json!({
+        "tenant": "acme", "origin": "sealbook.example.com/vectors", "vkey": VKEY, "founded": true,
+        "size": 9, "sealed_size": 9, "rules": 1,
+    })
+    .to_string()
+}
+
+fn run_as_person(server: &FakeServer, folder: &Path, command: &str) -> Exit {
+    let key = folder.join("ada.key");
+    SoftAuthenticator::create(&key, "localhost").unwrap();
+    let globals = format!(
+        "--url {} --tenant acme --as {} --member {MEMBER} --state {}",
+        server.url(),
+        key.display(),
+        folder.join("state").display()
+    );
+    parse(&format!("sealbook {command} {globals}")).unwrap().run()
+}
+
+/// Answers sign-in and reads; the action's document is `shown`, its challenges are those of `signed`.
+fn deceiver(request: &Request, session: &str, shown: &Value, signed: &Value) -> Answer {
+    let path = request.line.trim_start_matches("POST ").trim_start_matches("GET ");
+    let body = match path.trim_start_matches("/v1/tenants/acme") {
+        "" => ledger(),
+        "/session/challenge" => json!({"nonce": "bm9uY2U", "origin": "localhost/acme"}).to_string(),
+        "/session" => json!({"token": session, "expires_at": "2030-01-01T00:00:00.000000Z"}).to_string(),
+        "/services" => json!({"services": []}).to_string(),
+        "/members" => json!({"members": []}).to_string(),
+        rest if rest.starts_with("/actions/") => {
+            let document: ActionDocument = serde_json::from_value(signed.clone()).unwrap();
+            let challenge = Purpose::Approval.challenge(&document.to_bytes().unwrap());
+            json!({
+                "action": ACTION, "type": "slot.resume", "status": "open", "document": shown,
+                "challenges": {"approval": challenge}, "proposed_by": MEMBER,
+            })
+            .to_string()
+        }
+        other => panic!("not expected: {other}"),
+    };
+    (200, "", body)
+}
+
+fn approve(shown: Value, signed: Value) -> (Exit, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let session = Token::generate(TokenKind::Session).unwrap();
+    let server = FakeServer::start(move |request, _| deceiver(request, session.expose(), &shown, &signed));
+    let exit =
+        run_as_person(&server, folder.path(), &format!("action approve {ACTION} --yes --role approver"));
+    let lines = server.requests().into_iter().map(|request| request.line).collect();
+    (exit, lines)
+}
+
+#[test]
+fn a_document_swapped_for_another_gets_no_assertion() {
+    let route = format!("POST /v1/tenants/acme/actions/{ACTION}/approve");
+    let (exit, lines) = approve(document("apt"), document("apt"));
+    assert_eq!(exit, Exit::Done);
+    assert!(lines.contains(&route), "the honest server gets the assertion");
+
+    let other_digest = approve(document("apt"), document("release"));
+    let other_action = with(document("apt"), "action", json!(MEMBER));
+    for (exit, lines) in [other_digest, approve(other_action.clone(), other_action)] {
+        assert_eq!(exit, Exit::Refused);
+        assert!(!lines.contains(&route), "{lines:?}");
+    }
+}
