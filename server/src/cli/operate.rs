@@ -71,16 +71,20 @@ impl Deployment {
             }
             None => {
                 let folder = DataFolder::open(&self.data);
-                let folder = folder.map_err(|error| Failure::operate("the data folder can't be used", error))?;
+                let folder =
+                    folder.map_err(|error| Failure::operate("the data folder can't be used", error))?;
                 let postgres = EmbeddedPostgres::start(&folder).await;
-                let postgres = postgres.map_err(|error| Failure::operate("Postgres can't be started", error))?;
+                let postgres =
+                    postgres.map_err(|error| Failure::operate("Postgres can't be started", error))?;
                 let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
                 let migrated = assembly::migrate(&owner).await;
-                migrated.map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
+                migrated
+                    .map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
                 (StoreConfig::new(postgres.app_config(), Transport::Plain), Some((folder, postgres)))
             }
         };
-        let store = Store::open(config).map_err(|error| Failure::operate("the database can't be used", error))?;
+        let store =
+            Store::open(config).map_err(|error| Failure::operate("the database can't be used", error))?;
         Ok(Opened { store: Arc::new(store), embedded })
     }
 }
