@@ -50,7 +50,7 @@ pub enum DigestKind {
 
 impl DigestKind {
     /// The digest's length in bytes.
-    pub const fn len(self) -> usize {
+    pub const fn byte_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
@@ -151,13 +151,10 @@ impl FromStr for Algorithm {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == text)
-            .ok_or(InvalidId {
-                what: "algorithm",
-                why: "a name of the algorithm registry, such as ecdsa-p256-sha256",
-            })
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == text).ok_or(InvalidId {
+            what: "algorithm",
+            why: "a name of the algorithm registry, such as ecdsa-p256-sha256",
+        })
     }
 }
 

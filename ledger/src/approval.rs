@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::action::{ActionDocument, MAX_ACTION_LIFE_S};
 use crate::encoding::B64;
-use crate::event::Event;
+use crate::event::{Event, sd_is_well_formed};
 use crate::ids::{ActionId, MemberId};
 use crate::payload::{
     ActionApproved, ActionCancelled, ActionExecuting, ActionProposed, ActionRejected, Payload,
@@ -73,10 +73,15 @@ impl Founded {
         if at >= action.document.expires_at {
             return Err(Rule::ActionExpired);
         }
-        if action.document.policy != self.policy_digest {
+        if self.is_outdated(action) {
             return Err(Rule::ActionVoided);
         }
         Ok(action)
+    }
+
+    /// Whether the ledger policy has changed since an action was proposed.
+    pub fn is_outdated(&self, action: &OpenAction) -> bool {
+        action.proposal.seq < self.policy_since
     }
 
     fn judge_signed(&self, signed: &Signed<'_>, at: Timestamp, checked: &Prechecked) -> Result<(), Rule> {
@@ -102,7 +107,7 @@ impl Founded {
             return Err(Rule::ActionDuplicate);
         }
         self.judge_document(document, proposed.member, at)?;
-        if event.sd != document.private_digests() {
+        if event.sd != document.private_digests() || !sd_is_well_formed(&event.sd) {
             return Err(Rule::ActionDocument);
         }
         let rule = self.policy.actions.get(&document.kind()).ok_or(Rule::PolicyForm)?;
@@ -140,8 +145,7 @@ impl Founded {
             && document.quorum == rule.quorum
             && document.proposed_at <= at
             && document.expires_at <= document.proposed_at.plus_seconds(MAX_ACTION_LIFE_S)
-            && document.execute_at.is_none_or(|begin| begin < document.expires_at)
-            && document.reason_digest.as_bytes().len() == 32;
+            && document.execute_at.is_none_or(|begin| begin < document.expires_at);
         if !fits {
             return Err(Rule::ActionDocument);
         }
@@ -185,7 +189,9 @@ impl Founded {
         let action = self.collecting(rejected.action, at)?;
         let contains = [Role::IncidentCommander, Role::PlatformAdmin, Role::SecurityReviewer];
         let seated = action.document.quorum.iter().any(|clause| clause.role == rejected.role);
-        if !seated && !contains.contains(&rejected.role) {
+        let owns = rejected.role == Role::KeyOwner
+            && self.owners(&action.document.params).contains(&rejected.member);
+        if !seated && !owns && !contains.contains(&rejected.role) {
             return Err(Rule::ApprovalSeat);
         }
         let signed = Signed {
@@ -231,7 +237,7 @@ impl Founded {
         if action.stage != Stage::Open {
             return Err(Rule::ActionStage);
         }
-        if action.document.policy != self.policy_digest { Ok(()) } else { Err(Rule::ActionNotVoid) }
+        if self.is_outdated(action) { Ok(()) } else { Err(Rule::ActionNotVoid) }
     }
 
     pub(crate) fn judge_executing(&self, executing: &ActionExecuting, at: Timestamp) -> Result<(), Rule> {
@@ -268,19 +274,16 @@ impl Founded {
         }
     }
 
-    /// An action fails only while nothing is in the device's hands and its effects are not complete.
+    /// An action fails only while nothing is in the device's hands and its effects are not complete; or once the
+    /// key that was made for it was revoked, so that they never will be.
     pub(crate) fn judge_failed(&self, id: ActionId) -> Result<(), Rule> {
-        match self.action(id)?.stage {
-            Stage::Executing {
-                progress: Progress::NotBegun | Progress::SlotCreated | Progress::Broken,
-                ..
-            } => Ok(()),
-            Stage::Executing {
-                progress: Progress::Generating(_) | Progress::Generated(_) | Progress::Complete,
-                ..
-            }
-            | Stage::Open => Err(Rule::ActionStage),
-        }
+        let Stage::Executing { progress, .. } = self.action(id)?.stage else { return Err(Rule::ActionStage) };
+        let hopeless = match progress {
+            Progress::NotBegun | Progress::SlotCreated | Progress::Broken => true,
+            Progress::Generated(key) => self.is_revoked(key),
+            Progress::Generating(_) | Progress::Complete => false,
+        };
+        if hopeless { Ok(()) } else { Err(Rule::ActionStage) }
     }
 
     fn close(&mut self, id: ActionId, closure: Closure) {

@@ -72,11 +72,7 @@ mod tests {
 
     #[test]
     fn a_media_type_is_two_lower_case_names() {
-        for good in [
-            "text/plain",
-            "application/vnd.in-toto+json",
-            "application/3gpp-ims+xml",
-        ] {
+        for good in ["text/plain", "application/vnd.in-toto+json", "application/3gpp-ims+xml"] {
             assert_eq!(good.parse::<MediaType>().unwrap().as_str(), good);
         }
         let long = format!("application/{}", "a".repeat(116));
@@ -99,10 +95,7 @@ mod tests {
 
     #[test]
     fn a_reference_has_exactly_its_three_members() {
-        let text = format!(
-            r#"{{"media_type":"text/plain","sha256":"{}","size":3}}"#,
-            Hash::ZERO
-        );
+        let text = format!(r#"{{"media_type":"text/plain","sha256":"{}","size":3}}"#, Hash::ZERO);
         let reference: Attachment = serde_json::from_str(&text).unwrap();
         assert_eq!(crate::canonical::to_vec(&reference).unwrap(), text.as_bytes());
         let more = text.replace('}', r#","name":"x"}"#);

@@ -94,11 +94,7 @@ fn write_value(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<(), Unr
 }
 
 fn utf16_order(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() {
-        a.cmp(b)
-    } else {
-        a.encode_utf16().cmp(b.encode_utf16())
-    }
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 /// RFC 8785 §3.2.2.2: the two-character escapes where JSON has them, `\u00xx` for other controls, all else literal.
@@ -122,17 +118,11 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
 
 /// Decides in one pass whether bytes are exactly one JSON value in its canonical form.
 pub fn check(bytes: &[u8]) -> Result<(), NotCanonical> {
-    let text = std::str::from_utf8(bytes).map_err(|e| NotCanonical {
-        at: e.valid_up_to(),
-        why: "not UTF-8",
-    })?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| NotCanonical { at: e.valid_up_to(), why: "not UTF-8" })?;
     let mut scanner = Scanner { text, bytes, at: 0 };
     scanner.value(0)?;
-    if scanner.at == bytes.len() {
-        Ok(())
-    } else {
-        Err(scanner.refuse("bytes after the value"))
-    }
+    if scanner.at == bytes.len() { Ok(()) } else { Err(scanner.refuse("bytes after the value")) }
 }
 
 struct Scanner<'a> {
@@ -202,10 +192,7 @@ impl<'a> Scanner<'a> {
             let start = self.at;
             let key = self.string()?;
             if previous.is_some_and(|p| key_order(p, key) != Ordering::Less) {
-                return Err(NotCanonical {
-                    at: start,
-                    why: "keys out of order or repeated",
-                });
+                return Err(NotCanonical { at: start, why: "keys out of order or repeated" });
             }
             previous = Some(key);
             self.expect(b':', "expected `:`")?;
@@ -337,10 +324,7 @@ fn unescape(raw: &str) -> String {
             Some('f') => out.push('\u{c}'),
             Some('r') => out.push('\r'),
             Some('u') => {
-                let code = chars
-                    .by_ref()
-                    .take(4)
-                    .fold(0, |sum, c| sum * 16 + c.to_digit(16).unwrap_or(0));
+                let code = chars.by_ref().take(4).fold(0, |sum, c| sum * 16 + c.to_digit(16).unwrap_or(0));
                 out.extend(char::from_u32(code));
             }
             Some(other) => out.push(other),

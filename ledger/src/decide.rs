@@ -10,7 +10,7 @@ use crate::canonical::Unrepresentable;
 use crate::command::{Command, Containment, Founder, SignRequest, SigningOutcome};
 use crate::effect::{Effect, effect_of};
 use crate::encoding::{B64, Hash};
-use crate::event::{Actor, Event, MAX_EVENT_LEN};
+use crate::event::{Actor, Event, MAX_EVENT_LEN, sd_is_well_formed};
 use crate::ids::{ActionId, Correlation, KeyId, MemberId, Seq};
 use crate::payload::{
     ActionExecuted, ActionExecuting, ActionExpired, ActionFailed, ActionVoided, CredentialSuspended,
@@ -21,7 +21,7 @@ use crate::payload::{
 };
 use crate::rule::Rule;
 use crate::slot::device_label;
-use crate::state::{Founded, Prechecked, Progress, Stage, State};
+use crate::state::{Founded, Prechecked, Progress, RULES, Stage, State};
 use crate::timestamp::Timestamp;
 
 /// What a decision needs besides the state and the command.
@@ -58,6 +58,11 @@ pub enum Refusal {
     /// An event would have no canonical form.
     #[error("an event would have no canonical form (event.unrepresentable)")]
     Unrepresentable(#[source] Unrepresentable),
+    /// `_sd` would not be one that a reader accepts.
+    #[error(
+        "disclosures are sorted, distinct SHA-256 digests, and no more than the event has private fields (event.disclosures)"
+    )]
+    Disclosures,
 }
 
 impl Refusal {
@@ -67,6 +72,7 @@ impl Refusal {
             Self::Rule(rule) => rule.code(),
             Self::TooLong => "event.too_long",
             Self::Unrepresentable(_) => "event.unrepresentable",
+            Self::Disclosures => "event.disclosures",
         }
     }
 }
@@ -119,6 +125,9 @@ impl Trial<'_> {
             sd,
         };
         state.judge(&event, checked)?;
+        if !sd_is_well_formed(&event.sd) || event.payload.check_disclosures(event.sd.len()).is_err() {
+            return Err(Refusal::Disclosures);
+        }
         let bytes = event.to_bytes().map_err(Refusal::Unrepresentable)?;
         if bytes.len() > MAX_EVENT_LEN {
             return Err(Refusal::TooLong);
@@ -142,6 +151,10 @@ impl Trial<'_> {
                 self.system(*founded).map(drop)
             }
             Command::Propose(proposed) => {
+                // The rules let a ledger go on under later rules; this server couldn't follow it there.
+                if matches!(&proposed.document.params, Params::RulesAdopt(params) if params.rules != RULES) {
+                    return Err(Rule::RulesUnknown.into());
+                }
                 let sd = proposed.document.private_digests();
                 self.emit(Actor::Member(proposed.member), *proposed, sd).map(drop)
             }
@@ -199,6 +212,11 @@ impl Trial<'_> {
         let expires_at = self.now().plus_seconds(life_s);
         self.system(ActionExecuting { action, expires_at })?;
         let document = self.founded()?.action(action)?.document().clone();
+        if let Params::RulesAdopt(params) = &document.params
+            && params.rules != RULES
+        {
+            return Err(Rule::RulesUnknown.into());
+        }
         match effect_of(action, &document.params) {
             Effect::Event(payload, sd) => match self.emit(Actor::System, payload, sd) {
                 Ok(_) => {
@@ -240,11 +258,10 @@ impl Trial<'_> {
     /// A changed ledger policy voids every action that refers to the one before.
     fn void_outdated(&mut self) -> Result<(), Refusal> {
         let founded = self.founded()?;
-        let digest = founded.policy_digest();
         let outdated: Vec<ActionId> = founded
             .actions()
             .iter()
-            .filter(|(_, action)| action.stage() == Stage::Open && action.document().policy != digest)
+            .filter(|(_, action)| action.stage() == Stage::Open && founded.is_outdated(action))
             .map(|(id, _)| *id)
             .collect();
         outdated.into_iter().try_for_each(|action| self.system(ActionVoided { action }).map(drop))

@@ -1,15 +1,18 @@
 //! What an approved action does: the events that its parameters stand for, and when each is allowed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::action::{ActionType, Params};
 use crate::encoding::{B64, Hash};
 use crate::event::Event;
 use crate::founding::approval_rp_is_well_formed;
-use crate::ids::{ActionId, MemberId, SlotName};
+use crate::ids::{ActionId, MemberId, Seq, ServiceId, SlotName};
 use crate::member::{
-    MAX_CREDENTIALS, credential_is_well_formed, credentials_are_well_formed, key_bytes, suspended,
+    MAX_CREDENTIALS, credential_is_well_formed, credentials_are_well_formed, key_bytes, roles_are_separate,
+    suspended,
 };
+use crate::note::Vkey;
 use crate::payload::{
     ApprovalRpSet, CredentialAdded, CredentialRemoved, KeyRevoked, LedgerEvidenceKeySet,
     LedgerHighWaterAccepted, LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted, MemberEnrolled,
@@ -19,7 +22,7 @@ use crate::payload::{
 use crate::policy::{LedgerPolicy, Role};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::state::{Founded, OpenAction, Progress, RULES, Stage};
+use crate::state::{Founded, OpenAction, Progress, Stage};
 use crate::timestamp::Timestamp;
 use crate::webauthn::Credential;
 
@@ -119,18 +122,45 @@ impl Founded {
 
     /// A slot's `key_owner` speaks for that slot alone.
     pub(crate) fn judge_ownership(&self, params: &Params, member: MemberId, role: Role) -> Result<(), Rule> {
-        if role != Role::KeyOwner {
-            return Ok(());
+        if role != Role::KeyOwner || self.owners(params).iter().all(|owner| *owner == member) {
+            Ok(())
+        } else {
+            Err(Rule::RoleMissing)
         }
-        let owner_of = |slot: &SlotName| self.slots.get(slot).map(|slot| slot.owner);
-        let owner = match params {
-            Params::SlotCreate(p) => Some(p.owner),
-            Params::SlotPolicySet(p) => owner_of(&p.slot),
-            Params::SlotResume(p) => owner_of(&p.slot),
-            Params::KeyRevoke(p) => self.keys.get(&p.key).and_then(|key| owner_of(&key.slot)),
-            _ => return Ok(()),
+    }
+
+    /// The owners of the slots that an action is about.
+    pub(crate) fn owners(&self, params: &Params) -> BTreeSet<MemberId> {
+        let of_slot = |name: &SlotName| self.slots.get(name).map(|slot| slot.owner);
+        let of_service = |id: ServiceId| {
+            self.services.get(&id).into_iter().flat_map(|service| &service.slots).filter_map(of_slot)
         };
-        if owner.is_none_or(|owner| owner == member) { Ok(()) } else { Err(Rule::RoleMissing) }
+        match params {
+            Params::SlotCreate(p) => [p.owner].into(),
+            Params::SlotPolicySet(p) => of_slot(&p.slot).into_iter().collect(),
+            Params::SlotResume(p) => of_slot(&p.slot).into_iter().collect(),
+            Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => {
+                self.keys.get(&p.key).and_then(|key| of_slot(&key.slot)).into_iter().collect()
+            }
+            Params::ServiceEnroll(p) => p.slots.iter().filter_map(of_slot).collect(),
+            Params::ServiceGrant(p) => {
+                p.slots.iter().filter_map(of_slot).chain(of_service(p.service)).collect()
+            }
+            Params::ServiceRemove(p) | Params::ServiceRestore(p) => of_service(p.service).collect(),
+            Params::ApprovalRpSet(_)
+            | Params::CredentialAdd(_)
+            | Params::CredentialRemove(_)
+            | Params::LedgerEvidenceKeySet(_)
+            | Params::LedgerKeyRecover(_)
+            | Params::LedgerKeyRotate(_)
+            | Params::MemberEnroll(_)
+            | Params::MemberRemove(_)
+            | Params::MemberRestore(_)
+            | Params::PolicySet(_)
+            | Params::RoleGrant(_)
+            | Params::RoleRevoke(_)
+            | Params::RulesAdopt(_) => BTreeSet::new(),
+        }
     }
 
     /// Whether what the parameters ask for could be done now. Checked at the proposal, so that nobody is asked to
@@ -172,7 +202,7 @@ impl Founded {
                 if !credentials_are_well_formed(&p.credentials) {
                     return Err(Rule::CredentialForm);
                 }
-                if !roles_are_separate(&p.roles.iter().copied().collect::<Vec<_>>()) {
+                if !roles_are_separate(&p.roles) {
                     return Err(Rule::RoleSeparation);
                 }
                 p.credentials
@@ -209,7 +239,7 @@ impl Founded {
                 }
                 self.permits_change(params, at)
             }
-            Params::RulesAdopt(p) if p.rules != RULES + 1 => Err(Rule::RulesUnknown),
+            Params::RulesAdopt(p) if p.rules != self.rules + 1 => Err(Rule::RulesUnknown),
             Params::RulesAdopt(_) => Ok(()),
             Params::ServiceEnroll(p) => {
                 if self.services.contains_key(&p.service) {
@@ -241,7 +271,7 @@ impl Founded {
         }
     }
 
-    fn living_service(&self, id: crate::ids::ServiceId) -> Result<&crate::member::Service, Rule> {
+    fn living_service(&self, id: ServiceId) -> Result<&crate::member::Service, Rule> {
         let service = self.services.get(&id).ok_or(Rule::ServiceUnknown)?;
         if service.removed { Err(Rule::ServiceInactive) } else { Ok(service) }
     }
@@ -289,7 +319,7 @@ impl Founded {
         if member.grants.iter().any(same) {
             return Err(Rule::RoleDuplicate);
         }
-        let roles: Vec<Role> = member.grants.iter().map(|g| g.role).chain([grant.role]).collect();
+        let roles: BTreeSet<Role> = member.grants.iter().map(|g| g.role).chain([grant.role]).collect();
         if !roles_are_separate(&roles) {
             return Err(Rule::RoleSeparation);
         }
@@ -340,7 +370,10 @@ impl Founded {
         }
     }
 
-    pub(crate) fn apply_policy(&mut self, policy: &LedgerPolicy) {
+    pub(crate) fn apply_policy(&mut self, policy: &LedgerPolicy, seq: Seq) {
+        if *self.policy != *policy {
+            self.policy_since = seq;
+        }
         self.policy = Arc::new(policy.clone());
         // A typed policy always has a canonical form.
         self.policy_digest = policy.digest().unwrap_or(Hash::ZERO);
@@ -377,9 +410,7 @@ impl Founded {
         at: Timestamp,
     ) -> Result<(), Rule> {
         self.judge_device_effect(change.action, ActionType::LedgerKeyRotate, at)?;
-        if change.vkey == self.key.vkey || change.vkey.origin() != &self.origin {
-            return Err(Rule::LedgerKeySame);
-        }
+        self.judge_new_vkey(&change.vkey, change.next_vkey_digest)?;
         if change.attributes.is_confined() { Ok(()) } else { Err(Rule::KeyAttributes) }
     }
 
@@ -389,13 +420,17 @@ impl Founded {
         at: Timestamp,
     ) -> Result<(), Rule> {
         self.judge_device_effect(change.action, ActionType::LedgerKeyRecover, at)?;
-        if self.key.next != NextVkey::Digest(Hash::sha256(change.vkey.to_string().as_bytes())) {
+        if self.key.next != NextVkey::Digest(change.vkey.digest()) {
             return Err(Rule::LedgerKeyNext);
         }
-        if change.vkey.origin() != &self.origin {
-            return Err(Rule::LedgerKeySame);
-        }
+        self.judge_new_vkey(&change.vkey, change.next_vkey_digest)?;
         if change.attributes.is_confined() { Ok(()) } else { Err(Rule::KeyAttributes) }
+    }
+
+    /// Another key than the one in force, of this ledger's name, that doesn't stand by for itself.
+    fn judge_new_vkey(&self, vkey: &Vkey, next: NextVkey) -> Result<(), Rule> {
+        let other = *vkey != self.key.vkey && vkey.origin() == &self.origin;
+        if other && next != NextVkey::Digest(vkey.digest()) { Ok(()) } else { Err(Rule::LedgerKeySame) }
     }
 
     pub(crate) fn judge_evidence_key(&self, set: &LedgerEvidenceKeySet, at: Timestamp) -> Result<(), Rule> {
@@ -403,7 +438,8 @@ impl Founded {
         if self.keys.contains_key(&set.key) {
             return Err(Rule::KeyBytes);
         }
-        PublicKey::from_der(set.spki.as_bytes()).map(drop).map_err(|_| Rule::KeyBytes)
+        let public = PublicKey::from_der(set.spki.as_bytes()).map_err(|_| Rule::KeyBytes)?;
+        if self.holds_key(public.sha256()) { Err(Rule::KeyBytes) } else { Ok(()) }
     }
 
     fn judge_device_effect(&self, id: ActionId, kind: ActionType, at: Timestamp) -> Result<(), Rule> {
@@ -415,12 +451,8 @@ impl Founded {
         }
     }
 
-    pub(crate) fn judge_high_water(
-        &self,
-        accepted: &LedgerHighWaterAccepted,
-        seq: crate::ids::Seq,
-    ) -> Result<(), Rule> {
-        if accepted.size == seq.get() { Ok(()) } else { Err(Rule::ActionHead) }
+    pub(crate) fn judge_high_water(&self, accepted: &LedgerHighWaterAccepted, seq: Seq) -> Result<(), Rule> {
+        if accepted.size == seq.get() { Ok(()) } else { Err(Rule::HighWaterSize) }
     }
 
     /// Moves an executing action on by the effect that was just applied.
@@ -451,12 +483,6 @@ impl Founded {
             Stage::Executing { .. } | Stage::Open => None,
         })
     }
-}
-
-/// Who packages does not decide: `packaging_engineer` goes with none of the deciding roles.
-fn roles_are_separate(roles: &[Role]) -> bool {
-    let decides = [Role::Approver, Role::ChangeBoard, Role::SecurityReviewer];
-    !(roles.contains(&Role::PackagingEngineer) && roles.iter().any(|role| decides.contains(role)))
 }
 
 /// The action that a completing effect belongs to.

@@ -24,13 +24,7 @@ impl Hash {
 
     /// SHA-256 over a context string and then the bytes: each use of the hash has a context of its own.
     pub fn sha256_in_context(context: &[u8], bytes: &[u8]) -> Self {
-        Self(
-            Sha256::new()
-                .chain_update(context)
-                .chain_update(bytes)
-                .finalize()
-                .into(),
-        )
+        Self(Sha256::new().chain_update(context).chain_update(bytes).finalize().into())
     }
 }
 
@@ -41,10 +35,7 @@ impl FromStr for Hash {
         parse_lower_hex(text)
             .and_then(|bytes| bytes.try_into().ok())
             .map(Self)
-            .ok_or(InvalidId {
-                what: "hash",
-                why: "64 lower-case hex digits",
-            })
+            .ok_or(InvalidId { what: "hash", why: "64 lower-case hex digits" })
     }
 }
 
@@ -68,10 +59,7 @@ impl FromStr for HexBytes {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        parse_lower_hex(text).map(Self).ok_or(InvalidId {
-            what: "digest",
-            why: "lower-case hex digits",
-        })
+        parse_lower_hex(text).map(Self).ok_or(InvalidId { what: "digest", why: "lower-case hex digits" })
     }
 }
 
@@ -137,9 +125,7 @@ impl fmt::Debug for B64 {
 serde_as_text!(Hash, HexBytes, B64);
 
 fn parse_lower_hex(text: &str) -> Option<Vec<u8>> {
-    let lower = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let lower = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if lower { hex::decode(text).ok() } else { None }
 }
 

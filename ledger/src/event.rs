@@ -198,13 +198,16 @@ impl Envelope {
 fn take_disclosures(data: &mut Map<String, Value>) -> Result<Vec<B64>, EnvelopeError> {
     let Some(value) = data.remove("_sd") else { return Ok(Vec::new()) };
     let digests: Vec<B64> = serde_json::from_value(value).map_err(|_| EnvelopeError::Disclosures)?;
-    // Sorted as they are written: base64url's order differs from that of the bytes behind it.
-    let sorted = digests.windows(2).all(|pair| pair[0].to_string() < pair[1].to_string());
-    let whole = digests.iter().all(|digest| digest.as_bytes().len() == 32);
-    if digests.is_empty() || !sorted || !whole {
+    if digests.is_empty() || !sd_is_well_formed(&digests) {
         return Err(EnvelopeError::Disclosures);
     }
     Ok(digests)
+}
+
+/// Distinct SHA-256 digests, sorted as they are written: base64url's order differs from that of the bytes behind it.
+pub(crate) fn sd_is_well_formed(digests: &[B64]) -> bool {
+    let sorted = digests.windows(2).all(|pair| pair[0].to_string() < pair[1].to_string());
+    sorted && digests.iter().all(|digest| digest.as_bytes().len() == 32)
 }
 
 /// An event whose type and payload are known to the rules.

@@ -9,7 +9,7 @@ use crate::canonical;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::ids::{MemberId, Origin, Seq};
-use crate::member::{Member, credentials_are_well_formed, key_bytes};
+use crate::member::{Member, credentials_are_well_formed, key_bytes, roles_are_separate};
 use crate::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
 use crate::rule::Rule;
 use crate::state::{Founded, LedgerKey, Prechecked, RULES};
@@ -54,11 +54,23 @@ pub fn founding_digest(document: &FoundingDocument) -> Result<Hash, canonical::U
 pub(crate) fn approval_rp_is_well_formed(rp: &ApprovalRp) -> bool {
     let domain = (1..=253).contains(&rp.id.len())
         && rp.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
-    let web = |origin: &String| {
-        let secure = origin.starts_with("https://") || origin.starts_with("http://localhost");
-        secure && origin.len() <= 300 && origin.bytes().all(|b| b.is_ascii_graphic())
+    domain && (1..=8).contains(&rp.origins.len()) && rp.origins.iter().all(|origin| is_web_origin(origin))
+}
+
+/// `scheme://host[:port]`, as browsers write an origin (RFC 6454 §6.2): no path, no user, no query.
+fn is_web_origin(origin: &str) -> bool {
+    let (authority, secure) = match (origin.strip_prefix("https://"), origin.strip_prefix("http://")) {
+        (Some(authority), _) => (authority, true),
+        (None, Some(authority)) => (authority, false),
+        (None, None) => return false,
     };
-    domain && (1..=8).contains(&rp.origins.len()) && rp.origins.iter().all(web)
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+    let named = (1..=253).contains(&host.len())
+        && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
+    named
+        && port.parse::<u16>().is_ok()
+        && port.bytes().all(|b| b.is_ascii_digit())
+        && (secure || host == "localhost")
 }
 
 pub(crate) fn judge_founder(
@@ -77,6 +89,9 @@ pub(crate) fn judge_founder(
     }
     if !credentials_are_well_formed(&enrolled.credentials) {
         return Err(Rule::CredentialForm);
+    }
+    if !roles_are_separate(&enrolled.roles) {
+        return Err(Rule::RoleSeparation);
     }
     let known = |credential: &Credential| {
         founders.iter().flat_map(|founder| &founder.enrolled.credentials).any(|other| {
@@ -121,7 +136,7 @@ pub(crate) fn judge_founding(
         }
     }
     judge_signatures(founders, founded, checked)?;
-    let candidate = Founded::new(key.clone(), founders, founded, BTreeMap::new());
+    let candidate = Founded::new(key.clone(), founders, founded, event.seq, BTreeMap::new());
     if candidate.unreachable(event.time).is_empty() { Ok(()) } else { Err(Rule::QuorumUnreachable) }
 }
 
@@ -167,6 +182,7 @@ impl Founded {
         key: LedgerKey,
         founders: &[FounderEntry],
         founded: &LedgerFounded,
+        at: Seq,
         hashes: BTreeMap<Seq, Hash>,
     ) -> Self {
         let document = &founded.document;
@@ -188,6 +204,8 @@ impl Founded {
             founding_digest: founding_digest(document).unwrap_or(Hash::ZERO),
             policy_digest: document.policy.digest().unwrap_or(Hash::ZERO),
             policy: Arc::new(document.policy.clone()),
+            policy_since: at,
+            rules: document.rules,
             approval_rp: Arc::new(document.approval_rp.clone()),
             members: Arc::new(members),
             key_owners: Arc::new(key_owners),

@@ -220,11 +220,13 @@ impl Correlation {
         if uuid.get_version_num() == 7 && rfc_variant { Ok(Self(uuid)) } else { Err(Self::invalid()) }
     }
 
+    /// The UUID itself.
+    pub fn uuid(self) -> uuid::Uuid {
+        self.0
+    }
+
     fn invalid() -> InvalidId {
-        InvalidId {
-            what: "correlation",
-            why: "a lower-case UUIDv7 with hyphens",
-        }
+        InvalidId { what: "correlation", why: "a lower-case UUIDv7 with hyphens" }
     }
 }
 
@@ -302,26 +304,14 @@ mod tests {
     fn a_uuid_has_one_spelling() {
         let text = "01934f00-0000-7000-8000-0000000000b1";
         assert_eq!(text.parse::<MemberId>().unwrap().to_string(), text);
-        for bad in [
-            "01934F00-0000-7000-8000-0000000000B1",
-            "01934f00000070008000000000000000",
-            "{x}",
-        ] {
+        for bad in ["01934F00-0000-7000-8000-0000000000B1", "01934f00000070008000000000000000", "{x}"] {
             assert!(bad.parse::<MemberId>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_correlation_is_version_seven() {
-        assert!(
-            "01934f00-0000-7000-8000-000000000000"
-                .parse::<Correlation>()
-                .is_ok()
-        );
-        assert!(
-            "01934f00-0000-4000-8000-000000000000"
-                .parse::<Correlation>()
-                .is_err()
-        );
+        assert!("01934f00-0000-7000-8000-000000000000".parse::<Correlation>().is_ok());
+        assert!("01934f00-0000-4000-8000-000000000000".parse::<Correlation>().is_err());
     }
 }

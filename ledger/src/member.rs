@@ -13,7 +13,7 @@ use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
 use crate::state::Founded;
 use crate::timestamp::Timestamp;
-use crate::webauthn::{Assertion, Credential};
+use crate::webauthn::{Assertion, Credential, CredentialKind};
 
 /// Most credentials that a member enrols with, or holds.
 pub const MAX_CREDENTIALS: usize = 8;
@@ -115,6 +115,12 @@ impl Member {
         self.is_active(at) && self.credentials.iter().any(|held| !suspended(held.suspension, at))
     }
 
+    /// Roles that hold at a moment or will later: what their holder may propose has to be reachable.
+    fn coming_roles(&self, at: Timestamp) -> BTreeSet<Role> {
+        let ahead = |grant: &&Grant| grant.not_after.is_none_or(|end| at < end);
+        self.grants.iter().filter(ahead).map(|grant| grant.role).collect()
+    }
+
     /// Roles that count towards reachability: a delegation that ends does not.
     fn lasting_roles(&self) -> BTreeSet<Role> {
         self.grants.iter().filter(|grant| grant.is_untimed()).map(|grant| grant.role).collect()
@@ -156,8 +162,18 @@ pub(crate) fn credentials_are_well_formed(credentials: &[Credential]) -> bool {
         && keys.len() == credentials.len()
 }
 
+/// An id of a possible length; and hardware only by an attestation, of a key that can't be copied.
 pub(crate) fn credential_is_well_formed(credential: &Credential) -> bool {
-    (1..=Assertion::MAX_CREDENTIAL_ID).contains(&credential.credential_id.as_bytes().len())
+    let hardware = credential.kind == CredentialKind::Hardware;
+    let attested = credential.attestation.is_some() && !credential.backup_eligible;
+    let named = (1..=Assertion::MAX_CREDENTIAL_ID).contains(&credential.credential_id.as_bytes().len());
+    named && (attested || !hardware)
+}
+
+/// Who packages does not decide: `packaging_engineer` goes with none of the deciding roles.
+pub(crate) fn roles_are_separate(roles: &BTreeSet<Role>) -> bool {
+    let decides = [Role::Approver, Role::ChangeBoard, Role::SecurityReviewer];
+    !(roles.contains(&Role::PackagingEngineer) && roles.iter().any(|role| decides.contains(role)))
 }
 
 /// A credential's public key as it was enrolled: what is compared when keys must differ.
@@ -196,25 +212,36 @@ impl Founded {
     }
 
     /// Every (action type, permitted proposer) whose quorum could not be filled by people who may sign.
+    ///
+    /// Proposers are all who may propose now or later, suspended ones included: they come back.
     pub fn unreachable(&self, at: Timestamp) -> BTreeSet<(ActionType, MemberId)> {
-        let able: Vec<(MemberId, &Member)> =
-            self.members.iter().filter(|(_, member)| member.can_sign(at)).map(|(id, m)| (*id, m)).collect();
+        let living: Vec<(MemberId, &Member)> =
+            self.members.iter().filter(|(_, member)| !member.removed).map(|(id, m)| (*id, m)).collect();
+        let seats: Vec<Candidate> = living
+            .iter()
+            .filter(|(_, member)| member.can_sign(at))
+            .map(|(id, member)| (*id, member.lasting_roles()))
+            .collect();
         let mut unreachable = BTreeSet::new();
         for (&kind, rule) in &self.policy.actions {
-            for &(proposer, member) in &able {
+            // Whoever is not needed for a filled quorum may propose: then the others fill it.
+            let seated = quorum::seated(&rule.quorum, &seats);
+            for &(proposer, member) in &living {
+                if seated.as_ref().is_some_and(|people| !people.contains(&proposer)) {
+                    continue;
+                }
                 let proposing: BTreeSet<Role> =
-                    member.roles_at(at).intersection(&rule.proposers).copied().collect();
+                    member.coming_roles(at).intersection(&rule.proposers).copied().collect();
                 if proposing.is_empty() {
                     continue;
                 }
-                let candidates: Vec<Candidate> = able
-                    .iter()
-                    .filter_map(|&(id, other)| match (id == proposer, kind.is_emergency()) {
-                        (false, _) => Some((id, other.lasting_roles())),
-                        (true, true) => Some((id, proposing.clone())),
-                        (true, false) => None,
-                    })
-                    .collect();
+                if seated.is_none() && !kind.is_emergency() {
+                    unreachable.insert((kind, proposer));
+                    continue;
+                }
+                let others = seats.iter().filter(|(id, _)| *id != proposer).cloned();
+                let own = (kind.is_emergency() && member.can_sign(at)).then_some((proposer, proposing));
+                let candidates: Vec<Candidate> = others.chain(own).collect();
                 if !quorum::fillable(&rule.quorum, &candidates) {
                     unreachable.insert((kind, proposer));
                 }

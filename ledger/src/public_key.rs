@@ -133,10 +133,7 @@ impl PublicKey {
             return Err(PublicKeyError::TooLong { max: Self::MAX_DER });
         }
         let info = SubjectPublicKeyInfoRef::from_der(der).map_err(PublicKeyError::Der)?;
-        let bits = info
-            .subject_public_key
-            .as_bytes()
-            .ok_or(PublicKeyError::NotCanonical)?;
+        let bits = info.subject_public_key.as_bytes().ok_or(PublicKeyError::NotCanonical)?;
         let key = match info.algorithm.oid {
             EC_PUBLIC_KEY => Self::from_ec_point(bits)?,
             RSA_ENCRYPTION => Self::from_pkcs1(bits)?,
@@ -144,11 +141,7 @@ impl PublicKey {
             _ => return Err(PublicKeyError::UnknownKind),
         };
         // Also settles what was not looked at: a curve that is not the point's, RSA without NULL, trailing bytes.
-        if key.der == der {
-            Ok(key)
-        } else {
-            Err(PublicKeyError::NotCanonical)
-        }
+        if key.der == der { Ok(key) } else { Err(PublicKeyError::NotCanonical) }
     }
 
     /// Reads one PEM block labelled `PUBLIC KEY` (RFC 7468 §13).
@@ -157,11 +150,7 @@ impl PublicKey {
             return Err(PublicKeyError::TooLong { max: Self::MAX_PEM });
         }
         let (label, der) = pem::decode_vec(text.as_bytes()).map_err(|e| PublicKeyError::Pem(Some(e)))?;
-        if label == "PUBLIC KEY" {
-            Self::from_der(&der)
-        } else {
-            Err(PublicKeyError::Pem(None))
-        }
+        if label == "PUBLIC KEY" { Self::from_der(&der) } else { Err(PublicKeyError::Pem(None)) }
     }
 
     /// From an uncompressed SEC 1 point, `04 ‖ x ‖ y`: 65 bytes are of P-256, 97 of P-384.
@@ -218,6 +207,14 @@ impl PublicKey {
         pem
     }
 
+    /// The 32 bytes of an Ed25519 key (RFC 8032 §5.1.5); `None` for other types.
+    pub fn ed25519_bytes(&self) -> Option<[u8; 32]> {
+        match &self.material {
+            Material::Ed25519(key) => Some(key.to_bytes()),
+            Material::EcP256(_) | Material::EcP384(_) | Material::Rsa3072(_) | Material::Rsa4096(_) => None,
+        }
+    }
+
     /// Which kind of key it is.
     pub const fn key_type(&self) -> KeyType {
         match self.material {
@@ -248,10 +245,7 @@ impl PublicKey {
     }
 
     fn new(material: Material) -> Result<Self, PublicKeyError> {
-        Ok(Self {
-            der: material.to_der().map_err(PublicKeyError::Der)?,
-            material,
-        })
+        Ok(Self { der: material.to_der().map_err(PublicKeyError::Der)?, material })
     }
 
     /// Reads an `RSAPublicKey` (RFC 8017 appendix A.1.1).
@@ -280,31 +274,19 @@ fn info_der(
     key: &[u8],
 ) -> Result<Vec<u8>, spki::der::Error> {
     let algorithm = AlgorithmIdentifier { oid, parameters };
-    SubjectPublicKeyInfoRef {
-        algorithm,
-        subject_public_key: BitStringRef::from_bytes(key)?,
-    }
-    .to_der()
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key: BitStringRef::from_bytes(key)? }.to_der()
 }
 
 /// The `RSAPublicKey` of a modulus and 65537 (RFC 8017 appendix A.1.1).
 pub(crate) fn pkcs1_der(modulus: &[u8]) -> Result<Vec<u8>, spki::der::Error> {
     let public_exponent = UintRef::new(&RSA_EXPONENT)?;
-    RsaPublicKeyRef {
-        modulus: UintRef::new(modulus)?,
-        public_exponent,
-    }
-    .to_der()
+    RsaPublicKeyRef { modulus: UintRef::new(modulus)?, public_exponent }.to_der()
 }
 
 /// A modulus without leading zeros that goes with exponent 65537 and that the arithmetic accepts.
 pub(crate) fn checked_modulus(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, PublicKeyError> {
-    let significant = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .position(|&b| b != 0)
-            .map_or(vec![], |at| bytes[at..].to_vec())
-    };
+    let significant =
+        |bytes: &[u8]| bytes.iter().position(|&b| b != 0).map_or(vec![], |at| bytes[at..].to_vec());
     if significant(exponent) != RSA_EXPONENT {
         return Err(PublicKeyError::Exponent);
     }
@@ -315,11 +297,7 @@ pub(crate) fn checked_modulus(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>
     }
     let der = pkcs1_der(&modulus).map_err(PublicKeyError::Der)?;
     let odd = modulus.last().is_some_and(|low| low & 1 == 1);
-    if odd
-        && UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der)
-            .parse()
-            .is_ok()
-    {
+    if odd && UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).parse().is_ok() {
         Ok(modulus)
     } else {
         Err(PublicKeyError::Modulus)
@@ -328,9 +306,7 @@ pub(crate) fn checked_modulus(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>
 
 /// The length in bits of a big-endian number without leading zeros.
 fn bit_length(bytes: &[u8]) -> usize {
-    bytes
-        .first()
-        .map_or(0, |top| bytes.len() * 8 - top.leading_zeros() as usize)
+    bytes.first().map_or(0, |top| bytes.len() * 8 - top.leading_zeros() as usize)
 }
 
 /// An Ed25519 key in its one encoding and not of small order: under such a key many messages share a signature.
@@ -339,11 +315,7 @@ pub(crate) fn ed25519_key(bytes: &[u8]) -> Result<VerifyingKey, PublicKeyError> 
     let key = VerifyingKey::from_bytes(&bytes).map_err(|_| PublicKeyError::Point)?;
     // Decompression reduces y; the RFC wants it reduced already (RFC 8032 §5.1.3).
     let one_spelling = key.to_edwards().compress().to_bytes() == bytes;
-    if one_spelling && !key.is_weak() {
-        Ok(key)
-    } else {
-        Err(PublicKeyError::Point)
-    }
+    if one_spelling && !key.is_weak() { Ok(key) } else { Err(PublicKeyError::Point) }
 }
 
 fn fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {

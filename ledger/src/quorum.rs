@@ -9,18 +9,23 @@ use crate::policy::{Clause, Role};
 pub(crate) type Candidate = (MemberId, BTreeSet<Role>);
 
 /// Whether different candidates can fill every seat, each by one role of theirs.
+pub(crate) fn fillable(quorum: &[Clause], candidates: &[Candidate]) -> bool {
+    seated(quorum, candidates).is_some()
+}
+
+/// Different candidates who fill every seat, each by one role of theirs; `None` where nobody can.
 ///
 /// Kuhn's augmenting paths: at most 8 seats, so the search stays tiny.
-pub(crate) fn fillable(quorum: &[Clause], candidates: &[Candidate]) -> bool {
+pub(crate) fn seated(quorum: &[Clause], candidates: &[Candidate]) -> Option<BTreeSet<MemberId>> {
     let seats = quorum.iter().flat_map(|clause| std::iter::repeat_n(clause.role, usize::from(clause.count)));
     let mut taken: Vec<Option<Role>> = vec![None; candidates.len()];
     for role in seats {
         let mut visited = vec![false; candidates.len()];
         if !seat(role, candidates, &mut taken, &mut visited) {
-            return false;
+            return None;
         }
     }
-    true
+    Some(candidates.iter().zip(taken).filter(|(_, seat)| seat.is_some()).map(|((id, _), _)| *id).collect())
 }
 
 /// Seats somebody for `role`, moving those who already sit to other seats where that helps.

@@ -80,6 +80,7 @@ rules! {
     GenerationExpired Conflict "generation.expired" "The key's generation has expired.";
     GenerationNotExpired Conflict "generation.not_expired" "The key's generation may still end by itself.";
     GenerationUnknown Conflict "generation.unknown" "No such key is being generated.";
+    HighWaterSize Invalid "high_water.size" "An accepted high-water mark names the size that the ledger has at its own place.";
     KeyAttributes Forbidden "key.attributes" "A key must have been made in the device, and never be extractable.";
     KeyBytes Invalid "key.bytes" "The public key must be of the algorithm's type and hash to its digest.";
     KeyRevoked Conflict "key.revoked" "The key is revoked.";
@@ -97,6 +98,7 @@ rules! {
     RefusalForm Invalid "refusal.form" "A refusal counts at least one request of a known caller in a minute that has begun.";
     ReleaseBarred Conflict "signature.barred" "The signature may not be released: its slot or caller is suspended, its key revoked, or its authorisation has run out.";
     ReleaseNotBarred Conflict "signature.not_barred" "Nothing bars the signature's release, or something else does.";
+    RevocationForm Invalid "revocation.form" "A compromise is suspected since a moment in the past, and only where the reason is key_compromise.";
     RoleDuplicate Conflict "role.duplicate" "The member holds this role for this time already.";
     RoleMissing Forbidden "role.missing" "This takes a role that the caller does not hold now.";
     RoleSeparation Conflict "role.separation" "Who packages does not approve, review or sit on the change board.";
@@ -113,7 +115,6 @@ rules! {
     SignatureLife Invalid "signature.life" "An authorisation lasts at most ten minutes.";
     SignatureNotExpired Conflict "signature.not_expired" "The authorisation may still end by itself.";
     SignatureUnknown Conflict "signature.unknown" "No such authorisation waits for its outcome.";
-    SlotBackend Invalid "slot.backend" "The slot's device differs from the one approved.";
     SlotDuplicate Conflict "slot.duplicate" "A slot of this name exists already.";
     SlotForm Invalid "slot.form" "A slot rotates within 1 to 3650 days, overlaps at least 7, and has a policy that lets somebody sign.";
     SlotKeyless Conflict "slot.keyless" "The slot has no active key.";

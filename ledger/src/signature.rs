@@ -212,7 +212,7 @@ impl Founded {
 /// A digest of the algorithm's length; the message beside it exactly where the algorithm needs one.
 fn judge_input(authorized: &SignatureAuthorized) -> Result<(), Rule> {
     let algorithm = authorized.algorithm;
-    if authorized.digest.0.len() != algorithm.digest().len() {
+    if authorized.digest.0.len() != algorithm.digest().byte_len() {
         return Err(Rule::DigestLength);
     }
     match &authorized.message {

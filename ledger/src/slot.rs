@@ -17,7 +17,7 @@ use crate::payload::{
 use crate::policy::SigningPolicy;
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::state::{Founded, Progress};
+use crate::state::{Founded, Progress, Stage};
 use crate::timestamp::Timestamp;
 
 /// Fewest days that an old key stays usable beside a new one.
@@ -60,6 +60,8 @@ pub struct Key {
     pub algorithm: Algorithm,
     /// How the device knows it.
     pub label: String,
+    /// The event that asked for it.
+    pub created: Seq,
     /// Where it stands in its life.
     pub state: KeyState,
 }
@@ -162,10 +164,7 @@ impl Founded {
             matches!(&action.document().params, Params::SlotCreate(other) if other.slot == params.slot)
                 && matches!(
                     action.stage(),
-                    crate::state::Stage::Executing {
-                        progress: Progress::SlotCreated | Progress::Generating(_),
-                        ..
-                    }
+                    Stage::Executing { progress: Progress::SlotCreated | Progress::Generating(_), .. }
                 )
         });
         if had_key || busy {
@@ -181,8 +180,9 @@ impl Founded {
 
     pub(crate) fn permits_revocation(&self, params: &KeyRevokeParams, at: Timestamp) -> Result<(), Rule> {
         let key = self.keys.get(&params.key).ok_or(Rule::KeyUnknown)?;
-        if params.compromised_since.is_some_and(|since| since > at) {
-            return Err(Rule::RoleTimes);
+        let compromise = params.reason == RevocationReason::KeyCompromise;
+        if params.compromised_since.is_some_and(|since| since > at || !compromise) {
+            return Err(Rule::RevocationForm);
         }
         match &key.state {
             KeyState::PreActivation(_) | KeyState::Active { .. } => Ok(()),
@@ -220,7 +220,9 @@ impl Founded {
         if progress != Progress::SlotCreated || !copies || self.keys.contains_key(&authorized.key) {
             return Err(Rule::ActionEffect);
         }
-        let ends = at.plus_seconds(crate::approval::MAX_EXECUTION_S);
+        let Stage::Executing { expires_at: ends, .. } = action.stage() else {
+            return Err(Rule::ActionEffect);
+        };
         if authorized.expires_at > at && authorized.expires_at <= ends {
             Ok(())
         } else {
@@ -250,10 +252,19 @@ impl Founded {
         }
         let public = PublicKey::from_der(generated.spki.as_bytes()).map_err(|_| Rule::KeyBytes)?;
         let fits = public.key_type() == key.algorithm.key_type() && public.sha256() == generated.spki_sha256;
-        let fresh = !self.keys.values().any(|other| {
-            other.material().is_some_and(|material| material.spki_sha256 == generated.spki_sha256)
-        });
-        if fits && fresh { Ok(()) } else { Err(Rule::KeyBytes) }
+        if fits && !self.holds_key(generated.spki_sha256) { Ok(()) } else { Err(Rule::KeyBytes) }
+    }
+
+    /// Whether a public key is one of a slot's, or the evidence key.
+    pub(crate) fn holds_key(&self, spki_sha256: Hash) -> bool {
+        let evidence = self.evidence_key.iter().map(|(_, spki)| Hash::sha256(spki.as_bytes()));
+        let slots = self.keys.values().filter_map(Key::material).map(|material| material.spki_sha256);
+        slots.chain(evidence).any(|other| other == spki_sha256)
+    }
+
+    /// Whether a key was revoked.
+    pub(crate) fn is_revoked(&self, id: KeyId) -> bool {
+        self.keys.get(&id).is_some_and(|key| matches!(key.state, KeyState::Revoked { .. }))
     }
 
     pub(crate) fn judge_generation_failed(&self, failed: &KeyGenerationFailed) -> Result<(), Rule> {
@@ -275,9 +286,12 @@ impl Founded {
         let action = self.action(activated.action)?;
         let made = matches!(
             action.stage(),
-            crate::state::Stage::Executing { progress: Progress::Generated(key), .. } if key == activated.key
+            Stage::Executing { progress: Progress::Generated(key), .. } if key == activated.key
         );
         let key = self.keys.get(&activated.key).ok_or(Rule::KeyUnknown)?;
+        if self.is_revoked(activated.key) {
+            return Err(Rule::KeyRevoked);
+        }
         if made && key.slot == activated.slot { Ok(()) } else { Err(Rule::ActionEffect) }
     }
 
@@ -287,8 +301,9 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let slot = self.slot(&event.slot)?;
+        // The right to suspend comes first: which slots there are is not for everybody.
         self.judge_containment(actor, Some(&event.slot), at)?;
+        let slot = self.slot(&event.slot)?;
         if suspended(slot.suspension, at) {
             return Err(Rule::SuspensionDuplicate);
         }
@@ -309,7 +324,8 @@ impl Founded {
                     rotation_days: p.rotation_days,
                     overlap_days: p.overlap_days,
                     active: None,
-                    suspension: None,
+                    // A slot that is created anew stays suspended: lifting that is another action.
+                    suspension: self.slots.get(&p.slot).and_then(|before| before.suspension),
                     created: event.seq,
                 };
                 Arc::make_mut(&mut self.slots).insert(p.slot.clone(), slot);
@@ -328,6 +344,7 @@ impl Founded {
                     slot: p.slot.clone(),
                     algorithm: p.algorithm,
                     label: p.label.clone(),
+                    created: event.seq,
                     state: KeyState::Generating { expires_at: p.expires_at },
                 };
                 Arc::make_mut(&mut self.keys).insert(p.key, key);

@@ -55,6 +55,10 @@ pub struct Founded {
     pub(crate) founding_digest: Hash,
     pub(crate) policy: Arc<LedgerPolicy>,
     pub(crate) policy_digest: Hash,
+    /// The event that brought the policy: what was proposed before it is void, even if an equal one comes back.
+    pub(crate) policy_since: Seq,
+    /// The rules version that governs the next event.
+    pub(crate) rules: u64,
     pub(crate) approval_rp: Arc<ApprovalRp>,
     pub(crate) members: Arc<BTreeMap<MemberId, Member>>,
     /// Whose each public key is, for ever.
@@ -147,6 +151,11 @@ impl OpenAction {
     /// The document that people sign.
     pub fn document(&self) -> &ActionDocument {
         &self.document
+    }
+
+    /// The proposer's own signed proposal.
+    pub fn proposal(&self) -> &Approval {
+        &self.proposal
     }
 
     /// The consents so far, in their order.
@@ -309,7 +318,7 @@ impl State {
             (Phase::Opened { key, founders, hashes }, Payload::LedgerFounded(founded)) => {
                 let mut hashes = std::mem::take(hashes);
                 hashes.insert(event.seq, hash);
-                let founded = Founded::new(key.clone(), founders, founded, hashes);
+                let founded = Founded::new(key.clone(), founders, founded, event.seq, hashes);
                 self.phase = Phase::Founded(Arc::new(founded));
             }
             (Phase::Founded(founded), _) => {
@@ -331,6 +340,9 @@ impl State {
 impl Founded {
     fn judge(&self, event: &Event, checked: &Prechecked) -> Result<(), Rule> {
         let at = event.time;
+        if self.rules != RULES {
+            return Err(Rule::RulesUnknown);
+        }
         self.judge_actor(event)?;
         match &event.payload {
             Payload::LedgerOpened(_) => Err(Rule::LedgerOpen),
@@ -426,7 +438,8 @@ impl Founded {
             | Payload::ActionFailed(_) => self.apply_action(event),
 
             Payload::ApprovalRpSet(set) => self.approval_rp = Arc::new(set.approval_rp.clone()),
-            Payload::PolicySet(set) => self.apply_policy(&set.policy),
+            Payload::PolicySet(set) => self.apply_policy(&set.policy, event.seq),
+            Payload::LedgerRulesAdopted(adopted) => self.rules = adopted.rules,
             Payload::LedgerKeyRotated(change) => {
                 self.key =
                     LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
@@ -471,7 +484,6 @@ impl Founded {
             Payload::SignatureAbandoned(p) => self.settle(p.authorization),
             Payload::LedgerOpened(_)
             | Payload::LedgerFounded(_)
-            | Payload::LedgerRulesAdopted(_)
             | Payload::LedgerHighWaterAccepted(_)
             | Payload::EvidenceRecorded(_)
             | Payload::RefusalRecorded(_)

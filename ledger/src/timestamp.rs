@@ -12,12 +12,13 @@ use crate::ids::{InvalidId, serde_as_text};
 pub struct Timestamp(PrimitiveDateTime);
 
 impl Timestamp {
+    /// The last representable microsecond: the end of the year 9999.
+    pub const MAX: Self = Self(PrimitiveDateTime::new(Date::MAX, LAST_MICROSECOND));
+
     /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years 0000 to 9999.
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
-        (0..=9999)
-            .contains(&at.year())
-            .then(|| Self(PrimitiveDateTime::new(at.date(), at.time())))
+        (0..=9999).contains(&at.year()).then(|| Self(PrimitiveDateTime::new(at.date(), at.time())))
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
@@ -30,8 +31,7 @@ impl Timestamp {
     /// This moment and some seconds; saturates at the last representable microsecond.
     pub fn plus_seconds(self, seconds: u32) -> Self {
         let micros = self.unix_micros().saturating_add(i64::from(seconds) * 1_000_000);
-        Self::from_unix_micros(micros)
-            .unwrap_or(Self(PrimitiveDateTime::new(Date::MAX, Time::MAX.truncate_to_microsecond())))
+        Self::from_unix_micros(micros).unwrap_or(Self::MAX)
     }
 
     /// The start of the minute that holds this moment.
@@ -39,6 +39,12 @@ impl Timestamp {
         Self(self.0.truncate_to_minute())
     }
 }
+
+/// The last microsecond of a day; the literal is in range.
+const LAST_MICROSECOND: Time = match Time::from_hms_micro(23, 59, 59, 999_999) {
+    Ok(time) => time,
+    Err(_) => Time::MIDNIGHT,
+};
 
 impl FromStr for Timestamp {
     type Err = InvalidId;
@@ -53,22 +59,14 @@ impl FromStr for Timestamp {
 
 fn parse(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
-    let separators = [
-        (4, b'-'),
-        (7, b'-'),
-        (10, b'T'),
-        (13, b':'),
-        (16, b':'),
-        (19, b'.'),
-        (26, b'Z'),
-    ];
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
     if bytes.len() != 27 || separators.iter().any(|&(at, byte)| bytes[at] != byte) {
         return None;
     }
     let number = |from: usize, to: usize| {
-        bytes[from..to].iter().try_fold(0u32, |sum, b| {
-            b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0'))
-        })
+        bytes[from..to]
+            .iter()
+            .try_fold(0u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
     };
     let small = |from, to| number(from, to).and_then(|n| u8::try_from(n).ok());
     let month = Month::try_from(small(5, 7)?).ok()?;

@@ -98,26 +98,13 @@ impl Assertion {
     ) -> Result<Self, AssertionError> {
         let lengths = [
             (credential_id.0.len(), "credential_id", Self::MAX_CREDENTIAL_ID),
-            (
-                authenticator_data.0.len(),
-                "authenticator_data",
-                Self::MAX_AUTHENTICATOR_DATA,
-            ),
-            (
-                client_data_json.0.len(),
-                "client_data_json",
-                Self::MAX_CLIENT_DATA,
-            ),
+            (authenticator_data.0.len(), "authenticator_data", Self::MAX_AUTHENTICATOR_DATA),
+            (client_data_json.0.len(), "client_data_json", Self::MAX_CLIENT_DATA),
             (signature.0.len(), "signature", Self::MAX_SIGNATURE),
         ];
         match lengths.into_iter().find(|(len, _, max)| len > max) {
             Some((_, member, max)) => Err(AssertionError::TooLong { member, max }),
-            None => Ok(Self {
-                credential_id,
-                authenticator_data,
-                client_data_json,
-                signature,
-            }),
+            None => Ok(Self { credential_id, authenticator_data, client_data_json, signature }),
         }
     }
 
@@ -146,12 +133,7 @@ impl TryFrom<UnboundedAssertion> for Assertion {
     type Error = AssertionError;
 
     fn try_from(raw: UnboundedAssertion) -> Result<Self, AssertionError> {
-        Self::new(
-            raw.credential_id,
-            raw.authenticator_data,
-            raw.client_data_json,
-            raw.signature,
-        )
+        Self::new(raw.credential_id, raw.authenticator_data, raw.client_data_json, raw.signature)
     }
 }
 
@@ -260,16 +242,10 @@ pub fn verify(
 
     let client_hash = digest::digest(&digest::SHA256, assertion.client_data_json.as_bytes());
     let signed = [assertion.authenticator_data.as_bytes(), client_hash.as_ref()].concat();
-    if !credential
-        .cose_public_key
-        .holds(&signed, assertion.signature.as_bytes())
-    {
+    if !credential.cose_public_key.holds(&signed, assertion.signature.as_bytes()) {
         return Err(AssertionError::Signature);
     }
-    Ok(AssertionInfo {
-        counter: data.counter,
-        backed_up: data.flags.backup_state(),
-    })
+    Ok(AssertionInfo { counter: data.counter, backed_up: data.flags.backup_state() })
 }
 
 fn check_client_data(client: &ClientData, rp: &ApprovalRp, challenge: Hash) -> Result<(), AssertionError> {
@@ -331,10 +307,7 @@ pub fn fingerprint(assertion: &Assertion, credential: &Credential, rp: &Approval
     add(credential.credential_id.as_bytes());
     add(credential.cose_public_key.as_bytes());
     add(credential.rp_id.as_bytes());
-    add(&[
-        u8::from(credential.backup_eligible),
-        u8::from(credential.kind == CredentialKind::Hardware),
-    ]);
+    add(&[u8::from(credential.backup_eligible), u8::from(credential.kind == CredentialKind::Hardware)]);
     add(&challenge.0);
     add(rp.id.as_bytes());
     // Last, because their number varies.

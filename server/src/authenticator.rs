@@ -179,13 +179,8 @@ impl SoftAuthenticator {
             rp_id: rp_id.to_owned(),
             private_key: Zeroizing::new(URL_SAFE_NO_PAD.encode(pkcs8.as_ref())),
         };
-        let authenticator =
-            Self::new(key, file.credential_id.clone(), file.rp_id.clone()).map_err(|source| {
-                AuthenticatorError::Malformed {
-                    path: path.to_owned(),
-                    source,
-                }
-            })?;
+        let authenticator = Self::new(key, file.credential_id.clone(), file.rp_id.clone())
+            .map_err(|source| AuthenticatorError::Malformed { path: path.to_owned(), source })?;
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE));
         serde_json::to_writer_pretty(&mut *text, &file).map_err(AuthenticatorError::Json)?;
         write_new(path, &text)?;
@@ -194,10 +189,7 @@ impl SoftAuthenticator {
 
     /// Reads an authenticator from its file, which must be nobody else's to read.
     pub fn open(path: &Path) -> Result<Self, AuthenticatorError> {
-        let malformed = |source| AuthenticatorError::Malformed {
-            path: path.to_owned(),
-            source,
-        };
+        let malformed = |source| AuthenticatorError::Malformed { path: path.to_owned(), source };
         let text = read_private(path)?;
         if text.len() > MAX_FILE {
             return Err(malformed(MalformedKeyFile::TooLong));
@@ -239,9 +231,7 @@ impl SoftAuthenticator {
 
     /// Answers a registration: attestation format `none`, for nobody vouches for a file (WebAuthn §8.7).
     pub fn register(&self, challenge: Hash, origin: &str) -> Result<Registration, AuthenticatorError> {
-        let failed = |_| AuthenticatorError::Cryptography {
-            doing: "encode an attestation object",
-        };
+        let failed = |_| AuthenticatorError::Cryptography { doing: "encode an attestation object" };
         let data = self.registration_data();
         let mut cbor = Encoder::new(Vec::with_capacity(data.len() + 32));
         // CTAP2 canonical order: the shorter key first.
@@ -267,12 +257,7 @@ impl SoftAuthenticator {
             .sign(&SystemRandom::new(), &signed)
             .map_err(|_| AuthenticatorError::Cryptography { doing: "sign" })?;
         let credential_id = self.credential.credential_id.clone();
-        Ok(Assertion::new(
-            credential_id,
-            data.into(),
-            client.into(),
-            signature.as_ref().into(),
-        )?)
+        Ok(Assertion::new(credential_id, data.into(), client.into(), signature.as_ref().into())?)
     }
 
     /// rpIdHash, flags and a counter of zero, which says that none is kept (WebAuthn §6.1.1).
@@ -308,75 +293,41 @@ struct ClientData<'a> {
 
 fn client_data(r#type: &str, challenge: Hash, origin: &str) -> Result<Vec<u8>, AuthenticatorError> {
     let challenge = B64::from(challenge.0.as_slice());
-    serde_json::to_vec(&ClientData {
-        r#type,
-        challenge,
-        origin,
-        cross_origin: false,
-    })
-    .map_err(AuthenticatorError::Json)
+    serde_json::to_vec(&ClientData { r#type, challenge, origin, cross_origin: false })
+        .map_err(AuthenticatorError::Json)
 }
 
 /// Writes a private file where none was, and waits until it is on the disk.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), AuthenticatorError> {
-    let opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = opened.map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => AuthenticatorError::Exists {
-            path: path.to_owned(),
-        },
-        _ => AuthenticatorError::File {
-            doing: "create",
-            path: path.to_owned(),
-            source,
-        },
+        io::ErrorKind::AlreadyExists => AuthenticatorError::Exists { path: path.to_owned() },
+        _ => AuthenticatorError::File { doing: "create", path: path.to_owned(), source },
     })?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| sync_folder_of(path));
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder_of(path));
     written.map_err(|source| {
         // Half a key file is of no use and in the way of the next attempt; this error outranks the removal's.
         let _ = fs::remove_file(path);
-        AuthenticatorError::File {
-            doing: "write",
-            path: path.to_owned(),
-            source,
-        }
+        AuthenticatorError::File { doing: "write", path: path.to_owned(), source }
     })
 }
 
 /// A new file survives a power cut only when its folder's entry is on the disk too.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
 /// Reads a file that nobody but its owner may read; at most one byte more than [`MAX_FILE`].
 fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, AuthenticatorError> {
-    let failed = |source| AuthenticatorError::File {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| AuthenticatorError::File { doing: "read", path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(AuthenticatorError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(AuthenticatorError::Exposed { path: path.to_owned(), mode });
     }
     // Room for all of it: a buffer that grows would leave copies of the key behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE + 1));
-    file.take(MAX_FILE as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }

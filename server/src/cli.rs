@@ -24,6 +24,7 @@ mod sign;
 mod slot;
 pub mod story;
 mod tenant;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -104,6 +105,8 @@ enum ClientCommand {
     Export(export::ExportCommand),
     /// Tell what happened, one readable line an event
     Events(events::EventsCommand),
+    /// Verify a bundle, a receipt or a signed file, offline, as sealbook-verify does
+    Verify(verify::VerifyCommand),
     /// Check the server, the clocks and the tools from here
     Doctor,
 }
@@ -146,6 +149,7 @@ impl ClientCommand {
             Self::Evidence(command) => evidence::run(command, context),
             Self::Export(command) => export::run(command, context),
             Self::Events(command) => events::run(command, context),
+            Self::Verify(command) => verify::run(command, context),
             Self::Doctor => doctor::run(context),
         }
     }

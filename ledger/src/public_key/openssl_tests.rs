@@ -11,13 +11,8 @@ use crate::algorithm::{Algorithm, DigestKind};
 
 const MESSAGE: &[u8] = b"a release of some software\n";
 
-const KEY_TYPES: [KeyType; 5] = [
-    KeyType::EcP256,
-    KeyType::EcP384,
-    KeyType::Rsa3072,
-    KeyType::Rsa4096,
-    KeyType::Ed25519,
-];
+const KEY_TYPES: [KeyType; 5] =
+    [KeyType::EcP256, KeyType::EcP384, KeyType::Rsa3072, KeyType::Rsa4096, KeyType::Ed25519];
 
 /// What openssl made: two keys of each type, and a signature of each algorithm by the first of them.
 struct Made {
@@ -42,27 +37,16 @@ fn made() -> &'static Made {
     static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let keys = KEY_TYPES
-            .map(|of| (of, [0, 1].map(|which| make_key(folder.path(), of, which))))
-            .into();
-        let signatures = Algorithm::ALL
-            .map(|algorithm| (algorithm, sign(folder.path(), algorithm)))
-            .into();
+        let keys = KEY_TYPES.map(|of| (of, [0, 1].map(|which| make_key(folder.path(), of, which)))).into();
+        let signatures = Algorithm::ALL.map(|algorithm| (algorithm, sign(folder.path(), algorithm))).into();
         Made { keys, signatures }
     })
 }
 
 fn openssl(folder: &Path, arguments: &str) {
-    let run = Command::new("openssl")
-        .args(arguments.split_whitespace())
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        run.status.success(),
-        "openssl {arguments}: {}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    let run =
+        Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
+    assert!(run.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&run.stderr));
 }
 
 fn make_key(folder: &Path, key_type: KeyType, which: usize) -> MadeKey {
@@ -76,10 +60,7 @@ fn make_key(folder: &Path, key_type: KeyType, which: usize) -> MadeKey {
     let name = format!("{key_type:?}-{which}");
     openssl(folder, &format!("genpkey -algorithm {kind} -out {name}.key"));
     openssl(folder, &format!("pkey -in {name}.key -pubout -out {name}.pem"));
-    openssl(
-        folder,
-        &format!("pkey -in {name}.key -pubout -outform DER -out {name}.der"),
-    );
+    openssl(folder, &format!("pkey -in {name}.key -pubout -outform DER -out {name}.der"));
     MadeKey {
         der: std::fs::read(folder.join(format!("{name}.der"))).unwrap(),
         pem: std::fs::read_to_string(folder.join(format!("{name}.pem"))).unwrap(),
@@ -102,10 +83,7 @@ fn sign(folder: &Path, algorithm: Algorithm) -> Vec<u8> {
     };
     std::fs::write(folder.join("input"), input).unwrap();
     let key = algorithm.key_type();
-    openssl(
-        folder,
-        &format!("pkeyutl -sign -inkey {key:?}-0.key -in input -out {name}.sig {options}"),
-    );
+    openssl(folder, &format!("pkeyutl -sign -inkey {key:?}-0.key -in input -out {name}.sig {options}"));
     std::fs::read(folder.join(format!("{name}.sig"))).unwrap()
 }
 
@@ -126,11 +104,7 @@ fn input_for(algorithm: Algorithm, bytes: &[u8]) -> SigningInput<'_> {
 }
 
 fn signed_by(algorithm: Algorithm) -> Vec<u8> {
-    if algorithm.needs_message() {
-        MESSAGE.to_vec()
-    } else {
-        digest_for(algorithm)
-    }
+    if algorithm.needs_message() { MESSAGE.to_vec() } else { digest_for(algorithm) }
 }
 
 #[test]
@@ -167,11 +141,7 @@ fn a_key_rebuilt_from_its_jwk_is_the_same_key() {
 fn every_algorithm_accepts_what_openssl_signed() {
     for (algorithm, signature) in &made().signatures {
         let key = made().key(algorithm.key_type(), 0);
-        let verdict = key.verify(
-            *algorithm,
-            input_for(*algorithm, &signed_by(*algorithm)),
-            signature,
-        );
+        let verdict = key.verify(*algorithm, input_for(*algorithm, &signed_by(*algorithm)), signature);
         assert_eq!(verdict, Ok(()), "{algorithm}");
     }
 }
@@ -191,11 +161,7 @@ fn another_digest_or_message_is_refused() {
 fn another_key_of_the_same_type_is_refused() {
     for (algorithm, signature) in &made().signatures {
         let key = made().key(algorithm.key_type(), 1);
-        let verdict = key.verify(
-            *algorithm,
-            input_for(*algorithm, &signed_by(*algorithm)),
-            signature,
-        );
+        let verdict = key.verify(*algorithm, input_for(*algorithm, &signed_by(*algorithm)), signature);
         assert_eq!(verdict, Err(SignatureError::DoesNotHold), "{algorithm}");
     }
 }
@@ -208,10 +174,7 @@ fn a_signature_holds_under_its_own_algorithm_alone() {
             let verdict = key.verify(algorithm, input_for(algorithm, &signed_by(algorithm)), signature);
             let expected = match algorithm.key_type() == signed_as.key_type() {
                 true => SignatureError::DoesNotHold,
-                false => SignatureError::KeyType {
-                    algorithm,
-                    found: signed_as.key_type(),
-                },
+                false => SignatureError::KeyType { algorithm, found: signed_as.key_type() },
             };
             assert_eq!(verdict, Err(expected), "{signed_as} offered as {algorithm}");
         }
@@ -226,20 +189,12 @@ fn a_digest_of_another_length_or_the_wrong_kind_of_input_is_refused() {
             true => SigningInput::Digest(MESSAGE),
             false => SigningInput::Message(MESSAGE),
         };
-        let refusal = SignatureError::InputKind {
-            algorithm: *algorithm,
-        };
+        let refusal = SignatureError::InputKind { algorithm: *algorithm };
         assert_eq!(key.verify(*algorithm, swapped, signature), Err(refusal));
         if !algorithm.needs_message() {
             let short = &digest_for(*algorithm)[1..];
-            let refusal = SignatureError::DigestLength {
-                algorithm: *algorithm,
-                found: short.len(),
-            };
-            assert_eq!(
-                key.verify(*algorithm, SigningInput::Digest(short), signature),
-                Err(refusal)
-            );
+            let refusal = SignatureError::DigestLength { algorithm: *algorithm, found: short.len() };
+            assert_eq!(key.verify(*algorithm, SigningInput::Digest(short), signature), Err(refusal));
         }
     }
 }
@@ -251,12 +206,7 @@ fn a_signature_cut_short_or_made_longer_is_refused() {
         let longer = [signature.as_slice(), &[0]].concat();
         for wrong in [&signature[1..], &signature[..signature.len() - 1], &longer, &[]] {
             let verdict = key.verify(*algorithm, input_for(*algorithm, &signed_by(*algorithm)), wrong);
-            assert_eq!(
-                verdict,
-                Err(SignatureError::Encoding {
-                    algorithm: *algorithm
-                })
-            );
+            assert_eq!(verdict, Err(SignatureError::Encoding { algorithm: *algorithm }));
         }
     }
 }
@@ -290,11 +240,7 @@ fn a_pss_salt_of_another_length_is_refused() {
     );
     let signature = std::fs::read(folder.path().join("max.sig")).unwrap();
     let key = PublicKey::from_der(&made.der).unwrap();
-    let verdict = key.verify(
-        Algorithm::Rsa3072PssSha256,
-        SigningInput::Digest(&digest),
-        &signature,
-    );
+    let verdict = key.verify(Algorithm::Rsa3072PssSha256, SigningInput::Digest(&digest), &signature);
     assert_eq!(verdict, Err(SignatureError::DoesNotHold));
 }
 
@@ -304,25 +250,14 @@ fn keys_outside_the_registry_are_refused() {
     let refused = |arguments: &str| {
         openssl(folder.path(), &format!("genpkey {arguments} -out k.key"));
         openssl(folder.path(), "pkey -in k.key -pubout -outform DER -out k.der");
-        PublicKey::from_der(&std::fs::read(folder.path().join("k.der")).unwrap())
-            .unwrap_err()
-            .code()
+        PublicKey::from_der(&std::fs::read(folder.path().join("k.der")).unwrap()).unwrap_err().code()
     };
-    assert_eq!(
-        refused("-algorithm RSA -pkeyopt rsa_keygen_bits:2048"),
-        "public_key.modulus_size"
-    );
+    assert_eq!(refused("-algorithm RSA -pkeyopt rsa_keygen_bits:2048"), "public_key.modulus_size");
     let cubic = "-algorithm RSA -pkeyopt rsa_keygen_bits:3072 -pkeyopt rsa_keygen_pubexp:3";
     assert_eq!(refused(cubic), "public_key.exponent");
-    assert_eq!(
-        refused("-algorithm EC -pkeyopt ec_paramgen_curve:P-521"),
-        "public_key.point"
-    );
+    assert_eq!(refused("-algorithm EC -pkeyopt ec_paramgen_curve:P-521"), "public_key.point");
     // The length is P-256's, the curve is not.
-    assert_eq!(
-        refused("-algorithm EC -pkeyopt ec_paramgen_curve:secp256k1"),
-        "public_key.point"
-    );
+    assert_eq!(refused("-algorithm EC -pkeyopt ec_paramgen_curve:secp256k1"), "public_key.point");
     assert_eq!(refused("-algorithm X25519"), "public_key.unknown_kind");
     assert_eq!(refused("-algorithm ED448"), "public_key.unknown_kind");
 }

@@ -45,20 +45,11 @@ fn a_key_has_one_der() {
 #[test]
 fn a_private_or_otherwise_labelled_pem_is_refused() {
     let relabelled = RFC_8410.replace("PUBLIC KEY", "PRIVATE KEY");
-    assert_eq!(
-        PublicKey::from_pem(&relabelled).unwrap_err().code(),
-        "public_key.pem"
-    );
+    assert_eq!(PublicKey::from_pem(&relabelled).unwrap_err().code(), "public_key.pem");
     assert_eq!(PublicKey::from_pem("").unwrap_err().code(), "public_key.pem");
     let long = "x".repeat(PublicKey::MAX_PEM + 1);
-    assert_eq!(
-        PublicKey::from_pem(&long).unwrap_err().code(),
-        "public_key.too_long"
-    );
-    assert_eq!(
-        PublicKey::from_der(long.as_bytes()).unwrap_err().code(),
-        "public_key.too_long"
-    );
+    assert_eq!(PublicKey::from_pem(&long).unwrap_err().code(), "public_key.too_long");
+    assert_eq!(PublicKey::from_der(long.as_bytes()).unwrap_err().code(), "public_key.too_long");
 }
 
 #[test]
@@ -76,10 +67,7 @@ fn points_off_the_curve_compressed_or_of_small_order_are_refused() {
     let mut unreduced = [0xff; 32];
     (unreduced[0], unreduced[31]) = (0xee, 0x7f);
     for point in [neutral, unreduced, [0; 32]] {
-        assert_eq!(
-            PublicKey::from_ed25519(&point).unwrap_err().code(),
-            "public_key.point"
-        );
+        assert_eq!(PublicKey::from_ed25519(&point).unwrap_err().code(), "public_key.point");
     }
 }
 

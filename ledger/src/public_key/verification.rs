@@ -40,7 +40,7 @@ pub enum SignatureError {
         algorithm: Algorithm,
     },
     /// A digest of another length.
-    #[error("{algorithm} signs a digest of {} bytes, this has {found}", algorithm.digest().len())]
+    #[error("{algorithm} signs a digest of {} bytes, this has {found}", algorithm.digest().byte_len())]
     DigestLength {
         /// The algorithm that was asked for.
         algorithm: Algorithm,
@@ -65,11 +65,7 @@ pub enum SignatureError {
 }
 
 fn what_it_signs(algorithm: Algorithm) -> &'static str {
-    if algorithm.needs_message() {
-        "the message, not a digest of it"
-    } else {
-        "a digest, not the message"
-    }
+    if algorithm.needs_message() { "the message, not a digest of it" } else { "a digest, not the message" }
 }
 
 impl SignatureError {
@@ -98,10 +94,7 @@ impl PublicKey {
         signature: &[u8],
     ) -> Result<(), SignatureError> {
         if algorithm.key_type() != self.key_type() {
-            return Err(SignatureError::KeyType {
-                algorithm,
-                found: self.key_type(),
-            });
+            return Err(SignatureError::KeyType { algorithm, found: self.key_type() });
         }
         let signed = signed_bytes(algorithm, input)?;
         let misencoded = SignatureError::Encoding { algorithm };
@@ -148,11 +141,8 @@ fn signed_bytes(algorithm: Algorithm, input: SigningInput<'_>) -> Result<&[u8], 
         }
         (false, SigningInput::Digest(digest)) => {
             require(
-                digest.len() == algorithm.digest().len(),
-                SignatureError::DigestLength {
-                    algorithm,
-                    found: digest.len(),
-                },
+                digest.len() == algorithm.digest().byte_len(),
+                SignatureError::DigestLength { algorithm, found: digest.len() },
             )?;
             Ok(digest)
         }

@@ -54,12 +54,9 @@ impl AuthenticatorData {
     /// Reads 32 bytes of rpIdHash, the flags, a big-endian counter, and where ED is set one CBOR map; nothing else.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, AssertionError> {
         let refuse = |why| AssertionError::AuthenticatorData { why };
-        let (rp_id_hash, rest) = bytes
-            .split_first_chunk::<32>()
-            .ok_or(refuse("shorter than 37 bytes"))?;
-        let ([flags, counter @ ..], extensions) = rest
-            .split_first_chunk::<5>()
-            .ok_or(refuse("shorter than 37 bytes"))?;
+        let (rp_id_hash, rest) = bytes.split_first_chunk::<32>().ok_or(refuse("shorter than 37 bytes"))?;
+        let ([flags, counter @ ..], extensions) =
+            rest.split_first_chunk::<5>().ok_or(refuse("shorter than 37 bytes"))?;
         let flags = Flags(*flags);
         if flags.attested() {
             return Err(refuse("an assertion carries no attested credential"));
@@ -70,11 +67,7 @@ impl AuthenticatorData {
         if !flags.extended() && !extensions.is_empty() {
             return Err(refuse("bytes after its end"));
         }
-        Ok(Self {
-            rp_id_hash: Hash(*rp_id_hash),
-            flags,
-            counter: u32::from_be_bytes(*counter),
-        })
+        Ok(Self { rp_id_hash: Hash(*rp_id_hash), flags, counter: u32::from_be_bytes(*counter) })
     }
 }
 
@@ -121,10 +114,7 @@ mod tests {
         assert!(!holds(0x85, &[map.as_slice(), &[0]].concat()));
         assert!(!holds(0x85, &[0x80]));
         // A map that claims 2^64 - 1 entries ends with its bytes.
-        assert!(!holds(
-            0x85,
-            &[0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1]
-        ));
+        assert!(!holds(0x85, &[0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1]));
     }
 
     #[test]

@@ -88,10 +88,7 @@ impl CosePublicKey {
         let key = fields.check()?;
         // Settles the rest of canonicity: lengths in their shortest form, nothing after the map.
         if fields.encode() == Some(cbor.to_vec()) {
-            Ok(Self {
-                cbor: cbor.to_vec(),
-                key,
-            })
+            Ok(Self { cbor: cbor.to_vec(), key })
         } else {
             Err(CoseError::NotCanonical)
         }
@@ -120,9 +117,9 @@ impl CosePublicKey {
                 is_strict_ecdsa(signature, 32) && key.verify(message, signature).is_ok()
             }
             Key::EdDsa(key) => ed25519_holds(key, message, signature),
-            Key::Rs256(der) => UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der)
-                .verify(message, signature)
-                .is_ok(),
+            Key::Rs256(der) => {
+                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).verify(message, signature).is_ok()
+            }
         }
     }
 }
@@ -147,10 +144,7 @@ impl<'a> Fields<'a> {
         if (kty, alg) == RS256 {
             let n = decoder.bytes().map_err(malformed)?;
             expect(&mut decoder, label::X_OR_E)?;
-            return Ok(Self::Rs256 {
-                n,
-                e: decoder.bytes().map_err(malformed)?,
-            });
+            return Ok(Self::Rs256 { n, e: decoder.bytes().map_err(malformed)? });
         }
         if (kty, alg) != (ES256.0, ES256.1) && (kty, alg) != (EDDSA.0, EDDSA.1) {
             return Err(CoseError::Algorithm);
@@ -162,10 +156,7 @@ impl<'a> Fields<'a> {
             EDDSA => Ok(Self::EdDsa { x }),
             ES256 => {
                 expect(&mut decoder, label::Y)?;
-                Ok(Self::Es256 {
-                    x,
-                    y: decoder.bytes().map_err(malformed)?,
-                })
+                Ok(Self::Es256 { x, y: decoder.bytes().map_err(malformed)? })
             }
             _ => Err(CoseError::Algorithm),
         }
@@ -175,14 +166,8 @@ impl<'a> Fields<'a> {
         match self {
             Self::Es256 { x, y } => {
                 let point: [u8; 65] = [&[4], *x, *y].concat().try_into().map_err(|_| CoseError::Key)?;
-                let on_curve = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
-                    .parse()
-                    .is_ok();
-                if on_curve && x.len() == 32 {
-                    Ok(Key::Es256(point))
-                } else {
-                    Err(CoseError::Key)
-                }
+                let on_curve = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).parse().is_ok();
+                if on_curve && x.len() == 32 { Ok(Key::Es256(point)) } else { Err(CoseError::Key) }
             }
             Self::EdDsa { x } => ed25519_key(x).map(Key::EdDsa).map_err(|_| CoseError::Key),
             Self::Rs256 { n, e } => {

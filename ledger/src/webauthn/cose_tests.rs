@@ -18,61 +18,22 @@ fn a_cose_key_has_one_encoding() {
     // a5 01 02 03 26 20 01 21 58 20 x 22 58 20 y
     let (x, y) = (&cbor[10..42], &cbor[45..77]);
     let map = |parts: &[&[u8]]| CosePublicKey::parse(&parts.concat());
-    assert!(
-        map(&[
-            &[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20],
-            x,
-            &[0x22, 0x58, 0x20],
-            y
-        ])
-        .is_ok()
-    );
+    assert!(map(&[&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y]).is_ok());
     let not_canonical: [&[&[u8]]; 6] = [
         // bytes after it
         &[&cbor, &[0]],
         // an indefinite map
-        &[
-            &[0xbf, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20],
-            x,
-            &[0x22, 0x58, 0x20],
-            y,
-            &[0xff],
-        ],
+        &[&[0xbf, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y, &[0xff]],
         // a length, and a number, in a longer form than they need
-        &[
-            &[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x59, 0, 0x20],
-            x,
-            &[0x22, 0x58, 0x20],
-            y,
-        ],
-        &[
-            &[0xa5, 1, 0x18, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20],
-            x,
-            &[0x22, 0x58, 0x20],
-            y,
-        ],
+        &[&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x59, 0, 0x20], x, &[0x22, 0x58, 0x20], y],
+        &[&[0xa5, 1, 0x18, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y],
         // alg before kty
-        &[
-            &[0xa5, 3, 0x26, 1, 2, 0x20, 1, 0x21, 0x58, 0x20],
-            x,
-            &[0x22, 0x58, 0x20],
-            y,
-        ],
+        &[&[0xa5, 3, 0x26, 1, 2, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y],
         // a further label: key_ops
-        &[
-            &[0xa6, 1, 2, 3, 0x26, 4, 0x81, 2, 0x20, 1, 0x21, 0x58, 0x20],
-            x,
-            &[0x22, 0x58, 0x20],
-            y,
-        ],
+        &[&[0xa6, 1, 2, 3, 0x26, 4, 0x81, 2, 0x20, 1, 0x21, 0x58, 0x20], x, &[0x22, 0x58, 0x20], y],
     ];
     for parts in not_canonical {
-        assert_eq!(
-            map(parts).unwrap_err(),
-            CoseError::NotCanonical,
-            "{}",
-            hex::encode(parts.concat())
-        );
+        assert_eq!(map(parts).unwrap_err(), CoseError::NotCanonical, "{}", hex::encode(parts.concat()));
     }
     // ES384, and ES256 on another curve
     assert_eq!(
@@ -85,13 +46,8 @@ fn a_cose_key_has_one_encoding() {
     );
     // a point off the curve, and x and y of uneven lengths that add up
     assert_eq!(map(&[&cbor[..45], &[7; 32]]).unwrap_err(), CoseError::Key);
-    let uneven = [
-        &[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x21],
-        x,
-        &y[..1],
-        &[0x22, 0x58, 0x1f],
-        &y[1..],
-    ];
+    let uneven =
+        [&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 0x21], x, &y[..1], &[0x22, 0x58, 0x1f], &y[1..]];
     assert_eq!(map(&uneven).unwrap_err(), CoseError::Key);
 }
 
@@ -104,10 +60,7 @@ fn ed25519_passkeys_hold_and_refuse() {
     assert!(key.holds(b"message", signature.as_ref()));
     assert!(!key.holds(b"massage", signature.as_ref()));
     assert!(!key.holds(b"message", &signature.as_ref()[1..]));
-    assert_eq!(
-        CosePublicKey::parse(&[head, &[0; 32]].concat()).unwrap_err(),
-        CoseError::Key
-    );
+    assert_eq!(CosePublicKey::parse(&[head, &[0; 32]].concat()).unwrap_err(), CoseError::Key);
 }
 
 #[test]
@@ -122,13 +75,7 @@ fn rsa_passkeys_hold_and_refuse() {
     let cbor = [head, &[1, 0], &modulus, &[0x21, 0x43, 1, 0, 1]].concat();
     let key = CosePublicKey::parse(&cbor).unwrap();
     let mut signature = vec![0; 256];
-    pair.sign(
-        &RSA_PKCS1_SHA256,
-        &SystemRandom::new(),
-        b"message",
-        &mut signature,
-    )
-    .unwrap();
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"message", &mut signature).unwrap();
     assert!(key.holds(b"message", &signature));
     assert!(!key.holds(b"massage", &signature));
     let padded = [head, &[1, 1, 0], &modulus, &[0x21, 0x43, 1, 0, 1]].concat();

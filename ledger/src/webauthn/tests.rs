@@ -45,17 +45,11 @@ fn the_vectors_challenges_are_reproduced() {
         (Purpose::Rejection, "rejection"),
         (Purpose::Cancellation, "cancellation"),
     ] {
-        assert_eq!(
-            purpose.challenge(document).to_string(),
-            expected[name].as_str().unwrap()
-        );
+        assert_eq!(purpose.challenge(document).to_string(), expected[name].as_str().unwrap());
     }
     let founding = &vectors["founding"];
     let digest = Purpose::Founding.challenge(founding["document"].as_str().unwrap().as_bytes());
-    assert_eq!(
-        digest.to_string(),
-        founding["founding_digest_hex"].as_str().unwrap()
-    );
+    assert_eq!(digest.to_string(), founding["founding_digest_hex"].as_str().unwrap());
 }
 
 #[test]
@@ -64,20 +58,9 @@ fn the_vectors_founders_signed_the_founding() {
     let founding = &vectors["founding"];
     let digest = Purpose::Founding.challenge(founding["document"].as_str().unwrap().as_bytes());
     for (place, entry) in founding["assertions"].as_array().unwrap().iter().enumerate() {
-        let info = verify(
-            &assertion(entry),
-            &founder(&vectors, place),
-            &approval_rp(&vectors),
-            digest,
-        )
-        .unwrap();
-        assert_eq!(
-            info,
-            AssertionInfo {
-                counter: 0,
-                backed_up: false
-            }
-        );
+        let info =
+            verify(&assertion(entry), &founder(&vectors, place), &approval_rp(&vectors), digest).unwrap();
+        assert_eq!(info, AssertionInfo { counter: 0, backed_up: false });
         let other = founder(&vectors, 1 - place);
         let refusal = verify(&assertion(entry), &other, &approval_rp(&vectors), digest).unwrap_err();
         assert_eq!(refusal.code(), "assertion.credential");
@@ -88,13 +71,7 @@ fn the_vectors_founders_signed_the_founding() {
 fn the_vectors_approval_holds() {
     let vectors = vectors();
     let holds = assertion(&vectors["assertions"]["holds"]);
-    verify(
-        &holds,
-        &founder(&vectors, 1),
-        &approval_rp(&vectors),
-        approval_challenge(&vectors),
-    )
-    .unwrap();
+    verify(&holds, &founder(&vectors, 1), &approval_rp(&vectors), approval_challenge(&vectors)).unwrap();
 }
 
 #[test]
@@ -128,18 +105,10 @@ fn every_refused_vector_is_refused_for_its_reason() {
 fn the_proposers_own_approval_is_genuine_so_that_refusing_it_is_left_to_the_rules() {
     let vectors = vectors();
     let refused = vectors["assertions"]["refuse"].as_array().unwrap();
-    let own = refused
-        .iter()
-        .find(|entry| entry["why"] == "the proposer's own")
-        .unwrap();
+    let own = refused.iter().find(|entry| entry["why"] == "the proposer's own").unwrap();
     let proposer = founder(&vectors, 0);
-    verify(
-        &assertion(&own["assertion"]),
-        &proposer,
-        &approval_rp(&vectors),
-        approval_challenge(&vectors),
-    )
-    .unwrap();
+    verify(&assertion(&own["assertion"]), &proposer, &approval_rp(&vectors), approval_challenge(&vectors))
+        .unwrap();
 }
 
 #[test]
@@ -150,10 +119,7 @@ fn the_vectors_founders_come_back_byte_for_byte() {
         serde_json::to_value(founder(&vectors, 0)).unwrap(),
         document["founders"][0]["credentials"][0]
     );
-    assert_eq!(
-        serde_json::to_value(approval_rp(&vectors)).unwrap(),
-        document["approval_rp"]
-    );
+    assert_eq!(serde_json::to_value(approval_rp(&vectors)).unwrap(), document["approval_rp"]);
 }
 
 /// An authenticator of the tests' own, whose every answer can be bent before it is signed.
@@ -195,21 +161,12 @@ impl Forge {
     }
 
     fn assertion(&self) -> Assertion {
-        let data = [
-            Hash::sha256(self.rp.id.as_bytes()).0.as_slice(),
-            &[self.flags, 0, 0, 0, 9],
-        ]
-        .concat();
+        let data = [Hash::sha256(self.rp.id.as_bytes()).0.as_slice(), &[self.flags, 0, 0, 0, 9]].concat();
         let signed = [data.as_slice(), &Hash::sha256(self.client.as_bytes()).0].concat();
         let signature = self.key.sign(&SystemRandom::new(), &signed).unwrap();
         let client = B64::from(self.client.as_bytes());
-        Assertion::new(
-            self.credential.credential_id.clone(),
-            data.into(),
-            client,
-            signature.as_ref().into(),
-        )
-        .unwrap()
+        Assertion::new(self.credential.credential_id.clone(), data.into(), client, signature.as_ref().into())
+            .unwrap()
     }
 
     fn verdict(&self) -> Result<AssertionInfo, &'static str> {
@@ -219,11 +176,7 @@ impl Forge {
     fn with_client(&self, from: &str, to: &str) -> Result<AssertionInfo, &'static str> {
         assert!(self.client.contains(from));
         let client = self.client.replacen(from, to, 1);
-        Self {
-            client,
-            ..Self::with_key_of(self)
-        }
-        .verdict()
+        Self { client, ..Self::with_key_of(self) }.verdict()
     }
 
     fn with_key_of(other: &Self) -> Self {
@@ -248,10 +201,7 @@ fn the_client_data_may_say_more_but_not_twice_and_not_otherwise() {
     assert!(forge.verdict().is_ok());
     assert!(
         forge
-            .with_client(
-                "{",
-                r#"{"other_keys_can_be_added_here":"x","other_keys_can_be_added_here":1,"#
-            )
+            .with_client("{", r#"{"other_keys_can_be_added_here":"x","other_keys_can_be_added_here":1,"#)
             .is_ok()
     );
     assert!(forge.with_client("{", r#"{"crossOrigin":false,"#).is_ok());
@@ -265,18 +215,11 @@ fn the_client_data_may_say_more_but_not_twice_and_not_otherwise() {
         (r#""topOrigin":null,"topOrigin":null,"#, "assertion.client_data"),
         (r#""origin":1,"#, "assertion.client_data"),
     ] {
-        assert_eq!(
-            forge.with_client("{", &format!("{{{member}")),
-            Err(code),
-            "{member}"
-        );
+        assert_eq!(forge.with_client("{", &format!("{{{member}")), Err(code), "{member}");
     }
     assert_eq!(forge.with_client("{", "\u{feff}{"), Err("assertion.client_data"));
     assert_eq!(forge.with_client("}", "}{}"), Err("assertion.client_data"));
-    assert_eq!(
-        forge.with_client("https://example.com", "https://example.com/"),
-        Err("assertion.origin")
-    );
+    assert_eq!(forge.with_client("https://example.com", "https://example.com/"), Err("assertion.origin"));
 }
 
 #[test]
@@ -295,13 +238,7 @@ fn backup_flags_follow_the_enrolment() {
     forge.flags = 0x1d;
     assert_eq!(forge.verdict(), Err("assertion.backup_eligibility"));
     forge.credential.backup_eligible = true;
-    assert_eq!(
-        forge.verdict(),
-        Ok(AssertionInfo {
-            counter: 9,
-            backed_up: true
-        })
-    );
+    assert_eq!(forge.verdict(), Ok(AssertionInfo { counter: 9, backed_up: true }));
     forge.credential.kind = CredentialKind::Hardware;
     assert_eq!(forge.verdict(), Err("assertion.backup_eligibility"));
     forge.flags = 0x05;
@@ -319,20 +256,11 @@ fn a_credential_of_another_relying_party_is_refused() {
 fn an_assertion_for_one_purpose_answers_no_other() {
     let forge = Forge::new();
     let offered = forge.assertion();
-    for purpose in [
-        Purpose::Founding,
-        Purpose::Proposal,
-        Purpose::Rejection,
-        Purpose::Cancellation,
-        Purpose::Session,
-    ] {
-        let refusal = verify(
-            &offered,
-            &forge.credential,
-            &forge.rp,
-            purpose.challenge(DOCUMENT),
-        )
-        .unwrap_err();
+    for purpose in
+        [Purpose::Founding, Purpose::Proposal, Purpose::Rejection, Purpose::Cancellation, Purpose::Session]
+    {
+        let refusal =
+            verify(&offered, &forge.credential, &forge.rp, purpose.challenge(DOCUMENT)).unwrap_err();
         assert_eq!(refusal.code(), "assertion.challenge");
     }
 }
@@ -370,11 +298,7 @@ fn every_input_of_the_check_changes_its_fingerprint() {
     let mut seen = std::collections::BTreeSet::from([base]);
     seen.insert(fingerprint(&offered, &forge.credential, &forge.rp, Hash::ZERO));
     seen.insert(of(
-        &Forge {
-            flags: 0x0d,
-            ..Forge::with_key_of(&forge)
-        }
-        .assertion(),
+        &Forge { flags: 0x0d, ..Forge::with_key_of(&forge) }.assertion(),
         &forge.credential,
         &forge.rp,
     ));

@@ -8,11 +8,7 @@ use super::*;
 const ORIGIN: &str = "https://sealbook.example.com";
 
 fn rp() -> ApprovalRp {
-    ApprovalRp {
-        id: "sealbook.example.com".to_owned(),
-        origins: [ORIGIN.to_owned()].into(),
-        shared: true,
-    }
+    ApprovalRp { id: "sealbook.example.com".to_owned(), origins: [ORIGIN.to_owned()].into(), shared: true }
 }
 
 /// An authenticator in a folder that goes away with the test.
@@ -38,9 +34,7 @@ fn its_assertions_hold_offline() {
     let rejection = Purpose::Rejection.challenge(b"{}");
     let refusal = verify(&assertion, authenticator.credential(), &rp(), rejection).unwrap_err();
     assert_eq!(refusal.code(), "assertion.challenge");
-    let elsewhere = authenticator
-        .assert(challenge, "https://evil.example.com")
-        .unwrap();
+    let elsewhere = authenticator.assert(challenge, "https://evil.example.com").unwrap();
     let refusal = verify(&elsewhere, authenticator.credential(), &rp(), challenge).unwrap_err();
     assert_eq!(refusal.code(), "assertion.origin");
 }
@@ -97,10 +91,7 @@ fn its_file_is_private_and_never_overwritten() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let refusal = SoftAuthenticator::create(&path, &rp().id).err().unwrap();
     assert_eq!(refusal.code(), "authenticator.exists");
-    assert_eq!(
-        SoftAuthenticator::open(&path).unwrap().credential(),
-        authenticator.credential()
-    );
+    assert_eq!(SoftAuthenticator::open(&path).unwrap().credential(), authenticator.credential());
 }
 
 #[test]

@@ -109,6 +109,12 @@ pub enum Failure {
         /// How many there are.
         checks: usize,
     },
+    /// What was verified is not valid, or can't be judged; the report says why.
+    #[error("{}", if *code == 1 { "not valid: the report says where" } else { "it can't be judged" })]
+    NotValid {
+        /// The verifier's exit code: 1 invalid, 2 can't judge.
+        code: u8,
+    },
     /// The system gave no randomness.
     #[error("the system gives no random bytes")]
     Randomness,
@@ -155,6 +161,7 @@ impl Failure {
             Self::ActionEnded { .. } => "action.ended",
             Self::TimedOut { .. } => "cli.timed_out",
             Self::Unhealthy { .. } => "doctor.unhealthy",
+            Self::NotValid { .. } => "verify.not_valid",
             Self::Randomness => "cli.randomness",
             Self::Clock => "cli.clock",
             Self::Output(_) => "cli.output",
@@ -181,6 +188,7 @@ impl Failure {
             }
             Self::TimedOut { .. } => "Look again later; nothing is lost by waiting.",
             Self::Unhealthy { .. } => "Mend what is marked above.",
+            Self::NotValid { .. } => "Keep the file as it is, and compare it with another copy.",
             Self::Randomness => "Check that getrandom works on this machine.",
             Self::Clock => "Set the clock.",
             Self::Output(_) => "Check where the output goes.",
@@ -195,6 +203,9 @@ impl Failure {
             Self::Client(error) if error.problem().is_some() => Exit::Refused,
             Self::TimedOut { .. } | Self::Unhealthy { .. } => Exit::Unavailable,
             Self::Usage { .. } => Exit::Usage,
+            // The verifier's own codes, which are stable: 1 invalid, 2 can't judge.
+            Self::NotValid { code: 1 } => Exit::Failed,
+            Self::NotValid { .. } => Exit::Usage,
             Self::ActionEnded { .. } | Self::Document(_) | Self::Distrust { .. } => Exit::Refused,
             Self::Unsigned { exit, .. } => *exit,
             Self::Client(_)

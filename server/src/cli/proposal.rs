@@ -109,7 +109,7 @@ impl Context {
             private: asked.display_name().map(|display_name| Private { display_name }),
         };
         let draft: Draft = person.client.json(&Call::post(self.path("/actions/draft")?, &request)?)?;
-        let checked = CheckedDocument::open(&draft.document, &ledger.origin)?.as_asked(
+        let checked = CheckedDocument::open(&draft.document, &ledger.origin)?.matching(
             asked,
             &terms.reason,
             person.session.member()?,

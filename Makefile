@@ -1,0 +1,42 @@
+# The entry points. Each works from a fresh clone, as root or not; the first thing each does is to find out what is
+# missing on this machine (tests/prerequisites.sh) and to install it or say how.
+
+.SUFFIXES:
+.PHONY: help demo run test check prerequisites
+
+# rustup installs to ~/.cargo/bin, which a shell opened before that does not know yet.
+PATH := $(PATH):$(HOME)/.cargo/bin
+export PATH
+
+# Where cargo builds; the variable is cargo's own.
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+help:
+	@echo 'make demo    keys under dual control, 300 files signed, an export verified, tampered copies rejected'
+	@echo 'make run     a server for this machine: sealbook dev (Ctrl-C ends it)'
+	@echo 'make test    everything that must hold before a change goes in'
+	@echo 'make check   formatting and lints alone'
+
+prerequisites:
+	@tests/prerequisites.sh
+
+# The dev profile: it builds in a fraction of the release profile's time, and its slow crates are optimised anyway
+# (see [profile.dev.package] in Cargo.toml).
+demo: prerequisites
+	cargo build --locked --workspace --bins
+	cargo run --quiet --locked -p integration --bin demo
+
+# The built program is started by make itself, so that a signal to make reaches it.
+run: prerequisites
+	cargo build --locked -p sealbook --bin sealbook
+	$(TARGET)/debug/sealbook dev
+
+check: prerequisites
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Programs first: the journeys start them from the target folder, where cargo would not otherwise put them for tests of
+# another package.
+test: check
+	cargo build --locked --workspace --all-targets
+	cargo test --locked --workspace

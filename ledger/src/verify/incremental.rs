@@ -1,0 +1,321 @@
+//! Event after event: bytes, chain and rules, and the tree over them.
+
+use crate::chain;
+use crate::encoding::{B64, Hash};
+use crate::event::{ContentError, Envelope, EnvelopeError, Event};
+use crate::ids::{Origin, Seq};
+use crate::merkle::{self, Frontier};
+use crate::payload::PayloadError;
+use crate::rule::Rule;
+use crate::state::{Prechecked, RULES, State};
+use crate::verify::seals::KeyEvent;
+use crate::verify::{Failure, Layer, Place};
+
+/// Why a layer was not followed to the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// A layer that it builds on failed at this event.
+    Below {
+        /// The event's place.
+        seq: u64,
+    },
+    /// The rules version that governs from this event on is not known here.
+    RulesUnknown {
+        /// The event's place.
+        seq: u64,
+        /// The version.
+        version: u64,
+    },
+}
+
+/// How a layer stands after the events so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayerState {
+    /// Every event passed.
+    Sound,
+    /// The first event that did not.
+    Failed(Failure),
+    /// Nobody looked any further.
+    Stopped(Stopped),
+}
+
+impl LayerState {
+    /// Whether every event so far passed.
+    pub fn is_sound(&self) -> bool {
+        *self == Self::Sound
+    }
+
+    fn stop(&mut self, stopped: Stopped) {
+        if self.is_sound() {
+            *self = Self::Stopped(stopped);
+        }
+    }
+}
+
+/// An event that passed.
+#[derive(Debug, Clone)]
+pub struct Pushed {
+    /// The event.
+    pub event: Event,
+    /// Its own hash, which the next one's `prev` repeats.
+    pub hash: Hash,
+}
+
+/// Why a verifier can't go on from a saved state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the state is of {state} events, the tree of {tree}")]
+pub struct ResumeError {
+    /// Events that the state has seen.
+    pub state: u64,
+    /// Leaves of the tree.
+    pub tree: u64,
+}
+
+impl ResumeError {
+    /// The stable code of this error.
+    pub const fn code(&self) -> &'static str {
+        "verify.resume"
+    }
+}
+
+/// Checks a ledger's events in their order: bytes, chain, rules; and grows the tree that seals are compared with.
+///
+/// Memory is that of the folded [`State`] and the tree's right edge; neither grows with signatures.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    state: State,
+    frontier: Frontier,
+    head: Hash,
+    prechecked: Prechecked,
+    /// Set once an event adopted rules that are not known here.
+    adopted: Option<u64>,
+    bytes: LayerState,
+    chain: LayerState,
+    rules: LayerState,
+}
+
+/// Everything that could be learned from one event's bytes, whether or not it passed.
+pub(super) struct Examined {
+    /// What the other layers need of the envelope, if it is a sound one.
+    pub(super) seen: Option<Seen>,
+    /// The event, if all three layers passed.
+    pub(super) passed: Option<Pushed>,
+}
+
+/// What seals and disclosures read of an event, whatever the rules say about it.
+pub(super) struct Seen {
+    pub(super) type_name: String,
+    pub(super) sd: Vec<B64>,
+    pub(super) key: Option<KeyEvent>,
+}
+
+impl Verifier {
+    /// Begins before the first event.
+    pub fn new(origin: Origin) -> Self {
+        Self::begin(State::new(origin), Frontier::new())
+    }
+
+    /// Goes on after events that this verifier, or one like it, has passed before.
+    pub fn resume(state: State, frontier: Frontier) -> Result<Self, ResumeError> {
+        if state.size() != frontier.size() {
+            return Err(ResumeError { state: state.size(), tree: frontier.size() });
+        }
+        Ok(Self::begin(state, frontier))
+    }
+
+    fn begin(state: State, frontier: Frontier) -> Self {
+        Self {
+            head: state.head(),
+            state,
+            frontier,
+            prechecked: Prechecked::default(),
+            adopted: None,
+            bytes: LayerState::Sound,
+            chain: LayerState::Sound,
+            rules: LayerState::Sound,
+        }
+    }
+
+    /// Takes the next event's exact bytes.
+    ///
+    /// An error is the first failure of the earliest layer; every call after it returns that failure again, so that
+    /// nothing can be sealed past it. An unknown rules version is a failure here, with the rule `rules.unknown`.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Pushed, Failure> {
+        let examined = self.examine(bytes);
+        match (self.failure(), examined.passed) {
+            (None, Some(pushed)) => Ok(pushed),
+            (Some(failure), _) => Err(failure),
+            (None, None) => Err(self.rules_unknown()),
+        }
+    }
+
+    /// How many events were taken.
+    pub fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// The RFC 6962 root over all bytes that were taken.
+    pub fn root(&self) -> Hash {
+        self.frontier.root()
+    }
+
+    /// The tree's right edge, from which another verifier may [`resume`](Self::resume).
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// The fold of the events that passed.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// How a layer stands; seals and signatures are nothing that this verifier looks at, and are always sound.
+    pub fn layer(&self, layer: Layer) -> &LayerState {
+        match layer {
+            Layer::Bytes => &self.bytes,
+            Layer::Chain => &self.chain,
+            Layer::Rules => &self.rules,
+            Layer::Seals | Layer::Signatures => &LayerState::Sound,
+        }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        [&self.bytes, &self.chain, &self.rules].into_iter().find_map(|layer| match layer {
+            LayerState::Failed(failure) => Some(failure.clone()),
+            LayerState::Sound | LayerState::Stopped(_) => None,
+        })
+    }
+
+    fn rules_unknown(&self) -> Failure {
+        let seq = match self.rules {
+            LayerState::Stopped(Stopped::RulesUnknown { seq, .. } | Stopped::Below { seq }) => seq,
+            LayerState::Sound | LayerState::Failed(_) => self.size().saturating_sub(1),
+        };
+        let place = Place::Event { seq, type_name: None };
+        Failure::new(Layer::Rules, place, Rule::RulesUnknown.code(), Rule::RulesUnknown.sentence())
+    }
+
+    /// Takes the next event and goes on whatever comes, as far as the layers make sense.
+    pub(super) fn examine(&mut self, bytes: &[u8]) -> Examined {
+        let seq = self.frontier.size();
+        self.frontier.append(merkle::leaf_hash(bytes));
+        let envelope = match Envelope::parse(bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                if self.bytes.is_sound() {
+                    let place = Place::Event { seq, type_name: None };
+                    let failure = Failure::of_error(Layer::Bytes, place, envelope_code(&error), &error);
+                    self.bytes = LayerState::Failed(failure);
+                }
+                self.chain.stop(Stopped::Below { seq });
+                self.rules.stop(Stopped::Below { seq });
+                return Examined { seen: None, passed: None };
+            }
+        };
+        let hash = chain::event_hash(bytes);
+        self.follow_chain(seq, &envelope, hash);
+        let seen = Seen {
+            type_name: envelope.type_name.clone(),
+            sd: envelope.sd.clone(),
+            key: KeyEvent::of(&envelope),
+        };
+        let passed = if self.rules.is_sound() { self.follow_rules(seq, envelope, hash) } else { None };
+        Examined { seen: Some(seen), passed }
+    }
+
+    fn follow_chain(&mut self, seq: u64, envelope: &Envelope, hash: Hash) {
+        if !self.chain.is_sound() {
+            return;
+        }
+        let broken = if envelope.origin != *self.state.origin() {
+            Some(("chain.origin", format!("it belongs to ledger {}", envelope.origin)))
+        } else if envelope.seq.get() != seq {
+            let reason = format!(
+                "it calls itself event {}: events were dropped, repeated, moved or inserted",
+                envelope.seq
+            );
+            Some(("chain.seq", reason))
+        } else if envelope.prev != self.head {
+            let reason = match seq {
+                0 => "the first event's `prev` is not 64 zeros".to_owned(),
+                _ => format!(
+                    "`prev` is not the hash of event {}: one of the two is not what was recorded",
+                    seq - 1
+                ),
+            };
+            Some(("chain.prev", reason))
+        } else {
+            None
+        };
+        self.head = hash;
+        if let Some((rule, reason)) = broken {
+            let place = Place::Event { seq, type_name: Some(envelope.type_name.clone()) };
+            self.chain = LayerState::Failed(Failure::new(Layer::Chain, place, rule, reason));
+            self.rules.stop(Stopped::Below { seq });
+        }
+    }
+
+    fn follow_rules(&mut self, seq: u64, envelope: Envelope, hash: Hash) -> Option<Pushed> {
+        let type_name = envelope.type_name.clone();
+        if let Some(version) = self.adopted.or_else(|| unknown_rules(&envelope)) {
+            self.rules.stop(Stopped::RulesUnknown { seq, version });
+            return None;
+        }
+        let judged = Event::from_envelope(envelope)
+            .map_err(|error| (content_code(&error), error.to_string()))
+            .and_then(|event| {
+                let judged = self.state.judge(&event, &self.prechecked);
+                judged.map(|()| event).map_err(|rule| (rule.code(), rule.sentence().to_owned()))
+            });
+        match judged {
+            Ok(event) => {
+                if let crate::payload::Payload::LedgerRulesAdopted(adopted) = &event.payload {
+                    self.adopted = Some(adopted.rules).filter(|&rules| rules != RULES);
+                }
+                self.state.apply(&event, hash);
+                Some(Pushed { event, hash })
+            }
+            Err((rule, reason)) => {
+                let place = Place::Event { seq, type_name: Some(type_name) };
+                self.rules = LayerState::Failed(Failure::new(Layer::Rules, place, rule, reason));
+                None
+            }
+        }
+    }
+
+    /// A failure that the rules themselves don't know: something that the user pinned is not what was recorded.
+    pub(super) fn fail_rules(&mut self, failure: Failure) {
+        if self.rules.is_sound() {
+            self.rules = LayerState::Failed(failure);
+        }
+    }
+}
+
+/// The rules version that an opening event declares, where it is not known here. Looked at before the payload, for an
+/// unknown version may have other members.
+fn unknown_rules(envelope: &Envelope) -> Option<u64> {
+    let opens = envelope.seq == Seq::ZERO && envelope.type_name == "ledger.opened";
+    let version = envelope.data.get("rules").filter(|_| opens)?.as_u64()?;
+    (version != RULES).then_some(version)
+}
+
+const fn envelope_code(error: &EnvelopeError) -> &'static str {
+    match error {
+        EnvelopeError::TooLong => "bytes.too_long",
+        EnvelopeError::NotCanonical(_) => "bytes.not_canonical",
+        EnvelopeError::Envelope(_) => "bytes.envelope",
+        EnvelopeError::Version(_) => "bytes.version",
+        EnvelopeError::Word(_) => "bytes.word",
+        EnvelopeError::Disclosures => "bytes.sd",
+    }
+}
+
+const fn content_code(error: &ContentError) -> &'static str {
+    match error {
+        ContentError::Actor => Rule::Actor.code(),
+        ContentError::Payload(PayloadError::UnknownType(_)) => "type.unknown",
+        ContentError::Payload(PayloadError::Data { .. }) => "data.form",
+        ContentError::Payload(PayloadError::NotNormal(_)) => "data.not_normal",
+        ContentError::Payload(PayloadError::Disclosures(_)) => "data.disclosures",
+    }
+}

@@ -1,0 +1,339 @@
+//! A bundle from its first byte to its last: each item goes to the layers that it concerns.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use crate::bundle::{BundleError, Item, Reader};
+use crate::checkpoint::SignedCheckpoint;
+use crate::payload::{NextVkey, Payload};
+use crate::verify::disclosures::Disclosures;
+use crate::verify::incremental::{LayerState, Pushed, Verifier};
+use crate::verify::receipts::Selection;
+use crate::verify::report::{Checked, Disclosed};
+use crate::verify::seals::{Sealed, Seals};
+use crate::verify::signatures::Signatures;
+use crate::verify::{Failure, Founding, Layer, LayerReport, NotChecked, Pins, Place, Report, Subject};
+
+/// Verifies a bundle: of a whole ledger, or a selection.
+///
+/// Memory is that of the folded state, of the right edge of the tree, 56 bytes for each disclosure, and with
+/// `signatures` at most 64 MiB of messages.
+///
+/// An error says that the input could not be read, and nothing about what it holds.
+pub fn verify_bundle(input: impl Read, pins: &Pins) -> io::Result<Report> {
+    let mut reader = Reader::new(input);
+    let mut audit = Audit::new(pins);
+    loop {
+        match reader.next_item() {
+            Ok(Some(item)) => audit.take(item),
+            Ok(None) => return Ok(audit.finish(None)),
+            Err(BundleError::Read(error)) => return Err(error),
+            Err(error) => return Ok(audit.finish(Some(&error))),
+        }
+    }
+}
+
+/// How far the bundle has been read.
+enum Stage<'a> {
+    /// Checkpoint, transitions, disclosures, attachments.
+    Head,
+    /// Events of a whole ledger.
+    Ledger(Box<Ledger<'a>>),
+    /// Receipts.
+    Selection(Box<Selection<'a>>),
+}
+
+struct Ledger<'a> {
+    verifier: Verifier,
+    /// `None` where nothing was pinned.
+    seals: Option<Seals<'a>>,
+}
+
+struct Audit<'a> {
+    pins: &'a Pins,
+    checkpoint: Option<SignedCheckpoint>,
+    transitions: BTreeMap<u64, SignedCheckpoint>,
+    disclosures: Disclosures,
+    signatures: Signatures,
+    stage: Stage<'a>,
+    notes: Vec<String>,
+}
+
+impl<'a> Audit<'a> {
+    fn new(pins: &'a Pins) -> Self {
+        Self {
+            pins,
+            checkpoint: None,
+            transitions: BTreeMap::new(),
+            disclosures: Disclosures::default(),
+            signatures: Signatures::default(),
+            stage: Stage::Head,
+            notes: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, item: Item<'_>) {
+        match item {
+            Item::Checkpoint(checkpoint) => self.checkpoint = Some(checkpoint),
+            Item::Transition(transition) => {
+                self.transitions.insert(transition.checkpoint().size, transition);
+            }
+            Item::Disclosure(disclosure) => self.disclosures.add(&disclosure),
+            Item::Attachment { sha256, message } => {
+                if let Some(message) = message.filter(|_| self.pins.signatures) {
+                    self.signatures.keep_message(sha256, message);
+                }
+            }
+            Item::Event(bytes) => {
+                self.begin_ledger();
+                self.take_event(bytes);
+            }
+            Item::Receipt(receipt) => {
+                if let Stage::Head = self.stage {
+                    self.stage = Stage::Selection(Box::new(Selection::new(self.pins)));
+                }
+                if let Stage::Selection(selection) = &mut self.stage {
+                    selection.take(&receipt, &mut self.disclosures);
+                }
+            }
+        }
+    }
+
+    /// Everything that comes before the events is there now.
+    fn begin_ledger(&mut self) {
+        if let (Stage::Head, Some(checkpoint)) = (&self.stage, &self.checkpoint) {
+            let origin = checkpoint.checkpoint().origin.clone();
+            let transitions = std::mem::take(&mut self.transitions);
+            let pins = self.pins;
+            let seals = (!pins.vkeys.is_empty())
+                .then(|| Seals::new(origin.clone(), &pins.vkeys, pins.known.as_ref(), transitions));
+            self.stage = Stage::Ledger(Box::new(Ledger { verifier: Verifier::new(origin), seals }));
+        }
+    }
+
+    fn take_event(&mut self, bytes: &[u8]) {
+        let Stage::Ledger(ledger) = &mut self.stage else { return };
+        let seq = ledger.verifier.size();
+        let examined = ledger.verifier.examine(bytes);
+        let (type_name, sd, key) = match examined.seen {
+            Some(seen) => (seen.type_name, seen.sd, seen.key),
+            None => (String::new(), Vec::new(), None),
+        };
+        self.disclosures.after_event(seq, &type_name, &sd);
+        if let Some(seals) = &mut ledger.seals {
+            seals.after_event(key, ledger.verifier.frontier());
+        }
+        if let Some(pushed) = examined.passed {
+            check_founding(&pushed, &mut ledger.verifier, self.pins);
+            note_opening(&pushed, &mut self.notes);
+            if self.pins.signatures {
+                self.signatures.after_event(&pushed, ledger.verifier.state());
+            }
+        }
+    }
+
+    fn finish(mut self, broken: Option<&BundleError>) -> Report {
+        if broken.is_none() {
+            self.begin_ledger();
+        }
+        let broken = broken.map(broken_failure);
+        match self.stage {
+            Stage::Ledger(ledger) => {
+                let rest = Rest {
+                    pins: self.pins,
+                    disclosures: self.disclosures,
+                    signatures: self.signatures,
+                    notes: self.notes,
+                };
+                rest.finish_ledger(*ledger, self.checkpoint.as_ref(), broken)
+            }
+            Stage::Selection(selection) => selection.finish(Subject::Selection, self.disclosures, broken),
+            Stage::Head => {
+                let bytes = match broken {
+                    Some(failure) => LayerReport::Invalid(failure),
+                    None => broken_off(),
+                };
+                let origin = self.checkpoint.map(|checkpoint| checkpoint.checkpoint().origin.clone());
+                Report {
+                    subject: Subject::Ledger,
+                    origin,
+                    events: 0,
+                    tree: None,
+                    layers: [bytes, broken_off(), broken_off(), broken_off(), broken_off()],
+                    founding: None,
+                    disclosures: None,
+                    signatures: None,
+                    steps: Vec::new(),
+                    notes: Vec::new(),
+                }
+            }
+        }
+    }
+}
+
+/// What is left to say once the events of a whole ledger have passed.
+struct Rest<'a> {
+    pins: &'a Pins,
+    disclosures: Disclosures,
+    signatures: Signatures,
+    notes: Vec<String>,
+}
+
+impl Rest<'_> {
+    fn finish_ledger(
+        mut self,
+        ledger: Ledger<'_>,
+        checkpoint: Option<&SignedCheckpoint>,
+        broken: Option<Failure>,
+    ) -> Report {
+        let Ledger { mut verifier, seals } = ledger;
+        let size = verifier.size();
+        // An archive may be broken behind its last event; what was read then is still the whole ledger.
+        let complete =
+            broken.is_none() || checkpoint.is_some_and(|checkpoint| checkpoint.checkpoint().size == size);
+        if complete {
+            check_founded(&mut verifier, self.pins);
+        }
+        let founding = self.note_state(&verifier);
+        let (shown, redacted, undisclosed) = self.disclosures.finish();
+        let bytes = match (verifier.layer(Layer::Bytes), broken, undisclosed.filter(|_| complete)) {
+            (LayerState::Failed(failure), _, _) => LayerReport::Invalid(failure.clone()),
+            (_, Some(failure), _) | (_, None, Some(failure)) => LayerReport::Invalid(failure),
+            (_, None, None) => LayerReport::Valid(format!("{size} events, each in its one form")),
+        };
+        let rest = |layer, detail: &str| match verifier.layer(layer) {
+            LayerState::Failed(failure) => LayerReport::Invalid(failure.clone()),
+            LayerState::Stopped(stopped) => LayerReport::NotChecked(NotChecked::Stopped(stopped.clone())),
+            LayerState::Sound if !complete => broken_off(),
+            LayerState::Sound => LayerReport::Valid(detail.to_owned()),
+        };
+        let chain = rest(Layer::Chain, "every event names the hash of the one before it");
+        let rules = rest(Layer::Rules, "every event was allowed by those before it");
+        let seals = match (seals, checkpoint) {
+            (None, _) | (_, None) => LayerReport::NotChecked(NotChecked::NoPin),
+            (Some(seals), Some(checkpoint)) => seals_report(seals, checkpoint, &verifier, complete),
+        };
+        let signatures = signatures_report(&self.signatures, self.pins, &rules);
+        Report {
+            subject: Subject::Ledger,
+            origin: Some(verifier.state().origin().clone()),
+            events: size,
+            tree: Some((size, verifier.root())),
+            layers: [bytes, chain, seals, rules, signatures],
+            founding,
+            disclosures: Some(Disclosed { shown, redacted }),
+            signatures: self.pins.signatures.then_some(Checked {
+                checked: self.signatures.checked,
+                not_checked: self.signatures.without_message,
+            }),
+            steps: Vec::new(),
+            notes: self.notes,
+        }
+    }
+
+    /// What the folded state says that a user should know.
+    fn note_state(&mut self, verifier: &Verifier) -> Option<Founding> {
+        if verifier.state().ledger_key().is_some_and(|key| key.next == NextVkey::None) {
+            let note = "no standby ledger key was announced: if the key in force is lost, a new one has to be pinned";
+            self.notes.push(note.to_owned());
+        }
+        let founded = verifier.state().founded().ok()?;
+        if founded.approval_rp().shared {
+            let note = "approval credentials also sign in (approval_rp.shared): the server could disguise an approval as \
+                        a sign-in";
+            self.notes.push(note.to_owned());
+        }
+        let digest = founded.founding_digest();
+        if self.pins.founding.is_none() {
+            self.notes.push("founders unpinned: give --founding to know whose ledger this is".to_owned());
+        }
+        Some(Founding { digest, pinned: self.pins.founding == Some(digest) })
+    }
+}
+
+fn seals_report(
+    seals: Seals<'_>,
+    checkpoint: &SignedCheckpoint,
+    verifier: &Verifier,
+    complete: bool,
+) -> LayerReport {
+    match seals.finish(checkpoint, verifier.frontier(), complete) {
+        Ok(None) => broken_off(),
+        Ok(Some(Sealed { signer, followed })) => {
+            let key = signer.map_or_else(|| "a pinned key".to_owned(), |key| key.to_string());
+            let trust = match followed {
+                0 => "pinned".to_owned(),
+                1 => "reached from a pinned key by 1 handover".to_owned(),
+                _ => format!("reached from a pinned key by {followed} handovers"),
+            };
+            LayerReport::Valid(format!("root sealed at size {} by {key}, {trust}", verifier.size()))
+        }
+        Err(failure) => LayerReport::Invalid(failure),
+    }
+}
+
+fn signatures_report(signatures: &Signatures, pins: &Pins, rules: &LayerReport) -> LayerReport {
+    match (&signatures.failure, rules) {
+        _ if !pins.signatures => LayerReport::NotChecked(NotChecked::NotAsked),
+        (Some(failure), _) => LayerReport::Invalid(failure.clone()),
+        (None, LayerReport::NotChecked(why)) => LayerReport::NotChecked(why.clone()),
+        (None, LayerReport::Invalid(failure)) => {
+            let seq = failure.seq().map_or(0, |seq| seq.get());
+            LayerReport::NotChecked(NotChecked::Stopped(crate::verify::Stopped::Below { seq }))
+        }
+        (None, LayerReport::Valid(_)) => {
+            let mut detail = format!("{} hold under their recorded keys", signatures.checked);
+            if signatures.without_message > 0 {
+                detail = format!(
+                    "{detail}; {} of pure Ed25519 not checked: their messages are not at hand",
+                    signatures.without_message
+                );
+            }
+            LayerReport::Valid(detail)
+        }
+    }
+}
+
+fn check_founding(pushed: &Pushed, verifier: &mut Verifier, pins: &Pins) {
+    let (Payload::LedgerFounded(_), Some(pinned)) = (&pushed.event.payload, pins.founding) else { return };
+    let recorded = verifier.state().founded().map(|founded| founded.founding_digest());
+    if let Ok(recorded) = recorded
+        && recorded != pinned
+    {
+        let type_name = Some(pushed.event.payload.type_name().to_owned());
+        let place = Place::Event { seq: pushed.event.seq.get(), type_name };
+        let reason = format!("the founding digest is {recorded}, not the one that was pinned");
+        verifier.fail_rules(Failure::new(Layer::Rules, place, "founding.pinned", reason));
+    }
+}
+
+fn check_founded(verifier: &mut Verifier, pins: &Pins) {
+    if pins.founding.is_some() && verifier.state().founded().is_err() {
+        let reason = "a founding digest was pinned, and the ledger is not founded";
+        verifier.fail_rules(Failure::new(Layer::Rules, Place::Whole, "founding.pinned", reason));
+    }
+}
+
+fn note_opening(pushed: &Pushed, notes: &mut Vec<String>) {
+    if let Payload::LedgerOpened(opened) = &pushed.event.payload
+        && let Some(before) = &opened.continues
+    {
+        let note = format!(
+            "continues ledger {} from size {}, root {}: verify that one too",
+            before.origin, before.size, before.root
+        );
+        notes.push(note);
+    }
+}
+
+fn broken_failure(error: &BundleError) -> Failure {
+    let place = match error {
+        BundleError::EventLine { seq } => Place::Event { seq: *seq, type_name: None },
+        _ => Place::Whole,
+    };
+    Failure::of_error(Layer::Bytes, place, error.code(), error)
+}
+
+fn broken_off() -> LayerReport {
+    LayerReport::NotChecked(NotChecked::BrokenOff)
+}

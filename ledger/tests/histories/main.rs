@@ -1,0 +1,54 @@
+//! Whole histories: what holds after any sequence of commands, and what a forger can't change.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy.toml allows it in test functions, but not in the functions they share"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod forged;
+mod invariants;
+mod random;
+
+use proptest::prelude::*;
+
+use random::{Step, steps};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_history_breaks_an_invariant_and_each_replays_from_its_bytes_to_the_same_state(
+        founders in 2u128..6,
+        steps in steps(),
+    ) {
+        let ledger = random::history(founders, &steps);
+        invariants::check(&ledger);
+        let replayed = ledger.replayed();
+        prop_assert_eq!(
+            (replayed.size(), replayed.head(), replayed.time()),
+            (ledger.state.size(), ledger.state.head(), ledger.state.time())
+        );
+        prop_assert_eq!(format!("{replayed:?}"), format!("{:?}", ledger.state));
+    }
+}
+
+/// The random histories are of use only if they come far: every type of event that a command makes occurs in some.
+#[test]
+fn random_histories_reach_every_type_of_event() {
+    use proptest::strategy::{Strategy as _, ValueTree as _};
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut seen = std::collections::BTreeSet::new();
+    for founders in [3, 4, 5].into_iter().cycle().take(60) {
+        let steps: Vec<Step> = steps().new_tree(&mut runner).unwrap().current();
+        let ledger = random::history(founders, &steps);
+        seen.extend(ledger.history.iter().map(|one| one.event.payload.type_name()));
+    }
+    let known = sealbook_ledger::payload::Payload::TYPE_NAMES;
+    let missing: Vec<&str> = known.into_iter().filter(|name| !seen.contains(name)).collect();
+    // This code knows rules version 1 alone, and adopts no other.
+    assert_eq!(missing, ["ledger.rules_adopted"]);
+}

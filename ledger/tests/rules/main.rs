@@ -1,0 +1,26 @@
+//! What each rule refuses, one sentence a test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy.toml allows it in test functions, but not in the functions they share"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod approvals;
+mod custody;
+mod effects;
+mod founding;
+mod people;
+mod signatures;
+
+#[test]
+fn every_code_is_a_failure_code_and_belongs_to_one_rule() {
+    use sealbook_ledger::payload::FailureCode;
+    use sealbook_ledger::rule::Rule;
+    let codes: std::collections::BTreeSet<&str> = Rule::ALL.iter().map(|rule| rule.code()).collect();
+    assert_eq!(codes.len(), Rule::ALL.len());
+    assert!(codes.iter().all(|code| code.parse::<FailureCode>().is_ok()));
+}

@@ -1,0 +1,408 @@
+//! The server without its borders: ledgers, the tasks that serve them, and what callers may ask of them.
+//!
+//! Everything here lives on the main multi-thread runtime; HTTP workers reach it through channels.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use sealbook_ledger::command::Command;
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::event::Actor;
+use sealbook_ledger::ids::{BackendName, Origin, TenantName};
+use sealbook_ledger::note::Vkey;
+use sealbook_ledger::payload::{FounderAssertion, LedgerOpened, NextVkey};
+use sealbook_ledger::receipt::Receipt;
+use sealbook_ledger::state::RULES;
+use sealbook_ledger::webauthn::{ApprovalRp, Credential};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::ceremony::{self, CandidateBody, FounderInvite, FoundingView, Ticket};
+use crate::clock;
+use crate::config::OriginPrefix;
+use crate::custody::BackendHealth;
+use crate::devices::Devices;
+use crate::effects::Effects;
+use crate::exporting::{self, ExportStream};
+use crate::high_water::HighWaterFile;
+use crate::ledger::{EngineError, Ledger, Submission};
+use crate::loading;
+use crate::projector::Projector;
+use crate::refusals::Refusals;
+use crate::scrubber::{self, Scrubbed};
+use crate::sealer::Sealer;
+use crate::sequencer::{self, Door, Limits, Live};
+use crate::signing::{SignCall, Signed, Signer};
+use crate::store::ledgers::LedgerRow;
+use crate::store::{LedgerId, Store, StoreError};
+
+/// Sequencers of a process; each serves the ledgers that fall to it.
+const SEQUENCERS: u64 = 2;
+
+/// Longest time that a stopping server gives its tasks.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the server has to know about itself.
+#[derive(Clone)]
+pub struct AppConfig {
+    /// What its ledgers' origins begin with.
+    pub origin_prefix: OriginPrefix,
+    /// Who asks for approvals.
+    pub approval_rp: ApprovalRp,
+    /// Where high-water files are, outside the database.
+    pub high_water: PathBuf,
+    /// While the oldest unsealed event is older, nothing new is signed.
+    pub max_unsealed: Duration,
+    /// SHA-256 of the operator's token.
+    pub operator_token_sha256: Hash,
+    /// The operator's word that a missing high-water file is no loss; recorded.
+    pub accept_missing_high_water: bool,
+}
+
+/// The server.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: AppConfig,
+    store: Arc<Store>,
+    devices: Devices,
+    doors: Vec<Door>,
+    ledgers: RwLock<BTreeMap<TenantName, Arc<Ledger>>>,
+    refusals: RwLock<BTreeMap<LedgerId, Arc<Refusals>>>,
+    signer: Arc<Signer>,
+    stop: watch::Sender<bool>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// One tenant is opened at a time.
+    opening: Mutex<()>,
+    runtime: Handle,
+    started: Instant,
+}
+
+/// A tenant that was opened: what its founders need.
+pub struct OpenedTenant {
+    /// Its ledger.
+    pub origin: Origin,
+    /// The ledger's key, to be pinned.
+    pub vkey: Vkey,
+    /// One a founder, in order.
+    pub tickets: Vec<Ticket>,
+}
+
+/// Something that is missing for the server to be of full use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// A stable code.
+    pub code: &'static str,
+    /// What is missing, and what follows.
+    pub sentence: String,
+}
+
+impl App {
+    /// Loads and verifies every ledger and starts serving them. Call it on the main runtime.
+    pub async fn start(config: AppConfig, store: Arc<Store>, devices: Devices) -> Result<Self, EngineError> {
+        let limits = Limits { max_unsealed: config.max_unsealed };
+        let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
+        let app = Self(Arc::new(Inner {
+            signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
+            config,
+            devices,
+            doors,
+            ledgers: RwLock::default(),
+            refusals: RwLock::default(),
+            stop: watch::Sender::new(false),
+            tasks: Mutex::default(),
+            opening: Mutex::default(),
+            runtime: Handle::current(),
+            started: Instant::now(),
+            store,
+        }));
+        for row in app.0.store.ledgers().await? {
+            // A ledger that was entered and never opened waits for its operator to open it again.
+            if app.0.store.head(row.ledger).await?.is_some_and(|head| head.size > 0) {
+                app.serve(&row).await?;
+            }
+        }
+        Ok(app)
+    }
+
+    /// How the server was configured.
+    pub fn config(&self) -> &AppConfig {
+        &self.0.config
+    }
+
+    /// The store, for views.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.0.store
+    }
+
+    /// The custody backends.
+    pub fn devices(&self) -> &Devices {
+        &self.0.devices
+    }
+
+    /// Since when the server runs.
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
+    /// The ledger of a tenant.
+    pub fn ledger(&self, tenant: &TenantName) -> Option<Arc<Ledger>> {
+        self.0.ledgers.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
+
+    /// Every ledger that is served.
+    pub fn ledgers(&self) -> Vec<Arc<Ledger>> {
+        self.0.ledgers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Verifies a ledger from storage and starts its tasks.
+    async fn serve(&self, row: &LedgerRow) -> Result<Arc<Ledger>, EngineError> {
+        let inner = &self.0;
+        let file = HighWaterFile::new(&inner.config.high_water, row.origin.clone());
+        let loaded = loading::load(&inner.store, row, &file, inner.config.accept_missing_high_water).await?;
+        let door = &inner.doors[self.door_of(row.ledger)];
+        let state = loaded.tip.state.clone();
+        let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.submit.clone(), file));
+        *ledger.tree.write().unwrap_or_else(PoisonError::into_inner) = loaded.tree;
+        if let Some(checkpoint) = loaded.checkpoint {
+            ledger.publish_seal(checkpoint);
+        }
+        door.adopt(Live::new(Arc::clone(&ledger), loaded.tip)).await?;
+        if let Some(root) = loaded.accepted {
+            ledger.submit(Submission::new(Command::AcceptHighWater { root })).await?;
+        }
+        let sealer = Sealer {
+            ledger: Arc::clone(&ledger),
+            store: Arc::clone(&inner.store),
+            devices: inner.devices.clone(),
+            verifier: loaded.verifier,
+        };
+        self.begin(&ledger, sealer).await;
+        inner
+            .ledgers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(row.tenant.clone(), Arc::clone(&ledger));
+        Ok(ledger)
+    }
+
+    async fn begin(&self, ledger: &Arc<Ledger>, sealer: Sealer) {
+        let inner = &self.0;
+        let stop = || inner.stop.subscribe();
+        let effects = Effects::new(Arc::clone(ledger), Arc::clone(&inner.store), inner.devices.clone());
+        let projector = Projector::new(Arc::clone(&inner.store), ledger.id());
+        let refusals = Arc::new(Refusals::default());
+        inner
+            .refusals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(ledger.id(), Arc::clone(&refusals));
+        let scrubbing = scrubber::run(Arc::clone(&inner.store), Arc::clone(ledger), stop());
+        inner.tasks.lock().await.extend([
+            inner.runtime.spawn(sealer.run(stop())),
+            inner.runtime.spawn(effects.run(stop())),
+            inner.runtime.spawn(projector.run(Arc::clone(ledger), stop())),
+            inner.runtime.spawn(refusals.run(Arc::clone(ledger), stop())),
+            inner.runtime.spawn(scrubbing),
+        ]);
+    }
+
+    fn door_of(&self, ledger: LedgerId) -> usize {
+        // The remainder is below the number of doors.
+        (ledger.get().unsigned_abs() % SEQUENCERS) as usize
+    }
+
+    /// Opens a tenant: makes its ledger key, writes the first event, and issues a ticket to each founder.
+    pub async fn open_tenant(
+        &self,
+        tenant: TenantName,
+        founders: Vec<FounderInvite>,
+        backend: Option<BackendName>,
+    ) -> Result<OpenedTenant, EngineError> {
+        if !sealbook_ledger::founding::FOUNDERS.contains(&founders.len()) {
+            return Err(sealbook_ledger::rule::Rule::FoundingDocument.into());
+        }
+        let app = self.clone();
+        let task = self.0.runtime.spawn(async move { app.open(tenant, founders, backend).await });
+        task.await.map_err(|error| EngineError::fault("the opening task ended", error))?
+    }
+
+    async fn open(
+        &self,
+        tenant: TenantName,
+        founders: Vec<FounderInvite>,
+        backend: Option<BackendName>,
+    ) -> Result<OpenedTenant, EngineError> {
+        let _one_at_a_time = self.0.opening.lock().await;
+        let taken =
+            EngineError::Conflict { code: "tenant.exists", sentence: "a tenant of this name exists already" };
+        if self.ledger(&tenant).is_some() {
+            return Err(taken);
+        }
+        let store = &self.0.store;
+        let row = match store.ledger_of(&tenant).await? {
+            // Entered before, and interrupted before its first event: go on with it.
+            Some(row) => row,
+            None => {
+                let origin = self.0.config.origin_prefix.origin(&tenant);
+                let origin = origin.map_err(|error| EngineError::fault("the tenant's origin", error))?;
+                let ledger = LedgerId::from_random(rand::random());
+                LedgerRow { ledger, origin, tenant, opened_at: clock::now() }
+            }
+        };
+        match store.create_ledger(&row).await {
+            Ok(()) | Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let backend = backend.unwrap_or_else(|| self.0.devices.ledger_backend().clone());
+        let made = self.0.devices.make_ledger_key(store, row.ledger, &row.origin, &backend).await?;
+        let ledger = self.serve(&row).await?;
+        let opened = LedgerOpened {
+            attributes: made.device.attributes,
+            continues: None,
+            custody: made.custody,
+            next_vkey_digest: NextVkey::None,
+            rules: RULES,
+            vkey: made.vkey.clone(),
+        };
+        ledger.submit(Submission::new(Command::Open(opened))).await?;
+        let mut tickets = Vec::with_capacity(founders.len());
+        for (order, invite) in founders.into_iter().enumerate() {
+            let body = CandidateBody::new(order, invite);
+            tickets
+                .push(ceremony::issue_ticket(store, row.ledger, ceremony::founder_purpose(), &body).await?);
+        }
+        Ok(OpenedTenant { origin: row.origin, vkey: made.vkey, tickets })
+    }
+
+    /// Registers a founder's authenticator.
+    pub async fn register_founder(
+        &self,
+        ledger: &Ledger,
+        ticket_sha256: Hash,
+        credential: Credential,
+        display_name: Option<String>,
+    ) -> Result<sealbook_ledger::ids::MemberId, EngineError> {
+        let (store, purpose) = (&self.0.store, ceremony::founder_purpose());
+        let body =
+            ceremony::register(store, ledger.id(), ticket_sha256, purpose, credential, display_name).await?;
+        Ok(body.member)
+    }
+
+    /// Where a founding stands.
+    pub async fn founding(&self, ledger: &Ledger) -> Result<FoundingView, EngineError> {
+        ceremony::view(&self.0.store, ledger, &self.0.config.approval_rp).await
+    }
+
+    /// Whether a ticket is a founder's of this ledger and still good.
+    pub async fn is_founders_ticket(&self, ledger: &Ledger, ticket_sha256: Hash) -> Result<(), EngineError> {
+        ceremony::candidate_of(&self.0.store, ledger.id(), ticket_sha256, ceremony::founder_purpose())
+            .await
+            .map(drop)
+    }
+
+    /// Takes a founder's signature.
+    pub async fn sign_founding(
+        &self,
+        ledger: &Ledger,
+        ticket_sha256: Hash,
+        assertion: FounderAssertion,
+    ) -> Result<FoundingView, EngineError> {
+        ceremony::sign(&self.0.store, ledger, &self.0.config.approval_rp, ticket_sha256, assertion).await
+    }
+
+    /// Signs; see [`crate::signing`].
+    pub async fn sign(&self, ledger: Arc<Ledger>, call: SignCall) -> Result<Signed, EngineError> {
+        self.0.signer.sign(ledger, call).await
+    }
+
+    /// A receipt for one event, once a checkpoint covers it.
+    pub async fn receipt(&self, ledger: &Ledger, seq: u64, wait: Duration) -> Result<Receipt, EngineError> {
+        if seq >= ledger.size() {
+            return Err(EngineError::Conflict {
+                code: "event.unknown",
+                sentence: "there is no event of this seq",
+            });
+        }
+        let checkpoint = ledger.wait_sealed(seq + 1, wait).await.ok_or_else(|| {
+            EngineError::unavailable("seal.pending", "no checkpoint covers the event yet; ask again shortly")
+        })?;
+        let stored = self.0.store.page(ledger.id(), seq, 1).await?;
+        let stored = stored
+            .into_iter()
+            .next()
+            .ok_or_else(|| EngineError::Corrupt("a committed event is gone".into()))?;
+        let size = checkpoint.checkpoint().size;
+        let path = {
+            let tree = ledger.tree.read().unwrap_or_else(PoisonError::into_inner);
+            tree.inclusion_proof(seq, size)
+        };
+        let path = path.map_err(|error| EngineError::fault("an inclusion proof beyond the tree", error))?;
+        Receipt::new(stored.bytes, seq, path, (*checkpoint).clone())
+            .map_err(|error| EngineError::fault("a receipt out of bounds", error))
+    }
+
+    /// Streams a ledger's bundle; waits so long for a checkpoint over everything that is there now.
+    pub async fn export(&self, ledger: Arc<Ledger>, wait: Duration) -> Result<ExportStream, EngineError> {
+        // On the main runtime, where the connections live.
+        let store = Arc::clone(&self.0.store);
+        let task = self.0.runtime.spawn(exporting::export(store, ledger, wait));
+        task.await.map_err(|error| EngineError::fault("the export task ended", error))?
+    }
+
+    /// Re-reads every sealed row of a ledger at once.
+    pub async fn scrub(&self, ledger: &Ledger) -> Result<Option<Scrubbed>, EngineError> {
+        scrubber::scrub(&self.0.store, ledger, Duration::ZERO).await
+    }
+
+    /// Counts a refusal of an authenticated caller, to be recorded with its minute.
+    pub fn note_refusal(&self, ledger: &Ledger, caller: Actor, code: &'static str) {
+        let refusals =
+            self.0.refusals.read().unwrap_or_else(PoisonError::into_inner).get(&ledger.id()).cloned();
+        if let Some(refusals) = refusals {
+            refusals.note(ledger, caller, code);
+        }
+    }
+
+    /// What is missing at the moment: the database, a device, seals, or a ledger that is frozen.
+    pub async fn missing(&self) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        if let Err(error) = self.0.store.clock().await {
+            missing.push(Missing { code: "store.unavailable", sentence: error.to_string() });
+        }
+        for device in self.0.devices.all() {
+            match device.health() {
+                BackendHealth::Ready => {}
+                BackendHealth::Degraded { quarantined } => missing.push(Missing {
+                    code: "custody.degraded",
+                    sentence: format!("{}: {quarantined} calls to the device hang", device.name()),
+                }),
+                BackendHealth::Down { reason } => missing.push(Missing {
+                    code: "custody.unavailable",
+                    sentence: format!("{}: {reason}", device.name()),
+                }),
+            }
+        }
+        for ledger in self.ledgers() {
+            if let Some(why) = ledger.frozen() {
+                let sentence = format!("{} is frozen: {why}", ledger.origin());
+                missing.push(Missing { code: "ledger.corrupt", sentence });
+            }
+        }
+        missing
+    }
+
+    /// Ends every task; what is committed is sealed first where the device lets it.
+    pub async fn stop(&self) {
+        self.0.stop.send_replace(true);
+        let tasks = std::mem::take(&mut *self.0.tasks.lock().await);
+        let all = futures_util::future::join_all(tasks);
+        if tokio::time::timeout(STOP_DEADLINE, all).await.is_err() {
+            tracing::warn!("some tasks did not end in time; what they left is taken up at the next start");
+        }
+    }
+}

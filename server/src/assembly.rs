@@ -1,0 +1,178 @@
+//! Puts the server together from its configuration: store, devices, engine. `dev` and `serve` differ only in where the
+//! parts come from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::ids::BackendName;
+use sealbook_ledger::webauthn::ApprovalRp;
+use zeroize::Zeroizing;
+
+use crate::app::{App, AppConfig};
+use crate::config::{Config, OriginPrefix, Pkcs11Section, RelyingParty};
+use crate::custody::pkcs11::Pkcs11Backend;
+use crate::custody::{Backend, CustodyError, PinSource, Pkcs11Config};
+use crate::devices::Devices;
+use crate::ledger::EngineError;
+use crate::store::migrate;
+use crate::store::{Store, StoreConfig, StoreError, Transport};
+use crate::tls::{self, TlsError};
+
+/// Why the server could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// The database can't be used.
+    #[error("the database can't be used")]
+    Store(#[from] StoreError),
+    /// A device can't be used.
+    #[error("the custody backend `{name}` can't be started")]
+    Custody {
+        /// Which.
+        name: BackendName,
+        /// Why.
+        source: CustodyError,
+    },
+    /// TLS to the database can't be set up.
+    #[error("TLS to the database can't be set up")]
+    Tls(#[from] TlsError),
+    /// A ledger can't be served.
+    #[error("the ledgers can't be served")]
+    Engine(#[from] EngineError),
+    /// A file can't be made or read.
+    #[error("{what} can't be made or read")]
+    File {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operator's token is none.
+    #[error("the operator's token must be `sbo_` and 43 characters of base64url: 32 random bytes")]
+    OperatorToken,
+}
+
+/// Where the parts come from, however the server is run.
+pub struct Parts {
+    /// How the store reaches its database.
+    pub store: StoreConfig,
+    /// The devices.
+    pub backends: BTreeMap<BackendName, Pkcs11Config>,
+    /// The one that holds ledger keys.
+    pub ledger_backend: BackendName,
+    /// What origins begin with.
+    pub origin_prefix: OriginPrefix,
+    /// Who asks for approvals.
+    pub rp: RelyingParty,
+    /// Where high-water files are.
+    pub high_water: PathBuf,
+    /// While the oldest unsealed event is older, nothing new is signed.
+    pub max_unsealed: Duration,
+    /// The operator's token.
+    pub operator_token: Zeroizing<String>,
+    /// Whether a missing high-water file is accepted.
+    pub accept_missing_high_water: bool,
+}
+
+impl Parts {
+    /// From a production configuration.
+    ///
+    /// # Errors
+    /// [`AssemblyError::Tls`], or a high-water folder that can't be made.
+    pub fn from_config(config: &Config, accept_missing_high_water: bool) -> Result<Self, AssemblyError> {
+        let high_water = config.data_folder.join("high-water");
+        std::fs::create_dir_all(&high_water)
+            .map_err(|source| AssemblyError::File { what: "the folder of the high-water files", source })?;
+        let backends =
+            config.custody.backends().iter().map(|(name, section)| (name.clone(), pkcs11(section)));
+        Ok(Self {
+            store: store_config(config, config.database.app().clone())?,
+            backends: backends.collect(),
+            ledger_backend: config.custody.ledger_backend().clone(),
+            origin_prefix: config.origin_prefix.clone(),
+            rp: config.rp.clone(),
+            high_water,
+            max_unsealed: config.limits.max_unsealed,
+            operator_token: config.operator_token.clone(),
+            accept_missing_high_water,
+        })
+    }
+
+    /// Opens the store, starts the devices, verifies every ledger and serves them. Call it on the main runtime.
+    ///
+    /// # Errors
+    /// [`AssemblyError`]: what is missing, and what failed underneath.
+    pub async fn assemble(self) -> Result<App, AssemblyError> {
+        let store = Arc::new(Store::open(self.store)?);
+        store.check_server().await?;
+        let mut backends: BTreeMap<BackendName, Arc<dyn Backend>> = BTreeMap::new();
+        for (name, config) in self.backends {
+            let backend = Pkcs11Backend::start(name.clone(), config).await;
+            let backend = backend.map_err(|source| AssemblyError::Custody { name: name.clone(), source })?;
+            backends.insert(name, Arc::new(backend));
+        }
+        let config = AppConfig {
+            origin_prefix: self.origin_prefix,
+            approval_rp: ApprovalRp {
+                id: self.rp.id().to_owned(),
+                origins: self.rp.origins().iter().map(|origin| origin.as_str().to_owned()).collect(),
+                // Approval credentials of their own come with the web UI.
+                shared: true,
+            },
+            high_water: self.high_water,
+            max_unsealed: self.max_unsealed,
+            operator_token_sha256: operator_token_sha256(&self.operator_token)?,
+            accept_missing_high_water: self.accept_missing_high_water,
+        };
+        Ok(App::start(config, store, Devices::new(backends, self.ledger_backend)).await?)
+    }
+}
+
+/// The store's configuration for a role of the configured database.
+///
+/// # Errors
+/// [`AssemblyError::Tls`].
+pub fn store_config(config: &Config, role: tokio_postgres::Config) -> Result<StoreConfig, AssemblyError> {
+    let transport = match tls::database(config.database.tls())? {
+        Some(client) => Transport::Tls(Box::new(client)),
+        None => Transport::Plain,
+    };
+    let mut store = StoreConfig::new(role, transport);
+    store.connections = config.database.pool_size();
+    Ok(store)
+}
+
+/// Brings a database's schema up to date, as its owner.
+///
+/// # Errors
+/// [`AssemblyError::Store`].
+pub async fn migrate(owner: &StoreConfig) -> Result<usize, AssemblyError> {
+    Ok(migrate::migrate(owner).await?)
+}
+
+fn pkcs11(section: &Pkcs11Section) -> Pkcs11Config {
+    let pin = match (&section.pin_file, &section.pin_env) {
+        (Some(file), _) => PinSource::File(file.clone()),
+        // The configuration demands exactly one of the two.
+        (None, env) => PinSource::Env(env.clone().unwrap_or_default()),
+    };
+    let mut config = Pkcs11Config::new(section.module.clone(), section.token_label.clone(), pin);
+    config.sessions = section.sessions.unwrap_or(config.sessions);
+    config.call_timeout = section.call_timeout_ms.map_or(config.call_timeout, Duration::from_millis);
+    config.fips_certificate = section.fips_certificate.clone();
+    config
+}
+
+/// SHA-256 over the 32 random bytes of the operator's token.
+fn operator_token_sha256(token: &str) -> Result<Hash, AssemblyError> {
+    let secret = token.trim().strip_prefix("sbo_").and_then(|rest| rest.parse::<B64>().ok());
+    match secret {
+        Some(bytes) if bytes.0.len() == 32 => {
+            let bytes = Zeroizing::new(bytes.0);
+            Ok(Hash::sha256(&bytes))
+        }
+        Some(_) | None => Err(AssemblyError::OperatorToken),
+    }
+}

@@ -1,0 +1,320 @@
+//! The founding ceremony: a ledger is opened, its founders register with one-time tickets, and each signs the same
+//! document. Only then does anybody exist in the ledger.
+
+use std::collections::BTreeSet;
+
+use sealbook_ledger::canonical;
+use sealbook_ledger::command::{Command, Founder};
+use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::founding::{founder_data, founding_digest};
+use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::note::Vkey;
+use sealbook_ledger::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
+use sealbook_ledger::policy::{LedgerPolicy, Role};
+use sealbook_ledger::state::{Prechecked, RULES};
+use sealbook_ledger::timestamp::Timestamp;
+use sealbook_ledger::webauthn::{ApprovalRp, Credential};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::clock;
+use crate::ledger::{Disclosure, EngineError, Ledger, Submission};
+use crate::store::candidates::CandidateRow;
+use crate::store::{LedgerId, Store, StoreError};
+
+/// What a founder's ticket is good for.
+const FOUNDER: &str = "founder";
+
+/// How long a ticket can be used, in seconds: three days.
+pub const TICKET_LIFE_S: u32 = 3 * 24 * 60 * 60;
+
+/// Who is invited to found a ledger.
+#[derive(Debug, Clone)]
+pub struct FounderInvite {
+    /// What others will see; a disclosure.
+    pub display_name: Option<String>,
+    /// The roles to begin with.
+    pub roles: BTreeSet<Role>,
+}
+
+/// A one-time ticket: shown once, kept as a hash.
+pub struct Ticket {
+    /// `sbf_` and 32 random bytes in base64url.
+    pub secret: Zeroizing<String>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The row that knows its hash.
+    pub candidate: Uuid,
+}
+
+/// What a candidate's row says; the members stand in the order of their becoming known.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CandidateBody {
+    pub(crate) order: usize,
+    pub(crate) member: MemberId,
+    pub(crate) roles: BTreeSet<Role>,
+    pub(crate) display_name: Option<String>,
+    /// Of the disclosure `display_name`; drawn once, so that the document stays the same.
+    pub(crate) salt: B64,
+    pub(crate) credential: Option<Credential>,
+}
+
+impl CandidateBody {
+    pub(crate) fn new(order: usize, invite: FounderInvite) -> Self {
+        let salt: [u8; 16] = rand::random();
+        Self {
+            order,
+            member: MemberId::from(Uuid::now_v7()),
+            roles: invite.roles,
+            display_name: invite.display_name,
+            salt: B64::from(salt.as_slice()),
+            credential: None,
+        }
+    }
+
+    /// The display name as a disclosure, where there is one.
+    pub(crate) fn disclosure(&self) -> Option<Disclosure> {
+        let salt = self.salt.as_bytes().try_into().ok()?;
+        Some(Disclosure::with_salt("display_name", salt, self.display_name.clone()?))
+    }
+
+    fn founder(&self) -> Option<Founder> {
+        let enrolled = MemberEnrolled {
+            action: None,
+            credentials: vec![self.credential.clone()?],
+            member: self.member,
+            roles: self.roles.clone(),
+        };
+        Some(Founder { enrolled, sd: self.disclosure().iter().map(Disclosure::digest).collect() })
+    }
+}
+
+/// Where a founding stands.
+#[derive(Debug, Clone)]
+pub struct FoundingView {
+    /// Each founder: id, whether registered, whether signed.
+    pub founders: Vec<FounderView>,
+    /// What they sign, once all have registered.
+    pub document: Option<FoundingDocument>,
+    /// Its digest.
+    pub digest: Option<Hash>,
+    /// Whether the ledger is founded.
+    pub founded: bool,
+}
+
+/// Where one founder stands.
+#[derive(Debug, Clone)]
+pub struct FounderView {
+    /// Who.
+    pub member: MemberId,
+    /// Whether an authenticator is registered.
+    pub registered: bool,
+    /// Whether the document is signed.
+    pub signed: bool,
+}
+
+/// Makes a ticket and keeps its hash.
+pub(crate) async fn issue_ticket(
+    store: &Store,
+    ledger: LedgerId,
+    purpose: &str,
+    body: &CandidateBody,
+) -> Result<Ticket, EngineError> {
+    let secret: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
+    let now = clock::now();
+    let row = CandidateRow {
+        ledger,
+        candidate: Uuid::now_v7(),
+        ticket_hash: Hash::sha256(secret.as_slice()),
+        purpose: purpose.to_owned(),
+        body: to_json(body)?,
+        created_at: now,
+        expires_at: now.plus_seconds(TICKET_LIFE_S),
+        used_at: None,
+    };
+    store.insert_candidate(&row).await?;
+    let text = Zeroizing::new(format!("sbf_{}", B64::from(secret.as_slice())));
+    Ok(Ticket { secret: text, expires_at: row.expires_at, candidate: row.candidate })
+}
+
+pub(crate) fn to_json(body: &CandidateBody) -> Result<serde_json::Value, EngineError> {
+    serde_json::to_value(body).map_err(|error| EngineError::fault("a candidate has no JSON form", error))
+}
+
+pub(crate) fn from_row(row: &CandidateRow) -> Result<CandidateBody, EngineError> {
+    serde_json::from_value(row.body.clone())
+        .map_err(|error| EngineError::fault("a stored candidate can't be read", error))
+}
+
+/// The candidate of a ticket, if the ticket is still good.
+pub(crate) async fn candidate_of(
+    store: &Store,
+    ledger: LedgerId,
+    ticket_hash: Hash,
+    purpose: &str,
+) -> Result<(CandidateRow, CandidateBody), EngineError> {
+    let row = store.candidate_by_ticket(ledger, ticket_hash).await?;
+    let row =
+        row.filter(|row| row.purpose == purpose && clock::now() < row.expires_at).ok_or(INVALID_TICKET)?;
+    let body = from_row(&row)?;
+    Ok((row, body))
+}
+
+const INVALID_TICKET: EngineError = EngineError::Conflict {
+    code: "ticket.invalid",
+    sentence: "the ticket is unknown, used or expired; ask for another",
+};
+
+/// Registers a candidate's authenticator, once.
+pub(crate) async fn register(
+    store: &Store,
+    ledger: LedgerId,
+    ticket_hash: Hash,
+    purpose: &str,
+    credential: Credential,
+    display_name: Option<String>,
+) -> Result<CandidateBody, EngineError> {
+    let (row, mut body) = candidate_of(store, ledger, ticket_hash, purpose).await?;
+    if row.used_at.is_some() || body.credential.is_some() {
+        return Err(INVALID_TICKET);
+    }
+    body.credential = Some(credential);
+    body.display_name = display_name.or(body.display_name);
+    match store.use_candidate(ledger, ticket_hash, &to_json(&body)?, clock::now()).await {
+        Ok(()) => Ok(body),
+        Err(StoreError::Conflict { .. }) => Err(INVALID_TICKET),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn founder_purpose() -> &'static str {
+    FOUNDER
+}
+
+/// Where a ledger's founding stands, and the document once it is complete.
+pub(crate) async fn view(
+    store: &Store,
+    ledger: &Ledger,
+    rp: &ApprovalRp,
+) -> Result<FoundingView, EngineError> {
+    let bodies = founders(store, ledger.id()).await?;
+    let signed: BTreeSet<MemberId> =
+        store.founding_assertions(ledger.id()).await?.into_iter().map(|(member, _)| member).collect();
+    let state = ledger.state();
+    let vkey = state.ledger_key().map(|key| key.vkey.clone());
+    let document = vkey.and_then(|vkey| document(ledger, vkey, rp, &bodies));
+    let digest = document.as_ref().map(founding_digest).transpose();
+    let digest =
+        digest.map_err(|error| EngineError::fault("the founding document has no canonical form", error))?;
+    let founders = bodies
+        .iter()
+        .map(|body| FounderView {
+            member: body.member,
+            registered: body.credential.is_some(),
+            signed: signed.contains(&body.member),
+        })
+        .collect();
+    Ok(FoundingView { founders, document, digest, founded: state.founded().is_ok() })
+}
+
+async fn founders(store: &Store, ledger: LedgerId) -> Result<Vec<CandidateBody>, EngineError> {
+    let rows = store.candidates(ledger).await?;
+    let founders = rows.iter().filter(|row| row.purpose == FOUNDER);
+    let mut bodies = founders.map(from_row).collect::<Result<Vec<_>, _>>()?;
+    bodies.sort_by_key(|body| body.order);
+    Ok(bodies)
+}
+
+fn document(
+    ledger: &Ledger,
+    vkey: Vkey,
+    rp: &ApprovalRp,
+    bodies: &[CandidateBody],
+) -> Option<FoundingDocument> {
+    let founders: Vec<Founder> = bodies.iter().map(CandidateBody::founder).collect::<Option<_>>()?;
+    Some(FoundingDocument {
+        approval_rp: rp.clone(),
+        founders: founders.iter().map(|founder| founder_data(&founder.enrolled, &founder.sd)).collect(),
+        origin: ledger.origin().clone(),
+        policy: LedgerPolicy::default_for(bodies.len()),
+        rules: RULES,
+        v: 1,
+        vkey,
+    })
+}
+
+/// Takes one founder's signature; with the last one the ledger is founded.
+pub(crate) async fn sign(
+    store: &Store,
+    ledger: &Ledger,
+    rp: &ApprovalRp,
+    ticket_hash: Hash,
+    assertion: FounderAssertion,
+) -> Result<FoundingView, EngineError> {
+    let (_, body) = candidate_of(store, ledger.id(), ticket_hash, FOUNDER).await?;
+    let current = view(store, ledger, rp).await?;
+    let (Some(document), Some(digest)) = (current.document, current.digest) else {
+        return Err(EngineError::Conflict {
+            code: "founding.incomplete",
+            sentence: "not every founder has registered yet; the document comes with the last",
+        });
+    };
+    let credential = body.credential.as_ref().filter(|_| body.member == assertion.member);
+    let credential = credential.ok_or(sealbook_ledger::rule::Rule::FoundingSignatures)?;
+    let signed = assertion.to_assertion().map_err(|_| sealbook_ledger::rule::Rule::AssertionInvalid)?;
+    let mut checked = Prechecked::default();
+    if let Err(error) = checked.check(&signed, credential, rp, digest) {
+        tracing::info!(origin = %ledger.origin(), code = error.code(), "a founder's signature does not hold");
+        return Err(sealbook_ledger::rule::Rule::AssertionInvalid.into());
+    }
+    let json = serde_json::to_value(&assertion);
+    let json = json.map_err(|error| EngineError::fault("an assertion has no JSON form", error))?;
+    match store.insert_founding_assertion(ledger.id(), assertion.member, &json).await {
+        // Signed before: the first signature stands.
+        Ok(()) | Err(StoreError::Conflict { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if !current.founded {
+        complete(store, ledger, rp, document).await?;
+    }
+    view(store, ledger, rp).await
+}
+
+async fn complete(
+    store: &Store,
+    ledger: &Ledger,
+    rp: &ApprovalRp,
+    document: FoundingDocument,
+) -> Result<(), EngineError> {
+    let bodies = founders(store, ledger.id()).await?;
+    let stored = store.founding_assertions(ledger.id()).await?;
+    let mut assertions = Vec::with_capacity(bodies.len());
+    for body in &bodies {
+        let Some((_, json)) = stored.iter().find(|(member, _)| *member == body.member) else { return Ok(()) };
+        let assertion: FounderAssertion = serde_json::from_value(json.clone())
+            .map_err(|error| EngineError::fault("a stored assertion can't be read", error))?;
+        assertions.push(assertion);
+    }
+    let mut checked = Prechecked::default();
+    let digest = founding_digest(&document)
+        .map_err(|error: canonical::Unrepresentable| EngineError::fault("the founding document", error))?;
+    for (body, assertion) in bodies.iter().zip(&assertions) {
+        if let (Some(credential), Ok(signed)) = (&body.credential, assertion.to_assertion()) {
+            // The rules check again what does not hold here.
+            let _ = checked.check(&signed, credential, rp, digest);
+        }
+    }
+    let founders = bodies.iter().filter_map(CandidateBody::founder).collect();
+    let founded = Box::new(LedgerFounded { assertions, document });
+    let mut submission = Submission::new(Command::Found { founders, founded });
+    submission.disclosures = bodies.iter().filter_map(CandidateBody::disclosure).collect();
+    submission.checked = checked;
+    match ledger.submit(submission).await {
+        Ok(_) => Ok(()),
+        // Another founder's last signature was a moment earlier.
+        Err(EngineError::Refused(_)) if ledger.state().founded().is_ok() => Ok(()),
+        Err(error) => Err(error),
+    }
+}

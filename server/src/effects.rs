@@ -1,0 +1,309 @@
+//! What has to happen without anybody asking: approved actions begin, devices make keys, and what ran out of time ends.
+//!
+//! An authorised event → a device call → an outcome command. One runner a ledger in a process; what another server began
+//! is left to it until its time is over.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sealbook_ledger::action::Params;
+use sealbook_ledger::command::Command;
+use sealbook_ledger::encoding::B64;
+use sealbook_ledger::ids::{ActionId, BackendName, KeyId, Seq};
+use sealbook_ledger::payload::{FailureCode, NextVkey};
+use sealbook_ledger::slot::{KeyState, device_label};
+use sealbook_ledger::state::{Founded, OpenAction, Progress, Stage};
+use sealbook_ledger::timestamp::Timestamp;
+use tokio::sync::watch;
+
+use crate::custody::{CustodyError, DeviceKey};
+use crate::devices::{Devices, GENERATION_DEADLINE, custody_error};
+use crate::ledger::{Disclosure, EngineError, Ledger, Submission};
+use crate::store::{LedgerId, Store};
+
+/// How long an execution may take, in seconds.
+const EXECUTION_S: u32 = 5 * 60;
+
+/// How often the runner looks at the clock where no event wakes it.
+const TICK: Duration = Duration::from_secs(1);
+
+/// An authorisation is left to whoever made it for this long after its expiry.
+const ABANDON_AFTER_S: u32 = 5;
+
+pub(crate) struct Effects {
+    ledger: Arc<Ledger>,
+    store: Arc<Store>,
+    devices: Devices,
+    /// Executions that this process began; it alone finishes them.
+    mine: HashSet<ActionId>,
+}
+
+/// One thing to do next.
+enum Step {
+    Submit(Command),
+    Begin(ActionId),
+    MakeSlotKey { action: ActionId, key: KeyId },
+    MakeLedgerKey { action: ActionId, backend: BackendName },
+    MakeEvidenceKey { action: ActionId, backend: BackendName },
+}
+
+impl Effects {
+    pub(crate) fn new(ledger: Arc<Ledger>, store: Arc<Store>, devices: Devices) -> Self {
+        Self { ledger, store, devices, mine: HashSet::new() }
+    }
+
+    /// Runs until `stop` says so.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut size = self.ledger.watch_size();
+        loop {
+            size.borrow_and_update();
+            let mut waits = false;
+            for step in self.steps() {
+                if *stop.borrow() {
+                    return;
+                }
+                if let Err(error) = self.take(step).await {
+                    waits = true;
+                    tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "an effect has to wait");
+                }
+            }
+            tokio::select! {
+                // After a failure the clock alone wakes: the failure itself may have moved the ledger.
+                _ = size.changed(), if !waits => {}
+                () = tokio::time::sleep(TICK) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let state = self.ledger.state();
+        let Ok(founded) = state.founded() else { return Vec::new() };
+        let at = self.ledger.now();
+        let mut steps: Vec<Step> = founded
+            .actions()
+            .iter()
+            .filter_map(|(id, action)| self.step_of(founded, *id, action, at))
+            .collect();
+        let overdue = |seq: &Seq| {
+            founded
+                .pending_signatures()
+                .get(seq)
+                .is_some_and(|p| at >= p.expires_at.plus_seconds(ABANDON_AFTER_S))
+        };
+        let abandoned = founded.pending_signatures().keys().filter(|seq| overdue(seq));
+        steps.extend(abandoned.map(|seq| Step::Submit(Command::Abandon(*seq))));
+        steps
+    }
+
+    fn step_of(&self, founded: &Founded, id: ActionId, action: &OpenAction, at: Timestamp) -> Option<Step> {
+        let document = action.document();
+        match action.stage() {
+            Stage::Open if at >= document.expires_at => Some(Step::Submit(Command::Expire(id))),
+            Stage::Open if document.policy != founded.policy_digest() => {
+                Some(Step::Submit(Command::Void(id)))
+            }
+            Stage::Open => {
+                let due = document.execute_at.is_none_or(|begin| at >= begin);
+                (due && founded.quorum_holds(action, at)).then_some(Step::Begin(id))
+            }
+            Stage::Executing { expires_at, progress } => {
+                self.continue_with(founded, id, action, progress, at >= expires_at)
+            }
+        }
+    }
+
+    fn continue_with(
+        &self,
+        founded: &Founded,
+        action: ActionId,
+        open: &OpenAction,
+        progress: Progress,
+        over: bool,
+    ) -> Option<Step> {
+        let mine = self.mine.contains(&action);
+        match progress {
+            Progress::Generating(key) if mine && !over => Some(Step::MakeSlotKey { action, key }),
+            Progress::Generating(key) => {
+                let ended = matches!(founded.keys().get(&key)?.state, KeyState::Generating { expires_at } if self.ledger.now() >= expires_at);
+                // Nobody may still be at it, and the device may well have made it in time: look, then give up.
+                ended.then_some(Step::Submit(Command::KeyAbandoned(key)))
+            }
+            Progress::NotBegun if mine && !over => match &open.document().params {
+                Params::LedgerKeyRotate(p) | Params::LedgerKeyRecover(p) => {
+                    Some(Step::MakeLedgerKey { action, backend: p.backend.clone() })
+                }
+                Params::LedgerEvidenceKeySet(p) => {
+                    Some(Step::MakeEvidenceKey { action, backend: p.backend.clone() })
+                }
+                // Every other effect is recorded with its beginning.
+                _ => None,
+            },
+            Progress::NotBegun | Progress::SlotCreated | Progress::Broken => {
+                over.then(|| failed(action, "execution.expired")).flatten()
+            }
+            Progress::Generated(_) | Progress::Complete => None,
+        }
+    }
+
+    async fn take(&mut self, step: Step) -> Result<(), EngineError> {
+        match step {
+            Step::Submit(command) => self.submit(command).await,
+            Step::Begin(action) => self.begin(action).await,
+            Step::MakeSlotKey { action, key } => self.make_slot_key(action, key).await,
+            Step::MakeLedgerKey { action, backend } => self.make_ledger_key(action, &backend).await,
+            Step::MakeEvidenceKey { action, backend } => self.make_evidence_key(action, &backend).await,
+        }
+    }
+
+    /// Submits; a refusal means that somebody else was first, which is as good.
+    async fn submit(&self, command: Command) -> Result<(), EngineError> {
+        match self.ledger.submit(Submission::new(command)).await {
+            Ok(_) => Ok(()),
+            Err(EngineError::Refused(refusal)) => {
+                tracing::debug!(origin = %self.ledger.origin(), code = refusal.code(), "an effect was no longer wanted");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn begin(&mut self, action: ActionId) -> Result<(), EngineError> {
+        let key = KeyId::from(uuid::Uuid::now_v7());
+        let mut submission = Submission::new(Command::Begin { action, key, life_s: EXECUTION_S });
+        submission.disclosures = self.disclosures_of(action).await?;
+        match self.ledger.submit(submission).await {
+            Ok(_) => {
+                self.mine.insert(action);
+                Ok(())
+            }
+            Err(EngineError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was disclosed with the proposal is disclosed again with the effects that repeat its digests.
+    async fn disclosures_of(&self, action: ActionId) -> Result<Vec<Disclosure>, EngineError> {
+        let state = self.ledger.state();
+        let seq = state.founded()?.action(action)?.proposal().seq.get();
+        disclosures_at(&self.store, self.ledger.id(), seq).await
+    }
+
+    async fn make_slot_key(&mut self, action: ActionId, key: KeyId) -> Result<(), EngineError> {
+        let state = self.ledger.state();
+        let founded = state.founded()?;
+        let (Some(asked), Ok(open)) = (founded.keys().get(&key), founded.action(action)) else {
+            return Ok(());
+        };
+        let Params::SlotCreate(params) = &open.document().params else { return Ok(()) };
+        let device = match self.devices.get(&params.backend) {
+            Ok(device) => device,
+            Err(error) => return self.submit(not_made(key, error.code())).await,
+        };
+        let deadline = Instant::now() + GENERATION_DEADLINE;
+        let made = device.generate(&asked.label, asked.algorithm.key_type(), deadline).await;
+        let made = match made {
+            Err(CustodyError::AlreadyExists { .. }) => {
+                device.find(&asked.label).await.map_err(custody_error)?
+            }
+            Err(error) if error.outcome_is_unknown() => {
+                device.find(&asked.label).await.map_err(custody_error)?
+            }
+            Err(CustodyError::Unavailable { .. }) => return Err(made.err().map_or_else(gone, custody_error)),
+            Err(error) => return self.submit(not_made(key, error.code())).await,
+            Ok(made) => Some(made),
+        };
+        match made {
+            Some(DeviceKey { spki_der, attributes, .. }) => {
+                self.submit(Command::KeyMade { key, spki: B64::from(spki_der), attributes }).await
+            }
+            None => self.submit(not_made(key, "custody.not_found")).await,
+        }
+    }
+
+    async fn make_ledger_key(&mut self, action: ActionId, backend: &BackendName) -> Result<(), EngineError> {
+        let made =
+            self.devices.make_ledger_key(&self.store, self.ledger.id(), self.ledger.origin(), backend).await;
+        match made {
+            Ok(made) => {
+                self.submit(Command::LedgerKeyMade {
+                    action,
+                    vkey: made.vkey,
+                    custody: made.custody,
+                    attributes: made.device.attributes,
+                    next: NextVkey::None,
+                })
+                .await
+            }
+            Err(error) => self.give_up(action, error).await,
+        }
+    }
+
+    async fn make_evidence_key(
+        &mut self,
+        action: ActionId,
+        backend: &BackendName,
+    ) -> Result<(), EngineError> {
+        let key = KeyId::from(uuid::Uuid::now_v7());
+        let label = device_label(self.ledger.origin(), key);
+        let deadline = Instant::now() + GENERATION_DEADLINE;
+        let made = match self.devices.get(backend) {
+            Ok(device) => {
+                let key_type = sealbook_ledger::algorithm::KeyType::EcP256;
+                device.generate(&label, key_type, deadline).await.map_err(custody_error)
+            }
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(made) if made.attributes.is_confined() => {
+                self.submit(Command::EvidenceKeyMade { action, key, spki: B64::from(made.spki_der) }).await
+            }
+            Ok(_) => self.submit(fail(action, "key.attributes")).await,
+            Err(error) => self.give_up(action, error).await,
+        }
+    }
+
+    async fn give_up(&self, action: ActionId, error: EngineError) -> Result<(), EngineError> {
+        tracing::warn!(origin = %self.ledger.origin(), %action, code = error.code(), error = &error as &dyn std::error::Error, "an approved action can't take effect");
+        self.submit(fail(action, error.code())).await
+    }
+}
+
+/// The disclosures that travel beside one event.
+pub(crate) async fn disclosures_at(
+    store: &Store,
+    ledger: LedgerId,
+    seq: u64,
+) -> Result<Vec<Disclosure>, EngineError> {
+    let after = seq.checked_sub(1).map(|before| (before, "\u{10ffff}"));
+    let rows = store.disclosures(ledger, seq + 1, after, 64).await?;
+    let here = rows.into_iter().filter(|row| row.seq == seq);
+    Ok(here.map(|row| Disclosure::with_salt(row.name, row.salt, row.value)).collect())
+}
+
+fn gone() -> EngineError {
+    EngineError::unavailable("custody.unavailable", "the device is gone")
+}
+
+fn failed(action: ActionId, code: &'static str) -> Option<Step> {
+    Some(Step::Submit(fail(action, code)))
+}
+
+fn fail(action: ActionId, code: &str) -> Command {
+    Command::Fail { action, code: failure_code(code) }
+}
+
+fn not_made(key: KeyId, code: &str) -> Command {
+    Command::KeyNotMade { key, code: failure_code(code) }
+}
+
+/// Every stable code of this server is a failure code; a test of the problem table holds them to it.
+pub(crate) fn failure_code(code: &str) -> FailureCode {
+    code.parse().unwrap_or_else(|_| unknown_code())
+}
+
+#[allow(clippy::expect_used, reason = "the literal is a failure code")]
+fn unknown_code() -> FailureCode {
+    "server.fault".parse().expect("a failure code")
+}

@@ -1,0 +1,175 @@
+//! Start-up of one ledger: everything is read back from storage, verified, and held against what lies outside the
+//! database.
+
+use sealbook_ledger::checkpoint::SignedCheckpoint;
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::merkle::{Tree, leaf_hash};
+
+use sealbook_ledger::verify::Verifier;
+
+use crate::high_water::{HighWater, HighWaterFile, Reading};
+use crate::ledger::EngineError;
+use crate::sequencer::Tip;
+use crate::store::ledgers::LedgerRow;
+use crate::store::load::MAX_PAGE;
+use crate::store::{Head, Store};
+
+/// What a replay found.
+pub(crate) struct Loaded {
+    pub(crate) verifier: Verifier,
+    pub(crate) tree: Tree,
+    pub(crate) tip: Tip,
+    pub(crate) checkpoint: Option<SignedCheckpoint>,
+    /// A high-water file was missing and the operator said to go on.
+    pub(crate) accepted: Option<Hash>,
+}
+
+/// Replays a ledger from storage. Refuses a database that is behind the high-water file or different from it; a missing
+/// file needs the operator's word.
+pub(crate) async fn load(
+    store: &Store,
+    row: &LedgerRow,
+    high_water: &HighWaterFile,
+    accept_missing: bool,
+) -> Result<Loaded, EngineError> {
+    let head = store.head(row.ledger).await?.ok_or_else(|| corrupt("the ledger has no head"))?;
+    let mark = match high_water.read().map_err(|error| EngineError::fault("the high-water file", error))? {
+        Reading::Present(mark) => mark,
+        Reading::Corrupt { .. } => {
+            return Err(corrupt("the high-water file is damaged; restore it or the ledger"));
+        }
+        Reading::Missing => HighWater::default(),
+    };
+    let checkpoint = store.latest_checkpoint(row.ledger).await?;
+    let missing = mark == HighWater::default() && checkpoint.is_some();
+    if missing && !accept_missing {
+        return Err(EngineError::unavailable(
+            "high_water.missing",
+            format!(
+                "the high-water file of {} is missing, so a lost tail can't be told from a short ledger; put it back, or \
+                 start once with --accept-missing-high-water, which is recorded",
+                row.origin
+            ),
+        ));
+    }
+    let mut replay = Replay::new(row);
+    replay.run(store, row, &head, &mark).await?;
+    let checkpoint = checkpoint.map(|row| replay.known(&row.note)).transpose()?;
+    if checkpoint
+        .as_ref()
+        .is_some_and(|known| replay.tree.root_at(known.checkpoint().size) != Ok(known.checkpoint().root))
+    {
+        return Err(corrupt("a stored checkpoint has another root than its events"));
+    }
+    let accepted = missing.then(|| replay.verifier.root());
+    let tip = Tip {
+        state: replay.verifier.state().clone(),
+        frontier: replay.verifier.frontier().clone(),
+        end_offset: replay.end_offset,
+    };
+    // What is not sealed yet is the sealer's to read again: its verifier starts at the seal.
+    let sealed = checkpoint.as_ref().map_or(0, |known| known.checkpoint().size);
+    let (verifier, tree) = if sealed == tip.state.size() {
+        (replay.verifier, replay.tree)
+    } else {
+        let mut again = Replay::new(row);
+        let until = Head { size: sealed, ..head };
+        again.read(store, row, &until, &HighWater::default()).await?;
+        (again.verifier, again.tree)
+    };
+    Ok(Loaded { verifier, tree, tip, checkpoint, accepted })
+}
+
+struct Replay {
+    verifier: Verifier,
+    tree: Tree,
+    end_offset: u64,
+}
+
+impl Replay {
+    fn new(row: &LedgerRow) -> Self {
+        Self { verifier: Verifier::new(row.origin.clone()), tree: Tree::new(), end_offset: 0 }
+    }
+
+    async fn run(
+        &mut self,
+        store: &Store,
+        row: &LedgerRow,
+        head: &Head,
+        mark: &HighWater,
+    ) -> Result<(), EngineError> {
+        let ends =
+            [mark.sealed, mark.contained].into_iter().flatten().map(|mark| mark.size).max().unwrap_or(0);
+        if head.size < ends {
+            return Err(behind(head.size, ends));
+        }
+        self.read(store, row, head, mark).await?;
+        let same = self.verifier.root() == head.root
+            && self.verifier.state().head() == head.hash
+            && self.end_offset == head.end_offset;
+        if same { Ok(()) } else { Err(corrupt("the ledger's head is not where its events end")) }
+    }
+
+    async fn read(
+        &mut self,
+        store: &Store,
+        row: &LedgerRow,
+        head: &Head,
+        mark: &HighWater,
+    ) -> Result<(), EngineError> {
+        while self.verifier.size() < head.size {
+            let wanted = usize::try_from(head.size - self.verifier.size()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
+            let page = store.page(row.ledger, self.verifier.size(), wanted).await?;
+            if page.is_empty() {
+                return Err(corrupt("the ledger's head promises events that are not there"));
+            }
+            for stored in page {
+                self.verifier.push(&stored.bytes).map_err(|failure| corrupt(&failure.to_string()))?;
+                self.tree.append(leaf_hash(&stored.bytes));
+                self.end_offset += stored.bytes.len() as u64 + 1;
+                if stored.hash != self.verifier.state().head() || stored.end_offset != self.end_offset {
+                    return Err(corrupt("an event's row disagrees with its bytes"));
+                }
+                self.hold_against(mark)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_against(&self, mark: &HighWater) -> Result<(), EngineError> {
+        let size = self.verifier.size();
+        let sealed = mark.sealed.filter(|sealed| sealed.size == size);
+        let contained = mark.contained.filter(|contained| contained.size == size);
+        let other_root = sealed.is_some_and(|sealed| sealed.hash != self.verifier.root());
+        let other_hash = contained.is_some_and(|contained| contained.hash != self.verifier.state().head());
+        if other_root || other_hash {
+            return Err(corrupt(
+                "the database differs from the high-water file: its history was rewritten or replaced",
+            ));
+        }
+        Ok(())
+    }
+
+    fn known(&self, note: &str) -> Result<SignedCheckpoint, EngineError> {
+        let known =
+            SignedCheckpoint::parse(note.as_bytes()).map_err(|_| corrupt("a stored checkpoint is none"))?;
+        if known.checkpoint().size > self.verifier.size() {
+            return Err(behind(self.verifier.size(), known.checkpoint().size));
+        }
+        Ok(known)
+    }
+}
+
+fn corrupt(why: &str) -> EngineError {
+    EngineError::Corrupt(why.into())
+}
+
+fn behind(size: u64, known: u64) -> EngineError {
+    EngineError::Corrupt(
+        format!(
+            "the database holds {size} events where {known} are known to have been there; put the lost tail back with \
+             `sealbook restore BUNDLE`"
+        )
+        .into(),
+    )
+}

@@ -1,0 +1,214 @@
+//! Sealing: the ledger's first auditor. It reads new rows back from storage, runs the verifier that auditors run,
+//! compares with the head, has the device sign the checkpoint, and stores it. It knows nothing of commands.
+//!
+//! What fails is quarantined: never sealed, loudly alarmed, and the ledger is frozen.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use sealbook_ledger::checkpoint::{Checkpoint, SignedCheckpoint};
+use sealbook_ledger::merkle::leaf_hash;
+use sealbook_ledger::note::Vkey;
+use sealbook_ledger::verify::Verifier;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::devices::Devices;
+use crate::high_water::Mark;
+use crate::ledger::{EngineError, Ledger};
+use crate::store::checkpoints::CheckpointRow;
+use crate::store::load::MAX_PAGE;
+use crate::store::{Store, StoreError};
+
+/// Shortest time between two checkpoints of a ledger, unless a release waits for one.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a sealer waits after a failure before it tries again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// How often a sealer without work looks whether another server has sealed.
+const LOOK: Duration = Duration::from_secs(2);
+
+pub(crate) struct Sealer {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) devices: Devices,
+    /// Has seen exactly what is sealed, or is about to be.
+    pub(crate) verifier: Verifier,
+}
+
+impl Sealer {
+    /// Seals whenever there is something new, until `stop` says so.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut size = self.ledger.watch_size();
+        loop {
+            let began = Instant::now();
+            if self.ledger.frozen().is_none() && *size.borrow_and_update() > self.ledger.sealed_size() {
+                if let Err(error) = self.seal().await {
+                    tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "sealing failed");
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY) => {}
+                        _ = stop.changed() => return,
+                    }
+                    continue;
+                }
+                if *stop.borrow() {
+                    return;
+                }
+                while began.elapsed() < PAUSE && !self.ledger.seal_is_wanted() {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(began + PAUSE) => {}
+                        _ = size.changed() => {}
+                    }
+                }
+                continue;
+            }
+            tokio::select! {
+                _ = size.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+                changed = stop.changed() => {
+                    // What is committed is sealed before the server ends, if the device lets it.
+                    if changed.is_err() || self.ledger.size() <= self.ledger.sealed_size() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn seal(&mut self) -> Result<(), EngineError> {
+        let Some(lease) = self.store.lease_sealing(self.ledger.id()).await? else {
+            return self.adopt_newest().await;
+        };
+        let sealed = self.seal_new_rows().await;
+        lease.release().await?;
+        sealed
+    }
+
+    /// Another server seals this ledger: its checkpoints are ours, once our own reading agrees.
+    async fn adopt_newest(&mut self) -> Result<(), EngineError> {
+        let Some(row) = self.store.latest_checkpoint(self.ledger.id()).await? else { return Ok(()) };
+        if row.size > self.verifier.size() {
+            let signers = self.read_to(row.size).await?;
+            let signer = signers.new;
+            let known = SignedCheckpoint::parse(row.note.as_bytes());
+            let agrees = known.is_ok_and(|known| {
+                let same = known.checkpoint().root == self.verifier.root() && known.verify(&signer).is_ok();
+                if same {
+                    self.ledger.publish_seal(known);
+                }
+                same
+            });
+            if !agrees {
+                return Err(self.quarantine("another server's checkpoint disagrees with the events"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn seal_new_rows(&mut self) -> Result<(), EngineError> {
+        let target = self.ledger.size();
+        while self.verifier.size() < target {
+            let signers = self.read_to(target).await?;
+            self.seal_here(signers).await?;
+        }
+        if self.ledger.sealed_size() < self.verifier.size() {
+            // An earlier attempt read the rows and could not have them signed.
+            let key = self.verifier.state().ledger_key().cloned();
+            if let Some(key) = key {
+                self.seal_here(Signers { old: None, new: key.vkey }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and verifies rows up to `target`, or to the first change of the ledger key: that size is sealed by itself.
+    async fn read_to(&mut self, target: u64) -> Result<Signers, EngineError> {
+        loop {
+            let wanted = usize::try_from(target - self.verifier.size()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
+            let page = self.store.page(self.ledger.id(), self.verifier.size(), wanted).await?;
+            if page.is_empty() {
+                return Err(self.quarantine("committed events are missing from storage"));
+            }
+            for stored in page {
+                let before = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
+                if let Err(failure) = self.verifier.push(&stored.bytes) {
+                    return Err(self.quarantine(&failure.to_string()));
+                }
+                if stored.hash != self.verifier.state().head() {
+                    return Err(self.quarantine("an event's row disagrees with its bytes"));
+                }
+                self.ledger
+                    .tree
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .append(leaf_hash(&stored.bytes));
+                let Some(after) = self.verifier.state().ledger_key().map(|key| key.vkey.clone()) else {
+                    return Err(self.quarantine("a ledger without a key"));
+                };
+                match before {
+                    Some(old) if old != after => return Ok(Signers { old: Some(old), new: after }),
+                    Some(_) | None => {}
+                }
+                if self.verifier.size() == target {
+                    return Ok(Signers { old: None, new: after });
+                }
+            }
+        }
+    }
+
+    async fn seal_here(&mut self, signers: Signers) -> Result<(), EngineError> {
+        let (size, root) = (self.verifier.size(), self.verifier.root());
+        let head = self.store.head(self.ledger.id()).await?;
+        let head = head.ok_or_else(|| EngineError::Corrupt("the ledger has no head".into()))?;
+        let differs = head.size == size && (head.root != root || head.hash != self.verifier.state().head());
+        if head.size < size || differs {
+            return Err(self.quarantine("the head differs from the events that were read back"));
+        }
+        self.note_high_water(Mark { size, hash: root }).await?;
+        let checkpoint = Checkpoint { origin: self.ledger.origin().clone(), size, root };
+        let mut signatures = Vec::with_capacity(2);
+        for vkey in signers.old.iter().chain([&signers.new]) {
+            let signature =
+                self.devices.sign_checkpoint(&self.store, &self.ledger, vkey, &checkpoint).await?;
+            signatures.push((vkey.clone(), signature));
+        }
+        let signed = SignedCheckpoint::assemble(checkpoint, &signatures).map_err(|error| {
+            EngineError::fault("the device's signature of a checkpoint does not verify", error)
+        })?;
+        let row = CheckpointRow { size, note: signed.to_string(), transition: signers.old.is_some() };
+        match self.store.insert_checkpoint(self.ledger.id(), &row).await {
+            // A checkpoint of this size is there already: another server's, over the same root, or it would not verify.
+            Ok(()) | Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.ledger.publish_seal(signed);
+        Ok(())
+    }
+
+    /// The root is outside the database before the device signs it.
+    async fn note_high_water(&self, mark: Mark) -> Result<(), EngineError> {
+        let ledger = Arc::clone(&self.ledger);
+        let written = tokio::task::spawn_blocking(move || {
+            ledger.high_water.lock().unwrap_or_else(PoisonError::into_inner).record_sealed(mark)
+        });
+        let written =
+            written.await.map_err(|error| EngineError::fault("the high-water writer ended", error))?;
+        written.map_err(|error| EngineError::Unavailable {
+            code: "high_water.write",
+            sentence: "the high-water file can't be written, so nothing is sealed".to_owned(),
+            source: Some(Box::new(error)),
+        })
+    }
+
+    fn quarantine(&self, why: &str) -> EngineError {
+        self.ledger.freeze(why);
+        EngineError::Corrupt(why.into())
+    }
+}
+
+/// Who signs a checkpoint: at a change of the ledger key, the old key as well.
+struct Signers {
+    old: Option<Vkey>,
+    new: Vkey,
+}

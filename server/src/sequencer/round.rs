@@ -1,0 +1,402 @@
+//! One round: everything that has arrived, decided and committed together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealbook_ledger::decide::{Context, Decided, decide};
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::timestamp::Timestamp;
+use tokio::sync::oneshot;
+
+use super::live::{Live, Tip, same_head};
+use super::{Limits, Sequencer, answer, name};
+use crate::clock;
+use crate::high_water::Mark;
+use crate::ledger::{Appended, EngineError, Envelope, Submission};
+use crate::store::append::{Advance, Batch, Round};
+use crate::store::load::MAX_PAGE;
+use crate::store::rows::{AttachmentRow, DisclosureRow, EventRow, IdempotencyRow};
+use crate::store::{Head, LedgerId, StoreError};
+
+/// Server and database clocks may differ by this much before appends other than containment are refused.
+const MAX_CLOCK_SKEW_US: u64 = 2_000_000;
+
+/// How long the outcome of a commit is looked for when the connection broke during it.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(30);
+
+type Reply = oneshot::Sender<Result<Appended, EngineError>>;
+
+/// What a round has decided so far.
+#[derive(Default)]
+struct Draft {
+    tips: HashMap<LedgerId, Tip>,
+    batch: Batch,
+    replies: Vec<(Reply, Appended)>,
+    /// Requests that repeat an idempotency key of this very round: they share the first one's fate.
+    contained: Vec<LedgerId>,
+    keys: HashMap<(LedgerId, Hash), (Hash, Appended)>,
+}
+
+impl Sequencer {
+    /// The whole path of a command: load → decide → append. The commit point is marked.
+    pub(super) async fn round(&mut self, envelopes: Vec<Envelope>) {
+        let (envelopes, ids) = self.known(envelopes);
+        if ids.is_empty() {
+            return;
+        }
+        let round = match self.store.begin_round(&ids).await {
+            Ok(round) => round,
+            Err(error) => return refuse_all(envelopes, &error),
+        };
+        if let Err(error) = self.catch_up(&round).await {
+            return refuse_all(envelopes, &error);
+        }
+        let earlier = match earlier_keys(&round, &envelopes).await {
+            Ok(earlier) => earlier,
+            Err(error) => return refuse_all(envelopes, &error),
+        };
+        let skew = skew(clock::now(), round.clock());
+        let mut draft = Draft::default();
+        for envelope in envelopes {
+            self.decide_one(envelope, &earlier, skew, &mut draft);
+        }
+        if draft.batch.events.is_empty() {
+            // Nothing to keep: a rollback that fails only costs the connection.
+            if let Err(error) = round.rollback().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "an empty round could not be ended");
+            }
+            return;
+        }
+        self.append(round, draft).await;
+    }
+
+    async fn append(&mut self, round: Round, mut draft: Draft) {
+        for (id, tip) in &draft.tips {
+            if let Some(live) = self.ledgers.get(id) {
+                draft.batch.heads.push(Advance { expected: live.tip.head(*id), new: tip.head(*id) });
+            }
+        }
+        let inserted = match round.insert(&draft.batch).await {
+            Ok(inserted) => inserted,
+            Err(error) => return fail_all(draft.replies, &error),
+        };
+        // COMMIT POINT: what follows only tells others. Nothing was acknowledged before.
+        let committed = match inserted.commit().await {
+            Err(error @ StoreError::CommitUnknown { .. }) => self.resolve(&draft, error).await,
+            other => other,
+        };
+        if let Err(error) = committed {
+            return fail_all(draft.replies, &error);
+        }
+        for (id, tip) in draft.tips {
+            if let Some(live) = self.ledgers.get_mut(&id) {
+                live.commit(tip);
+            }
+        }
+        if let Err(error) = self.note_containment(&draft.contained).await {
+            // Contained it is; what is missing is the proof outside the database that it happened.
+            tracing::error!(%error, "the high-water file could not be written after a containment");
+        }
+        for (reply, appended) in draft.replies {
+            answer(reply, Ok(appended));
+        }
+    }
+
+    /// Drops what is for ledgers that this sequencer doesn't serve or that are frozen.
+    fn known(&self, envelopes: Vec<Envelope>) -> (Vec<Envelope>, Vec<LedgerId>) {
+        let mut ids = Vec::new();
+        let mut kept = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            match self.ledgers.get(&envelope.ledger).map(|live| live.ledger.frozen()) {
+                Some(None) => {
+                    ids.push(envelope.ledger);
+                    kept.push(envelope);
+                }
+                Some(Some(why)) => answer(envelope.reply, Err(EngineError::Corrupt(why))),
+                None => {
+                    let gone = EngineError::unavailable("ledger.unknown", "the ledger is not served here");
+                    answer(envelope.reply, Err(gone));
+                }
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        (kept, ids)
+    }
+
+    /// Follows what other servers appended; freezes ledgers whose head is behind or different.
+    async fn catch_up(&mut self, round: &Round) -> Result<(), StoreError> {
+        for head in round.heads() {
+            let Some(live) = self.ledgers.get_mut(&head.ledger) else { continue };
+            let known = live.tip.head(head.ledger);
+            if same_head(&known, head) {
+                continue;
+            }
+            if head.size <= known.size {
+                live.ledger.freeze(format!(
+                    "the database ends at {} events where {} were committed, or its last event differs",
+                    head.size, known.size
+                ));
+                return Err(StoreError::corruption("a head that is behind or different"));
+            }
+            follow(live, round, head).await?;
+        }
+        Ok(())
+    }
+
+    fn decide_one(
+        &mut self,
+        envelope: Envelope,
+        earlier: &HashMap<(LedgerId, Hash), IdempotencyRow>,
+        skew: u64,
+        draft: &mut Draft,
+    ) {
+        let Envelope { ledger, submission, reply } = envelope;
+        let Some(live) = self.ledgers.get_mut(&ledger) else { return };
+        if let Some(key) = submission.idempotency {
+            let used = earlier.get(&(ledger, key.key_hash)).map(|row| (row.body_hash, replay(row)));
+            if let Some((body_hash, appended)) =
+                used.or_else(|| draft.keys.get(&(ledger, key.key_hash)).cloned())
+            {
+                let result = if body_hash == key.body_hash { Ok(()) } else { Err(other_content()) };
+                return match result {
+                    // Answered with the round: an earlier request of the same round isn't durable yet.
+                    Ok(()) => draft.replies.push((reply, Appended { replayed: true, ..appended })),
+                    Err(error) => answer(reply, Err(error)),
+                };
+            }
+        }
+        if let Err(error) = guard(&submission, live, skew, self.limits) {
+            return answer(reply, Err(error));
+        }
+        let base = draft.tips.get(&ledger).unwrap_or(&live.tip);
+        let context = Context {
+            clock: clock::now(),
+            correlation: submission.correlation,
+            checked: &submission.checked,
+        };
+        let contains = submission.command.is_containment();
+        match decide(&base.state, submission.command.clone(), context) {
+            Ok(decided) => {
+                let tip = draft.tips.entry(ledger).or_insert_with(|| live.tip.clone());
+                let appended = add(&mut draft.batch, ledger, tip, decided, &submission);
+                if let Some(key) = submission.idempotency {
+                    draft.keys.insert((ledger, key.key_hash), (key.body_hash, appended.clone()));
+                }
+                if contains {
+                    draft.contained.push(ledger);
+                }
+                draft.replies.push((reply, appended));
+            }
+            Err(refusal) => answer(reply, Err(refusal.into())),
+        }
+    }
+
+    /// Containment is in the high-water file before it is acknowledged: no restored backup can undo it unseen.
+    async fn note_containment(&self, ledgers: &[LedgerId]) -> Result<(), crate::high_water::HighWaterError> {
+        for id in ledgers {
+            let Some(live) = self.ledgers.get(id) else { continue };
+            let mark = Mark { size: live.tip.state.size(), hash: live.tip.state.head() };
+            let ledger = Arc::clone(&live.ledger);
+            let written = tokio::task::spawn_blocking(move || {
+                ledger
+                    .high_water
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .record_contained(mark)
+            });
+            match written.await {
+                Ok(result) => result?,
+                Err(error) => tracing::error!(%error, "the high-water writer ended"),
+            }
+        }
+        Ok(())
+    }
+
+    /// After a connection that broke during COMMIT: reads the heads until they tell what happened.
+    async fn resolve(&self, draft: &Draft, error: StoreError) -> Result<(), StoreError> {
+        let until = tokio::time::Instant::now() + RESOLVE_DEADLINE;
+        let Some((id, tip)) = draft.tips.iter().next() else { return Err(error) };
+        let expected = tip.head(*id);
+        while tokio::time::Instant::now() < until {
+            match self.store.page(*id, expected.size - 1, 1).await {
+                Ok(page) => {
+                    let there = page.first().is_some_and(|event| event.hash == expected.hash);
+                    return if there { Ok(()) } else { Err(error) };
+                }
+                Err(StoreError::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(other) => return Err(other),
+            }
+        }
+        Err(error)
+    }
+}
+
+async fn follow(live: &mut Live, round: &Round, head: &Head) -> Result<(), StoreError> {
+    let mut tip = live.tip.clone();
+    while tip.state.size() < head.size {
+        let page = round.page(head.ledger, tip.state.size(), MAX_PAGE).await?;
+        if page.is_empty() {
+            live.ledger.freeze("the database's head promises events that are not there");
+            return Err(StoreError::corruption("a head without its events"));
+        }
+        for stored in &page {
+            if let Err(why) = tip.follow(head.ledger, stored) {
+                live.ledger.freeze(why);
+                return Err(StoreError::corruption("an event that the rules refuse"));
+            }
+        }
+    }
+    if !same_head(&tip.head(head.ledger), head) {
+        live.ledger.freeze("the database's head is not where its events end");
+        return Err(StoreError::corruption("a head that differs from its events"));
+    }
+    tracing::info!(origin = name(&live.ledger), size = head.size, "followed another server");
+    live.commit(tip);
+    Ok(())
+}
+
+/// What may stop a submission besides the rules.
+fn guard(submission: &Submission, live: &mut Live, skew: u64, limits: Limits) -> Result<(), EngineError> {
+    if submission.command.is_containment() {
+        return Ok(());
+    }
+    if skew > MAX_CLOCK_SKEW_US {
+        return Err(EngineError::unavailable(
+            "clock.skew",
+            "the clocks of server and database differ by more than 2 s; set them right",
+        ));
+    }
+    if submission.command.is_intent()
+        && live.unsealed_for() > limits.max_unsealed
+        && !is_recovery(live, submission)
+    {
+        return Err(EngineError::unavailable(
+            "seal.behind",
+            "sealing is too far behind, so nothing new is signed; see /readyz for what is missing",
+        ));
+    }
+    Ok(())
+}
+
+/// Recovering a lost ledger key is what ends a lack of seals: it is never stopped by it.
+fn is_recovery(live: &Live, submission: &Submission) -> bool {
+    use sealbook_ledger::action::ActionType;
+    use sealbook_ledger::command::Command;
+    let Command::Begin { action, .. } = &submission.command else { return false };
+    let founded = live.tip.state.founded();
+    founded.is_ok_and(|f| {
+        f.actions().get(action).is_some_and(|a| a.document().kind() == ActionType::LedgerKeyRecover)
+    })
+}
+
+/// Adds decided events to the batch, with everything that travels beside them.
+fn add(
+    batch: &mut Batch,
+    ledger: LedgerId,
+    tip: &mut Tip,
+    decided: Vec<Decided>,
+    from: &Submission,
+) -> Appended {
+    let first_seq = tip.state.size();
+    for one in &decided {
+        let seq = one.event.seq.get();
+        batch.projections.extend(tip.apply(ledger, one));
+        batch.events.push(EventRow {
+            ledger,
+            seq,
+            hash: one.hash,
+            end_offset: tip.end_offset,
+            time: one.event.time,
+            kind: one.event.payload.type_name().to_owned(),
+            bytes: one.bytes.clone(),
+        });
+        let listed = from.disclosures.iter().filter(|disclosure| one.event.sd.contains(&disclosure.digest()));
+        batch.disclosures.extend(listed.map(|disclosure| DisclosureRow {
+            ledger,
+            seq,
+            name: disclosure.name().to_owned(),
+            salt: disclosure.salt(),
+            value: disclosure.value().to_owned(),
+        }));
+    }
+    batch.attachments.extend(from.attachments.iter().map(|(attachment, bytes)| AttachmentRow {
+        ledger,
+        sha256: attachment.sha256,
+        seq: first_seq,
+        media_type: attachment.media_type.as_str().to_owned(),
+        bytes: bytes.clone(),
+    }));
+    if let Some(key) = from.idempotency {
+        batch.idempotency.push(IdempotencyRow {
+            ledger,
+            key_hash: key.key_hash,
+            body_hash: key.body_hash,
+            correlation: from.correlation.uuid(),
+            seq: first_seq,
+        });
+    }
+    Appended { events: decided.into(), first_seq, correlation: from.correlation, replayed: false }
+}
+
+async fn earlier_keys(
+    round: &Round,
+    envelopes: &[Envelope],
+) -> Result<HashMap<(LedgerId, Hash), IdempotencyRow>, StoreError> {
+    let keys: BTreeMap<(LedgerId, Hash), ()> = envelopes
+        .iter()
+        .filter_map(|envelope| Some(((envelope.ledger, envelope.submission.idempotency?.key_hash), ())))
+        .collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<_> = keys.into_keys().collect();
+    let rows = round.find_idempotent(&keys).await?;
+    Ok(rows.into_iter().map(|row| ((row.ledger, row.key_hash), row)).collect())
+}
+
+fn replay(row: &IdempotencyRow) -> Appended {
+    Appended {
+        events: Arc::from([]),
+        first_seq: row.seq,
+        correlation: sealbook_ledger::ids::Correlation::new(row.correlation)
+            .unwrap_or_else(|_| clock::correlation()),
+        replayed: true,
+    }
+}
+
+fn other_content() -> EngineError {
+    EngineError::Conflict {
+        code: "idempotency.other_content",
+        sentence: "this Idempotency-Key was used with other content; take a new key",
+    }
+}
+
+fn skew(server: Timestamp, database: Timestamp) -> u64 {
+    server.unix_micros().abs_diff(database.unix_micros())
+}
+
+/// A store's error can't be copied; everybody of a round gets the same story.
+fn same_story(error: &StoreError) -> EngineError {
+    match error {
+        StoreError::Corruption { what, .. } => EngineError::Corrupt((*what).into()),
+        StoreError::Fault { what, .. } => EngineError::Fault { what, source: None },
+        StoreError::Conflict { .. } => {
+            EngineError::Conflict { code: "store.conflict", sentence: "another server was first; ask again" }
+        }
+        StoreError::Unavailable { .. } | StoreError::DiskFull { .. } | StoreError::CommitUnknown { .. } => {
+            EngineError::unavailable(error.code(), error.to_string())
+        }
+    }
+}
+
+fn refuse_all(envelopes: Vec<Envelope>, error: &StoreError) {
+    tracing::warn!(error = error as &dyn std::error::Error, code = error.code(), "a round could not begin");
+    envelopes.into_iter().for_each(|envelope| answer(envelope.reply, Err(same_story(error))));
+}
+
+fn fail_all(replies: Vec<(Reply, Appended)>, error: &StoreError) {
+    tracing::warn!(error = error as &dyn std::error::Error, code = error.code(), "a round was not committed");
+    replies.into_iter().for_each(|(reply, _)| answer(reply, Err(same_story(error))));
+}

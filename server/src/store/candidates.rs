@@ -1,0 +1,136 @@
+//! What precedes the events that make people members: one-time tickets, and the founders' assertions.
+
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::timestamp::Timestamp;
+use serde_json::Value;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::Store;
+use super::columns::{self, PgTime};
+use super::error::StoreError;
+use super::rows::LedgerId;
+
+/// Somebody who was invited to found a ledger or to be enrolled in one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateRow {
+    /// The ledger.
+    pub ledger: LedgerId,
+    /// The invitation.
+    pub candidate: Uuid,
+    /// SHA-256 of the one-time ticket; the ticket itself is never stored.
+    pub ticket_hash: Hash,
+    /// What the ticket is good for.
+    pub purpose: String,
+    /// What is known: who was invited, then what they registered.
+    pub body: Value,
+    /// When the ticket was made.
+    pub created_at: Timestamp,
+    /// From when on it is good for nothing.
+    pub expires_at: Timestamp,
+    /// When it was used; `None` until then.
+    pub used_at: Option<Timestamp>,
+}
+
+const COLUMNS_OF_ONE: &str = "SELECT ledger_id, candidate_id, ticket_hash, purpose, body, created_at, expires_at, \
+     used_at FROM candidates WHERE ledger_id = $1 AND ticket_hash = $2";
+
+impl CandidateRow {
+    /// Reads `ledger_id, candidate_id, ticket_hash, purpose, body, created_at, expires_at, used_at`.
+    fn columns(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            ledger: LedgerId::column(row, 0)?,
+            candidate: columns::get(row, 1)?,
+            ticket_hash: columns::hash(row, 2)?,
+            purpose: columns::get(row, 3)?,
+            body: columns::get(row, 4)?,
+            created_at: columns::time(row, 5)?,
+            expires_at: columns::time(row, 6)?,
+            used_at: columns::get::<Option<PgTime>>(row, 7)?.map(|at| at.0),
+        })
+    }
+}
+
+impl Store {
+    /// Writes an invitation.
+    pub async fn insert_candidate(&self, row: &CandidateRow) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO candidates \
+                 (ledger_id, candidate_id, ticket_hash, purpose, body, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5::text::json, $6, $7)";
+        let (id, hash, body) = (row.ledger.get(), row.ticket_hash.0.as_slice(), row.body.to_string());
+        let times = (PgTime(row.created_at), PgTime(row.expires_at));
+        self.connection()
+            .await?
+            .write(
+                "write an invitation",
+                SQL,
+                &[&id, &row.candidate, &hash, &row.purpose, &body, &times.0, &times.1],
+            )
+            .await
+            .map(drop)
+    }
+
+    /// The invitation that a ticket belongs to, used or not.
+    pub async fn candidate_by_ticket(
+        &self,
+        ledger: LedgerId,
+        ticket_hash: Hash,
+    ) -> Result<Option<CandidateRow>, StoreError> {
+        let connection = self.connection().await?;
+        let hash = ticket_hash.0.as_slice();
+        let row = connection.query_opt("find an invitation", COLUMNS_OF_ONE, &[&ledger.get(), &hash]).await?;
+        row.as_ref().map(CandidateRow::columns).transpose()
+    }
+
+    /// The invitations of a ledger, oldest first.
+    pub async fn candidates(&self, ledger: LedgerId) -> Result<Vec<CandidateRow>, StoreError> {
+        const SQL: &str = "SELECT ledger_id, candidate_id, ticket_hash, purpose, body, created_at, expires_at, used_at \
+             FROM candidates WHERE ledger_id = $1 ORDER BY created_at, candidate_id";
+        let rows = self.connection().await?.query("list invitations", SQL, &[&ledger.get()]).await?;
+        rows.iter().map(CandidateRow::columns).collect()
+    }
+
+    /// Uses a ticket up, once, and keeps what came with it. [`StoreError::Conflict`] if it has been used, has expired or
+    /// never was.
+    pub async fn use_candidate(
+        &self,
+        ledger: LedgerId,
+        ticket_hash: Hash,
+        body: &Value,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE candidates SET body = $3::text::json, used_at = $4 \
+             WHERE ledger_id = $1 AND ticket_hash = $2 AND used_at IS NULL AND expires_at > $4";
+        let (id, hash, body) = (ledger.get(), ticket_hash.0.as_slice(), body.to_string());
+        let connection = self.connection().await?;
+        match connection.write("use a ticket", SQL, &[&id, &hash, &body, &PgTime(at)]).await? {
+            0 => Err(StoreError::conflict("the ticket has been used or has expired")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a founder's assertion until all are there. [`StoreError::Conflict`] if this founder has made one already.
+    pub async fn insert_founding_assertion(
+        &self,
+        ledger: LedgerId,
+        member: MemberId,
+        assertion: &Value,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO founding_assertions (ledger_id, member, assertion) \
+             VALUES ($1, $2, $3::text::json)";
+        let connection = self.connection().await?;
+        connection
+            .write("keep an assertion", SQL, &[&ledger.get(), &member.uuid(), &assertion.to_string()])
+            .await
+            .map(drop)
+    }
+
+    /// The founders' assertions, in order of member.
+    pub async fn founding_assertions(&self, ledger: LedgerId) -> Result<Vec<(MemberId, Value)>, StoreError> {
+        const SQL: &str =
+            "SELECT member, assertion FROM founding_assertions WHERE ledger_id = $1 ORDER BY member";
+        let rows = self.connection().await?.query("read assertions", SQL, &[&ledger.get()]).await?;
+        rows.iter().map(|row| Ok((columns::get::<Uuid>(row, 0)?.into(), columns::get(row, 1)?))).collect()
+    }
+}

@@ -1,0 +1,304 @@
+//! The engine without its borders: founding, dual control, signing, containment, rotation of the ledger key, export and
+//! verification, against a real Postgres and a real PKCS#11 module.
+//!
+//! SoftHSM reads its variable once a process, so the program runs itself again with it set.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command as Process;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sealbook::app::App;
+use sealbook::assembly::Parts;
+use sealbook::authenticator::SoftAuthenticator;
+use sealbook::ceremony::FounderInvite;
+use sealbook::config::{Mode, OriginPrefix, RelyingParty};
+use sealbook::custody::softhsm;
+use sealbook::embedded::{DataFolder, EmbeddedPostgres};
+use sealbook::ledger::{Disclosure, EngineError, Ledger, Submission, digests};
+use sealbook::signing::{SignCall, SignInput};
+use sealbook::store::{StoreConfig, Transport};
+use sealbook_ledger::action::{
+    ActionDocument, DeviceKeyParams, Params, ServiceEnrollParams, SlotCreateParams,
+};
+use sealbook_ledger::algorithm::Algorithm;
+use sealbook_ledger::command::{Command, Containment};
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::event::Actor;
+use sealbook_ledger::ids::{ActionId, MemberId, ServiceId, TenantName};
+use sealbook_ledger::payload::{ActionApproved, ActionProposed, FounderAssertion};
+use sealbook_ledger::policy::{Environment, Role, SigningPolicy};
+use sealbook_ledger::rule::Rule;
+use sealbook_ledger::verify::{Pins, verify_bundle};
+use sealbook_ledger::webauthn::{Assertion, Purpose};
+use zeroize::Zeroizing;
+
+const ORIGIN: &str = "http://localhost:7420";
+
+struct Person {
+    id: MemberId,
+    key: SoftAuthenticator,
+}
+
+struct Site {
+    app: App,
+    ledger: Arc<Ledger>,
+    people: Vec<Person>,
+}
+
+fn main() {
+    let folder = tempfile::Builder::new().prefix("sealbook-engine-").tempdir().unwrap();
+    match std::env::var_os("SEALBOOK_ENGINE_TEST") {
+        Some(folder) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            runtime.block_on(journey(Path::new(&folder)));
+            println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+        }
+        None => {
+            let token = folder.path().canonicalize().unwrap().join("data/token");
+            let (name, value) = softhsm::environment(&token);
+            let status = Process::new(std::env::current_exe().unwrap())
+                .env("SEALBOOK_ENGINE_TEST", folder.path().canonicalize().unwrap().join("data"))
+                .env(name, value)
+                .status()
+                .unwrap();
+            assert!(status.success(), "the journey failed: {status}");
+        }
+    }
+}
+
+async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
+    let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
+    sealbook::assembly::migrate(&owner).await.unwrap();
+    let token = softhsm::prepare(&folder.token()).unwrap();
+    let secret = sealbook_ledger::encoding::B64::from([7u8; 32].as_slice());
+    let parts = Parts {
+        store: StoreConfig::new(postgres.app_config(), Transport::Plain),
+        backends: BTreeMap::from([("softhsm".parse().unwrap(), token)]),
+        ledger_backend: "softhsm".parse().unwrap(),
+        origin_prefix: OriginPrefix::new("sealbook.test").unwrap(),
+        rp: RelyingParty::new("localhost", &[ORIGIN.to_owned()], Mode::Dev).unwrap(),
+        high_water: folder.high_water(),
+        max_unsealed: Duration::from_secs(5),
+        operator_token: Zeroizing::new(format!("sbo_{secret}")),
+        accept_missing_high_water: false,
+    };
+    parts.assemble().await.unwrap()
+}
+
+async fn journey(path: &Path) {
+    let folder = DataFolder::open(path).unwrap();
+    let postgres = EmbeddedPostgres::start(&folder).await.unwrap();
+    let app = start(&folder, &postgres).await;
+    let site = found(app, path).await;
+    create_slot(&site, "release-p256", Algorithm::EcdsaP256Sha256).await;
+    create_slot(&site, "edge-ed25519", Algorithm::Ed25519OverSha256Digest).await;
+    let service = enrol_service(&site, &["release-p256", "edge-ed25519"]).await;
+    for n in 0..20u8 {
+        sign(&site, service, "release-p256", n).await.unwrap();
+        sign(&site, service, "edge-ed25519", n).await.unwrap();
+    }
+    suspend(&site, "release-p256").await;
+    let refused = sign(&site, service, "release-p256", 1).await.unwrap_err();
+    assert!(matches!(refused, EngineError::Refused(_)) && refused.code() == "slot.suspended", "{refused}");
+    rotate_ledger_key(&site).await;
+    sign(&site, service, "edge-ed25519", 99).await.unwrap();
+    let first = export_and_verify(&site).await;
+
+    let founding = site.ledger.state().founded().unwrap().founding_digest();
+    site.app.stop().await;
+    let Site { people, app, .. } = site;
+    drop(app);
+    let app = start(&folder, &postgres).await;
+    let ledger = app.ledger(&"acme".parse().unwrap()).expect("the tenant is there after a restart");
+    assert_eq!(ledger.state().founded().unwrap().founding_digest(), founding);
+    let site = Site { app, ledger, people };
+    sign(&site, service, "edge-ed25519", 100).await.unwrap();
+    assert!(export_and_verify(&site).await > first);
+    site.app.stop().await;
+    postgres.stop().await.unwrap();
+}
+
+async fn found(app: App, path: &Path) -> Site {
+    let tenant: TenantName = "acme".parse().unwrap();
+    let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
+    let invites =
+        (1..=3).map(|n| FounderInvite { display_name: Some(format!("Founder {n}")), roles: roles.clone() });
+    let opened = app.open_tenant(tenant.clone(), invites.collect(), None).await.unwrap();
+    let ledger = app.ledger(&tenant).unwrap();
+    let mut people = Vec::new();
+    let tickets: Vec<Hash> = opened.tickets.iter().map(|ticket| ticket_hash(&ticket.secret)).collect();
+    for (n, ticket) in tickets.iter().enumerate() {
+        let key = SoftAuthenticator::create(&path.join(format!("person-{n}.json")), "localhost").unwrap();
+        let id = app.register_founder(&ledger, *ticket, key.credential().clone(), None).await.unwrap();
+        people.push(Person { id, key });
+    }
+    let digest = app.founding(&ledger).await.unwrap().digest.expect("all have registered");
+    for (person, ticket) in people.iter().zip(&tickets) {
+        let (assertion, member) = (person.key.assert(digest, ORIGIN).unwrap(), person.id);
+        let assertion = FounderAssertion {
+            authenticator_data: assertion.authenticator_data().clone(),
+            client_data_json: assertion.client_data_json().clone(),
+            credential_id: assertion.credential_id().clone(),
+            member,
+            signature: assertion.signature().clone(),
+        };
+        app.sign_founding(&ledger, *ticket, assertion).await.unwrap();
+    }
+    assert_eq!(ledger.state().founded().unwrap().founding_digest(), digest);
+    Site { app, ledger, people }
+}
+
+fn ticket_hash(secret: &str) -> Hash {
+    let bytes: sealbook_ledger::encoding::B64 = secret.strip_prefix("sbf_").unwrap().parse().unwrap();
+    Hash::sha256(bytes.as_bytes())
+}
+
+async fn act(
+    site: &Site,
+    params: Params,
+    proposer: usize,
+    role: Role,
+    approvals: &[(usize, Role)],
+) -> ActionId {
+    let state = site.ledger.state();
+    let founded = state.founded().unwrap();
+    let reason = Disclosure::new("reason", "because the test says so");
+    let now = site.ledger.now();
+    let rule = &founded.policy().actions[&params.kind()];
+    let document = ActionDocument {
+        action: ActionId::from(uuid::Uuid::now_v7()),
+        expires_at: now.plus_seconds(3600),
+        execute_at: None,
+        head: founded.latest_head().unwrap(),
+        origin: site.ledger.origin().clone(),
+        params,
+        policy: founded.policy_digest(),
+        proposed_at: now,
+        proposed_by: site.people[proposer].id,
+        quorum: rule.quorum.clone(),
+        reason_digest: digests(std::slice::from_ref(&reason)).remove(0),
+    };
+    let (bytes, action) = (document.to_bytes().unwrap(), document.action);
+    let said = assertion(site, proposer, Purpose::Proposal.challenge(&bytes));
+    let proposed = ActionProposed {
+        authenticator_data: said.authenticator_data().clone(),
+        client_data_json: said.client_data_json().clone(),
+        credential_id: said.credential_id().clone(),
+        document,
+        member: site.people[proposer].id,
+        role,
+        signature: said.signature().clone(),
+    };
+    let mut submission = Submission::new(Command::Propose(Box::new(proposed)));
+    submission.disclosures = vec![reason];
+    site.ledger.submit(submission).await.unwrap();
+    for &(who, role) in approvals {
+        let said = assertion(site, who, Purpose::Approval.challenge(&bytes));
+        let approved = ActionApproved {
+            action,
+            authenticator_data: said.authenticator_data().clone(),
+            client_data_json: said.client_data_json().clone(),
+            credential_id: said.credential_id().clone(),
+            member: site.people[who].id,
+            role,
+            signature: said.signature().clone(),
+        };
+        site.ledger.submit(Submission::new(Command::Approve(Box::new(approved)))).await.unwrap();
+    }
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut size = site.ledger.watch_size();
+    loop {
+        size.borrow_and_update();
+        if let Some(closure) = site.ledger.state().founded().unwrap().closure(action) {
+            assert_eq!(closure, sealbook_ledger::state::Closure::Executed);
+            return action;
+        }
+        assert!(Instant::now() < until, "the action did not end in time");
+        let _ = tokio::time::timeout(Duration::from_secs(1), size.changed()).await;
+    }
+}
+
+fn assertion(site: &Site, who: usize, challenge: Hash) -> Assertion {
+    site.people[who].key.assert(challenge, ORIGIN).unwrap()
+}
+
+async fn create_slot(site: &Site, name: &str, algorithm: Algorithm) {
+    let params = SlotCreateParams {
+        algorithm,
+        backend: "softhsm".parse().unwrap(),
+        overlap_days: 7,
+        owner: site.people[0].id,
+        rotation_days: 90,
+        signing_policy: SigningPolicy::default(),
+        slot: name.parse().unwrap(),
+    };
+    let approvals = [(1, Role::Approver), (2, Role::Approver)];
+    act(site, Params::SlotCreate(params), 0, Role::PlatformAdmin, &approvals).await;
+}
+
+async fn enrol_service(site: &Site, slots: &[&str]) -> ServiceId {
+    let service = ServiceId::from(uuid::Uuid::now_v7());
+    let params = ServiceEnrollParams {
+        display_name_digest: None,
+        service,
+        slots: slots.iter().map(|name| name.parse().unwrap()).collect(),
+        token_expires_at: site.ledger.now().plus_seconds(3600),
+        token_sha256: Hash::sha256(b"a token"),
+    };
+    let approvals = [(1, Role::Approver), (2, Role::Approver)];
+    act(site, Params::ServiceEnroll(params), 0, Role::PlatformAdmin, &approvals).await;
+    service
+}
+
+async fn rotate_ledger_key(site: &Site) {
+    let before = site.ledger.state().ledger_key().unwrap().vkey.clone();
+    let params = Params::LedgerKeyRotate(DeviceKeyParams { backend: "softhsm".parse().unwrap() });
+    let approvals = [(1, Role::SecurityReviewer), (2, Role::PlatformAdmin)];
+    act(site, params, 0, Role::PlatformAdmin, &approvals).await;
+    assert_ne!(site.ledger.state().ledger_key().unwrap().vkey, before);
+}
+
+async fn sign(site: &Site, service: ServiceId, slot: &str, n: u8) -> Result<(), EngineError> {
+    let call = SignCall {
+        caller: Actor::Service(service),
+        slot: slot.parse().unwrap(),
+        input: SignInput::Digest(Hash::sha256(&[n]).0.to_vec()),
+        environment: Environment::Production,
+        artifact: Vec::new(),
+        idempotency: None,
+    };
+    let signed = site.app.sign(Arc::clone(&site.ledger), call).await?;
+    let receipt = site.app.receipt(&site.ledger, signed.seq.get(), Duration::from_secs(10)).await.unwrap();
+    let vkey = site.ledger.state().ledger_key().unwrap().vkey.clone();
+    receipt.verify(&[vkey]).expect("the receipt holds");
+    Ok(())
+}
+
+async fn suspend(site: &Site, slot: &str) {
+    let target = Containment::Slot(slot.parse().unwrap());
+    let command = Command::Contain { by: site.people[1].id, target, sd: Vec::new() };
+    site.ledger.submit(Submission::new(command.clone())).await.unwrap();
+    let again = site.ledger.submit(Submission::new(command)).await.unwrap_err();
+    assert_eq!(again.code(), Rule::SuspensionDuplicate.code());
+}
+
+async fn export_and_verify(site: &Site) -> u64 {
+    let mut stream = site.app.export(Arc::clone(&site.ledger), Duration::from_secs(10)).await.unwrap();
+    let mut bundle = Vec::new();
+    while let Some(chunk) = stream.chunks.recv().await {
+        bundle.extend_from_slice(&chunk.unwrap());
+    }
+    let vkey = site.ledger.state().ledger_key().unwrap().vkey.clone();
+    let pins = Pins {
+        vkeys: vec![vkey],
+        founding: Some(site.ledger.state().founded().unwrap().founding_digest()),
+        signatures: true,
+        ..Pins::default()
+    };
+    let report = verify_bundle(bundle.as_slice(), &pins).unwrap();
+    assert!(report.failure().is_none(), "{:?}", report.failure());
+    assert_eq!(report.verdict(), sealbook_ledger::verify::Verdict::Valid);
+    stream.size
+}

@@ -1,0 +1,118 @@
+#!/bin/sh
+# Finds what this machine lacks to build, run and test Sealbook. Says each missing thing in a line, installs them with
+# apt where that is allowed (root, or sudo without a password), else prints the exact command and ends with 1. Silent
+# and quick when nothing is missing.
+set -eu
+
+oldest_postgres=15
+oldest_rust=90 # 1.90, the workspace's rust-version
+packages=
+missing_rust=
+
+lacks() { # what, Debian packages
+    echo "missing: $1" >&2
+    packages="$packages $2"
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# The server's programs are not on PATH on Debian; the same places as server/src/embedded/binaries.rs.
+has_postgres() {
+    for program in /usr/lib/postgresql/*/bin/postgres; do
+        major=${program#/usr/lib/postgresql/}
+        major=${major%%/*}
+        case $major in
+            *[!0-9]*) continue ;;
+        esac
+        if [ -x "$program" ] && [ "$major" -ge $oldest_postgres ]; then
+            return 0
+        fi
+    done
+    program=
+    if has postgres; then
+        program=postgres
+    elif has pg_config && [ -x "$(pg_config --bindir)/postgres" ]; then
+        program=$(pg_config --bindir)/postgres
+    fi
+    [ -n "$program" ] || return 1
+    major=$("$program" --version | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
+    [ "${major:-0}" -ge $oldest_postgres ]
+}
+
+has_softhsm() {
+    for module in /usr/lib/softhsm /usr/lib/*/softhsm /usr/lib64/softhsm /usr/lib64/pkcs11 /usr/local/lib/softhsm; do
+        if [ -e "$module/libsofthsm2.so" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+PATH="$PATH:$HOME/.cargo/bin"
+if ! has cargo; then
+    missing_rust='missing: Rust. Install it with rustup (https://rustup.rs), then run this again.'
+else
+    minor=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
+    if [ "${minor:-0}" -lt $oldest_rust ]; then
+        missing_rust="missing: Rust 1.$oldest_rust or newer (this is $(cargo --version)). Update it: rustup update stable
+         (Debian's own cargo is too old: use rustup's, https://rustup.rs)"
+    fi
+fi
+
+{ has cc && has c++ && has make; } || lacks 'a C compiler and make' build-essential
+has_postgres || lacks "PostgreSQL $oldest_postgres or newer (server programs)" postgresql
+has_softhsm || lacks 'SoftHSM 2 (libsofthsm2.so)' softhsm2
+has openssl || lacks 'openssl (checks signatures in the tests)' openssl
+has python3 || lacks 'python3 (independent implementations in the tests)' python3
+
+if [ -n "$missing_rust" ]; then
+    echo "$missing_rust" >&2
+fi
+if [ -z "$packages" ]; then
+    [ -z "$missing_rust" ] # The result of the whole script.
+    exit
+fi
+
+install="apt-get update && apt-get install -y --no-install-recommends$packages"
+if ! has apt-get; then
+    echo "Install them with this system's package manager; on Debian it would be: $install" >&2
+    exit 1
+fi
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+elif has sudo && sudo -n true 2>/dev/null; then
+    as_root='sudo -n'
+else
+    echo "Install them with: sudo sh -c '$install'" >&2
+    exit 1
+fi
+
+# Installing Debian's postgresql makes a cluster named main and starts it on port 5432. Sealbook needs the programs
+# only, and a database server that somebody never asked for should not listen on their machine. So for the time of
+# this installation a drop-in tells postgresql-common to make no cluster; afterwards it goes, and the machine is
+# configured as it was. Clusters that exist are not touched: packages that are installed are not installed again.
+drop_in=/etc/postgresql-common/createcluster.d/50-sealbook-installing.conf
+cleanup() {
+    $as_root rm -f "$drop_in"
+}
+case $packages in
+    *postgresql*)
+        trap cleanup EXIT
+        trap 'exit 1' HUP INT TERM
+        $as_root mkdir -p "${drop_in%/*}"
+        echo 'create_main_cluster = false' | $as_root tee "$drop_in" >/dev/null
+        ;;
+esac
+
+echo "installing:$packages" >&2
+$as_root apt-get update -q
+# sudo clears the environment, hence env.
+# shellcheck disable=SC2086 # two lists of words
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+if ! has_postgres; then
+    echo "this system's packages have no PostgreSQL $oldest_postgres: see https://www.postgresql.org/download/" >&2
+    exit 1
+fi
+[ -z "$missing_rust" ]
