@@ -115,6 +115,9 @@ pub enum Failure {
         /// The verifier's exit code: 1 invalid, 2 can't judge.
         code: u8,
     },
+    /// What was to be verified, or what to verify it by, can't be had.
+    #[error("it can't be judged: {0}")]
+    CantJudge(#[source] Box<Self>),
     /// The system gave no randomness.
     #[error("the system gives no random bytes")]
     Randomness,
@@ -162,6 +165,7 @@ impl Failure {
             Self::TimedOut { .. } => "cli.timed_out",
             Self::Unhealthy { .. } => "doctor.unhealthy",
             Self::NotValid { .. } => "verify.not_valid",
+            Self::CantJudge(error) => error.code(),
             Self::Randomness => "cli.randomness",
             Self::Clock => "cli.clock",
             Self::Output(_) => "cli.output",
@@ -188,6 +192,7 @@ impl Failure {
             }
             Self::TimedOut { .. } => "Look again later; nothing is lost by waiting.",
             Self::Unhealthy { .. } => "Mend what is marked above.",
+            Self::CantJudge(error) => error.hint(),
             Self::NotValid { .. } => "Keep the file as it is, and compare it with another copy.",
             Self::Randomness => "Check that getrandom works on this machine.",
             Self::Clock => "Set the clock.",
@@ -205,7 +210,7 @@ impl Failure {
             Self::Usage { .. } => Exit::Usage,
             // The verifier's own codes, which are stable: 1 invalid, 2 can't judge.
             Self::NotValid { code: 1 } => Exit::Failed,
-            Self::NotValid { .. } => Exit::Usage,
+            Self::NotValid { .. } | Self::CantJudge(_) => Exit::Usage,
             Self::ActionEnded { .. } | Self::Document(_) | Self::Distrust { .. } => Exit::Refused,
             Self::Unsigned { exit, .. } => *exit,
             Self::Client(_)

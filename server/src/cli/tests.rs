@@ -135,7 +135,7 @@ fn an_error_says_what_failed_its_code_and_what_to_do() {
 }
 
 #[test]
-fn a_draft_is_signed_only_if_it_is_what_wmatching_for() {
+fn a_draft_is_signed_only_if_it_is_what_was_asked_for() {
     let member = MEMBER.parse().unwrap();
     let disclosures = [reason().0];
     let draft =

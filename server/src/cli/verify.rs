@@ -59,14 +59,7 @@ pub struct VerifyCommand {
 
 /// Runs the command; a verdict other than valid is a failure with the verifier's exit code.
 pub fn run(command: &VerifyCommand, context: &Context) -> Result<(), Failure> {
-    let pins = command.pins()?;
-    let report = match (&command.file, command.signed_file()) {
-        (Some(file), _) => of_file(file, &pins)?,
-        (None, Some(files)) => of_artifact(files, &pins)?,
-        (None, None) => {
-            return Err(Failure::usage("there is nothing to verify", "Name a file, or --artifact."));
-        }
-    };
+    let report = command.judge().map_err(|failure| Failure::CantJudge(Box::new(failure)))?;
     let style = if context.out.is_coloured() { Style::Colour } else { Style::Plain };
     context.out.show(&report, || render(&report, style))?;
     match report.verdict().exit_code() {
@@ -76,6 +69,15 @@ pub fn run(command: &VerifyCommand, context: &Context) -> Result<(), Failure> {
 }
 
 impl VerifyCommand {
+    fn judge(&self) -> Result<Report, Failure> {
+        let pins = self.pins()?;
+        match (&self.file, self.signed_file()) {
+            (Some(file), _) => of_file(file, &pins),
+            (None, Some(files)) => of_artifact(files, &pins),
+            (None, None) => Err(Failure::usage("there is nothing to verify", "Name a file, or --artifact.")),
+        }
+    }
+
     fn signed_file(&self) -> Option<[&Path; 4]> {
         Some([
             self.artifact.as_deref()?,
