@@ -77,6 +77,11 @@ impl Disclosure {
         &self.name
     }
 
+    /// Its salt.
+    pub fn salt(&self) -> [u8; SALT_LEN] {
+        self.salt
+    }
+
     /// The field's value.
     pub fn value(&self) -> &str {
         &self.value

@@ -10,6 +10,7 @@
 //! - who signed it: [`webauthn`], [`public_key`]
 //! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`approval`], [`effect`],
 //!   [`slot`], [`signature`]
+//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 
 pub mod action;

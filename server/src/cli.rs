@@ -4,6 +4,7 @@ mod action;
 mod authenticator;
 mod context;
 mod credential;
+mod dev;
 mod doctor;
 mod document;
 mod events;
@@ -13,12 +14,15 @@ pub mod failure;
 mod founding;
 mod governance;
 mod key;
+mod maintenance;
 mod member;
+mod operate;
 mod output;
 mod private_file;
 mod proposal;
 mod receipt;
 pub mod sentence;
+mod serve;
 mod service;
 mod sign;
 mod slot;
@@ -51,6 +55,20 @@ pub struct Cli {
 /// What the binary does, for a server's operator and for everybody who asks one.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve everything from one folder, with nothing to configure
+    Dev(dev::DevCommand),
+    /// Serve a production deployment from a configuration file
+    Serve(serve::ServeCommand),
+    /// Bring a production database's schema up to date
+    Migrate(serve::MigrateCommand),
+    /// Make the read tables again from the events
+    Rebuild(maintenance::RebuildCommand),
+    /// Write every tenant's bundle and key places into a folder
+    Backup(maintenance::BackupCommand),
+    /// Put a lost tail back from a bundle, byte for byte
+    Restore(maintenance::RestoreCommand),
+    /// Verify offline: runs sealbook-verify with the same arguments
+    Verify(verify::VerifyCommand),
     #[command(flatten)]
     Client(ClientCommand),
 }
@@ -105,8 +123,6 @@ enum ClientCommand {
     Export(export::ExportCommand),
     /// Tell what happened, one readable line an event
     Events(events::EventsCommand),
-    /// Verify a bundle, a receipt or a signed file, offline, as sealbook-verify does
-    Verify(verify::VerifyCommand),
     /// Check the server, the clocks and the tools from here
     Doctor,
 }
@@ -117,6 +133,13 @@ impl Cli {
         let as_json = self.globals.json;
         let context = Context::new(self.globals);
         let outcome = match &self.command {
+            Command::Dev(command) => dev::run(command, &context),
+            Command::Serve(command) => serve::run(command, &context),
+            Command::Migrate(command) => serve::migrate(command, &context),
+            Command::Rebuild(command) => maintenance::rebuild(command, &context),
+            Command::Backup(command) => maintenance::backup(command, &context),
+            Command::Restore(command) => maintenance::restore(command, &context),
+            Command::Verify(command) => verify::run(command),
             Command::Client(command) => command.run(&context),
         };
         match outcome {
@@ -149,7 +172,6 @@ impl ClientCommand {
             Self::Evidence(command) => evidence::run(command, context),
             Self::Export(command) => export::run(command, context),
             Self::Events(command) => events::run(command, context),
-            Self::Verify(command) => verify::run(command, context),
             Self::Doctor => doctor::run(context),
         }
     }

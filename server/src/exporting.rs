@@ -44,17 +44,22 @@ pub(crate) async fn export(
     let checkpoint = checkpoint.ok_or_else(|| {
         EngineError::unavailable("seal.pending", "nothing is sealed yet; ask again shortly")
     })?;
+    Ok(stream(store, ledger.id(), checkpoint))
+}
+
+/// Streams everything under a checkpoint.
+pub(crate) fn stream(store: Arc<Store>, ledger: LedgerId, checkpoint: Arc<SignedCheckpoint>) -> ExportStream {
     let size = checkpoint.checkpoint().size;
     let (sender, chunks) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
-        let export = Export { store, ledger: ledger.id(), size };
+        let export = Export { store, ledger, size };
         if let Err(error) = export.write(&checkpoint, &sender).await {
-            tracing::warn!(origin = %ledger.origin(), code = error.code(), %error, "an export was cut off");
+            tracing::warn!(origin = %checkpoint.checkpoint().origin, code = error.code(), %error, "an export was cut off");
             // The reader may be gone, which is why exports are cut off.
             let _ = sender.send(Err(error)).await;
         }
     });
-    Ok(ExportStream { size, chunks })
+    ExportStream { size, chunks }
 }
 
 struct Export {

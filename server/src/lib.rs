@@ -1,4 +1,7 @@
 //! The Sealbook server: IO around the pure `sealbook_ledger` core.
+//!
+//! HTTP and command line ask [`app`]; commands go through the sequencers into the [`store`]; sealer, projector, effects
+//! and scrubber follow the ledgers by themselves.
 
 pub mod app;
 pub mod assembly;
@@ -14,14 +17,21 @@ mod effects;
 pub mod embedded;
 pub mod exporting;
 pub mod high_water;
+pub mod http;
 pub mod ledger;
 mod loading;
 mod projections;
 mod projector;
+pub mod rebuilding;
 mod refusals;
+pub mod registration;
+pub mod restoring;
+pub mod running;
 pub mod scrubber;
 mod sealer;
 mod sequencer;
 pub mod signing;
 pub mod store;
+pub mod text;
 pub mod tls;
+pub mod views;

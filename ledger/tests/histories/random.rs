@@ -112,7 +112,7 @@ fn take(ledger: &mut Ledger, step: Step) {
         26 => {
             let Some(authorization) = pick(&pending(ledger), a) else { return };
             let outcome = SigningOutcome::Failed("device.error".parse().unwrap());
-            if c % 2 == 0 {
+            if c.is_multiple_of(2) {
                 ledger.wait(256);
             }
             let command = match b % 2 {
@@ -147,13 +147,13 @@ fn decree(ledger: &mut Ledger, a: u8, b: u8, c: u8) {
         let clause = &quorum[person % quorum.len()];
         let _one_may_be_suspended = ledger.approve(person, clause.role, action);
     }
-    if ledger.begin(action).is_ok() && c % 3 > 0 {
+    if ledger.begin(action).is_ok() && !b.is_multiple_of(3) {
         answer(ledger, action, a, c);
     }
 }
 
 fn device(ledger: &mut Ledger, a: u8, b: u8, c: u8) {
-    if let Some(action) = pick(&actions(ledger), a).filter(|_| b % 2 == 0) {
+    if let Some(action) = pick(&actions(ledger), a).filter(|_| b.is_multiple_of(2)) {
         answer(ledger, action, b, c);
     }
     let waiting = ledger.now().keys().iter().filter(|(_, key)| key.state_name() == "generating");
@@ -162,7 +162,7 @@ fn device(ledger: &mut Ledger, a: u8, b: u8, c: u8) {
         ledger.wait(600);
     }
     let made = spki(Algorithm::EcdsaP256Sha256, 0);
-    let attributes = sealbook_ledger::attributes::KeyAttributes { local: b % 5 > 0, ..CONFINED };
+    let attributes = sealbook_ledger::attributes::KeyAttributes { local: !b.is_multiple_of(5), ..CONFINED };
     let command = match c % 3 {
         0 => Command::KeyMade { key, spki: made, attributes },
         1 => Command::KeyNotMade { key, code: "device.error".parse().unwrap() },
@@ -180,7 +180,12 @@ fn answer(ledger: &mut Ledger, action: ActionId, seed: u8, c: u8) {
         "slot.create" => {
             let generating = ledger.now().keys().iter().filter(|(_, key)| key.state_name() == "generating");
             let Some(key) = generating.map(|(id, _)| *id).next() else { return };
-            Command::KeyMade { key, spki: spki(Algorithm::EcdsaP256Sha256, 0), attributes: CONFINED }
+            match seed / 24 % 3 {
+                1 => Command::KeyNotMade { key, code: "device.error".parse().unwrap() },
+                _ => {
+                    Command::KeyMade { key, spki: spki(Algorithm::EcdsaP256Sha256, 0), attributes: CONFINED }
+                }
+            }
         }
         "ledger.evidence_key_set" => {
             let key = key_id(ledger.fresh());
@@ -191,7 +196,7 @@ fn answer(ledger: &mut Ledger, action: ActionId, seed: u8, c: u8) {
             vkey: vkey(&origin, if name == "ledger.key_recover" { 2 } else { seed }),
             custody: "pkcs11".parse().unwrap(),
             attributes: CONFINED,
-            next: if c % 2 == 0 { NextVkey::None } else { standby(&vkey(&origin, 2)) },
+            next: if c.is_multiple_of(2) { NextVkey::None } else { standby(&vkey(&origin, 2)) },
         },
     };
     let _refused = ledger.run(command);
@@ -259,7 +264,7 @@ fn params(ledger: &mut Ledger, a: u8, b: u8, c: u8) -> Option<Params> {
     Some(match a % 24 {
         0 => {
             let mut approval_rp = approval_rp();
-            approval_rp.shared = b % 2 == 0;
+            approval_rp.shared = b.is_multiple_of(2);
             Params::ApprovalRpSet(ApprovalRpParams { approval_rp })
         }
         1 => Params::CredentialAdd(CredentialAddParams {
@@ -282,7 +287,7 @@ fn params(ledger: &mut Ledger, a: u8, b: u8, c: u8) -> Option<Params> {
         }
         9 => Params::MemberRemove(MemberParams { member }),
         10 | 11 => {
-            let credential_id = (c % 2 == 0).then_some(credential_id);
+            let credential_id = c.is_multiple_of(2).then_some(credential_id);
             Params::MemberRestore(MemberRestoreParams { credential_id, member })
         }
         12 => {
@@ -292,7 +297,7 @@ fn params(ledger: &mut Ledger, a: u8, b: u8, c: u8) -> Option<Params> {
             Params::PolicySet(PolicySetParams { policy })
         }
         13 => {
-            let timed = (b % 2 == 0).then(|| ledger.clock.plus_seconds(1000));
+            let timed = b.is_multiple_of(2).then(|| ledger.clock.plus_seconds(1000));
             Params::RoleGrant(RoleGrantParams {
                 member,
                 not_after: timed,

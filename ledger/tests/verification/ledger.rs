@@ -293,7 +293,7 @@ impl Ledger {
     }
 
     /// Proposed by the first founder and approved by the others in these roles; now executing.
-    fn decide(&mut self, params: Params, roles: [Role; 2]) -> ActionId {
+    pub fn decide(&mut self, params: Params, roles: [Role; 2]) -> ActionId {
         let action = self.propose(0, Role::PlatformAdmin, params);
         self.approve(1, roles[0], action);
         self.approve(2, roles[1], action);

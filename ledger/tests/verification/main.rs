@@ -7,6 +7,7 @@
 
 mod archives;
 mod command;
+mod keys;
 mod ledger;
 mod parts;
 mod people;
@@ -14,7 +15,10 @@ mod receipts;
 mod tampering;
 mod vectors;
 
-use sealbook_ledger::verify::{Layer, LayerReport, Pins, Report, verify_bundle};
+use sealbook_ledger::verify::{Layer, LayerReport, Pins, Place, Report, Verdict, verify_bundle};
+
+use ledger::{pins, story};
+use parts::Parts;
 
 fn judge(bundle: &[u8], pins: &Pins) -> Report {
     verify_bundle(bundle, pins).unwrap()
@@ -27,4 +31,36 @@ fn layer_code(report: &Report, layer: Layer) -> &'static str {
         LayerReport::Invalid(failure) => failure.rule(),
         LayerReport::NotChecked(_) => "not checked",
     }
+}
+
+/// The layer that notices, the code of its rule, and the place that it names.
+struct Noticed {
+    layer: Layer,
+    rule: &'static str,
+    place: Place,
+}
+
+fn event(seq: u64, type_name: &str) -> Place {
+    Place::Event { seq, type_name: Some(type_name.to_owned()) }
+}
+
+#[track_caller]
+fn assert_noticed(report: &Report, expected: &Noticed) {
+    assert_eq!(report.verdict(), Verdict::Invalid);
+    let LayerReport::Invalid(failure) = report.layer(expected.layer) else {
+        panic!("{} is {:?}, in {report:#?}", expected.layer, report.layer(expected.layer));
+    };
+    assert_eq!(failure.rule(), expected.rule, "{failure}");
+    assert_eq!(failure.place(), &expected.place, "{failure}");
+}
+
+/// The story's bundle, tampered with; what was noticed is what should be.
+#[track_caller]
+fn tampered(tamper: impl FnOnce(&mut Parts), noticed: &[Noticed]) -> Report {
+    let ledger = story();
+    let mut parts = ledger.parts();
+    tamper(&mut parts);
+    let report = judge(&parts.tar(), &pins(&ledger));
+    noticed.iter().for_each(|expected| assert_noticed(&report, expected));
+    report
 }

@@ -1,13 +1,15 @@
 //! Every kind of tampering is noticed, with its place and its reason.
 
-use crate::ledger::{Ledger, ledger_key, pins, seal, story, vkey_of};
-use crate::parts::Parts;
-use crate::{judge, layer_code};
-use sealbook_ledger::action::Params;
+use sealbook_ledger::action::{Params, RulesAdoptParams};
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::event::Actor;
+use sealbook_ledger::payload::{ActionExecuted, LedgerRulesAdopted};
 use sealbook_ledger::policy::Role;
-use sealbook_ledger::verify::{Layer, LayerReport, Pins, Place, Report, Style, Verdict, render};
+use sealbook_ledger::verify::{Layer, LayerReport, Pins, Place, Style, Verdict, render};
+
+use crate::ledger::{Ledger, ledger_key, pins, seal, story};
+use crate::parts::Parts;
+use crate::{Noticed, assert_noticed, event, judge, layer_code, tampered};
 
 #[test]
 fn a_sound_ledger_is_valid_on_all_five_layers() {
@@ -28,37 +30,6 @@ fn a_bundle_repacked_with_another_tool_stays_valid() {
     let ledger = story();
     assert_ne!(ledger.parts().tar(), ledger.bundle());
     assert_eq!(judge(&ledger.parts().tar(), &pins(&ledger)).verdict(), Verdict::Valid);
-}
-
-/// What was done, the layer that notices, its code, and where.
-struct Noticed {
-    layer: Layer,
-    rule: &'static str,
-    place: Place,
-}
-
-fn event(seq: u64, type_name: &str) -> Place {
-    Place::Event { seq, type_name: Some(type_name.to_owned()) }
-}
-
-#[track_caller]
-fn assert_noticed(report: &Report, expected: &Noticed) {
-    assert_eq!(report.verdict(), Verdict::Invalid);
-    let LayerReport::Invalid(failure) = report.layer(expected.layer) else {
-        panic!("{} is {:?}, in {report:#?}", expected.layer, report.layer(expected.layer));
-    };
-    assert_eq!(failure.rule(), expected.rule, "{failure}");
-    assert_eq!(failure.place(), &expected.place, "{failure}");
-}
-
-#[track_caller]
-fn tampered(tamper: impl FnOnce(&mut Parts), noticed: &[Noticed]) -> Report {
-    let ledger = story();
-    let mut parts = ledger.parts();
-    tamper(&mut parts);
-    let report = judge(&parts.tar(), &pins(&ledger));
-    noticed.iter().for_each(|expected| assert_noticed(&report, expected));
-    report
 }
 
 fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
@@ -259,93 +230,6 @@ fn a_disclosure_that_was_swapped_repeated_or_made_up_is_noticed_and_a_missing_on
 }
 
 #[test]
-fn a_checkpoint_of_another_size_is_noticed() {
-    let ledger = story();
-    let older = ledger.sealed_by(&[&ledger_key(2)], ledger.size() - 1).to_string();
-    tampered(
-        |parts| parts.checkpoint = older.clone(),
-        &[Noticed { layer: Layer::Seals, rule: "seals.size", place: Place::Whole }],
-    );
-}
-
-#[test]
-fn after_a_rotation_the_old_key_seals_nothing() {
-    let ledger = story();
-    let mut parts = ledger.parts();
-    parts.checkpoint = ledger.sealed_by(&[&ledger_key(1)], ledger.size()).to_string();
-    assert_noticed(
-        &judge(&parts.tar(), &pins(&ledger)),
-        &Noticed { layer: Layer::Seals, rule: "signature.missing", place: Place::Whole },
-    );
-}
-
-#[test]
-fn a_new_key_that_announces_itself_is_not_believed() {
-    let ledger = story();
-    let transition = &ledger.transitions[0];
-    let size = transition.checkpoint().size;
-    let place = event(size - 1, "ledger.key_rotated");
-    for (keys, rule) in [(ledger_key(2), "signature.missing"), (ledger_key(1), "signature.missing")] {
-        let mut parts = ledger.parts();
-        parts.transitions[0].1 = ledger.sealed_by(&[&keys], size).to_string();
-        assert_noticed(
-            &judge(&parts.tar(), &pins(&ledger)),
-            &Noticed { layer: Layer::Seals, rule, place: place.clone() },
-        );
-    }
-    let mut parts = ledger.parts();
-    parts.transitions.clear();
-    assert_noticed(
-        &judge(&parts.tar(), &pins(&ledger)),
-        &Noticed { layer: Layer::Seals, rule: "seals.transition_missing", place },
-    );
-}
-
-#[test]
-fn a_later_pinned_key_covers_all_before_it_and_a_stranger_covers_nothing() {
-    let ledger = story();
-    let bundle = ledger.bundle();
-    let pinned = |keys: &[u8]| {
-        let vkeys = keys.iter().map(|&n| vkey_of(&ledger_key(n))).collect();
-        judge(&bundle, &Pins { vkeys, ..pins(&ledger) })
-    };
-    assert_eq!(pinned(&[2]).verdict(), Verdict::Valid);
-    assert_eq!(pinned(&[7, 1]).verdict(), Verdict::Valid);
-    assert_eq!(layer_code(&pinned(&[7]), Layer::Seals), "seals.untrusted");
-    let nothing = pinned(&[]);
-    assert_eq!((nothing.verdict(), layer_code(&nothing, Layer::Seals)), (Verdict::CantJudge, "not checked"));
-}
-
-#[test]
-fn a_ledger_sealed_exactly_at_its_rotation_needs_both_keys() {
-    let mut ledger = story();
-    ledger.rotate_ledger_key(3);
-    let size = ledger.transitions[1].checkpoint().size;
-    let mut parts = ledger.parts();
-    parts.events.truncate(usize::try_from(size).unwrap());
-    parts.checkpoint = ledger.transitions[1].to_string();
-    assert_eq!(judge(&parts.tar(), &pins(&ledger)).verdict(), Verdict::Valid);
-    parts.checkpoint = ledger.sealed_by(&[&ledger_key(3)], size).to_string();
-    assert_eq!(layer_code(&judge(&parts.tar(), &pins(&ledger)), Layer::Seals), "signature.missing");
-}
-
-#[test]
-fn a_recovered_key_is_followed_only_if_the_lost_one_had_sealed_its_digest() {
-    let mut ledger = Ledger::founded();
-    ledger.recover_ledger_key(Some(5));
-    assert_eq!(judge(&ledger.bundle(), &pins(&ledger)).verdict(), Verdict::Valid);
-
-    let mut unsealed = Ledger::founded();
-    unsealed.recover_ledger_key(None);
-    let report = judge(&unsealed.bundle(), &pins(&unsealed));
-    assert_eq!(layer_code(&report, Layer::Seals), "seals.untrusted");
-    let repinned = Pins { vkeys: vec![unsealed.vkey()], ..pins(&unsealed) };
-    let report = judge(&unsealed.bundle(), &repinned);
-    assert_eq!(report.verdict(), Verdict::Valid);
-    assert!(report.notes().iter().any(|note| note.contains("no standby")));
-}
-
-#[test]
 fn founders_who_were_swapped_are_noticed_where_they_were_pinned() {
     let (ledger, other) = (story(), story());
     let swapped = Pins { founding: Some(other.founding), ..pins(&ledger) };
@@ -429,4 +313,17 @@ fn rules_of_an_unknown_version_are_not_judged() {
     assert_eq!(report.verdict(), Verdict::CantJudge);
     assert_eq!(layer_code(&report, Layer::Seals), "valid");
     assert_eq!(layer_code(&report, Layer::Rules), "not checked");
+}
+
+#[test]
+fn after_unknown_rules_were_adopted_the_events_before_are_judged_and_the_others_are_not() {
+    let mut ledger = Ledger::founded();
+    let params = Params::RulesAdopt(RulesAdoptParams { rules: 2 });
+    let action = ledger.decide(params, [Role::SecurityReviewer, Role::PlatformAdmin]);
+    ledger.append(Actor::System, LedgerRulesAdopted { action, rules: 2 }, Vec::new());
+    assert_eq!(judge(&ledger.bundle(), &pins(&ledger)).verdict(), Verdict::Valid);
+    ledger.append(Actor::System, ActionExecuted { action }, Vec::new());
+    let report = judge(&ledger.bundle(), &pins(&ledger));
+    assert_eq!(report.verdict(), Verdict::CantJudge);
+    assert!(render(&report, Style::Plain).contains("rules version 2"));
 }

@@ -109,15 +109,15 @@ pub enum Failure {
         /// How many there are.
         checks: usize,
     },
-    /// What was verified is not valid, or can't be judged; the report says why.
-    #[error("{}", if *code == 1 { "not valid: the report says where" } else { "it can't be judged" })]
-    NotValid {
-        /// The verifier's exit code: 1 invalid, 2 can't judge.
-        code: u8,
+    /// The operator's side of this program can't do it.
+    #[error("{what}")]
+    Operate {
+        /// What can't be done.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// What was to be verified, or what to verify it by, can't be had.
-    #[error("it can't be judged: {0}")]
-    CantJudge(#[source] Box<Self>),
     /// The system gave no randomness.
     #[error("the system gives no random bytes")]
     Randomness,
@@ -140,6 +140,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Something that the operator's side of this program can't do.
+    pub fn operate(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Operate { what, source: source.into() }
+    }
+
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { doing, path, source }
@@ -164,8 +169,7 @@ impl Failure {
             Self::ActionEnded { .. } => "action.ended",
             Self::TimedOut { .. } => "cli.timed_out",
             Self::Unhealthy { .. } => "doctor.unhealthy",
-            Self::NotValid { .. } => "verify.not_valid",
-            Self::CantJudge(error) => error.code(),
+            Self::Operate { .. } => "operate.failed",
             Self::Randomness => "cli.randomness",
             Self::Clock => "cli.clock",
             Self::Output(_) => "cli.output",
@@ -192,8 +196,7 @@ impl Failure {
             }
             Self::TimedOut { .. } => "Look again later; nothing is lost by waiting.",
             Self::Unhealthy { .. } => "Mend what is marked above.",
-            Self::CantJudge(error) => error.hint(),
-            Self::NotValid { .. } => "Keep the file as it is, and compare it with another copy.",
+            Self::Operate { .. } => "What is said above names the cause; docs/operations/ says more.",
             Self::Randomness => "Check that getrandom works on this machine.",
             Self::Clock => "Set the clock.",
             Self::Output(_) => "Check where the output goes.",
@@ -208,9 +211,6 @@ impl Failure {
             Self::Client(error) if error.problem().is_some() => Exit::Refused,
             Self::TimedOut { .. } | Self::Unhealthy { .. } => Exit::Unavailable,
             Self::Usage { .. } => Exit::Usage,
-            // The verifier's own codes, which are stable: 1 invalid, 2 can't judge.
-            Self::NotValid { code: 1 } => Exit::Failed,
-            Self::NotValid { .. } | Self::CantJudge(_) => Exit::Usage,
             Self::ActionEnded { .. } | Self::Document(_) | Self::Distrust { .. } => Exit::Refused,
             Self::Unsigned { exit, .. } => *exit,
             Self::Client(_)
@@ -219,6 +219,7 @@ impl Failure {
             | Self::File { .. }
             | Self::Exposed { .. }
             | Self::NotConfirmed
+            | Self::Operate { .. }
             | Self::Randomness
             | Self::Clock
             | Self::Output(_) => Exit::Failed,

@@ -29,11 +29,6 @@ impl Output {
         self.json
     }
 
-    /// Whether people at a terminal see colour.
-    pub fn is_coloured(self) -> bool {
-        self.colour
-    }
-
     /// Shows a result: as one JSON value, or as the text that `human` makes.
     pub fn show<T: Serialize>(self, value: &T, human: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json {

@@ -165,6 +165,7 @@ answer!(
         /// How far it has come.
         state: FoundingState,
         /// What was signed.
-        founding_digest: Hash,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        founding_digest: Option<Hash>,
     }
 );

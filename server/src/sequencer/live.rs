@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sealbook_ledger::decide::Decided;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::{Envelope, Event};
+use sealbook_ledger::ids::Origin;
 use sealbook_ledger::merkle::{Frontier, leaf_hash};
 use sealbook_ledger::state::{Prechecked, State};
 
@@ -33,6 +34,11 @@ pub(crate) struct Tip {
 }
 
 impl Tip {
+    /// A ledger without events.
+    pub(crate) fn empty(origin: Origin) -> Self {
+        Self { state: State::new(origin), frontier: Frontier::new(), end_offset: 0 }
+    }
+
     /// The head as its row says it.
     pub(crate) fn head(&self, ledger: LedgerId) -> Head {
         Head {

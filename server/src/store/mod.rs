@@ -28,6 +28,7 @@ pub mod load;
 pub mod migrate;
 mod projection_columns;
 pub mod projections;
+pub mod read;
 pub mod restore;
 pub mod rows;
 pub mod signatures;

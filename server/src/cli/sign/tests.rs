@@ -160,25 +160,6 @@ fn a_signed_file_gets_its_signature_receipt_key_and_instructions() {
     let input = sealbook_ledger::public_key::SigningInput::Digest(&digest.0);
     key.verify("ecdsa-p256-sha256".parse().unwrap(), input, &signature).unwrap();
     assert!(fs::read_to_string(folder.path().join("app.VERIFY.txt")).unwrap().contains(&vkey));
-
-    assert_eq!(verify(folder.path(), &pem, &vkey), Exit::Done);
-    fs::write(folder.path().join("app"), b"changed").unwrap();
-    assert_eq!(verify(folder.path(), &pem, &vkey) as u8, 1, "invalid");
-    fs::remove_file(folder.path().join("app")).unwrap();
-    assert_eq!(verify(folder.path(), &pem, &vkey) as u8, 2, "can't judge what can't be read");
-}
-
-/// What VERIFY.txt says, by this binary.
-fn verify(folder: &Path, pem: &str, vkey: &str) -> Exit {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let line = format!(
-        "sealbook verify --artifact {} --signature {} --receipt {} --pubkey {} --vkey {vkey}",
-        file("app"),
-        file("app.sig"),
-        file("app.tlog-proof"),
-        file(pem)
-    );
-    Cli::try_parse_from(line.split(' ')).unwrap().run()
 }
 
 #[test]

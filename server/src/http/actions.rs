@@ -1,0 +1,235 @@
+//! Actions: proposed, approved, rejected or taken back by people's own signatures.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use sealbook_ledger::action::{ActionDocument, ActionType};
+use sealbook_ledger::command::Command;
+use sealbook_ledger::ids::ActionId;
+use sealbook_ledger::payload::{ActionApproved, ActionCancelled, ActionProposed, ActionRejected};
+use sealbook_ledger::policy::Role;
+use sealbook_ledger::rule::Rule;
+use sealbook_ledger::state::Prechecked;
+use sealbook_ledger::webauthn::{Assertion, Purpose};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::correlation;
+use super::auth::{ActingMember, MemberCaller, Reader};
+use super::body::Body;
+use super::disclosure::DisclosureBody;
+use super::problem::{Problem, ProblemDocument};
+use crate::ledger::{Disclosure, Submission, digests};
+use crate::store::read::ActionFilter;
+use crate::views::actions::{self, ActionPage, ActionStatus, ActionView};
+
+/// Most actions of a page.
+const MAX_PAGE: usize = 100;
+
+/// A signed proposal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ProposalBody {
+    /// What is asked for, exactly as it was signed.
+    #[schema(value_type = Object)]
+    document: ActionDocument,
+    /// The role that the proposer acts in.
+    #[schema(value_type = String)]
+    role: Role,
+    /// `credential_id`, `authenticator_data`, `client_data_json`, `signature`, over the proposal's challenge.
+    #[schema(value_type = Object)]
+    assertion: Assertion,
+    /// One for each digest that the document lists.
+    disclosures: Vec<DisclosureBody>,
+}
+
+/// A signed decision.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DecisionBody {
+    /// The role that is acted in.
+    #[schema(value_type = String)]
+    role: Role,
+    /// `credential_id`, `authenticator_data`, `client_data_json`, `signature`, over the decision's challenge.
+    #[schema(value_type = Object)]
+    assertion: Assertion,
+}
+
+/// Which actions.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ActionQuery {
+    /// Only in this status.
+    #[param(inline)]
+    status: Option<ActionStatus>,
+    /// Only of this type.
+    #[serde(rename = "type")]
+    #[param(value_type = Option<String>)]
+    kind: Option<ActionType>,
+    /// The `next` of the page before.
+    after: Option<u64>,
+    /// At most 100, which is also what a page has where nothing is said.
+    limit: Option<usize>,
+}
+
+/// The disclosures of a proposal: exactly those that its document lists, for approvers are to read them.
+fn disclosed(bodies: Vec<DisclosureBody>, document: &ActionDocument) -> Result<Vec<Disclosure>, Problem> {
+    let disclosures = bodies.into_iter().map(DisclosureBody::read).collect::<Result<Vec<_>, _>>()?;
+    let listed = document.private_digests();
+    let says_why = disclosures.iter().filter(|disclosure| disclosure.name() == "reason").count() == 1;
+    if disclosures.len() == listed.len() && digests(&disclosures) == listed && says_why {
+        Ok(disclosures)
+    } else {
+        Err(Problem::of("disclosure.mismatch"))
+    }
+}
+
+/// Checks an assertion ahead of the sequencer, which is not to do it under the ledger's lock.
+///
+/// Whether the credential is the member's is a rule: where it is unknown, the rule says so.
+fn precheck(
+    member: &MemberCaller,
+    assertion: &Assertion,
+    purpose: Purpose,
+    document: &[u8],
+) -> Result<Prechecked, Problem> {
+    let founded = member.founded()?;
+    let person = founded.active_member(member.id, member.at)?;
+    let credential =
+        person.credential_at(assertion.credential_id(), member.at).ok_or(Rule::CredentialUnknown)?;
+    let mut checked = Prechecked::default();
+    checked.check(assertion, credential, founded.approval_rp(), purpose.challenge(document))?;
+    Ok(checked)
+}
+
+/// Submits a command and answers with the action as it stands then.
+async fn submit(
+    member: &MemberCaller,
+    action: ActionId,
+    submission: Submission,
+) -> Result<ActionView, Problem> {
+    member.ledger.submit(submission).await?;
+    let view = actions::one(member.store(), member.ledger.id(), action).await?;
+    view.ok_or_else(|| Problem::fault("an action that was recorded and has no row"))
+}
+
+/// Proposes an action.
+#[utoipa::path(tag = "actions", params(("tenant" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    request_body = ProposalBody,
+    responses((status = 201, body = ActionView), (status = "4XX", body = ProblemDocument)))]
+#[post("/v1/tenants/{tenant}/actions")]
+pub(super) async fn propose(
+    member: ActingMember,
+    body: Body<ProposalBody>,
+    req: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let member = member.member;
+    let idempotency = body.idempotency(&req, sealbook_ledger::event::Actor::Member(member.id))?;
+    let ProposalBody { document, role, assertion, disclosures } = body.value;
+    let action = document.action;
+    let disclosures = disclosed(disclosures, &document)?;
+    let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
+    let checked = precheck(&member, &assertion, Purpose::Proposal, &bytes)?;
+    let proposed = ActionProposed {
+        authenticator_data: assertion.authenticator_data().clone(),
+        client_data_json: assertion.client_data_json().clone(),
+        credential_id: assertion.credential_id().clone(),
+        signature: assertion.signature().clone(),
+        member: member.id,
+        document,
+        role,
+    };
+    let submission = Submission {
+        command: Command::Propose(Box::new(proposed)),
+        disclosures,
+        attachments: Vec::new(),
+        checked,
+        idempotency,
+        correlation: correlation(&req)?,
+    };
+    Ok(HttpResponse::Created().json(submit(&member, action, submission).await?))
+}
+
+/// Lists actions in the order of their proposals.
+#[utoipa::path(tag = "actions", params(("tenant" = String, Path), ActionQuery),
+    responses((status = 200, body = ActionPage), (status = "4XX", body = ProblemDocument)))]
+#[get("/v1/tenants/{tenant}/actions")]
+pub(super) async fn list_actions(
+    reader: Reader,
+    query: web::Query<ActionQuery>,
+) -> Result<HttpResponse, Problem> {
+    let query = query.into_inner();
+    let filter = ActionFilter {
+        status: query.status.map(|status| status.name().to_owned()),
+        kind: query.kind.map(|kind| kind.name().to_owned()),
+        after: query.after,
+    };
+    let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+    let page = actions::page(reader.store(), reader.ledger.id(), &filter, limit).await?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// Shows one action. Once its quorum holds it begins by itself: ask until its status is final.
+#[utoipa::path(tag = "actions", params(("tenant" = String, Path), ("action" = uuid::Uuid, Path)),
+    responses((status = 200, body = ActionView), (status = "4XX", body = ProblemDocument)))]
+#[get("/v1/tenants/{tenant}/actions/{action}")]
+pub(super) async fn show_action(
+    reader: Reader,
+    path: web::Path<(String, ActionId)>,
+) -> Result<HttpResponse, Problem> {
+    let view = actions::one(reader.store(), reader.ledger.id(), path.into_inner().1).await?;
+    Ok(HttpResponse::Ok().json(view.ok_or(Rule::ActionUnknown)?))
+}
+
+macro_rules! decision {
+    ($(#[doc = $doc:literal])+ $name:ident $path:literal $purpose:ident $command:ident($payload:ident)) => {
+        $(#[doc = $doc])+
+        #[utoipa::path(tag = "actions",
+            params(("tenant" = String, Path), ("action" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
+            request_body = DecisionBody,
+            responses((status = 200, body = ActionView), (status = "4XX", body = ProblemDocument)))]
+        #[post($path)]
+        pub(super) async fn $name(
+            member: ActingMember,
+            path: web::Path<(String, ActionId)>,
+            body: Body<DecisionBody>,
+            req: HttpRequest,
+        ) -> Result<HttpResponse, Problem> {
+            let (member, (_, action)) = (member.member, path.into_inner());
+            let idempotency = body.idempotency(&req, sealbook_ledger::event::Actor::Member(member.id))?;
+            let DecisionBody { role, assertion } = body.value;
+            let document = member.founded()?.action(action)?.document_bytes();
+            let checked = precheck(&member, &assertion, Purpose::$purpose, document)?;
+            let decided = $payload {
+                authenticator_data: assertion.authenticator_data().clone(),
+                client_data_json: assertion.client_data_json().clone(),
+                credential_id: assertion.credential_id().clone(),
+                signature: assertion.signature().clone(),
+                member: member.id,
+                action,
+                role,
+            };
+            let submission = Submission {
+                command: Command::$command(Box::new(decided)),
+                disclosures: Vec::new(),
+                attachments: Vec::new(),
+                checked,
+                idempotency,
+                correlation: correlation(&req)?,
+            };
+            Ok(HttpResponse::Ok().json(submit(&member, action, submission).await?))
+        }
+    };
+}
+
+decision!(
+    /// Approves an action in one role.
+    approve "/v1/tenants/{tenant}/actions/{action}/approve" Approval Approve(ActionApproved)
+);
+decision!(
+    /// Rejects an action: one person is enough.
+    reject "/v1/tenants/{tenant}/actions/{action}/reject" Rejection Reject(ActionRejected)
+);
+decision!(
+    /// Takes one's own proposal back.
+    cancel "/v1/tenants/{tenant}/actions/{action}/cancel" Cancellation Cancel(ActionCancelled)
+);

@@ -1,0 +1,146 @@
+//! The founding: founders register their authenticators, then each signs one document.
+
+use actix_web::{HttpResponse, get, post, web};
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::payload::{FounderAssertion, FoundingDocument};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::auth::TicketHolder;
+use super::body::Body;
+use super::problem::{Problem, ProblemDocument};
+use crate::ceremony::FoundingView;
+use crate::registration::{self, Registration};
+use crate::text::{Name, Untrusted};
+
+/// A founder's authenticator.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct FounderRegistration {
+    /// `credential` and `client_data_json`; the challenge is SHA-256 of `sealbook registration v1\0` and the ticket's 32
+    /// bytes.
+    #[schema(value_type = Object)]
+    registration: Registration,
+    /// Replaces the name in the invitation.
+    #[schema(value_type = Option<String>)]
+    display_name: Option<Untrusted>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RegisteredView {
+    #[schema(value_type = String, format = Uuid)]
+    member: MemberId,
+}
+
+/// A founding as it stands.
+#[derive(Serialize, ToSchema)]
+struct FoundingStatus {
+    /// `collecting`, `signing` or `founded`.
+    state: &'static str,
+    origin: String,
+    /// The ledger key, in C2SP form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vkey: Option<String>,
+    candidates: Vec<FounderStatus>,
+    /// What every founder signs; there once all have registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    document: Option<FoundingDocument>,
+    /// The challenge to sign, in hex: what the ceremony shows next to the vkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    founding_digest: Option<Hash>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct FounderStatus {
+    #[schema(value_type = String, format = Uuid)]
+    member: MemberId,
+    registered: bool,
+    signed: bool,
+}
+
+/// How far the signing has come.
+#[derive(Serialize, ToSchema)]
+struct SigningStatus {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    founding_digest: Option<Hash>,
+    /// Founders who have not signed yet.
+    #[schema(value_type = Vec<String>)]
+    missing: Vec<MemberId>,
+}
+
+fn state_name(view: &FoundingView) -> &'static str {
+    match (view.founded, &view.document) {
+        (true, _) => "founded",
+        (false, Some(_)) => "signing",
+        (false, None) => "collecting",
+    }
+}
+
+/// Registers a founder's authenticator. The ticket stays its holder's name until the founding is over.
+#[utoipa::path(tag = "founding", params(("tenant" = String, Path)), security(("ticket" = [])),
+    request_body = FounderRegistration,
+    responses((status = 201, body = RegisteredView), (status = "4XX", body = ProblemDocument)))]
+#[post("/v1/tenants/{tenant}/founding/candidates")]
+pub(super) async fn register_founder(
+    holder: TicketHolder,
+    api: web::Data<Api>,
+    body: Body<FounderRegistration>,
+) -> Result<HttpResponse, Problem> {
+    let holder = holder.for_founding()?;
+    let FounderRegistration { registration, display_name } = body.value;
+    registration.check(registration::challenge(holder.token.secret()), &api.app.config().approval_rp)?;
+    let name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
+    let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
+    let member = api.app.register_founder(ledger, ticket, registration.credential, name).await?;
+    Ok(HttpResponse::Created().json(RegisteredView { member }))
+}
+
+/// Shows how far the founding has come, and the document once there is one.
+#[utoipa::path(tag = "founding", params(("tenant" = String, Path)), security(("ticket" = [])),
+    responses((status = 200, body = FoundingStatus), (status = "4XX", body = ProblemDocument)))]
+#[get("/v1/tenants/{tenant}/founding")]
+pub(super) async fn show_founding(holder: TicketHolder) -> Result<HttpResponse, Problem> {
+    let TicketHolder { app, ledger, .. } = holder.for_founding()?;
+    let view = app.founding(&ledger).await?;
+    let candidates = view.founders.iter().map(|founder| FounderStatus {
+        member: founder.member,
+        registered: founder.registered,
+        signed: founder.signed,
+    });
+    Ok(HttpResponse::Ok().json(FoundingStatus {
+        state: state_name(&view),
+        origin: ledger.origin().to_string(),
+        vkey: ledger.state().ledger_key().map(|key| key.vkey.to_string()),
+        candidates: candidates.collect(),
+        document: view.document,
+        founding_digest: view.digest,
+    }))
+}
+
+/// Takes a founder's signature over the document; the last one founds the ledger.
+#[utoipa::path(tag = "founding", params(("tenant" = String, Path)), security(("ticket" = [])),
+    request_body = Object,
+    responses((status = 200, body = SigningStatus), (status = "4XX", body = ProblemDocument)))]
+#[post("/v1/tenants/{tenant}/founding/assertions")]
+pub(super) async fn sign_founding(
+    holder: TicketHolder,
+    body: Body<FounderAssertion>,
+) -> Result<HttpResponse, Problem> {
+    let holder = holder.for_founding()?;
+    // Refuses members beyond their bounds before anything is kept.
+    body.value.to_assertion()?;
+    let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
+    let view = holder.app.sign_founding(ledger, ticket, body.value).await?;
+    let missing = view.founders.iter().filter(|founder| !founder.signed).map(|founder| founder.member);
+    Ok(HttpResponse::Ok().json(SigningStatus {
+        state: state_name(&view),
+        founding_digest: view.digest,
+        missing: missing.collect(),
+    }))
+}

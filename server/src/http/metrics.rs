@@ -1,0 +1,81 @@
+//! Metrics in Prometheus' text format, read from the engine when they are asked for.
+
+use actix_web::{HttpResponse, get, web};
+use prometheus::{Encoder as _, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use super::Api;
+use super::problem::Problem;
+use crate::app::App;
+use crate::custody::BackendHealth;
+
+/// One gauge a tenant.
+fn by_tenant(registry: &Registry, name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {
+    let gauge = IntGaugeVec::new(Opts::new(name, help), &["tenant"])?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+/// A count as a gauge takes it.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn ledgers(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
+    let events = by_tenant(registry, "sealbook_ledger_events", "Events of a ledger.")?;
+    let sealed = by_tenant(registry, "sealbook_ledger_sealed_events", "Events under its newest checkpoint.")?;
+    let frozen = by_tenant(registry, "sealbook_ledger_frozen", "1 while storage contradicts its proofs.")?;
+    let open = by_tenant(registry, "sealbook_actions_open", "Actions that have not ended.")?;
+    let pending =
+        by_tenant(registry, "sealbook_signatures_pending", "Authorised signatures without an outcome.")?;
+    for ledger in app.ledgers() {
+        let labels = [ledger.tenant().as_str()];
+        events.with_label_values(&labels).set(number(ledger.size()));
+        sealed.with_label_values(&labels).set(number(ledger.sealed_size()));
+        frozen.with_label_values(&labels).set(i64::from(ledger.frozen().is_some()));
+        if let Ok(founded) = ledger.state().founded() {
+            open.with_label_values(&labels).set(number(founded.actions().len() as u64));
+            pending.with_label_values(&labels).set(number(founded.pending_signatures().len() as u64));
+        }
+    }
+    Ok(())
+}
+
+fn devices(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
+    let options = Opts::new("sealbook_custody_up", "1 while a custody backend answers.");
+    let up = IntGaugeVec::new(options, &["backend"])?;
+    let options = Opts::new("sealbook_custody_quarantined_calls", "Calls to a device that hang.");
+    let hanging = IntGaugeVec::new(options, &["backend"])?;
+    registry.register(Box::new(up.clone()))?;
+    registry.register(Box::new(hanging.clone()))?;
+    for device in app.devices().all() {
+        let labels = [device.name().as_str()];
+        let (answers, quarantined) = match device.health() {
+            BackendHealth::Ready => (true, 0),
+            BackendHealth::Degraded { quarantined } => (true, quarantined as u64),
+            BackendHealth::Down { .. } => (false, 0),
+        };
+        up.with_label_values(&labels).set(i64::from(answers));
+        hanging.with_label_values(&labels).set(number(quarantined));
+    }
+    Ok(())
+}
+
+fn text(app: &App) -> Result<Vec<u8>, prometheus::Error> {
+    let registry = Registry::new();
+    let uptime = IntGauge::new("sealbook_uptime_seconds", "Seconds since the server started.")?;
+    uptime.set(number(app.started().elapsed().as_secs()));
+    registry.register(Box::new(uptime))?;
+    ledgers(app, &registry)?;
+    devices(app, &registry)?;
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    Ok(text)
+}
+
+/// Metrics in Prometheus' text format.
+#[utoipa::path(tag = "platform", security(()), responses((status = 200, body = str, content_type = "text/plain")))]
+#[get("/metrics")]
+pub(super) async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let text = text(&api.app).map_err(Problem::fault)?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
+}

@@ -1,0 +1,161 @@
+//! HTTP: routes by noun, over the engine and the views. Nothing here knows a rule; nothing else knows HTTP.
+//!
+//! A request passes [`answer`] (correlation, log, problems), an extractor of [`auth`] (who asks), [`body`] (what is asked),
+//! a noun's handler, and the engine. Routes and OpenAPI document come from one list, [`openapi::routes`].
+
+mod actions;
+pub mod answer;
+pub mod auth;
+pub mod body;
+mod candidates;
+mod disclosure;
+mod drafts;
+mod events;
+mod evidence;
+mod founding;
+mod keys;
+mod members;
+mod metrics;
+pub mod openapi;
+mod platform;
+pub mod problem;
+mod proofs;
+mod services;
+pub mod session_table;
+mod sessions;
+mod signing;
+mod slots;
+mod suspensions;
+mod tenants;
+pub mod token;
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::KeepAlive;
+use actix_web::middleware::{DefaultHeaders, NormalizePath, TrailingSlash, from_fn};
+use actix_web::{App as HttpApp, HttpServer, web};
+
+use crate::app::App;
+use problem::Problem;
+use session_table::Sessions;
+
+/// Longest wait for a request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Connections that one worker holds open at most.
+const MAX_CONNECTIONS: usize = 2048;
+
+/// What every handler works with; one for a server.
+pub struct Api {
+    pub(crate) app: App,
+    pub(crate) sessions: Sessions,
+    pub(crate) public_url: String,
+    stopping: AtomicBool,
+}
+
+impl Api {
+    /// Over an engine, under the URL that callers reach the server by (without a slash at its end).
+    pub fn new(app: App, public_url: &str) -> Result<Self, Problem> {
+        Ok(Self {
+            app,
+            sessions: Sessions::new()?,
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// From now on `/readyz` says that the server is stopping, so that balancers look elsewhere before it does.
+    pub fn begin_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// How the server listens.
+pub struct Listening {
+    /// The socket.
+    pub listener: TcpListener,
+    /// TLS, unless a proxy or loopback makes it needless.
+    pub tls: Option<rustls::ServerConfig>,
+    /// Worker threads.
+    pub workers: usize,
+    /// How long requests under way may take once the server stops, in seconds.
+    pub drain_s: u64,
+}
+
+/// Starts the server; it runs while it is awaited. Signals are the caller's: to stop, call
+/// [`Api::begin_stopping`] and then `handle().stop(true)`, which lets requests under way end.
+pub fn serve(api: web::Data<Api>, listening: Listening) -> std::io::Result<Server> {
+    let https = api.public_url.starts_with("https://");
+    let server = HttpServer::new(move || {
+        HttpApp::new()
+            .wrap(NormalizePath::new(TrailingSlash::Trim))
+            .wrap(from_fn(answer::answer))
+            // Outermost, so that problems have them too.
+            .wrap(security_headers(https))
+            .configure(|config| configure(config, api.clone()))
+    })
+    .workers(listening.workers)
+    .max_connections(MAX_CONNECTIONS)
+    .client_request_timeout(HEAD_DEADLINE)
+    .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
+    .shutdown_timeout(listening.drain_s)
+    .disable_signals();
+    let server = match listening.tls {
+        Some(tls) => server.listen_rustls_0_23(listening.listener, tls)?,
+        None => server.listen(listening.listener)?,
+    };
+    Ok(server.run())
+}
+
+/// The routes and what is shared by them, without the wrapping of [`serve`].
+pub fn configure(config: &mut web::ServiceConfig, api: web::Data<Api>) {
+    let query = web::QueryConfig::default()
+        .error_handler(|error, _| Problem::of("request.query").saying(error).into());
+    // A segment that no id could look like names nothing.
+    let path = web::PathConfig::default().error_handler(|_, _| Problem::of("path.unknown").into());
+    config.app_data(api).app_data(query).app_data(path);
+    openapi::routes(config);
+    config.default_service(web::to(openapi::nothing_here));
+}
+
+/// The API's answers are for programs: no browser is to sniff, frame, cache or embed them.
+fn security_headers(https: bool) -> DefaultHeaders {
+    let headers = DefaultHeaders::new()
+        .add(("x-content-type-options", "nosniff"))
+        .add(("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
+        .add(("cross-origin-resource-policy", "same-origin"))
+        .add(("referrer-policy", "no-referrer"))
+        .add(("cache-control", "no-store"));
+    if https { headers.add(("strict-transport-security", "max-age=31536000")) } else { headers }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn every_answer_has_a_correlation_and_the_security_headers() {
+        let app = HttpApp::new()
+            .wrap(NormalizePath::new(TrailingSlash::Trim))
+            .wrap(from_fn(answer::answer))
+            .wrap(security_headers(true))
+            .configure(openapi::routes);
+        let app = test::init_service(app).await;
+        for path in ["/healthz", "/healthz/", "/docs/errors", "/openapi.json"] {
+            let response = test::call_service(&app, test::TestRequest::get().uri(path).to_request()).await;
+            assert!(response.status().is_success(), "{path}");
+            for name in ["x-correlation-id", "x-content-type-options", "strict-transport-security"] {
+                assert!(response.headers().contains_key(name), "{path} lacks {name}");
+            }
+        }
+    }
+}

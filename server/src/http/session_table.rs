@@ -1,0 +1,260 @@
+//! People's sessions, in memory: a restart signs everybody out, and nothing about them is a fact of a ledger.
+//!
+//! Nonces need no memory until they are used: each carries its expiry and a MAC, so nobody can fill a table without an
+//! authenticator. Both tables are bounded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand;
+use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::ids::{MemberId, TenantName};
+use sealbook_ledger::timestamp::Timestamp;
+
+use super::problem::Problem;
+use super::token::{Token, TokenKind, same};
+
+/// How long a nonce holds, in seconds: time to touch an authenticator.
+pub const NONCE_LIFE_S: u32 = 2 * 60;
+
+/// Longest session, in seconds: a working day.
+pub const SESSION_LIFE_S: u32 = 12 * 60 * 60;
+
+/// Longest pause within a session, in seconds.
+pub const SESSION_IDLE_S: u32 = 60 * 60;
+
+/// Most sessions of a server; some 200 bytes each.
+const MAX_SESSIONS: usize = 10_000;
+
+/// Most sessions of one person: the oldest ends when another begins.
+const MAX_OF_MEMBER: usize = 16;
+
+/// Most nonces that were used within their life: more sign-ins than this in two minutes are refused.
+const MAX_SPENT: usize = 10_000;
+
+/// Bytes of a nonce: expiry, randomness, MAC.
+const NONCE_LEN: usize = 8 + 16 + 32;
+
+/// A person who is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// In which tenant's ledger.
+    pub tenant: TenantName,
+    /// Who.
+    pub member: MemberId,
+    /// By which authenticator: the session ends with it.
+    pub credential_id: B64,
+    /// First moment that it no longer holds.
+    pub expires_at: Timestamp,
+    used_at: Timestamp,
+}
+
+impl Session {
+    fn holds(&self, at: Timestamp) -> bool {
+        at < self.expires_at && at < self.used_at.plus_seconds(SESSION_IDLE_S)
+    }
+}
+
+/// Sessions and nonces of one server.
+pub struct Sessions {
+    key: hmac::Key,
+    sessions: Mutex<HashMap<Hash, Session>>,
+    spent: Mutex<BTreeMap<Hash, Timestamp>>,
+}
+
+impl Sessions {
+    /// Empty tables, with a key for nonces of their own.
+    pub fn new() -> Result<Self, Problem> {
+        let mut key = zeroize::Zeroizing::new([0; 32]);
+        rand::fill(key.as_mut()).map_err(|_| Problem::fault("no random bytes"))?;
+        Ok(Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+            sessions: Mutex::default(),
+            spent: Mutex::default(),
+        })
+    }
+
+    /// Makes a nonce for a tenant, and says when it ends. Whether there is such a tenant does not matter here.
+    pub fn issue_nonce(&self, tenant: &TenantName, at: Timestamp) -> Result<(B64, Timestamp), Problem> {
+        let expires_at = at.plus_seconds(NONCE_LIFE_S);
+        let mut nonce = expires_at.unix_micros().to_be_bytes().to_vec();
+        let mut random = [0; 16];
+        rand::fill(&mut random).map_err(|_| Problem::fault("no random bytes"))?;
+        nonce.extend_from_slice(&random);
+        let tag = hmac::sign(&self.key, &tagged(tenant, &nonce));
+        nonce.extend_from_slice(tag.as_ref());
+        Ok((nonce.into(), expires_at))
+    }
+
+    /// Whether a nonce was made here for this tenant and still holds; it may have been used.
+    pub fn knows_nonce(&self, tenant: &TenantName, nonce: &B64, at: Timestamp) -> bool {
+        let Ok(bytes) = <&[u8; NONCE_LEN]>::try_from(nonce.as_bytes()) else { return false };
+        let (stamped, tag) = bytes.split_at(NONCE_LEN - 32);
+        let genuine = hmac::verify(&self.key, &tagged(tenant, stamped), tag).is_ok();
+        genuine && expiry(stamped).is_some_and(|end| at < end)
+    }
+
+    /// Uses a nonce up and begins a session. The caller has checked the assertion over the nonce.
+    pub fn begin(
+        &self,
+        tenant: &TenantName,
+        nonce: &B64,
+        member: MemberId,
+        credential_id: &B64,
+        at: Timestamp,
+    ) -> Result<(Token, Session), Problem> {
+        if !self.knows_nonce(tenant, nonce, at) {
+            return Err(Problem::of("session.nonce"));
+        }
+        self.spend(nonce, at)?;
+        let token = Token::draw(TokenKind::Session)?;
+        let session = Session {
+            tenant: tenant.clone(),
+            member,
+            credential_id: credential_id.clone(),
+            expires_at: at.plus_seconds(SESSION_LIFE_S),
+            used_at: at,
+        };
+        let mut sessions = lock(&self.sessions);
+        make_room(&mut sessions, &session, at)?;
+        sessions.insert(token.sha256(), session.clone());
+        Ok((token, session))
+    }
+
+    fn spend(&self, nonce: &B64, at: Timestamp) -> Result<(), Problem> {
+        let mut spent = lock(&self.spent);
+        spent.retain(|_, end| at < *end);
+        let id = Hash::sha256(nonce.as_bytes());
+        if spent.contains_key(&id) {
+            return Err(Problem::of("session.nonce"));
+        }
+        if spent.len() >= MAX_SPENT {
+            return Err(Problem::of("session.full"));
+        }
+        spent.insert(id, at.plus_seconds(NONCE_LIFE_S));
+        Ok(())
+    }
+
+    /// The session of a token, if it still holds; notes that it is in use.
+    pub fn find(&self, token_sha256: &Hash, at: Timestamp) -> Option<Session> {
+        let mut sessions = lock(&self.sessions);
+        // The map compares hashes of secrets, which nobody can steer; the answer is confirmed without a telling time.
+        let (kept, session) = sessions.get_key_value(token_sha256)?;
+        if !same(kept, token_sha256) {
+            return None;
+        }
+        if !session.holds(at) {
+            sessions.remove(token_sha256);
+            return None;
+        }
+        let session = sessions.get_mut(token_sha256)?;
+        session.used_at = session.used_at.max(at);
+        Some(session.clone())
+    }
+
+    /// Ends a session.
+    pub fn end(&self, token_sha256: &Hash) {
+        lock(&self.sessions).remove(token_sha256);
+    }
+}
+
+/// A poisoned table is still a table: every change to it is one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tagged(tenant: &TenantName, stamped: &[u8]) -> Vec<u8> {
+    [b"sealbook session nonce v1\0", tenant.as_str().as_bytes(), b"\0", stamped].concat()
+}
+
+fn expiry(stamped: &[u8]) -> Option<Timestamp> {
+    let micros = stamped.first_chunk::<8>()?;
+    Timestamp::from_unix_micros(i64::from_be_bytes(*micros))
+}
+
+/// Lets go of what no longer holds, and of the oldest session of somebody who has too many.
+fn make_room(sessions: &mut HashMap<Hash, Session>, new: &Session, at: Timestamp) -> Result<(), Problem> {
+    let own = |session: &Session| session.member == new.member && session.tenant == new.tenant;
+    if sessions.values().filter(|session| own(session)).count() >= MAX_OF_MEMBER {
+        let oldest =
+            sessions.iter().filter(|(_, s)| own(s)).min_by_key(|(_, s)| s.used_at).map(|(id, _)| *id);
+        oldest.map(|id| sessions.remove(&id));
+    }
+    if sessions.len() >= MAX_SESSIONS {
+        sessions.retain(|_, session| session.holds(at));
+    }
+    if sessions.len() >= MAX_SESSIONS { Err(Problem::of("session.full")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u32) -> Timestamp {
+        "2026-11-22T00:00:00.000000Z".parse::<Timestamp>().unwrap().plus_seconds(second)
+    }
+
+    fn acme() -> TenantName {
+        "acme".parse().unwrap()
+    }
+
+    fn somebody(n: u128) -> MemberId {
+        uuid::Uuid::from_u128(n).into()
+    }
+
+    fn sign_in(sessions: &Sessions, second: u32) -> Token {
+        let (nonce, _) = sessions.issue_nonce(&acme(), at(second)).unwrap();
+        sessions.begin(&acme(), &nonce, somebody(1), &B64(vec![1]), at(second)).unwrap().0
+    }
+
+    #[test]
+    fn a_nonce_is_used_once() {
+        let sessions = Sessions::new().unwrap();
+        let (nonce, _) = sessions.issue_nonce(&acme(), at(0)).unwrap();
+        let begin = || sessions.begin(&acme(), &nonce, somebody(1), &B64(vec![1]), at(1));
+        assert!(begin().is_ok());
+        assert_eq!(begin().err().unwrap().code(), "session.nonce");
+    }
+
+    #[test]
+    fn a_nonce_is_of_one_server_one_tenant_and_two_minutes() {
+        let (sessions, other) = (Sessions::new().unwrap(), Sessions::new().unwrap());
+        let (nonce, end) = sessions.issue_nonce(&acme(), at(0)).unwrap();
+        assert_eq!(end, at(NONCE_LIFE_S));
+        assert!(sessions.knows_nonce(&acme(), &nonce, at(NONCE_LIFE_S - 1)));
+        assert!(!sessions.knows_nonce(&acme(), &nonce, at(NONCE_LIFE_S)));
+        assert!(!sessions.knows_nonce(&"other".parse().unwrap(), &nonce, at(0)));
+        assert!(!other.knows_nonce(&acme(), &nonce, at(0)));
+        let mut longer = nonce.clone();
+        longer.0[3] ^= 1;
+        assert!(!sessions.knows_nonce(&acme(), &longer, at(0)));
+        assert!(!sessions.knows_nonce(&acme(), &B64(vec![]), at(0)));
+    }
+
+    #[test]
+    fn a_session_ends_when_it_is_idle_when_it_is_old_and_when_it_is_revoked() {
+        let sessions = Sessions::new().unwrap();
+        let idle = sign_in(&sessions, 0).sha256();
+        assert!(sessions.find(&idle, at(SESSION_IDLE_S - 1)).is_some());
+        assert!(sessions.find(&idle, at(2 * SESSION_IDLE_S - 1)).is_none());
+
+        let old = sign_in(&sessions, 0).sha256();
+        for hour in 1..24 {
+            assert!(sessions.find(&old, at(hour * 1800)).is_some());
+        }
+        assert!(sessions.find(&old, at(SESSION_LIFE_S)).is_none());
+
+        let revoked = sign_in(&sessions, 0).sha256();
+        sessions.end(&revoked);
+        assert!(sessions.find(&revoked, at(1)).is_none());
+    }
+
+    #[test]
+    fn somebody_with_many_sessions_loses_the_one_that_rested_longest() {
+        let sessions = Sessions::new().unwrap();
+        let tokens: Vec<Hash> = (0..17).map(|n| sign_in(&sessions, n).sha256()).collect();
+        assert!(sessions.find(&tokens[0], at(20)).is_none());
+        assert!(tokens[1..].iter().all(|token| sessions.find(token, at(20)).is_some()));
+    }
+}

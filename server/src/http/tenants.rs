@@ -1,0 +1,144 @@
+//! Tenants: opened by the operator, each with a ledger of its own.
+
+use std::collections::BTreeSet;
+
+use actix_web::{HttpResponse, get, post, web};
+use sealbook_ledger::founding::FOUNDERS;
+use sealbook_ledger::ids::{BackendName, TenantName};
+use sealbook_ledger::policy::Role;
+use sealbook_ledger::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::auth::{Operator, Reader, Visitor};
+use super::body::Body;
+use super::problem::{Problem, ProblemDocument};
+use crate::ceremony::FounderInvite;
+use crate::text::Untrusted;
+use crate::views::ledger::{LedgerEntry, LedgerView, PolicyView};
+
+/// A tenant that is to be opened.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TenantBody {
+    #[schema(value_type = String, example = "acme")]
+    tenant: TenantName,
+    /// 2 to 16 people.
+    founders: Vec<FounderBody>,
+    /// The device of the ledger key; the configuration's first where absent.
+    #[schema(value_type = Option<String>)]
+    backend: Option<BackendName>,
+}
+
+/// Somebody who is to found a ledger.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct FounderBody {
+    #[schema(value_type = Option<String>)]
+    display_name: Option<Untrusted>,
+    /// approver, platform_admin and security_reviewer where absent.
+    #[schema(value_type = Option<Vec<String>>)]
+    roles: Option<BTreeSet<Role>>,
+}
+
+/// A tenant that was opened.
+#[derive(Serialize, ToSchema)]
+struct OpenedView {
+    #[schema(value_type = String)]
+    tenant: TenantName,
+    origin: String,
+    /// The ledger key, in C2SP form: what auditors pin.
+    vkey: String,
+    founding_url: String,
+    /// One a founder; shown here once.
+    tickets: Vec<TicketView>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TicketView {
+    /// The founder's place in the request, from 1.
+    founder: usize,
+    ticket: String,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TenantList {
+    tenants: Vec<LedgerEntry>,
+}
+
+fn invite(founder: FounderBody) -> Result<FounderInvite, Problem> {
+    let usual = || BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
+    let roles = founder.roles.unwrap_or_else(usual);
+    if roles.is_empty() {
+        return Err(Problem::of("role.values"));
+    }
+    let name = founder.display_name.map(Untrusted::name).transpose()?;
+    Ok(FounderInvite { display_name: name.map(crate::text::Name::into_string), roles })
+}
+
+/// Opens a tenant: makes its ledger key, writes its first event, invites its founders.
+#[utoipa::path(tag = "tenants", security(("operator" = [])), request_body = TenantBody, responses(
+    (status = 201, body = OpenedView), (status = "4XX", body = ProblemDocument)
+))]
+#[post("/v1/tenants")]
+pub(super) async fn open_tenant(
+    _operator: Operator,
+    api: web::Data<Api>,
+    body: Body<TenantBody>,
+) -> Result<HttpResponse, Problem> {
+    let TenantBody { tenant, founders, backend } = body.value;
+    if !FOUNDERS.contains(&founders.len()) {
+        return Err(Problem::of("tenant.founders"));
+    }
+    let founders = founders.into_iter().map(invite).collect::<Result<_, _>>()?;
+    let opened = api.app.open_tenant(tenant.clone(), founders, backend).await?;
+    let tickets = opened.tickets.into_iter().enumerate().map(|(index, issued)| TicketView {
+        founder: index + 1,
+        ticket: issued.secret.to_string(),
+        expires_at: issued.expires_at,
+    });
+    Ok(HttpResponse::Created().json(OpenedView {
+        founding_url: format!("{}/v1/tenants/{tenant}/founding", api.public_url),
+        origin: opened.origin.to_string(),
+        vkey: opened.vkey.to_string(),
+        tickets: tickets.collect(),
+        tenant,
+    }))
+}
+
+/// Lists the tenants.
+#[utoipa::path(tag = "tenants", security(("operator" = [])), responses(
+    (status = 200, body = TenantList), (status = "4XX", body = ProblemDocument)
+))]
+#[get("/v1/tenants")]
+pub(super) async fn list_tenants(_operator: Operator, api: web::Data<Api>) -> HttpResponse {
+    let ledgers = api.app.ledgers();
+    let entry = |ledger: &std::sync::Arc<crate::ledger::Ledger>| {
+        LedgerEntry::new(ledger.tenant(), &ledger.state(), ledger.sealed_size())
+    };
+    HttpResponse::Ok().json(TenantList { tenants: ledgers.iter().map(entry).collect() })
+}
+
+/// Shows a tenant's ledger as a whole.
+#[utoipa::path(tag = "tenants", params(("tenant" = String, Path)), responses(
+    (status = 200, body = LedgerView), (status = "4XX", body = ProblemDocument)
+))]
+#[get("/v1/tenants/{tenant}")]
+pub(super) async fn show_tenant(visitor: Visitor) -> HttpResponse {
+    let ledger = visitor.ledger;
+    HttpResponse::Ok().json(LedgerView::new(ledger.tenant(), &ledger.state(), ledger.sealed_size()))
+}
+
+/// Shows the ledger policy in force.
+#[utoipa::path(tag = "tenants", params(("tenant" = String, Path)), responses(
+    (status = 200, body = PolicyView), (status = "4XX", body = ProblemDocument)
+))]
+#[get("/v1/tenants/{tenant}/policy")]
+pub(super) async fn show_policy(reader: Reader) -> Result<HttpResponse, Problem> {
+    let founded = reader.founded()?;
+    let view = PolicyView { policy: founded.policy().clone(), policy_digest: founded.policy_digest() };
+    Ok(HttpResponse::Ok().json(view))
+}

@@ -1,0 +1,383 @@
+//! Dual-control actions: what was asked, who consented, and what became of it.
+
+use std::collections::HashMap;
+
+use sealbook_ledger::action::{ActionDocument, ActionType};
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::event::Event;
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, SlotName};
+use sealbook_ledger::payload::{FailureCode, Payload};
+use sealbook_ledger::policy::{Clause, Role};
+use sealbook_ledger::webauthn::Purpose;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::sentence::sentence;
+use super::{Names, ViewError, events};
+use crate::store::projections::ActionRow;
+use crate::store::read::ActionFilter;
+use crate::store::{LedgerId, Store};
+
+/// Where an action stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionStatus {
+    /// It collects approvals.
+    Open,
+    /// It takes effect.
+    Executing,
+    /// Its effects are complete.
+    Executed,
+    /// It began and could not take effect.
+    Failed,
+    /// Somebody refused it.
+    Rejected,
+    /// Its proposer took it back.
+    Cancelled,
+    /// It ran out of time.
+    Expired,
+    /// The ledger policy changed under it.
+    Voided,
+}
+
+impl ActionStatus {
+    /// Every status.
+    pub const ALL: [Self; 8] = [
+        Self::Open,
+        Self::Executing,
+        Self::Executed,
+        Self::Failed,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Voided,
+    ];
+
+    /// The status's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Executing => "executing",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Voided => "voided",
+        }
+    }
+}
+
+/// The challenges that people sign about an action, in hex; absent once it has ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Challenges {
+    /// To approve it.
+    #[schema(value_type = String)]
+    pub approval: Hash,
+    /// To reject it.
+    #[schema(value_type = String)]
+    pub rejection: Hash,
+    /// To take it back.
+    #[schema(value_type = String)]
+    pub cancellation: Hash,
+}
+
+/// A person's consent.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ApprovalView {
+    /// Who.
+    #[schema(value_type = String, format = Uuid)]
+    pub member: MemberId,
+    /// In which role.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// The event.
+    pub seq: u64,
+}
+
+/// A seat of the quorum.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Seat {
+    /// The role that fills it.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// Who does, in the order of the approvals. Whether the quorum holds is judged when the action begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub filled_by: Option<MemberId>,
+}
+
+/// What an action brought into being.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Created {
+    /// A slot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub slot: Option<SlotName>,
+    /// A key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub key: Option<KeyId>,
+    /// A ledger key, in C2SP form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vkey: Option<String>,
+}
+
+/// An action.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActionView {
+    /// Its id.
+    #[schema(value_type = String, format = Uuid)]
+    pub action: ActionId,
+    /// Its type.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "slot.create")]
+    pub kind: ActionType,
+    /// Where it stands.
+    pub status: ActionStatus,
+    /// What it asks for, in words.
+    pub sentence: String,
+    /// What it asks for, exactly: what people sign.
+    #[schema(value_type = Object)]
+    pub document: ActionDocument,
+    /// What to sign about it.
+    pub challenges: Challenges,
+    /// Who asks.
+    #[schema(value_type = String, format = Uuid)]
+    pub proposed_by: MemberId,
+    /// Why, if that is disclosed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The consents, in their order.
+    pub approvals: Vec<ApprovalView>,
+    /// The quorum, seat by seat.
+    pub seats: Vec<Seat>,
+    /// A stable word for why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub failure: Option<FailureCode>,
+    /// The events that name it.
+    pub events: Vec<u64>,
+    /// What it brought into being.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<Created>,
+}
+
+/// A page of actions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActionPage {
+    /// In the order of their proposals.
+    pub actions: Vec<ActionView>,
+    /// The value of `after` for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// A page of the actions that a filter lets pass.
+pub async fn page(
+    store: &Store,
+    ledger: LedgerId,
+    filter: &ActionFilter,
+    limit: usize,
+) -> Result<ActionPage, ViewError> {
+    let rows = store.actions(ledger, filter, limit).await?;
+    let next = (rows.len() == limit).then(|| rows.last().map(|row| row.proposed_seq)).flatten();
+    Ok(ActionPage { actions: views(store, ledger, rows).await?, next })
+}
+
+/// One action; `None` if nobody proposed it.
+pub async fn one(store: &Store, ledger: LedgerId, id: ActionId) -> Result<Option<ActionView>, ViewError> {
+    let Some(row) = store.action(ledger, id).await? else { return Ok(None) };
+    Ok(views(store, ledger, vec![row]).await?.pop())
+}
+
+async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<Vec<ActionView>, ViewError> {
+    let names = Names::load(store, ledger).await?;
+    let mut histories: HashMap<ActionId, History> = HashMap::with_capacity(rows.len());
+    for stored in store.events_of_actions(&rows).await? {
+        let event = events::parse(&stored)?;
+        if let Some(action) = action_of(&event.payload) {
+            histories.entry(action).or_default().add(&event);
+        }
+    }
+    let proposals: Vec<u64> = rows.iter().map(|row| row.proposed_seq).collect();
+    let disclosed = store.disclosures_of(ledger, &proposals).await?;
+    let mut reasons: HashMap<u64, String> =
+        disclosed.into_iter().filter(|row| row.name == "reason").map(|row| (row.seq, row.value)).collect();
+    rows.into_iter()
+        .map(|row| {
+            let history = histories.remove(&row.action).unwrap_or_default();
+            let reason = reasons.remove(&row.proposed_seq);
+            view(row, history, reason, &names)
+        })
+        .collect()
+}
+
+fn view(
+    row: ActionRow,
+    history: History,
+    reason: Option<String>,
+    names: &Names,
+) -> Result<ActionView, ViewError> {
+    let corrupt = |what| ViewError::Corrupt { what, seq: row.proposed_seq };
+    let status = ActionStatus::ALL.into_iter().find(|status| status.name() == row.status);
+    let document: ActionDocument =
+        serde_json::from_value(row.document).map_err(|_| corrupt("action document"))?;
+    let bytes = document.to_bytes().map_err(|_| corrupt("action document"))?;
+    let own = document.kind().is_emergency().then_some(history.proposal.as_ref()).flatten();
+    Ok(ActionView {
+        action: row.action,
+        kind: document.kind(),
+        status: status.ok_or_else(|| corrupt("action status"))?,
+        sentence: sentence(&document, names),
+        challenges: Challenges {
+            approval: Purpose::Approval.challenge(&bytes),
+            rejection: Purpose::Rejection.challenge(&bytes),
+            cancellation: Purpose::Cancellation.challenge(&bytes),
+        },
+        proposed_by: document.proposed_by,
+        reason,
+        seats: seats(&document.quorum, history.approvals.iter().chain(own)),
+        approvals: history.approvals,
+        failure: history.failure,
+        events: history.seqs,
+        created: (history.created != Created::default()).then_some(history.created),
+        document,
+    })
+}
+
+/// What the events say about one action.
+#[derive(Default)]
+struct History {
+    seqs: Vec<u64>,
+    proposal: Option<ApprovalView>,
+    approvals: Vec<ApprovalView>,
+    failure: Option<FailureCode>,
+    created: Created,
+}
+
+impl History {
+    fn add(&mut self, event: &Event) {
+        let seq = event.seq.get();
+        self.seqs.push(seq);
+        match &event.payload {
+            Payload::ActionProposed(p) => {
+                self.proposal = Some(ApprovalView { member: p.member, role: p.role, seq });
+            }
+            Payload::ActionApproved(p) => {
+                self.approvals.push(ApprovalView { member: p.member, role: p.role, seq });
+            }
+            Payload::ActionFailed(p) => self.failure = Some(p.code.clone()),
+            Payload::SlotCreated(p) => self.created.slot = Some(p.slot.clone()),
+            Payload::KeyActivated(p) => self.created.key = Some(p.key),
+            Payload::LedgerEvidenceKeySet(p) => self.created.key = Some(p.key),
+            Payload::LedgerKeyRotated(p) => self.created.vkey = Some(p.vkey.to_string()),
+            Payload::LedgerKeyRecovered(p) => self.created.vkey = Some(p.vkey.to_string()),
+            // The others add nothing but their place to what the document and the status say.
+            _ => {}
+        }
+    }
+}
+
+/// The action that an event names, if it names one.
+fn action_of(payload: &Payload) -> Option<ActionId> {
+    match payload {
+        Payload::ActionProposed(p) => Some(p.document.action),
+        Payload::ActionApproved(p) => Some(p.action),
+        Payload::ActionCancelled(p) => Some(p.action),
+        Payload::ActionExecuted(p) => Some(p.action),
+        Payload::ActionExecuting(p) => Some(p.action),
+        Payload::ActionExpired(p) => Some(p.action),
+        Payload::ActionFailed(p) => Some(p.action),
+        Payload::ActionRejected(p) => Some(p.action),
+        Payload::ActionVoided(p) => Some(p.action),
+        Payload::ApprovalRpSet(p) => Some(p.action),
+        Payload::CredentialAdded(p) => Some(p.action),
+        Payload::CredentialRemoved(p) => Some(p.action),
+        Payload::KeyActivated(p) => Some(p.action),
+        Payload::KeyGenerationAuthorized(p) => Some(p.action),
+        Payload::KeyRevoked(p) => Some(p.action),
+        Payload::LedgerEvidenceKeySet(p) => Some(p.action),
+        Payload::LedgerKeyRecovered(p) => Some(p.action),
+        Payload::LedgerKeyRotated(p) => Some(p.action),
+        Payload::LedgerRulesAdopted(p) => Some(p.action),
+        Payload::MemberEnrolled(p) => p.action,
+        Payload::MemberRemoved(p) => Some(p.action),
+        Payload::MemberRestored(p) => Some(p.action),
+        Payload::PolicySet(p) => Some(p.action),
+        Payload::RoleGranted(p) => Some(p.action),
+        Payload::RoleRevoked(p) => Some(p.action),
+        Payload::ServiceEnrolled(p) => Some(p.action),
+        Payload::ServiceGranted(p) => Some(p.action),
+        Payload::ServiceRemoved(p) => Some(p.action),
+        Payload::ServiceRestored(p) => Some(p.action),
+        Payload::SlotCreated(p) => Some(p.action),
+        Payload::SlotPolicySet(p) => Some(p.action),
+        Payload::SlotResumed(p) => Some(p.action),
+        Payload::CredentialSuspended(_)
+        | Payload::CustodyUnexplained(_)
+        | Payload::EvidenceRecorded(_)
+        | Payload::KeyGenerated(_)
+        | Payload::KeyGenerationAbandoned(_)
+        | Payload::KeyGenerationFailed(_)
+        | Payload::LedgerFounded(_)
+        | Payload::LedgerHighWaterAccepted(_)
+        | Payload::LedgerOpened(_)
+        | Payload::MemberSuspended(_)
+        | Payload::RefusalRecorded(_)
+        | Payload::ServiceSuspended(_)
+        | Payload::SignatureAbandoned(_)
+        | Payload::SignatureAuthorized(_)
+        | Payload::SignatureCreated(_)
+        | Payload::SignatureFailed(_)
+        | Payload::SignatureWithheld(_)
+        | Payload::SlotSuspended(_) => None,
+    }
+}
+
+/// Seats as the approvals fill them, each person one, first come first seated.
+fn seats<'a>(quorum: &[Clause], approvals: impl Iterator<Item = &'a ApprovalView>) -> Vec<Seat> {
+    let mut seats: Vec<Seat> = quorum
+        .iter()
+        .flat_map(|clause| std::iter::repeat_n(clause.role, usize::from(clause.count)))
+        .map(|role| Seat { role, filled_by: None })
+        .collect();
+    for approval in approvals {
+        let seated = seats.iter().any(|seat| seat.filled_by == Some(approval.member));
+        let free = seats.iter_mut().find(|seat| seat.filled_by.is_none() && seat.role == approval.role);
+        if let (false, Some(seat)) = (seated, free) {
+            seat.filled_by = Some(approval.member);
+        }
+    }
+    seats
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approval(n: u128, role: Role) -> ApprovalView {
+        ApprovalView { member: uuid::Uuid::from_u128(n).into(), role, seq: n as u64 }
+    }
+
+    #[test]
+    fn one_person_fills_one_seat_and_only_of_the_approvals_role() {
+        let quorum =
+            [Clause { role: Role::SecurityReviewer, count: 1 }, Clause { role: Role::Approver, count: 1 }];
+        let given = [
+            approval(1, Role::SecurityReviewer),
+            approval(1, Role::Approver),
+            approval(2, Role::SecurityReviewer),
+            approval(3, Role::Approver),
+        ];
+        let filled: Vec<_> = seats(&quorum, given.iter()).into_iter().map(|seat| seat.filled_by).collect();
+        assert_eq!(filled, [Some(given[0].member), Some(given[3].member)]);
+    }
+
+    #[test]
+    fn a_status_has_the_name_that_json_gives_it() {
+        for status in ActionStatus::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Read-only queries that answer with typed structs: pages and API show the same ones.
+//!
+//! What is in force now (people, services, slots, keys, the policy) comes from a snapshot of the folded state; what has
+//! been (actions, events, evidence, disclosures) comes from the store.
+
+pub mod actions;
+pub mod events;
+pub mod keys;
+pub mod ledger;
+pub mod names;
+pub mod people;
+pub mod sentence;
+pub mod services;
+pub mod slots;
+
+pub use names::Names;
+
+use crate::store::StoreError;
+
+/// Why a view can't be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The store can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored is not what was recorded.
+    #[error("the stored {what} at seq {seq} can't be read; run `sealbook doctor`")]
+    Corrupt {
+        /// What it should be.
+        what: &'static str,
+        /// Where it is.
+        seq: u64,
+    },
+}

@@ -1,0 +1,52 @@
+//! How people and services are called: disclosures, so a name may be withheld, and nothing depends on one.
+
+use std::collections::HashMap;
+
+use sealbook_ledger::ids::{MemberId, ServiceId};
+
+use super::ViewError;
+use crate::store::{LedgerId, Store};
+
+/// The display names of one ledger, as far as they are disclosed.
+#[derive(Clone, Default)]
+pub struct Names(HashMap<String, String>);
+
+impl Names {
+    /// Reads the names of a ledger.
+    pub async fn load(store: &Store, ledger: LedgerId) -> Result<Self, ViewError> {
+        let rows = store.names(ledger).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+    }
+
+    /// The same names and one more, for a document that brings its own.
+    pub fn with(mut self, id: String, name: String) -> Self {
+        self.0.insert(id, name);
+        self
+    }
+
+    /// A person's name.
+    pub fn member(&self, id: MemberId) -> Option<&str> {
+        self.0.get(&id.to_string()).map(String::as_str)
+    }
+
+    /// A service's name.
+    pub fn service(&self, id: ServiceId) -> Option<&str> {
+        self.0.get(&id.to_string()).map(String::as_str)
+    }
+
+    /// A person's name, or words for somebody whose name is withheld.
+    pub fn person(&self, id: MemberId) -> String {
+        self.member(id).map_or_else(|| format!("member {id}"), str::to_owned)
+    }
+
+    /// A service's name, or words for one whose name is withheld.
+    pub fn machine(&self, id: ServiceId) -> String {
+        self.service(id).map_or_else(|| format!("service {id}"), |name| format!("service {name}"))
+    }
+}
+
+impl FromIterator<(String, String)> for Names {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}

@@ -1,0 +1,213 @@
+//! An action document in one plain sentence: what a person reads before deciding.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use sealbook_ledger::action::{
+    ActionDocument, KeyRevokeParams, Params, RevocationReason, RoleGrantParams, ServiceGrantParams,
+    SlotCreateParams,
+};
+use sealbook_ledger::ids::SlotName;
+use sealbook_ledger::policy::{ActionRule, Caller, LedgerPolicy, Release, Role, SigningPolicy};
+use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
+
+use super::Names;
+
+/// What a document asks for. Names are shown where they are disclosed; everything else stands in the document itself.
+pub fn sentence(document: &ActionDocument, names: &Names) -> String {
+    let asked = match &document.params {
+        Params::ApprovalRpSet(p) => approval_rp(&p.approval_rp),
+        Params::CredentialAdd(p) => {
+            format!("Add {} to {}", authenticator(&p.credential), names.person(p.member))
+        }
+        Params::CredentialRemove(p) => {
+            format!("Remove authenticator {} from {}", p.credential_id, names.person(p.member))
+        }
+        Params::KeyRevoke(p) => revoke(p),
+        Params::KeyRevokeEmergency(p) => format!("Emergency: {}", lower_first(&revoke(p))),
+        Params::LedgerEvidenceKeySet(p) => {
+            format!("Make a new key in {} that signs evidence documents", p.backend)
+        }
+        Params::LedgerKeyRecover(p) => {
+            format!("Continue this ledger under the standby ledger key in {}", p.backend)
+        }
+        Params::LedgerKeyRotate(p) => {
+            format!("Replace the ledger key, which seals this ledger, by a new one in {}", p.backend)
+        }
+        Params::MemberEnroll(p) => format!(
+            "Enrol {} as {} with {}",
+            names.person(p.member),
+            roles(&p.roles),
+            list(p.credentials.iter().map(authenticator)),
+        ),
+        Params::MemberRemove(p) => format!("Remove {} for good", names.person(p.member)),
+        Params::MemberRestore(p) => match &p.credential_id {
+            Some(id) => format!("Lift the suspension of authenticator {id} of {}", names.person(p.member)),
+            None => format!("Lift the suspension of {}", names.person(p.member)),
+        },
+        Params::PolicySet(p) => ledger_policy(&p.policy),
+        Params::RoleGrant(p) => grant(p, names),
+        Params::RoleRevoke(p) => {
+            format!("Take the role {} from {}", p.role, names.person(p.member))
+        }
+        Params::RulesAdopt(p) => format!("Adopt rules version {} from then on", p.rules),
+        Params::ServiceEnroll(p) => format!(
+            "Enrol {} to use {}, with a token valid until {}",
+            names.machine(p.service),
+            slots(&p.slots),
+            p.token_expires_at,
+        ),
+        Params::ServiceGrant(p) => service_grant(p, names),
+        Params::ServiceRemove(p) => format!("Remove {} for good", names.machine(p.service)),
+        Params::ServiceRestore(p) => format!("Lift the suspension of {}", names.machine(p.service)),
+        Params::SlotCreate(p) => slot(p, names),
+        Params::SlotPolicySet(p) => {
+            format!("Replace the signing policy of slot {}: {}", p.slot, signing_policy(&p.signing_policy))
+        }
+        Params::SlotResume(p) => format!("Lift the suspension of slot {}, so that it signs again", p.slot),
+    };
+    match document.execute_at {
+        Some(at) => format!("{asked}; not before {at}."),
+        None => format!("{asked}."),
+    }
+}
+
+fn slot(p: &SlotCreateParams, names: &Names) -> String {
+    let policy = &p.signing_policy;
+    let asked = format!(
+        "Create slot {} ({} in {}), owned by {}, rotated every {}",
+        p.slot,
+        p.algorithm,
+        p.backend,
+        names.person(p.owner),
+        counted(p.rotation_days.into(), "day"),
+    );
+    if *policy == SigningPolicy::default() { asked } else { format!("{asked}; {}", signing_policy(policy)) }
+}
+
+fn signing_policy(policy: &SigningPolicy) -> String {
+    let callers = list(policy.callers.iter().map(|caller| match caller {
+        Caller::PackagingEngineers => "packaging engineers",
+        Caller::Services => "services",
+    }));
+    let environments = list(policy.environments.iter().map(name_of));
+    let mut text = format!("{callers} may sign for {environments}");
+    if let Some(rate) = policy.rate_per_minute {
+        text.push_str(&format!(", at most {rate} a minute"));
+    }
+    if !policy.artifact_fields.is_empty() {
+        text.push_str(&format!(
+            ", naming the artifact's {}",
+            list(policy.artifact_fields.iter().map(name_of))
+        ));
+    }
+    match policy.release {
+        Release::Durable => text.push_str(", released once recorded"),
+        Release::Sealed => text.push_str(", released once sealed"),
+    }
+    text
+}
+
+fn revoke(p: &KeyRevokeParams) -> String {
+    let reason = match p.reason {
+        RevocationReason::AffiliationChanged => "its owner's affiliation changed",
+        RevocationReason::CessationOfOperation => "it is no longer needed",
+        RevocationReason::KeyCompromise => "somebody else may hold or have used it",
+        RevocationReason::PrivilegeWithdrawn => "its privileges were withdrawn",
+        RevocationReason::Superseded => "another key took its place",
+    };
+    match p.compromised_since {
+        Some(since) => format!("Revoke key {} for good, because {reason}, since {since}", p.key),
+        None => format!("Revoke key {} for good, because {reason}", p.key),
+    }
+}
+
+fn grant(p: &RoleGrantParams, names: &Names) -> String {
+    let asked = format!("Give {} the role {}", names.person(p.member), p.role);
+    match (p.not_before, p.not_after) {
+        (None, None) => asked,
+        (Some(from), None) => format!("{asked} from {from} on"),
+        (None, Some(until)) => format!("{asked} until {until}"),
+        (Some(from), Some(until)) => format!("{asked} from {from} until {until}"),
+    }
+}
+
+fn service_grant(p: &ServiceGrantParams, names: &Names) -> String {
+    let asked = format!("Let {} use {} and nothing else", names.machine(p.service), slots(&p.slots));
+    match &p.token {
+        Some(token) => format!("{asked}, with a new token valid until {}", token.expires_at),
+        None => asked,
+    }
+}
+
+fn ledger_policy(policy: &LedgerPolicy) -> String {
+    let seats = |rule: &ActionRule| rule.quorum.iter().map(|clause| u32::from(clause.count)).sum::<u32>();
+    let single: Vec<_> =
+        policy.actions.iter().filter(|(_, rule)| seats(rule) == 1).map(|(kind, _)| kind).collect();
+    let hardware = if policy.credentials.hardware_only { "; only hardware authenticators enrol" } else { "" };
+    let alone = if single.is_empty() {
+        "every action takes at least two approvals".to_owned()
+    } else {
+        format!("one approval is enough for {}", list(single))
+    };
+    format!("Replace the ledger policy, which says who may propose and approve what: {alone}{hardware}")
+}
+
+fn approval_rp(rp: &ApprovalRp) -> String {
+    let shared = if rp.shared { ", where approval credentials also sign in" } else { "" };
+    format!("Take approvals for {} from {} from then on{shared}", rp.id, list(&rp.origins))
+}
+
+fn authenticator(credential: &Credential) -> String {
+    let kind = match credential.kind {
+        CredentialKind::Hardware => "a hardware authenticator",
+        CredentialKind::Synced => "a synced passkey",
+        CredentialKind::Unattested => "an unattested authenticator",
+        CredentialKind::Software => "a software authenticator",
+    };
+    kind.to_owned()
+}
+
+fn roles(roles: &BTreeSet<Role>) -> String {
+    if roles.is_empty() { "a member without a role".to_owned() } else { list(roles) }
+}
+
+fn slots(slots: &BTreeSet<SlotName>) -> String {
+    match slots.len() {
+        0 => "no slot".to_owned(),
+        1 => format!("slot {}", list(slots)),
+        _ => format!("slots {}", list(slots)),
+    }
+}
+
+/// A unit variant's name as it is written in documents.
+fn name_of<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        Ok(other) => other.to_string(),
+        // Every enum of the policy is a list of unit variants: those have a JSON form.
+        Err(_) => String::new(),
+    }
+}
+
+fn counted(count: u64, unit: &str) -> String {
+    if count == 1 { unit.to_owned() } else { format!("{count} {unit}s") }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match words.split_last() {
+        None => "nothing".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Every action type's sentence, word for word: people decide by them.
+
+use sealbook_ledger::action::ActionType;
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::policy::LedgerPolicy;
+use serde_json::{Value, json};
+
+use super::*;
+
+const ADA: &str = "01934f00-0000-7000-8000-0000000000a1";
+const KEY: &str = "01934f00-0000-7000-8000-0000000000c1";
+const BUILD: &str = "01934f00-0000-7000-8000-0000000000b1";
+const AT: &str = "2026-11-22T00:00:00.000000Z";
+
+fn names() -> Names {
+    [(ADA.to_owned(), "Ada".to_owned()), (BUILD.to_owned(), "build".to_owned())].into_iter().collect()
+}
+
+fn document(kind: &str, params: Value) -> ActionDocument {
+    let document = json!({
+        "v": 1, "origin": "sealbook.test/acme", "head": {"seq": 1, "hash": Hash::ZERO}, "action": KEY,
+        "type": kind, "params": params, "reason_digest": "AQ", "proposed_by": ADA, "proposed_at": AT,
+        "expires_at": AT, "policy": Hash::ZERO, "quorum": [{"role": "approver", "count": 2}],
+    });
+    serde_json::from_value(document).unwrap()
+}
+
+fn credential() -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let authenticator = crate::authenticator::SoftAuthenticator::create(&path, "localhost").unwrap();
+    serde_json::to_value(authenticator.credential()).unwrap()
+}
+
+fn policy() -> Value {
+    json!({"artifact_fields": [], "callers": ["services"], "environments": ["development", "production", "staging"],
+        "release": "durable", "v": 1})
+}
+
+fn strict_policy() -> Value {
+    json!({"artifact_fields": ["name", "ticket"], "callers": ["packaging_engineers", "services"],
+        "environments": ["production"], "rate_per_minute": 60, "release": "sealed", "v": 1})
+}
+
+fn cases() -> Vec<(ActionType, Value, &'static str)> {
+    let rp = json!({"id": "a.example", "origins": ["https://a.example"], "shared": true});
+    let slot = |policy: Value| {
+        json!({"algorithm": "ecdsa-p256-sha256", "backend": "softhsm", "overlap_days": 14, "owner": ADA,
+            "rotation_days": 90, "signing_policy": policy, "slot": "release-p256"})
+    };
+    let revoke = json!({"key": KEY, "reason": "key_compromise", "compromised_since": AT});
+    let device = json!({"backend": "softhsm"});
+    let ledger_policy = LedgerPolicy::default_for(3);
+    use ActionType as T;
+    vec![
+        (
+            T::ApprovalRpSet,
+            json!({"approval_rp": rp}),
+            "Take approvals for a.example from https://a.example from then on, where approval credentials also sign in.",
+        ),
+        (
+            T::CredentialAdd,
+            json!({"credential": credential(), "member": ADA}),
+            "Add a software authenticator to Ada.",
+        ),
+        (
+            T::CredentialRemove,
+            json!({"credential_id": "AQ", "member": ADA}),
+            "Remove authenticator AQ from Ada.",
+        ),
+        (
+            T::KeyRevoke,
+            json!({"key": KEY, "reason": "superseded"}),
+            "Revoke key 01934f00-0000-7000-8000-0000000000c1 for good, because another key took its place.",
+        ),
+        (
+            T::KeyRevokeEmergency,
+            revoke,
+            "Emergency: revoke key 01934f00-0000-7000-8000-0000000000c1 for good, because somebody else may hold or \
+             have used it, since 2026-11-22T00:00:00.000000Z.",
+        ),
+        (T::LedgerEvidenceKeySet, device.clone(), "Make a new key in softhsm that signs evidence documents."),
+        (
+            T::LedgerKeyRecover,
+            device.clone(),
+            "Continue this ledger under the standby ledger key in softhsm.",
+        ),
+        (
+            T::LedgerKeyRotate,
+            device,
+            "Replace the ledger key, which seals this ledger, by a new one in softhsm.",
+        ),
+        (
+            T::MemberEnroll,
+            json!({"credentials": [credential()], "member": ADA, "roles": ["approver", "key_owner"]}),
+            "Enrol Ada as approver and key_owner with a software authenticator.",
+        ),
+        (T::MemberRemove, json!({"member": ADA}), "Remove Ada for good."),
+        (T::MemberRestore, json!({"member": ADA}), "Lift the suspension of Ada."),
+        (
+            T::MemberRestore,
+            json!({"member": ADA, "credential_id": "AQ"}),
+            "Lift the suspension of authenticator AQ of Ada.",
+        ),
+        (
+            T::PolicySet,
+            json!({"policy": ledger_policy}),
+            "Replace the ledger policy, which says who may propose and approve what: every action takes at least two \
+             approvals.",
+        ),
+        (
+            T::RoleGrant,
+            json!({"member": ADA, "role": "auditor", "not_after": AT}),
+            "Give Ada the role auditor until 2026-11-22T00:00:00.000000Z.",
+        ),
+        (T::RoleRevoke, json!({"member": ADA, "role": "auditor"}), "Take the role auditor from Ada."),
+        (T::RulesAdopt, json!({"rules": 2}), "Adopt rules version 2 from then on."),
+        (
+            T::ServiceEnroll,
+            json!({"service": BUILD, "slots": ["apt-repo", "release-p256"], "token_expires_at": AT,
+            "token_sha256": Hash::ZERO}),
+            "Enrol service build to use slots apt-repo and release-p256, with a token valid until \
+             2026-11-22T00:00:00.000000Z.",
+        ),
+        (
+            T::ServiceGrant,
+            json!({"service": BUILD, "slots": ["apt-repo"]}),
+            "Let service build use slot apt-repo and nothing else.",
+        ),
+        (T::ServiceRemove, json!({"service": BUILD}), "Remove service build for good."),
+        (T::ServiceRestore, json!({"service": BUILD}), "Lift the suspension of service build."),
+        (
+            T::SlotCreate,
+            slot(policy()),
+            "Create slot release-p256 (ecdsa-p256-sha256 in softhsm), owned by Ada, rotated every 90 days.",
+        ),
+        (
+            T::SlotCreate,
+            slot(strict_policy()),
+            "Create slot release-p256 (ecdsa-p256-sha256 in softhsm), owned by Ada, rotated every 90 days; packaging \
+             engineers and services may sign for production, at most 60 a minute, naming the artifact's name and \
+             ticket, released once sealed.",
+        ),
+        (
+            T::SlotPolicySet,
+            json!({"signing_policy": policy(), "slot": "apt-repo"}),
+            "Replace the signing policy of slot apt-repo: services may sign for development, production and staging, \
+             released once recorded.",
+        ),
+        (
+            T::SlotResume,
+            json!({"slot": "apt-repo", "execute_at": AT}),
+            "Lift the suspension of slot apt-repo, so that it signs again; not before 2026-11-22T00:00:00.000000Z.",
+        ),
+    ]
+}
+
+#[test]
+fn every_action_type_has_its_sentence() {
+    let mut seen = BTreeSet::new();
+    for (kind, params, expected) in cases() {
+        assert_eq!(sentence(&document(kind.name(), params), &names()), expected);
+        seen.insert(kind);
+    }
+    assert_eq!(seen, ActionType::ALL.into_iter().collect());
+}
+
+#[test]
+fn somebody_whose_name_is_withheld_is_called_by_the_id() {
+    let document = document("member.remove", json!({"member": ADA}));
+    assert_eq!(sentence(&document, &Names::default()), format!("Remove member {ADA} for good."));
+}
+
+#[test]
+fn a_policy_says_where_one_person_is_enough() {
+    let mut policy = LedgerPolicy::default_for(3);
+    policy.credentials.hardware_only = true;
+    policy.actions.get_mut(&ActionType::SlotResume).unwrap().quorum.truncate(1);
+    let document = document("policy.set", json!({"policy": policy}));
+    assert!(
+        sentence(&document, &names())
+            .ends_with("one approval is enough for slot.resume; only hardware authenticators enrol.")
+    );
+}

@@ -1,0 +1,110 @@
+//! The slots of a ledger.
+
+use sealbook_ledger::algorithm::Algorithm;
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::ids::{BackendName, KeyId, MemberId, Seq, SlotName};
+use sealbook_ledger::policy::SigningPolicy;
+use sealbook_ledger::slot::{Key, KeyState, Slot};
+use sealbook_ledger::state::Founded;
+use sealbook_ledger::timestamp::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Whether a slot signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotStatus {
+    /// It does.
+    Active,
+    /// Not for now.
+    Suspended,
+    /// Not yet: its first key is not there.
+    Keyless,
+    /// Its key is revoked.
+    Revoked,
+}
+
+/// A slot.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SlotView {
+    /// Its name.
+    #[schema(value_type = String, example = "release-p256")]
+    pub slot: SlotName,
+    /// What it signs with.
+    #[schema(value_type = String, example = "ecdsa-p256-sha256")]
+    pub algorithm: Algorithm,
+    /// The device of its keys.
+    #[schema(value_type = String, example = "softhsm")]
+    pub backend: BackendName,
+    /// The member who answers for it.
+    #[schema(value_type = String, format = Uuid)]
+    pub owner: MemberId,
+    /// Whether it signs.
+    pub status: SlotStatus,
+    /// The key that it signs with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub active_key: Option<KeyId>,
+    /// What may be signed, by whom.
+    #[schema(value_type = Object)]
+    pub signing_policy: SigningPolicy,
+    /// Its digest, as signature events repeat it.
+    #[schema(value_type = String)]
+    pub policy_digest: Hash,
+    /// Days after which its key is to be replaced.
+    pub rotation_days: u16,
+    /// Days that an old key stays usable beside a new one.
+    pub overlap_days: u16,
+    /// Seconds since its key was activated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_age_s: Option<u64>,
+    /// The event that created it.
+    #[schema(value_type = u64)]
+    pub created_seq: Seq,
+}
+
+impl SlotView {
+    /// The view of a slot at a moment.
+    pub fn new(name: &SlotName, slot: &Slot, founded: &Founded, at: Timestamp) -> Self {
+        let key = slot.active.and_then(|id| founded.keys().get(&id));
+        Self {
+            slot: name.clone(),
+            algorithm: slot.algorithm,
+            backend: slot.backend.clone(),
+            owner: slot.owner,
+            status: status(slot, key, at),
+            active_key: slot.active,
+            signing_policy: slot.signing_policy.clone(),
+            policy_digest: slot.policy_digest,
+            rotation_days: slot.rotation_days,
+            overlap_days: slot.overlap_days,
+            key_age_s: key.and_then(|key| age(key, at)),
+            created_seq: slot.created,
+        }
+    }
+}
+
+/// A revoked key outweighs a suspension: lifting that would not make the slot sign.
+fn status(slot: &Slot, key: Option<&Key>, at: Timestamp) -> SlotStatus {
+    let suspended = slot.suspension.is_some_and(|suspension| suspension.holds(at));
+    match key.map(|key| &key.state) {
+        Some(KeyState::Revoked { .. }) => SlotStatus::Revoked,
+        _ if suspended => SlotStatus::Suspended,
+        Some(KeyState::Active { .. }) => SlotStatus::Active,
+        Some(KeyState::Generating { .. } | KeyState::NotGenerated | KeyState::PreActivation(_)) | None => {
+            SlotStatus::Keyless
+        }
+    }
+}
+
+fn age(key: &Key, at: Timestamp) -> Option<u64> {
+    match key.state {
+        KeyState::Active { since, .. } => {
+            u64::try_from((at.unix_micros() - since.unix_micros()) / 1_000_000).ok()
+        }
+        KeyState::Generating { .. }
+        | KeyState::NotGenerated
+        | KeyState::PreActivation(_)
+        | KeyState::Revoked { .. } => None,
+    }
+}
