@@ -15,7 +15,7 @@ use crate::client::{Client, Probe};
 const MAX_SKEW_S: i64 = 2;
 
 /// Programs that people check signatures with.
-const TOOLS: [&str; 2] = ["openssl", "sealbook-verify"];
+const TOOLS: [&str; 1] = ["openssl"];
 
 #[derive(Debug, Serialize)]
 struct Check {

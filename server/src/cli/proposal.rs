@@ -37,8 +37,8 @@ pub struct Terms {
     /// Seconds after which the proposal expires
     #[arg(long, default_value_t = 86_400, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(60..=i64::from(MAX_ACTION_LIFE_S)))]
     pub expires_in: u32,
+    /// How the person is asked, and what is waited for.
     #[command(flatten)]
-    /// How the person is asked and what is waited for.
     pub manner: Manner,
 }
 
