@@ -1,5 +1,6 @@
 //! What the operator's commands share: logs, the runtime, and the way to the database.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,7 +39,9 @@ pub enum Logs {
 pub fn log(logs: Logs, default: &str) {
     let filter = EnvFilter::try_from_env("SEALBOOK_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colour =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(std::io::stderr);
     // A subscriber that is set already is a test's.
     let _ = match logs {
         Logs::Text => registry.with(lines.with_target(false)).try_init(),
