@@ -28,6 +28,7 @@ use crate::devices::Devices;
 use crate::effects::Effects;
 use crate::exporting::{self, ExportStream};
 use crate::high_water::HighWaterFile;
+use crate::inventory;
 use crate::ledger::{EngineError, Ledger, Submission};
 use crate::loading;
 use crate::projector::Projector;
@@ -202,12 +203,15 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(ledger.id(), Arc::clone(&refusals));
         let scrubbing = scrubber::run(Arc::clone(&inner.store), Arc::clone(ledger), stop());
+        let devices = inner.devices.clone();
+        let stock = inventory::run(Arc::clone(&inner.store), Arc::clone(ledger), devices, stop());
         inner.tasks.lock().await.extend([
             inner.runtime.spawn(sealer.run(stop())),
             inner.runtime.spawn(effects.run(stop())),
             inner.runtime.spawn(projector.run(Arc::clone(ledger), stop())),
             inner.runtime.spawn(refusals.run(Arc::clone(ledger), stop())),
             inner.runtime.spawn(scrubbing),
+            inner.runtime.spawn(stock),
         ]);
     }
 
@@ -359,6 +363,11 @@ impl App {
         scrubber::scrub(&self.0.store, ledger, Duration::ZERO).await
     }
 
+    /// Looks through the devices for objects of a ledger that no event explains; says how many were new.
+    pub async fn take_stock(&self, ledger: &Ledger) -> Result<usize, EngineError> {
+        inventory::take_stock(&self.0.store, ledger, &self.0.devices).await
+    }
+
     /// Counts a refusal of an authenticated caller, to be recorded with its minute.
     pub fn note_refusal(&self, ledger: &Ledger, caller: Actor, code: &'static str) {
         let refusals =
@@ -404,5 +413,6 @@ impl App {
         if tokio::time::timeout(STOP_DEADLINE, all).await.is_err() {
             tracing::warn!("some tasks did not end in time; what they left is taken up at the next start");
         }
+        self.0.store.close();
     }
 }

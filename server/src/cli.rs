@@ -124,7 +124,7 @@ enum ClientCommand {
     /// Tell what happened, one readable line an event
     Events(events::EventsCommand),
     /// Check the server, the clocks and the tools from here
-    Doctor,
+    Doctor(doctor::DoctorCommand),
 }
 
 impl Cli {
@@ -172,7 +172,7 @@ impl ClientCommand {
             Self::Evidence(command) => evidence::run(command, context),
             Self::Export(command) => export::run(command, context),
             Self::Events(command) => events::run(command, context),
-            Self::Doctor => doctor::run(context),
+            Self::Doctor(command) => doctor::run(command, context),
         }
     }
 }

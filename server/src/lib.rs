@@ -18,6 +18,7 @@ pub mod embedded;
 pub mod exporting;
 pub mod high_water;
 pub mod http;
+mod inventory;
 pub mod ledger;
 mod loading;
 mod projections;

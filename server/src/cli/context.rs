@@ -22,6 +22,7 @@ const TOKEN_VARIABLE: &str = "SEALBOOK_TOKEN";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Where, and in whose name")]
 pub struct Globals {
     /// The server
     #[arg(

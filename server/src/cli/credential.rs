@@ -1,10 +1,11 @@
 //! `sealbook credential`: the authenticators of a person who is enrolled already.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use sealbook_ledger::action::{ActionType, CredentialAddParams, CredentialRemoveParams};
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::MemberId;
-use std::path::PathBuf;
 
 use super::context::Context;
 use super::failure::Failure;
@@ -27,7 +28,7 @@ pub enum CredentialCommand {
     Remove {
         /// Whose
         member: MemberId,
-        /// Which, as `member show` lists it
+        /// Which, as `member show` lists it; one that begins with a hyphen comes last, after `--`
         credential: B64,
         #[command(flatten)]
         terms: Terms,
@@ -36,7 +37,7 @@ pub enum CredentialCommand {
     Suspend {
         /// Whose
         member: MemberId,
-        /// Which, as `member show` lists it
+        /// Which, as `member show` lists it; one that begins with a hyphen comes last, after `--`
         credential: B64,
         /// Why
         #[arg(long)]

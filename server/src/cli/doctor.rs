@@ -2,20 +2,22 @@
 
 use std::path::Path;
 
+use sealbook_ledger::ids::TenantName;
 use sealbook_ledger::timestamp::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::context::{Context, now};
 use super::failure::Failure;
 use super::output::{printable, table};
-use crate::client::{Client, Probe};
+use crate::client::answers::Tenants;
+use crate::client::{Call, Client, Probe};
 
 /// How far clocks may differ, in seconds: beyond it the server refuses to append, and tokens expire early.
 const MAX_SKEW_S: i64 = 2;
 
 /// Programs that people check signatures with.
-const TOOLS: [&str; 2] = ["openssl", "sealbook-verify"];
+const TOOLS: [&str; 1] = ["openssl"];
 
 #[derive(Debug, Serialize)]
 struct Check {
@@ -24,8 +26,22 @@ struct Check {
     found: String,
 }
 
+/// Check the server, the clocks and the tools from here
+#[derive(Debug, clap::Args)]
+pub struct DoctorCommand {
+    /// Also have every sealed event read again, now (takes the operator's token)
+    #[arg(long)]
+    scrub: bool,
+}
+
+#[derive(Deserialize)]
+struct Scrubbed {
+    events: u64,
+    unexplained: usize,
+}
+
 /// Runs the command.
-pub fn run(context: &Context) -> Result<(), Failure> {
+pub fn run(command: &DoctorCommand, context: &Context) -> Result<(), Failure> {
     let client = context.anonymous()?;
     let alive = client.probe("/healthz");
     let mut checks = vec![reachable(&client, alive.as_ref())];
@@ -34,6 +50,9 @@ pub fn run(context: &Context) -> Result<(), Failure> {
         checks.push(ready(&client));
     }
     checks.extend(TOOLS.map(tool));
+    if command.scrub {
+        checks.extend(scrub(context)?);
+    }
     let failed = checks.iter().filter(|check| !check.ok).count();
     let rows: Vec<Vec<String>> = checks
         .iter()
@@ -46,6 +65,29 @@ pub fn run(context: &Context) -> Result<(), Failure> {
         0 => Ok(()),
         failed => Err(Failure::Unhealthy { failed, checks: checks.len() }),
     }
+}
+
+/// Has the sealed events of every tenant read again and the devices looked through.
+fn scrub(context: &Context) -> Result<Vec<Check>, Failure> {
+    let operator = context.operator()?;
+    let tenants: Tenants = operator.json(&Call::get("/v1/tenants"))?;
+    let one = |tenant: &TenantName| -> Result<Check, Failure> {
+        let call = Call::post(format!("/v1/tenants/{tenant}/scrub"), &serde_json::json!({}))?;
+        Ok(match operator.json::<Scrubbed>(&call) {
+            Ok(Scrubbed { events, unexplained: 0 }) => Check {
+                name: "scrub",
+                ok: true,
+                found: format!("{tenant}: {events} sealed events are as they were"),
+            },
+            Ok(Scrubbed { unexplained, .. }) => Check {
+                name: "scrub",
+                ok: false,
+                found: format!("{tenant}: {unexplained} objects in the devices that no event explains"),
+            },
+            Err(error) => Check { name: "scrub", ok: false, found: format!("{tenant}: {error}") },
+        })
+    };
+    tenants.tenants.iter().map(|entry| one(&entry.tenant)).collect()
 }
 
 fn reachable(client: &Client, probe: Result<&Probe, &crate::client::ClientError>) -> Check {

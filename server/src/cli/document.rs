@@ -127,7 +127,7 @@ impl CheckedDocument {
     }
 
     /// Refuses a draft that is not exactly what its proposer asked for.
-    pub fn as_asked(
+    pub fn matching(
         self,
         asked: &Asked,
         reason: &str,

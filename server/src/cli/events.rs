@@ -79,8 +79,7 @@ fn page(
 /// A type that this version doesn't know is named as such, never skipped.
 fn tell(entry: &EventEntry, names: &mut Names) -> Result<String, Failure> {
     let value = Value::Object(entry.event.clone());
-    let bytes =
-        canonical::value_to_vec(&value).map_err(|error| super::document::DocumentError::from(error))?;
+    let bytes = canonical::value_to_vec(&value).map_err(super::document::DocumentError::from)?;
     let event = Envelope::parse(&bytes).ok().and_then(|envelope| Event::from_envelope(envelope).ok());
     let Some(event) = event else {
         let kind = super::output::printable(entry.event.get("type").and_then(Value::as_str).unwrap_or("?"));

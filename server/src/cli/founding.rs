@@ -147,7 +147,7 @@ fn sign(context: &Context, ticket: &Ticket, yes: bool, pin: Option<&Path>) -> Re
     let request = SignRequest { member, assertion: &assertion };
     let path = context.path("/founding/assertions")?;
     let progress: FoundingProgress = client.json(&Call::post(path, &request)?)?;
-    if progress.founding_digest != checked.digest() {
+    if progress.founding_digest.is_some_and(|claimed| claimed != checked.digest()) {
         return Err(Failure::Distrust {
             what: "the server says that another founding digest was signed".to_owned(),
         });

@@ -79,7 +79,7 @@ pub enum MemberCommand {
         /// Who
         member: MemberId,
         /// Lift that of this authenticator alone
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         credential: Option<B64>,
         #[command(flatten)]
         terms: Terms,

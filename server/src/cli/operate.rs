@@ -1,5 +1,6 @@
 //! What the operator's commands share: logs, the runtime, and the way to the database.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,7 +39,9 @@ pub enum Logs {
 pub fn log(logs: Logs, default: &str) {
     let filter = EnvFilter::try_from_env("SEALBOOK_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colour =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(std::io::stderr);
     // A subscriber that is set already is a test's.
     let _ = match logs {
         Logs::Text => registry.with(lines.with_target(false)).try_init(),
@@ -71,16 +74,20 @@ impl Deployment {
             }
             None => {
                 let folder = DataFolder::open(&self.data);
-                let folder = folder.map_err(|error| Failure::operate("the data folder can't be used", error))?;
+                let folder =
+                    folder.map_err(|error| Failure::operate("the data folder can't be used", error))?;
                 let postgres = EmbeddedPostgres::start(&folder).await;
-                let postgres = postgres.map_err(|error| Failure::operate("Postgres can't be started", error))?;
+                let postgres =
+                    postgres.map_err(|error| Failure::operate("Postgres can't be started", error))?;
                 let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
                 let migrated = assembly::migrate(&owner).await;
-                migrated.map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
+                migrated
+                    .map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
                 (StoreConfig::new(postgres.app_config(), Transport::Plain), Some((folder, postgres)))
             }
         };
-        let store = Store::open(config).map_err(|error| Failure::operate("the database can't be used", error))?;
+        let store =
+            Store::open(config).map_err(|error| Failure::operate("the database can't be used", error))?;
         Ok(Opened { store: Arc::new(store), embedded })
     }
 }

@@ -37,8 +37,8 @@ pub struct Terms {
     /// Seconds after which the proposal expires
     #[arg(long, default_value_t = 86_400, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(60..=i64::from(MAX_ACTION_LIFE_S)))]
     pub expires_in: u32,
+    /// How the person is asked, and what is waited for.
     #[command(flatten)]
-    /// How the person is asked and what is waited for.
     pub manner: Manner,
 }
 
@@ -109,7 +109,7 @@ impl Context {
             private: asked.display_name().map(|display_name| Private { display_name }),
         };
         let draft: Draft = person.client.json(&Call::post(self.path("/actions/draft")?, &request)?)?;
-        let checked = CheckedDocument::open(&draft.document, &ledger.origin)?.as_asked(
+        let checked = CheckedDocument::open(&draft.document, &ledger.origin)?.matching(
             asked,
             &terms.reason,
             person.session.member()?,

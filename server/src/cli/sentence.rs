@@ -1,97 +1,24 @@
-//! An action in one sentence, made here from the document that is signed: never the server's words.
+//! The words that the command line's texts are made of.
+//!
+//! An action's sentence is made here, from the document that is signed, by the same function that the server uses: never
+//! the server's own words.
 
-use sealbook_ledger::action::{ActionDocument, Params, RevocationReason};
+use sealbook_ledger::action::{ActionDocument, RevocationReason};
 use sealbook_ledger::policy::{Caller, Environment, Release, SigningPolicy};
 
 use super::story::Names;
+use crate::views;
 
 /// What an action asks for, in plain words.
 pub fn sentence(document: &ActionDocument, names: &Names) -> String {
-    let text = params_sentence(&document.params, names);
-    match document.execute_at {
-        Some(at) => format!("{text}, not before {at}"),
-        None => text,
-    }
+    views::sentence::sentence(document, &names.shown())
 }
 
-fn params_sentence(params: &Params, names: &Names) -> String {
-    match params {
-        Params::ApprovalRpSet(p) => {
-            format!("take approvals at {} from {}", p.approval_rp.id, join(p.approval_rp.origins.iter()))
-        }
-        Params::CredentialAdd(p) => {
-            format!("give {} another {:?} authenticator", names.member(p.member), p.credential.kind)
-                .to_lowercase()
-        }
-        Params::CredentialRemove(p) => {
-            format!(
-                "take authenticator {} from {}",
-                short(&p.credential_id.to_string()),
-                names.member(p.member)
-            )
-        }
-        Params::KeyRevoke(p) => format!("revoke key {} for good ({})", p.key, revocation(p.reason)),
-        Params::KeyRevokeEmergency(p) => {
-            format!("revoke key {} for good, as an emergency ({})", p.key, revocation(p.reason))
-        }
-        Params::LedgerEvidenceKeySet(p) => format!("make another evidence key in {}", p.backend),
-        Params::LedgerKeyRecover(p) => format!("continue under the standby ledger key in {}", p.backend),
-        Params::LedgerKeyRotate(p) => format!("replace the ledger key by a new one in {}", p.backend),
-        Params::MemberEnroll(p) => {
-            format!(
-                "enrol {} with {}: {}",
-                names.member(p.member),
-                plural(p.credentials.len(), "authenticator"),
-                join(p.roles.iter())
-            )
-        }
-        Params::MemberRemove(p) => format!("remove {}", names.member(p.member)),
-        Params::MemberRestore(p) => match &p.credential_id {
-            Some(id) => format!(
-                "lift the suspension of {}'s authenticator {}",
-                names.member(p.member),
-                short(&id.to_string())
-            ),
-            None => format!("lift the suspension of {}", names.member(p.member)),
-        },
-        Params::PolicySet(p) => format!(
-            "replace the ledger policy by the one with digest {}",
-            p.policy.digest().map_or_else(|_| "unknown".to_owned(), |digest| digest.to_string())
-        ),
-        Params::RoleGrant(p) => {
-            let from = p.not_before.map(|at| format!(" from {at}")).unwrap_or_default();
-            let until = p.not_after.map(|at| format!(" until {at}")).unwrap_or_default();
-            format!("give {} the role {}{from}{until}", names.member(p.member), p.role)
-        }
-        Params::RoleRevoke(p) => format!("take the role {} from {}", p.role, names.member(p.member)),
-        Params::RulesAdopt(p) => format!("adopt rules version {}", p.rules),
-        Params::ServiceEnroll(p) => format!(
-            "enrol {} for {}, with a token until {}",
-            names.service(p.service),
-            join(p.slots.iter()),
-            p.token_expires_at
-        ),
-        Params::ServiceGrant(p) => {
-            let token = if p.token.is_some() { ", with a new token" } else { "" };
-            format!("let {} use {}{token}", names.service(p.service), join(p.slots.iter()))
-        }
-        Params::ServiceRemove(p) => format!("remove {}", names.service(p.service)),
-        Params::ServiceRestore(p) => format!("lift the suspension of {}", names.service(p.service)),
-        Params::SlotCreate(p) => format!(
-            "create slot {} ({} in {}), owned by {}, rotated every {} days with {} days of overlap; {}",
-            p.slot,
-            p.algorithm,
-            p.backend,
-            names.member(p.owner),
-            p.rotation_days,
-            p.overlap_days,
-            signing_policy(&p.signing_policy)
-        ),
-        Params::SlotPolicySet(p) => {
-            format!("replace the signing policy of {}: {}", p.slot, signing_policy(&p.signing_policy))
-        }
-        Params::SlotResume(p) => format!("let slot {} sign again", p.slot),
-    }
+/// The same, to stand inside another sentence.
+pub(super) fn clause(document: &ActionDocument, names: &Names) -> String {
+    let text = sentence(document, names);
+    let mut chars = text.trim_end_matches('.').chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// A slot's signing policy in plain words.

@@ -5,6 +5,9 @@ mod one;
 mod summary;
 mod verify_txt;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -8,7 +8,7 @@ use sealbook_ledger::ids::{ActionId, KeyId, MemberId, Seq, ServiceId, SlotName};
 use sealbook_ledger::payload::{NextVkey, Payload, Subject, WithheldReason};
 
 use super::output::printable;
-use super::sentence::{environment_name, join, plural, revocation, sentence, short};
+use super::sentence::{clause, environment_name, join, plural, revocation, short};
 
 /// What is known of people, services, actions and signatures when an event is told; it grows with each event.
 ///
@@ -41,6 +41,13 @@ impl Names {
     /// A service's name, or a short form of the id.
     pub fn service(&self, id: ServiceId) -> String {
         self.services.get(&id).cloned().unwrap_or_else(|| format!("service {}", short(&id.to_string())))
+    }
+
+    /// The names as the server's views know them.
+    pub(super) fn shown(&self) -> crate::views::Names {
+        let members = self.members.iter().map(|(id, name)| (id.to_string(), name.clone()));
+        let services = self.services.iter().map(|(id, name)| (id.to_string(), name.clone()));
+        members.chain(services).collect()
     }
 
     fn actor(&self, actor: Actor) -> String {
@@ -82,7 +89,7 @@ impl Names {
                 name.into_iter().for_each(|name| self.name_service(p.service, name));
             }
             Payload::ActionProposed(p) => {
-                let text = sentence(&p.document, self);
+                let text = clause(&p.document, self);
                 self.actions.insert(p.document.action, text);
             }
             Payload::KeyGenerationAuthorized(p) => {

@@ -135,11 +135,11 @@ fn an_error_says_what_failed_its_code_and_what_to_do() {
 }
 
 #[test]
-fn a_draft_is_signed_only_if_it_is_what_was_asked_for() {
+fn a_draft_is_signed_only_if_it_is_what_wmatching_for() {
     let member = MEMBER.parse().unwrap();
     let disclosures = [reason().0];
     let draft =
-        |value: &Value, reason: &str| open(value)?.as_asked(&asked("apt"), reason, member, &disclosures);
+        |value: &Value, reason: &str| open(value)?.matching(&asked("apt"), reason, member, &disclosures);
     assert!(draft(&document("apt"), "done").is_ok());
     let swapped = [
         (document("release"), "done", "document.differs"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use actix_web::{HttpResponse, get, post, web};
+use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::founding::FOUNDERS;
 use sealbook_ledger::ids::{BackendName, TenantName};
 use sealbook_ledger::policy::Role;
@@ -120,6 +121,39 @@ pub(super) async fn list_tenants(_operator: Operator, api: web::Data<Api>) -> Ht
         LedgerEntry::new(ledger.tenant(), &ledger.state(), ledger.sealed_size())
     };
     HttpResponse::Ok().json(TenantList { tenants: ledgers.iter().map(entry).collect() })
+}
+
+/// What an audit of a ledger's storage found in order.
+#[derive(Serialize, ToSchema)]
+struct ScrubView {
+    /// Sealed events that were read again; each is what it was when it was sealed.
+    events: u64,
+    /// The root that they and the newest checkpoint have in common.
+    #[schema(value_type = Option<String>)]
+    root: Option<Hash>,
+    /// Objects in the devices that no event explains and that were reported now.
+    unexplained: usize,
+}
+
+/// Reads every sealed event again and looks through the devices, at once instead of over a day.
+#[utoipa::path(tag = "tenants", params(("tenant" = String, Path)), security(("operator" = [])), responses(
+    (status = 200, body = ScrubView), (status = "4XX", body = ProblemDocument), (status = 500, body = ProblemDocument)
+))]
+#[post("/v1/tenants/{tenant}/scrub")]
+pub(super) async fn scrub(
+    _operator: Operator,
+    api: web::Data<Api>,
+    tenant: web::Path<TenantName>,
+) -> Result<HttpResponse, Problem> {
+    let ledger = api.app.ledger(&tenant).ok_or_else(|| Problem::of("tenant.unknown"))?;
+    let scrubbed = api.app.scrub(&ledger).await?;
+    let unexplained = api.app.take_stock(&ledger).await?;
+    let events = scrubbed.map_or(0, |scrubbed| scrubbed.events);
+    Ok(HttpResponse::Ok().json(ScrubView {
+        events,
+        root: scrubbed.map(|scrubbed| scrubbed.root),
+        unexplained,
+    }))
 }
 
 /// Shows a tenant's ledger as a whole.

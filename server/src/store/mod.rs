@@ -133,6 +133,11 @@ impl Store {
         Ok(Self { config, pool, exports, runtime: Handle::current() })
     }
 
+    /// Closes every idle connection and makes no more; calls from then on fail.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
     /// A connection from the pool, opened on the main runtime if need be.
     pub async fn connection(&self) -> Result<Connection, StoreError> {
         const DOING: &str = "connect";

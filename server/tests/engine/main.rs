@@ -3,6 +3,8 @@
 //!
 //! SoftHSM reads its variable once a process, so the program runs itself again with it set.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is its report")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command as Process;
