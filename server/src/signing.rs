@@ -52,6 +52,8 @@ pub struct SignCall {
     pub artifact: Vec<(ArtifactField, String)>,
     /// The caller's key, where one was sent.
     pub idempotency: Option<IdempotencyKey>,
+    /// The piece of work.
+    pub correlation: Correlation,
 }
 
 /// What is to be signed.
@@ -340,7 +342,7 @@ fn submission(call: &SignCall) -> (Submission, Option<Vec<u8>>) {
         sd: digests(&disclosures),
     };
     let command = Command::Authorize { caller: call.caller, request: Box::new(request) };
-    let mut submission = Submission::new(command);
+    let mut submission = Submission { correlation: call.correlation, ..Submission::new(command) };
     submission.disclosures = disclosures;
     submission.attachments = attachment.zip(message.clone()).into_iter().collect();
     submission.idempotency = call.idempotency;

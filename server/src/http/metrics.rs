@@ -1,7 +1,9 @@
 //! Metrics in Prometheus' text format, read from the engine when they are asked for.
 
 use actix_web::{HttpResponse, get, web};
-use prometheus::{Encoder as _, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    CounterVec, Encoder as _, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 use super::Api;
 use super::problem::Problem;
@@ -56,6 +58,26 @@ fn devices(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
         };
         up.with_label_values(&labels).set(i64::from(answers));
         hanging.with_label_values(&labels).set(number(quarantined));
+    }
+    device_work(app, registry)
+}
+
+/// What the devices have done since the process started; signatures made count whether or not they were released.
+fn device_work(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
+    let counter = |name: &str, help: &str| IntCounterVec::new(Opts::new(name, help), &["backend"]);
+    let made = counter("sealbook_custody_signatures_total", "Signatures that a device made.")?;
+    let failed =
+        counter("sealbook_custody_sign_failures_total", "Signatures that a device refused or lost.")?;
+    let options = Opts::new("sealbook_custody_sign_seconds_total", "Time that signatures took in a device.");
+    let seconds = CounterVec::new(options, &["backend"])?;
+    registry.register(Box::new(made.clone()))?;
+    registry.register(Box::new(failed.clone()))?;
+    registry.register(Box::new(seconds.clone()))?;
+    for device in app.devices().all() {
+        let (labels, counters) = ([device.name().as_str()], device.counters());
+        made.with_label_values(&labels).inc_by(counters.signatures);
+        failed.with_label_values(&labels).inc_by(counters.sign_failures);
+        seconds.with_label_values(&labels).inc_by(counters.sign_time.as_secs_f64());
     }
     Ok(())
 }

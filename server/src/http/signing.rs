@@ -15,6 +15,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::answer::correlation as correlation_of;
 use super::auth::Caller;
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
@@ -154,6 +155,7 @@ pub(super) async fn sign(
         environment: body.environment.unwrap_or(Environment::Production),
         artifact: artifact(body.artifact)?,
         idempotency,
+        correlation: correlation_of(&req)?,
     };
     let ledger = &caller.ledger;
     let Signed { created, seq, time, correlation, .. } = caller.app.sign(ledger.clone(), call).await?;

@@ -270,6 +270,7 @@ async fn sign(site: &Site, service: ServiceId, slot: &str, n: u8) -> Result<(), 
         environment: Environment::Production,
         artifact: Vec::new(),
         idempotency: None,
+        correlation: sealbook::clock::correlation(),
     };
     let signed = site.app.sign(Arc::clone(&site.ledger), call).await?;
     let receipt = site.app.receipt(&site.ledger, signed.seq.get(), Duration::from_secs(10)).await.unwrap();
