@@ -38,7 +38,9 @@ pub enum Logs {
 pub fn log(logs: Logs, default: &str) {
     let filter = EnvFilter::try_from_env("SEALBOOK_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colour is for terminals: in a file it is noise.
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
     // A subscriber that is set already is a test's.
     let _ = match logs {
         Logs::Text => registry.with(lines.with_target(false)).try_init(),
@@ -71,16 +73,20 @@ impl Deployment {
             }
             None => {
                 let folder = DataFolder::open(&self.data);
-                let folder = folder.map_err(|error| Failure::operate("the data folder can't be used", error))?;
+                let folder =
+                    folder.map_err(|error| Failure::operate("the data folder can't be used", error))?;
                 let postgres = EmbeddedPostgres::start(&folder).await;
-                let postgres = postgres.map_err(|error| Failure::operate("Postgres can't be started", error))?;
+                let postgres =
+                    postgres.map_err(|error| Failure::operate("Postgres can't be started", error))?;
                 let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
                 let migrated = assembly::migrate(&owner).await;
-                migrated.map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
+                migrated
+                    .map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
                 (StoreConfig::new(postgres.app_config(), Transport::Plain), Some((folder, postgres)))
             }
         };
-        let store = Store::open(config).map_err(|error| Failure::operate("the database can't be used", error))?;
+        let store =
+            Store::open(config).map_err(|error| Failure::operate("the database can't be used", error))?;
         Ok(Opened { store: Arc::new(store), embedded })
     }
 }
