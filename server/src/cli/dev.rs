@@ -64,7 +64,8 @@ fn with_token_environment(folder: &Path) -> Result<(), Failure> {
     if std::env::var_os(name).as_deref() == Some(value.as_os_str()) {
         return Ok(());
     }
-    let itself = std::env::current_exe().map_err(|error| Failure::operate("this program's own file", error))?;
+    let itself =
+        std::env::current_exe().map_err(|error| Failure::operate("this program's own file", error))?;
     let error = std::process::Command::new(itself).args(std::env::args_os().skip(1)).env(name, value).exec();
     Err(Failure::operate("this program can't be started again with SoftHSM's variable", error))
 }
@@ -112,7 +113,8 @@ async fn serve_on(
         operator_token,
         accept_missing_high_water: command.accept_missing_high_water,
     };
-    let app = parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
+    let app =
+        parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
     greet(&url, folder, &token_file, app.ledgers().len(), began)?;
     let result = running::until_stopped(app.clone(), listener, None, &url).await;
     result.map_err(|error| Failure::operate("the server ended", error))
@@ -135,7 +137,13 @@ fn operator_token(folder: &DataFolder) -> Result<(Zeroizing<String>, PathBuf), F
     Ok((token, path))
 }
 
-fn greet(url: &str, folder: &DataFolder, token: &Path, tenants: usize, began: Instant) -> Result<(), Failure> {
+fn greet(
+    url: &str,
+    folder: &DataFolder,
+    token: &Path,
+    tenants: usize,
+    began: Instant,
+) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let seconds = began.elapsed().as_secs_f64();
     let text = format!(

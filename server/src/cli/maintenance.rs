@@ -54,7 +54,8 @@ pub fn rebuild(command: &RebuildCommand, context: &Context) -> Result<(), Failur
         let ledgers = opened.store.ledgers().await;
         for row in ledgers.map_err(|error| Failure::operate("the ledgers can't be listed", error))? {
             let rebuilt = rebuilding::rebuild(&opened.store, &row).await;
-            results.push((row, rebuilt.map_err(|error| Failure::operate("a ledger can't be rebuilt", error))?));
+            results
+                .push((row, rebuilt.map_err(|error| Failure::operate("a ledger can't be rebuilt", error))?));
         }
         opened.close().await?;
         Ok(results)
@@ -68,7 +69,12 @@ pub fn rebuild(command: &RebuildCommand, context: &Context) -> Result<(), Failur
             .iter()
             .map(|(row, r)| {
                 let verdict = if r.agreed { "as the events say" } else { "differed, rebuilt" };
-                vec![row.tenant.to_string(), r.events.to_string(), (r.rows as u64 + r.signatures).to_string(), verdict.to_owned()]
+                vec![
+                    row.tenant.to_string(),
+                    r.events.to_string(),
+                    (r.rows as u64 + r.signatures).to_string(),
+                    verdict.to_owned(),
+                ]
             })
             .collect();
         table(&["TENANT", "EVENTS", "ROWS", "READ TABLES"], &rows)
@@ -78,7 +84,8 @@ pub fn rebuild(command: &RebuildCommand, context: &Context) -> Result<(), Failur
 /// Runs `sealbook backup`.
 pub fn backup(command: &BackupCommand, context: &Context) -> Result<(), Failure> {
     operate::log(Logs::Text, "warn");
-    std::fs::create_dir_all(&command.out).map_err(|error| Failure::operate("the folder can't be made", error))?;
+    std::fs::create_dir_all(&command.out)
+        .map_err(|error| Failure::operate("the folder can't be made", error))?;
     let written = operate::block_on(async {
         let opened = command.deployment.open().await?;
         let mut written = Vec::new();
@@ -90,8 +97,10 @@ pub fn backup(command: &BackupCommand, context: &Context) -> Result<(), Failure>
         opened.close().await?;
         Ok(written)
     })?;
-    let list: Vec<_> =
-        written.iter().map(|one| json!({ "bundle": one.bundle, "keys": one.keys, "events": one.events })).collect();
+    let list: Vec<_> = written
+        .iter()
+        .map(|one| json!({ "bundle": one.bundle, "keys": one.keys, "events": one.events }))
+        .collect();
     context.out.show(&json!({ "written": list }), || {
         let row = |one: &restoring::BackedUp| vec![one.bundle.display().to_string(), one.events.to_string()];
         table(&["BUNDLE", "EVENTS"], &written.iter().map(row).collect::<Vec<_>>())
@@ -124,7 +133,8 @@ pub fn restore(command: &RestoreCommand, context: &Context) -> Result<(), Failur
 
 fn pinned(text: &str) -> Result<Vkey, Failure> {
     let text = match text.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| Failure::operate("the vkey's file can't be read", error))?,
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Failure::operate("the vkey's file can't be read", error))?,
         None => text.to_owned(),
     };
     text.trim().parse().map_err(|error| Failure::operate("that is no vkey", error))

@@ -14,6 +14,34 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
     }
 }
 
+/// The same in a few words, for where the whole sentence has been told already.
+pub fn title(document: &ActionDocument, names: &Names) -> String {
+    match &document.params {
+        Params::MemberEnroll(p) => format!("enrol {}", names.member(p.member)),
+        Params::ServiceEnroll(p) => format!("enrol {}", names.service(p.service)),
+        Params::ServiceGrant(p) => format!("change what {} may use", names.service(p.service)),
+        Params::SlotCreate(p) => format!("create slot {}", p.slot),
+        Params::SlotPolicySet(p) => format!("replace the signing policy of {}", p.slot),
+        Params::ApprovalRpSet(_)
+        | Params::CredentialAdd(_)
+        | Params::CredentialRemove(_)
+        | Params::KeyRevoke(_)
+        | Params::KeyRevokeEmergency(_)
+        | Params::LedgerEvidenceKeySet(_)
+        | Params::LedgerKeyRecover(_)
+        | Params::LedgerKeyRotate(_)
+        | Params::MemberRemove(_)
+        | Params::MemberRestore(_)
+        | Params::PolicySet(_)
+        | Params::RoleGrant(_)
+        | Params::RoleRevoke(_)
+        | Params::RulesAdopt(_)
+        | Params::ServiceRemove(_)
+        | Params::ServiceRestore(_)
+        | Params::SlotResume(_) => params_sentence(&document.params, names),
+    }
+}
+
 fn params_sentence(params: &Params, names: &Names) -> String {
     match params {
         Params::ApprovalRpSet(p) => {
@@ -34,7 +62,7 @@ fn params_sentence(params: &Params, names: &Names) -> String {
         Params::KeyRevokeEmergency(p) => {
             format!("revoke key {} for good, as an emergency ({})", p.key, revocation(p.reason))
         }
-        Params::LedgerEvidenceKeySet(p) => format!("make another evidence key in {}", p.backend),
+        Params::LedgerEvidenceKeySet(p) => format!("make a key for signing documents in {}", p.backend),
         Params::LedgerKeyRecover(p) => format!("continue under the standby ledger key in {}", p.backend),
         Params::LedgerKeyRotate(p) => format!("replace the ledger key by a new one in {}", p.backend),
         Params::MemberEnroll(p) => {
@@ -111,7 +139,7 @@ pub(super) fn signing_policy(policy: &SigningPolicy) -> String {
     } else {
         format!(", naming {}", join(policy.artifact_fields.iter().map(|field| field.name())))
     };
-    format!("signs for {callers}, {environments}, released {release}{rate}{fields}")
+    format!("signs for {callers} ({environments}), released {release}{rate}{fields}")
 }
 
 pub(super) fn environment_name(environment: Environment) -> &'static str {
@@ -140,6 +168,12 @@ pub(super) fn join<T: std::fmt::Display>(items: impl Iterator<Item = T>) -> Stri
 
 pub(super) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The last eight characters of a time-ordered id (UUIDv7): those made close together begin alike, and only their ends
+/// tell them apart.
+pub(super) fn short_end(id: &str) -> String {
+    id.chars().skip(id.chars().count().saturating_sub(8)).collect()
 }
 
 /// The first eight characters: enough to tell two apart in a sentence.

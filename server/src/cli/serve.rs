@@ -47,7 +47,8 @@ async fn serve(config: &Config, accept_missing_high_water: bool) -> Result<(), F
     let tls = tls.transpose().map_err(|error| Failure::operate("TLS can't be set up", error))?;
     let parts = Parts::from_config(config, accept_missing_high_water);
     let parts = parts.map_err(|error| Failure::operate("the configuration can't be used", error))?;
-    let app = parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
+    let app =
+        parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
     tracing::info!(listen = %config.listen, tenants = app.ledgers().len(), "serving");
     let url = config.public_url.as_str();
     let result = running::until_stopped(app.clone(), listener, tls, url).await;
@@ -67,8 +68,11 @@ pub fn migrate(command: &MigrateCommand, context: &Context) -> Result<(), Failur
         hint: "Set database.owner_url: migrations run as the schema's owner, the server never does.",
     })?;
     let applied = operate::block_on(async {
-        let store = assembly::store_config(&config, owner).map_err(|error| Failure::operate("the database", error))?;
-        assembly::migrate(&store).await.map_err(|error| Failure::operate("the schema can't be brought up to date", error))
+        let store = assembly::store_config(&config, owner)
+            .map_err(|error| Failure::operate("the database", error))?;
+        assembly::migrate(&store)
+            .await
+            .map_err(|error| Failure::operate("the schema can't be brought up to date", error))
     })?;
     context.out.show(&serde_json::json!({ "applied": applied }), || format!("{applied} migrations applied\n"))
 }

@@ -19,7 +19,8 @@ pub struct VerifyCommand {
 
 /// Replaces this process by the verifier that lies beside it.
 pub fn run(command: &VerifyCommand) -> Result<(), Failure> {
-    let itself = std::env::current_exe().map_err(|error| Failure::operate("this program's own file", error))?;
+    let itself =
+        std::env::current_exe().map_err(|error| Failure::operate("this program's own file", error))?;
     let beside = itself.with_file_name("sealbook-verify");
     let program = if beside.is_file() { beside.into_os_string() } else { "sealbook-verify".into() };
     let error = Process::new(program).args(&command.arguments).exec();
