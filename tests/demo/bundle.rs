@@ -100,11 +100,13 @@ impl Bundle {
         fs::write(copy, bytes).map_err(Failure::file("write", copy))
     }
 
-    /// A copy without the first event of this type.
+    /// A copy without the first event of this type, and without what it disclosed.
     pub(crate) fn without(&self, kind: &str) -> Result<Self, Failure> {
         let at = *self.places_of(kind).first().ok_or_else(|| missing(kind))?;
         let mut copy = self.clone();
         copy.events.remove(at);
+        // What it disclosed would give the gap away before the chain does.
+        copy.disclosures.retain(|disclosure| disclosure.seq().get() != at as u64);
         Ok(copy)
     }
 

@@ -2,20 +2,23 @@
 
 use std::fmt::Write as _;
 
-use crate::place::Place;
 use crate::scenes::exporting::Export;
 use crate::scenes::rotation::Afterwards;
 use crate::scenes::signing::Signed;
 use crate::scenes::tampering::Rejection;
 
-/// Widths of the first two columns; the third takes what is left of 80.
-const WHAT: usize = 31;
-const RESULT: usize = 27;
+/// Widths of the columns, in columns of a terminal.
+const WHAT: usize = 29;
+const RESULT: usize = 28;
+const WHERE: usize = 20;
 
 /// What the last page is made of.
 #[derive(Debug)]
 pub(crate) struct Ending<'a> {
-    pub(crate) place: &'a Place,
+    /// `sealbook-verify` as one would type it.
+    pub(crate) verify: &'a str,
+    /// `target/demo` likewise.
+    pub(crate) demo: &'a str,
     pub(crate) export: &'a Export,
     pub(crate) signed: &'a Signed,
     pub(crate) after: &'a Afterwards,
@@ -39,6 +42,7 @@ impl Ending<'_> {
             ("A receipt for each of them", "each stands alone", "receipts/"),
             ("Slot suspended by one person", "next signature refused", "events.txt"),
             ("Slot resumed by quorum", "signs again", "after-suspension/"),
+            ("Key for reports made", "2 approvals", "events.txt"),
             ("Ledger key rotated", "handover by both keys", "after-rotation/"),
             ("Test report as evidence", evidence.as_str(), "test-report.txt"),
             ("Ledger exported", events.as_str(), "acme.tar"),
@@ -53,7 +57,7 @@ impl Ending<'_> {
         );
         let mut text =
             heading(&format!("{:WHAT$} {:RESULT$} {}", "What was done", "Result", "Where to look"));
-        text.push('\n');
+        let _ = writeln!(text, "\n{:\u{2500}<WHAT$} {:\u{2500}<RESULT$} {:\u{2500}<WHERE$}", "", "", "");
         for (what, result, place) in rows {
             // Writing to a string can't fail.
             let _ = writeln!(text, "{what:WHAT$} {result:RESULT$} {place}");
@@ -61,8 +65,37 @@ impl Ending<'_> {
         text
     }
 
-    /// Commands that work from the workspace's folder.
+    /// Commands that work from the workspace's folder: nothing in them needs the server, or this program.
     pub(crate) fn commands(&self) -> String {
-        String::new()
+        let (verify, demo) = (self.verify, self.demo);
+        let mut text = format!(
+            "  The export, offline, from what the founders wrote down:\n\n\
+             \x20   {verify} {demo}/acme.tar --signatures \\\n\
+             \x20     --vkey @{demo}/acme.vkey --founding @{demo}/acme.founding\n\n"
+        );
+        if let Some(entry) = self.signed.entries.iter().find(|entry| entry.slot == "release-p256") {
+            let (file, pem) = (entry.file.display(), entry.public_key_pem.display());
+            let name = entry.file.file_name().unwrap_or_default().display();
+            // Writing to a string can't fail.
+            let _ = write!(
+                text,
+                "  One signature, with openssl alone:\n\n\
+                 \x20   openssl dgst -sha256 -verify {demo}/{pem} \\\n\
+                 \x20     -signature {demo}/signatures/{}/{name}.sig \\\n\
+                 \x20     {file}\n\n",
+                entry.slot
+            );
+        }
+        let _ = write!(
+            text,
+            "  The copies: like the export. The one whose tail is cut off passes for an older\n\
+             \x20 ledger, until it is held against a checkpoint that somebody has seen:\n\n\
+             \x20   {verify} {demo}/tampered/cut.tar \\\n\
+             \x20     --vkey @{demo}/acme.vkey --known {demo}/acme.checkpoint\n\n\
+             \x20 Files signed after the rotation, and the new ledger key that their receipts\n\
+             \x20 need, are in {demo}/after-rotation/.\n\
+             \x20 What happened, event by event, is in {demo}/events.txt.\n"
+        );
+        text
     }
 }

@@ -19,7 +19,8 @@ pub(crate) struct Entry {
     /// The file, absolute.
     pub(crate) file: PathBuf,
     sha256: String,
-    slot: &'static str,
+    /// The slot that signed it.
+    pub(crate) slot: &'static str,
     algorithm: String,
     /// Standard base64 with padding.
     signature_b64: String,

@@ -18,6 +18,7 @@ mod telling;
 
 use std::process::ExitCode;
 
+use ending::Ending;
 use failure::Failure;
 use interruption::Interruption;
 use place::Place;
@@ -49,7 +50,7 @@ fn perform(telling: &mut Telling, interruption: Interruption) -> Result<(), Fail
         let server = Server::start(&programs, &place)?;
         Ok(("a server with its own PostgreSQL and SoftHSM token is ready".to_owned(), server))
     })?;
-    let stage = Stage::new(programs, place, server);
+    let mut stage = Stage::new(programs, place, server);
 
     telling.scene("founding the tenant", || founding::found(&stage))?;
     let slots = telling.scene("making keys", || slots::create(&stage))?;
@@ -59,12 +60,17 @@ fn perform(telling: &mut Telling, interruption: Interruption) -> Result<(), Fail
     let signed = telling.scene("signing files", || signing::sign_files(&stage, &slots))?;
     telling.scene("suspending a slot", || containment::suspend(&stage))?;
     telling.scene("resuming the slot", || containment::resume(&stage))?;
+    telling.scene("restarting the server", || {
+        stage
+            .restart()
+            .map(|()| ("the server was stopped and started: it goes on where it ended".to_owned(), ()))
+    })?;
     telling.scene("setting the evidence key", || rotation::evidence_key(&stage))?;
     telling.scene("rotating the ledger key", || rotation::rotate(&stage))?;
     let after = telling.scene("working under the new ledger key", || rotation::work_on(&stage))?;
     let export = telling.scene("exporting the ledger", || exporting::export(&stage))?;
     telling.scene("stopping the server", || {
-        stage.end().map(|()| ("the server is stopped: from here on nothing but files".to_owned(), ()))
+        stage.end().map(|()| ("the server is gone: from here on there is nothing but files".to_owned(), ()))
     })?;
 
     telling.scene("verifying the export", || exporting::verify(&stage))?;
@@ -75,8 +81,10 @@ fn perform(telling: &mut Telling, interruption: Interruption) -> Result<(), Fail
         telling.detail(&rejection.told());
         rejected.push(rejection);
     }
-    telling.ending(&ending::Ending {
-        place: stage.place(),
+    let (verify, demo) = stage.typed();
+    telling.ending(&Ending {
+        verify: &verify,
+        demo: &demo,
         export: &export,
         signed: &signed,
         after: &after,

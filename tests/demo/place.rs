@@ -44,7 +44,8 @@ impl Place {
 
     /// A path in `target/demo/`.
     pub(crate) fn public(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.public.join(name)
+        // Without a name it is the folder itself; joined, it would end with a slash.
+        if name.as_ref().as_os_str().is_empty() { self.public.clone() } else { self.public.join(name) }
     }
 
     /// A path in the temporary folder.

@@ -27,18 +27,29 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct Server {
     child: SharedChild,
     interruption: Interruption,
-    url: String,
+    port: u16,
     data: PathBuf,
 }
 
 impl Server {
     /// Starts it on a free port of this machine's loopback, and waits until it answers.
     pub(crate) fn start(programs: &Programs, place: &Place) -> Result<Self, Failure> {
+        Self::start_at(free_port()?, programs, place)
+    }
+
+    /// Stops it, and starts it again on the same folder and port.
+    pub(crate) fn restart(&mut self, programs: &Programs, place: &Place) -> Result<(), Failure> {
+        self.stop()?;
+        *self = Self::start_at(self.port, programs, place)?;
+        Ok(())
+    }
+
+    fn start_at(port: u16, programs: &Programs, place: &Place) -> Result<Self, Failure> {
         programs.interruption().check()?;
-        let port = free_port()?;
         let data = place.private("server");
         let log = place.public("server.log");
-        let stderr = File::create(&log).map_err(Failure::file("create", &log))?;
+        let stderr =
+            File::options().create(true).append(true).open(&log).map_err(Failure::file("open", &log))?;
         let mut command = programs.command("sealbook");
         command.args(["dev", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(&data);
         let spawned = command.stdout(Stdio::piped()).stderr(stderr).spawn();
@@ -46,7 +57,7 @@ impl Server {
         let said = lines(child.stdout.take());
         let interruption = programs.interruption().clone();
         let child = interruption.adopt(child);
-        let server = Self { child, interruption, url: format!("http://localhost:{port}"), data };
+        let server = Self { child, interruption, port, data };
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             match said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -63,8 +74,8 @@ impl Server {
     }
 
     /// Where it answers.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
     }
 
     /// The file of its operator's token.

@@ -65,9 +65,16 @@ impl Stage {
         &self.place
     }
 
-    /// The programs.
-    pub(crate) fn programs(&self) -> &Programs {
-        &self.programs
+    /// Stops the server and starts it again.
+    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
+        self.server.restart(&self.programs, &self.place)
+    }
+
+    /// The verifier, and the folder with everything, as somebody in the workspace's folder would type them.
+    pub(crate) fn typed(&self) -> (String, String) {
+        let verify = self.programs.path("sealbook-verify");
+        let demo = self.place.public("");
+        (self.place.shown(&verify).to_string(), self.place.shown(&demo).to_string())
     }
 
     /// Stops the server.
@@ -93,7 +100,7 @@ impl Stage {
         };
         let mut command = self.programs.command("sealbook");
         command.args(words(arguments)).arg(option).arg(self.secret_of(who));
-        command.args(["--url", self.server.url(), "--tenant", TENANT, "--state"]);
+        command.args(["--url", &self.server.url(), "--tenant", TENANT, "--state"]);
         command.arg(self.place.private("sessions"));
         command
     }
@@ -101,7 +108,7 @@ impl Stage {
     /// Makes a founder's software authenticator.
     pub(crate) fn create_authenticator(&self, who: Who) -> Result<(), Failure> {
         let mut command = self.programs.command("sealbook");
-        command.args(["authenticator", "create", "--url", self.server.url()]).arg(self.secret_of(who));
+        command.args(["authenticator", "create", "--url", &self.server.url()]).arg(self.secret_of(who));
         self.programs.run(&mut command)?.with_code(0).map(|_| ())
     }
 

@@ -55,11 +55,11 @@ pub enum Place {
         /// Its type, where that could be read.
         type_name: Option<String>,
     },
-    /// Somewhere in a range: a signed root differs, and no checkpoint within tells where.
+    /// Somewhere in a range: a signed root differs, and no checkpoint within tells where; or the range is missing.
     Range {
-        /// The first event that may differ.
+        /// The first event that may differ, or that is missing.
         from: u64,
-        /// The last event that may differ.
+        /// The last one.
         to: u64,
     },
     /// At no event.

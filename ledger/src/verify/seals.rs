@@ -312,7 +312,8 @@ impl<'a> Seals<'a> {
                 "the known checkpoint is of {} events, the bundle ends after {size}: its tail was cut off",
                 known.checkpoint().size
             );
-            return self.fail(Place::Whole, "seals.known_larger", reason);
+            let missing = Place::Range { from: size, to: known.checkpoint().size - 1 };
+            return self.fail(missing, "seals.known_larger", reason);
         }
         let verified = match &self.handover {
             Some((old, new)) => self.verify_handover(checkpoint, old.as_ref(), new),

@@ -175,7 +175,11 @@ fn a_cut_tail_with_its_older_checkpoint_is_noticed_against_a_newer_known_one() {
     let known = Pins { known: Some(ledger.checkpoint()), ..pins(&ledger) };
     assert_noticed(
         &judge(&cut, &known),
-        &Noticed { layer: Layer::Seals, rule: "seals.known_larger", place: Place::Whole },
+        &Noticed {
+            layer: Layer::Seals,
+            rule: "seals.known_larger",
+            place: Place::Range { from: size, to: size + 1 },
+        },
     );
     let older = Pins { known: Some(ledger.sealed_by(&[&ledger_key(1)], 9)), ..pins(&ledger) };
     assert_eq!(judge(&cut, &older).verdict(), Verdict::Valid);

@@ -3,7 +3,7 @@
 //! An action's sentence is made here, from the document that is signed, by the same function that the server uses: never
 //! the server's own words.
 
-use sealbook_ledger::action::{ActionDocument, RevocationReason};
+use sealbook_ledger::action::{ActionDocument, Params, RevocationReason};
 use sealbook_ledger::policy::{Caller, Environment, Release, SigningPolicy};
 
 use super::story::Names;
@@ -19,6 +19,34 @@ pub(super) fn clause(document: &ActionDocument, names: &Names) -> String {
     let text = sentence(document, names);
     let mut chars = text.trim_end_matches('.').chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// The same in a few words, for where the whole sentence has been told already.
+pub fn title(document: &ActionDocument, names: &Names) -> String {
+    match &document.params {
+        Params::MemberEnroll(p) => format!("enrol {}", names.member(p.member)),
+        Params::ServiceEnroll(p) => format!("enrol {}", names.service(p.service)),
+        Params::ServiceGrant(p) => format!("change what {} may use", names.service(p.service)),
+        Params::SlotCreate(p) => format!("create slot {}", p.slot),
+        Params::SlotPolicySet(p) => format!("replace the signing policy of {}", p.slot),
+        Params::ApprovalRpSet(_)
+        | Params::CredentialAdd(_)
+        | Params::CredentialRemove(_)
+        | Params::KeyRevoke(_)
+        | Params::KeyRevokeEmergency(_)
+        | Params::LedgerEvidenceKeySet(_)
+        | Params::LedgerKeyRecover(_)
+        | Params::LedgerKeyRotate(_)
+        | Params::MemberRemove(_)
+        | Params::MemberRestore(_)
+        | Params::PolicySet(_)
+        | Params::RoleGrant(_)
+        | Params::RoleRevoke(_)
+        | Params::RulesAdopt(_)
+        | Params::ServiceRemove(_)
+        | Params::ServiceRestore(_)
+        | Params::SlotResume(_) => clause(document, names),
+    }
 }
 
 /// A slot's signing policy in plain words.
@@ -38,7 +66,7 @@ pub(super) fn signing_policy(policy: &SigningPolicy) -> String {
     } else {
         format!(", naming {}", join(policy.artifact_fields.iter().map(|field| field.name())))
     };
-    format!("signs for {callers}, {environments}, released {release}{rate}{fields}")
+    format!("signs for {callers} ({environments}), released {release}{rate}{fields}")
 }
 
 pub(super) fn environment_name(environment: Environment) -> &'static str {
@@ -67,6 +95,12 @@ pub(super) fn join<T: std::fmt::Display>(items: impl Iterator<Item = T>) -> Stri
 
 pub(super) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The last eight characters of a time-ordered id (UUIDv7): those made close together begin alike, and only their ends
+/// tell them apart.
+pub(super) fn short_end(id: &str) -> String {
+    id.chars().skip(id.chars().count().saturating_sub(8)).collect()
 }
 
 /// The first eight characters: enough to tell two apart in a sentence.

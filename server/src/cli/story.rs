@@ -8,7 +8,7 @@ use sealbook_ledger::ids::{ActionId, KeyId, MemberId, Seq, ServiceId, SlotName};
 use sealbook_ledger::payload::{NextVkey, Payload, Subject, WithheldReason};
 
 use super::output::printable;
-use super::sentence::{clause, environment_name, join, plural, revocation, short};
+use super::sentence::{clause, environment_name, join, plural, revocation, short, short_end, title};
 
 /// What is known of people, services, actions and signatures when an event is told; it grows with each event.
 ///
@@ -35,7 +35,7 @@ impl Names {
 
     /// A person's name, or a short form of the id.
     pub fn member(&self, id: MemberId) -> String {
-        self.members.get(&id).cloned().unwrap_or_else(|| format!("member {}", short(&id.to_string())))
+        self.members.get(&id).cloned().unwrap_or_else(|| format!("member {}", short_end(&id.to_string())))
     }
 
     /// A service's name, or a short form of the id.
@@ -60,13 +60,13 @@ impl Names {
 
     fn action(&self, id: ActionId) -> String {
         match self.actions.get(&id) {
-            Some(text) => format!("action {}: {text}", short(&id.to_string())),
+            Some(text) => format!("{text} (action {})", short(&id.to_string())),
             None => format!("action {id}"),
         }
     }
 
     fn key(&self, id: KeyId) -> String {
-        let key = short(&id.to_string());
+        let key = short_end(&id.to_string());
         match self.keys.get(&id) {
             Some(slot) => format!("key {key} of {slot}"),
             None => format!("key {key}"),
@@ -89,7 +89,7 @@ impl Names {
                 name.into_iter().for_each(|name| self.name_service(p.service, name));
             }
             Payload::ActionProposed(p) => {
-                let text = clause(&p.document, self);
+                let text = title(&p.document, self);
                 self.actions.insert(p.document.action, text);
             }
             Payload::KeyGenerationAuthorized(p) => {
@@ -129,17 +129,18 @@ pub fn story_line(event: &Event, names: &Names) -> String {
 
 fn what_happened(event: &Event, names: &Names) -> String {
     match &event.payload {
-        Payload::ActionApproved(p) => format!("approved as {} {}", p.role, names.action(p.action)),
-        Payload::ActionCancelled(p) => format!("took back {}", names.action(p.action)),
-        Payload::ActionExecuted(p) => format!("completed {}", names.action(p.action)),
-        Payload::ActionExecuting(p) => format!("found the quorum and began {}", names.action(p.action)),
-        Payload::ActionExpired(p) => format!("closed, out of time, {}", names.action(p.action)),
-        Payload::ActionFailed(p) => format!("could not complete ({}) {}", p.code, names.action(p.action)),
+        Payload::ActionApproved(p) => format!("approved as {}: {}", p.role, names.action(p.action)),
+        Payload::ActionCancelled(p) => format!("took back: {}", names.action(p.action)),
+        Payload::ActionExecuted(p) => format!("completed: {}", names.action(p.action)),
+        Payload::ActionExecuting(p) => format!("found the quorum and began: {}", names.action(p.action)),
+        Payload::ActionExpired(p) => format!("closed, out of time: {}", names.action(p.action)),
+        Payload::ActionFailed(p) => format!("could not complete ({}): {}", p.code, names.action(p.action)),
         Payload::ActionProposed(p) => {
-            format!("proposed as {} {}", p.role, names.action(p.document.action))
+            let action = short(&p.document.action.to_string());
+            format!("proposed as {}: {} (action {action})", p.role, clause(&p.document, names))
         }
-        Payload::ActionRejected(p) => format!("rejected as {} {}", p.role, names.action(p.action)),
-        Payload::ActionVoided(p) => format!("voided, for the policy changed, {}", names.action(p.action)),
+        Payload::ActionRejected(p) => format!("rejected as {}: {}", p.role, names.action(p.action)),
+        Payload::ActionVoided(p) => format!("voided, for the policy changed: {}", names.action(p.action)),
         Payload::ApprovalRpSet(p) => format!(
             "approvals are now made at {} from {}",
             printable(&p.approval_rp.id),
@@ -166,7 +167,7 @@ fn what_happened(event: &Event, names: &Names) -> String {
             format!("recorded evidence {} about {}", short(&p.digest.to_string()), subject(&p.subject, names))
         }
         Payload::KeyActivated(p) => {
-            format!("slot {} signs with key {} now", p.slot, short(&p.key.to_string()))
+            format!("slot {} signs with key {} now", p.slot, short_end(&p.key.to_string()))
         }
         Payload::KeyGenerated(p) => {
             let confined = if p.attributes.is_confined() { "never extractable" } else { "NOT confined" };
@@ -176,7 +177,7 @@ fn what_happened(event: &Event, names: &Names) -> String {
             format!("nobody knows whether the device made {}", names.key(p.key))
         }
         Payload::KeyGenerationAuthorized(p) => {
-            format!("asked the device for a {} key for slot {}", p.algorithm, p.slot)
+            format!("asked the device for a key for slot {} ({})", p.slot, p.algorithm)
         }
         Payload::KeyGenerationFailed(p) => {
             format!("the device did not make {} ({})", names.key(p.key), p.code)
@@ -185,7 +186,7 @@ fn what_happened(event: &Event, names: &Names) -> String {
             format!("{} is revoked for good ({})", names.key(p.key), revocation(p.reason))
         }
         Payload::LedgerEvidenceKeySet(p) => {
-            format!("key {} signs documents from now on", short(&p.key.to_string()))
+            format!("key {} signs documents from now on", short_end(&p.key.to_string()))
         }
         Payload::LedgerFounded(p) => {
             format!("the ledger is founded: {} signed its document", plural(p.assertions.len(), "founder"))

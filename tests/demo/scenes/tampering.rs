@@ -62,20 +62,20 @@ impl Tampering {
     /// The copy in `target/demo/`.
     pub(crate) const fn file(self) -> &'static str {
         match self {
-            Self::FlippedBit => "tampered/flipped-bit.tar",
-            Self::DroppedEvent => "tampered/dropped-event.tar",
-            Self::ForgedEvent => "tampered/forged-event.tar",
-            Self::CutTail => "tampered/cut-tail.tar",
+            Self::FlippedBit => "tampered/bit.tar",
+            Self::DroppedEvent => "tampered/dropped.tar",
+            Self::ForgedEvent => "tampered/forged.tar",
+            Self::CutTail => "tampered/cut.tar",
         }
     }
 
     /// The copy in words.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::FlippedBit => "One bit flipped",
-            Self::DroppedEvent => "One event dropped",
-            Self::ForgedEvent => "One event forged, links redone",
-            Self::CutTail => "The tail cut off",
+            Self::FlippedBit => "Copy with one bit flipped",
+            Self::DroppedEvent => "Copy with an event dropped",
+            Self::ForgedEvent => "Copy with an event forged",
+            Self::CutTail => "Copy with its tail cut off",
         }
     }
 
