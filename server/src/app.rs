@@ -181,6 +181,7 @@ impl App {
             store: Arc::clone(&inner.store),
             devices: inner.devices.clone(),
             verifier: loaded.verifier,
+            unsigned: None,
         };
         self.begin(&ledger, sealer).await;
         inner

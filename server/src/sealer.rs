@@ -29,15 +29,23 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often a sealer without work looks whether another server has sealed.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// How long another server's sealer is left alone before the lease is asked for again.
+const TURN: Duration = Duration::from_millis(50);
+
 pub(crate) struct Sealer {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) store: Arc<Store>,
     pub(crate) devices: Devices,
     /// Has seen exactly what is sealed, or is about to be.
     pub(crate) verifier: Verifier,
+    /// Who has to sign at the verifier's size; kept until they have, for a change of keys is read only once.
+    pub(crate) unsigned: Option<Signers>,
 }
 
 impl Sealer {
+    /// The type of the event after which two keys sign.
+    const ROTATED: &str = "ledger.key_rotated";
+
     /// Seals whenever there is something new, until `stop` says so.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut size = self.ledger.watch_size();
@@ -68,7 +76,8 @@ impl Sealer {
                 () = tokio::time::sleep(LOOK) => {}
                 changed = stop.changed() => {
                     // What is committed is sealed before the server ends, if the device lets it.
-                    if changed.is_err() || self.ledger.size() <= self.ledger.sealed_size() {
+                    let done = self.ledger.size() <= self.ledger.sealed_size();
+                    if changed.is_err() || done || self.ledger.frozen().is_some() {
                         return;
                     }
                 }
@@ -78,7 +87,10 @@ impl Sealer {
 
     async fn seal(&mut self) -> Result<(), EngineError> {
         let Some(lease) = self.store.lease_sealing(self.ledger.id()).await? else {
-            return self.adopt_newest().await;
+            self.adopt_newest().await?;
+            // Also where somebody waits for a seal: the lease is not asked for in a tight loop.
+            tokio::time::sleep(TURN).await;
+            return Ok(());
         };
         let sealed = self.seal_new_rows().await;
         lease.release().await?;
@@ -88,38 +100,46 @@ impl Sealer {
     /// Another server seals this ledger: its checkpoints are ours, once our own reading agrees.
     async fn adopt_newest(&mut self) -> Result<(), EngineError> {
         let Some(row) = self.store.latest_checkpoint(self.ledger.id()).await? else { return Ok(()) };
-        if row.size > self.verifier.size() {
-            let signers = self.read_to(row.size).await?;
-            let signer = signers.new;
-            let known = SignedCheckpoint::parse(row.note.as_bytes());
-            let agrees = known.is_ok_and(|known| {
-                let same = known.checkpoint().root == self.verifier.root() && known.verify(&signer).is_ok();
-                if same {
-                    self.ledger.publish_seal(known);
-                }
-                same
-            });
-            if !agrees {
-                return Err(self.quarantine("another server's checkpoint disagrees with the events"));
+        if row.size < self.verifier.size() || row.size <= self.ledger.sealed_size() {
+            return Ok(());
+        }
+        // Reading stops at every change of keys; the other server has sealed those sizes too.
+        while self.verifier.size() < row.size {
+            self.unsigned = Some(self.read_to(row.size).await?);
+        }
+        let signer = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
+        let agrees = |known: &SignedCheckpoint| {
+            known.checkpoint().root == self.verifier.root()
+                && signer.as_ref().is_some_and(|signer| known.verify(signer).is_ok())
+        };
+        match SignedCheckpoint::parse(row.note.as_bytes()) {
+            Ok(known) if agrees(&known) => {
+                self.unsigned = None;
+                self.ledger.publish_seal(known);
+                Ok(())
+            }
+            Ok(_) | Err(_) => {
+                Err(self.quarantine("another server's checkpoint disagrees with the events"))
             }
         }
-        Ok(())
     }
 
     async fn seal_new_rows(&mut self) -> Result<(), EngineError> {
         let target = self.ledger.size();
-        while self.verifier.size() < target {
-            let signers = self.read_to(target).await?;
-            self.seal_here(signers).await?;
-        }
-        if self.ledger.sealed_size() < self.verifier.size() {
-            // An earlier attempt read the rows and could not have them signed.
-            let key = self.verifier.state().ledger_key().cloned();
-            if let Some(key) = key {
-                self.seal_here(Signers { old: None, new: key.vkey }).await?;
+        loop {
+            // An earlier attempt may have read rows and not had them signed. A change of keys is made up for before
+            // anything else; any other size may be passed over for a larger one.
+            let signers = match self.unsigned.take() {
+                Some(signers) if signers.old.is_some() || self.verifier.size() >= target => signers,
+                Some(_) | None if self.verifier.size() < target => self.read_to(target).await?,
+                Some(_) | None => return Ok(()),
+            };
+            let sealed = self.seal_here(&signers).await;
+            if sealed.is_err() {
+                self.unsigned = Some(signers);
+                return sealed;
             }
         }
-        Ok(())
     }
 
     /// Reads and verifies rows up to `target`, or to the first change of the ledger key: that size is sealed by itself.
@@ -147,7 +167,11 @@ impl Sealer {
                     return Err(self.quarantine("a ledger without a key"));
                 };
                 match before {
-                    Some(old) if old != after => return Ok(Signers { old: Some(old), new: after }),
+                    // A key that is recovered from its loss can't sign: the recovered one seals alone.
+                    Some(old) if old != after => {
+                        let old = (stored.kind == Self::ROTATED).then_some(old);
+                        return Ok(Signers { old, new: after });
+                    }
                     Some(_) | None => {}
                 }
                 if self.verifier.size() == target {
@@ -157,7 +181,7 @@ impl Sealer {
         }
     }
 
-    async fn seal_here(&mut self, signers: Signers) -> Result<(), EngineError> {
+    async fn seal_here(&self, signers: &Signers) -> Result<(), EngineError> {
         let (size, root) = (self.verifier.size(), self.verifier.root());
         let head = self.store.head(self.ledger.id()).await?;
         let head = head.ok_or_else(|| EngineError::Corrupt("the ledger has no head".into()))?;
@@ -208,7 +232,7 @@ impl Sealer {
 }
 
 /// Who signs a checkpoint: at a change of the ledger key, the old key as well.
-struct Signers {
+pub(crate) struct Signers {
     old: Option<Vkey>,
     new: Vkey,
 }

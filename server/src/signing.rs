@@ -108,17 +108,10 @@ impl Signer {
         call: SignCall,
     ) -> Result<Signed, EngineError> {
         let sealed = self.guard(&ledger, &call)?;
-        let (submission, message) = submission(&call);
-        let slot = call.slot;
-        let appended = ledger.submit(submission).await?;
-        let signed = if appended.replayed {
-            self.outcome_of(&ledger, slot, &appended).await?
-        } else {
-            let (signer, work) = (Arc::clone(self), Arc::clone(&ledger));
-            let task =
-                self.runtime.spawn(async move { signer.perform(&work, slot, appended, message).await });
-            task.await.map_err(|error| EngineError::fault("the signing task ended", error))??
-        };
+        // A task of its own: a caller who goes away between authorisation and device would leave it open.
+        let (signer, work) = (Arc::clone(self), Arc::clone(&ledger));
+        let task = self.runtime.spawn(async move { signer.authorize_and_perform(&work, call).await });
+        let signed = task.await.map_err(|error| EngineError::fault("the signing task ended", error))??;
         if sealed && ledger.wait_sealed(signed.seq.get() + 1, SEAL_WAIT).await.is_none() {
             return Err(EngineError::unavailable(
                 "seal.pending",
@@ -126,6 +119,16 @@ impl Signer {
             ));
         }
         Ok(signed)
+    }
+
+    async fn authorize_and_perform(&self, ledger: &Ledger, call: SignCall) -> Result<Signed, EngineError> {
+        let (submission, message) = submission(&call);
+        let appended = ledger.submit(submission).await?;
+        if appended.replayed {
+            self.outcome_of(ledger, call.slot, &appended).await
+        } else {
+            self.perform(ledger, call.slot, appended, message).await
+        }
     }
 
     /// What may stop a request before anything is recorded; says whether the release waits for a seal.
@@ -192,14 +195,10 @@ impl Signer {
             }
         };
         let settled = self.settle(ledger, authorization, outcome, appended.correlation).await?;
-        if let Some(error) = error {
-            return Err(error);
+        match error {
+            Some(error) => Err(error),
+            None => released(slot, &settled, appended.correlation),
         }
-        let decided = settled
-            .events
-            .first()
-            .ok_or(EngineError::Fault { what: "an outcome without an event", source: None })?;
-        released(slot, &decided.event, appended.correlation)
     }
 
     async fn device_signs(
@@ -249,20 +248,31 @@ impl Signer {
         authorization: Seq,
         outcome: SigningOutcome,
         correlation: Correlation,
-    ) -> Result<Appended, EngineError> {
+    ) -> Result<Event, EngineError> {
         let until = Instant::now() + SETTLE_FOR;
         let mut pause = Duration::from_millis(50);
+        let mut offered = false;
         loop {
             let command = Command::Settle { authorization, outcome: outcome.clone() };
             let submission = Submission { correlation, ..Submission::new(command) };
             match ledger.submit(submission).await {
+                Ok(appended) => {
+                    let recorded = appended.events.first().map(|decided| decided.event.clone());
+                    let missing = EngineError::Fault { what: "an outcome without an event", source: None };
+                    return recorded.ok_or(missing);
+                }
                 Err(EngineError::Unavailable { .. } | EngineError::Conflict { .. })
                     if Instant::now() < until =>
                 {
+                    offered = true;
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }
-                other => return other,
+                // An offer whose answer was lost may have been taken: what is recorded decides.
+                Err(EngineError::Refused(_)) if offered => {
+                    return self.find_outcome(ledger, authorization).await;
+                }
+                Err(error) => return Err(error),
             }
         }
     }

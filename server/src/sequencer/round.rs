@@ -33,8 +33,9 @@ struct Draft {
     tips: HashMap<LedgerId, Tip>,
     batch: Batch,
     replies: Vec<(Reply, Appended)>,
-    /// Requests that repeat an idempotency key of this very round: they share the first one's fate.
+    /// Where something was stopped.
     contained: Vec<LedgerId>,
+    /// The idempotency keys of this very round: who repeats one shares the first one's fate.
     keys: HashMap<(LedgerId, Hash), (Hash, Appended)>,
 }
 
@@ -66,7 +67,8 @@ impl Sequencer {
             if let Err(error) = round.rollback().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an empty round could not be ended");
             }
-            return;
+            // What is left are repetitions of earlier rounds' requests, which are durable.
+            return answer_all(draft.replies);
         }
         self.append(round, draft).await;
     }
@@ -98,9 +100,7 @@ impl Sequencer {
             // Contained it is; what is missing is the proof outside the database that it happened.
             tracing::error!(%error, "the high-water file could not be written after a containment");
         }
-        for (reply, appended) in draft.replies {
-            answer(reply, Ok(appended));
-        }
+        answer_all(draft.replies);
     }
 
     /// Drops what is for ledgers that this sequencer doesn't serve or that are frozen.
@@ -394,6 +394,10 @@ fn same_story(error: &StoreError) -> EngineError {
 fn refuse_all(envelopes: Vec<Envelope>, error: &StoreError) {
     tracing::warn!(error = error as &dyn std::error::Error, code = error.code(), "a round could not begin");
     envelopes.into_iter().for_each(|envelope| answer(envelope.reply, Err(same_story(error))));
+}
+
+fn answer_all(replies: Vec<(Reply, Appended)>) {
+    replies.into_iter().for_each(|(reply, appended)| answer(reply, Ok(appended)));
 }
 
 fn fail_all(replies: Vec<(Reply, Appended)>, error: &StoreError) {

@@ -18,7 +18,7 @@ use sealbook::ceremony::FounderInvite;
 use sealbook::config::{Mode, OriginPrefix, RelyingParty};
 use sealbook::custody::softhsm;
 use sealbook::embedded::{DataFolder, EmbeddedPostgres};
-use sealbook::ledger::{Disclosure, EngineError, Ledger, Submission, digests};
+use sealbook::ledger::{Disclosure, EngineError, IdempotencyKey, Ledger, Submission, digests};
 use sealbook::signing::{SignCall, SignInput};
 use sealbook::store::{StoreConfig, Transport};
 use sealbook_ledger::action::{
@@ -101,6 +101,7 @@ async fn journey(path: &Path) {
         sign(&site, service, "release-p256", n).await.unwrap();
         sign(&site, service, "edge-ed25519", n).await.unwrap();
     }
+    one_key_signs_once(&site, service).await;
     suspend(&site, "release-p256").await;
     let refused = sign(&site, service, "release-p256", 1).await.unwrap_err();
     assert!(matches!(refused, EngineError::Refused(_)) && refused.code() == "slot.suspended", "{refused}");
@@ -262,8 +263,8 @@ async fn rotate_ledger_key(site: &Site) {
     assert_ne!(site.ledger.state().ledger_key().unwrap().vkey, before);
 }
 
-async fn sign(site: &Site, service: ServiceId, slot: &str, n: u8) -> Result<(), EngineError> {
-    let call = SignCall {
+fn call(service: ServiceId, slot: &str, n: u8) -> SignCall {
+    SignCall {
         caller: Actor::Service(service),
         slot: slot.parse().unwrap(),
         input: SignInput::Digest(Hash::sha256(&[n]).0.to_vec()),
@@ -271,12 +272,23 @@ async fn sign(site: &Site, service: ServiceId, slot: &str, n: u8) -> Result<(), 
         artifact: Vec::new(),
         idempotency: None,
         correlation: sealbook::clock::correlation(),
-    };
-    let signed = site.app.sign(Arc::clone(&site.ledger), call).await?;
+    }
+}
+
+async fn sign(site: &Site, service: ServiceId, slot: &str, n: u8) -> Result<(), EngineError> {
+    let signed = site.app.sign(Arc::clone(&site.ledger), call(service, slot, n)).await?;
     let receipt = site.app.receipt(&site.ledger, signed.seq.get(), Duration::from_secs(10)).await.unwrap();
     let vkey = site.ledger.state().ledger_key().unwrap().vkey.clone();
     receipt.verify(&[vkey]).expect("the receipt holds");
     Ok(())
+}
+
+async fn one_key_signs_once(site: &Site, service: ServiceId) {
+    let key = IdempotencyKey { key_hash: Hash::sha256(b"key"), body_hash: Hash::sha256(b"body") };
+    let asked = || SignCall { idempotency: Some(key), ..call(service, "release-p256", 77) };
+    let first = site.app.sign(Arc::clone(&site.ledger), asked()).await.unwrap();
+    let again = site.app.sign(Arc::clone(&site.ledger), asked()).await.unwrap();
+    assert_eq!((first.seq, first.created), (again.seq, again.created));
 }
 
 async fn suspend(site: &Site, slot: &str) {
