@@ -6,15 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::BackendName;
 use sealbook_ledger::webauthn::ApprovalRp;
-use zeroize::Zeroizing;
 
 use crate::app::{App, AppConfig};
-use crate::config::{Config, OriginPrefix, Pkcs11Section, RelyingParty};
+use crate::config::{Config, OperatorToken, OriginPrefix, RelyingParty};
 use crate::custody::pkcs11::Pkcs11Backend;
-use crate::custody::{Backend, CustodyError, PinSource, Pkcs11Config};
+use crate::custody::{Backend, CustodyError, Pkcs11Config};
 use crate::devices::Devices;
 use crate::ledger::EngineError;
 use crate::store::migrate;
@@ -49,9 +47,6 @@ pub enum AssemblyError {
         /// Why.
         source: std::io::Error,
     },
-    /// The operator's token is none.
-    #[error("the operator's token must be `sbo_` and 43 characters of base64url: 32 random bytes")]
-    OperatorToken,
 }
 
 /// Where the parts come from, however the server is run.
@@ -71,7 +66,7 @@ pub struct Parts {
     /// While the oldest unsealed event is older, nothing new is signed.
     pub max_unsealed: Duration,
     /// The operator's token.
-    pub operator_token: Zeroizing<String>,
+    pub operator_token: OperatorToken,
     /// Whether a missing high-water file is accepted.
     pub accept_missing_high_water: bool,
 }
@@ -85,11 +80,9 @@ impl Parts {
         let high_water = config.data_folder.join("high-water");
         std::fs::create_dir_all(&high_water)
             .map_err(|source| AssemblyError::File { what: "the folder of the high-water files", source })?;
-        let backends =
-            config.custody.backends().iter().map(|(name, section)| (name.clone(), pkcs11(section)));
         Ok(Self {
             store: store_config(config, config.database.app().clone())?,
-            backends: backends.collect(),
+            backends: config.custody.backends().clone(),
             ledger_backend: config.custody.ledger_backend().clone(),
             origin_prefix: config.origin_prefix.clone(),
             rp: config.rp.clone(),
@@ -123,7 +116,7 @@ impl Parts {
             },
             high_water: self.high_water,
             max_unsealed: self.max_unsealed,
-            operator_token_sha256: operator_token_sha256(&self.operator_token)?,
+            operator_token_sha256: self.operator_token.sha256(),
             accept_missing_high_water: self.accept_missing_high_water,
         };
         Ok(App::start(config, store, Devices::new(backends, self.ledger_backend)).await?)
@@ -150,29 +143,4 @@ pub fn store_config(config: &Config, role: tokio_postgres::Config) -> Result<Sto
 /// [`AssemblyError::Store`].
 pub async fn migrate(owner: &StoreConfig) -> Result<usize, AssemblyError> {
     Ok(migrate::migrate(owner).await?)
-}
-
-fn pkcs11(section: &Pkcs11Section) -> Pkcs11Config {
-    let pin = match (&section.pin_file, &section.pin_env) {
-        (Some(file), _) => PinSource::File(file.clone()),
-        // The configuration demands exactly one of the two.
-        (None, env) => PinSource::Env(env.clone().unwrap_or_default()),
-    };
-    let mut config = Pkcs11Config::new(section.module.clone(), section.token_label.clone(), pin);
-    config.sessions = section.sessions.unwrap_or(config.sessions);
-    config.call_timeout = section.call_timeout_ms.map_or(config.call_timeout, Duration::from_millis);
-    config.fips_certificate = section.fips_certificate.clone();
-    config
-}
-
-/// SHA-256 over the 32 random bytes of the operator's token.
-fn operator_token_sha256(token: &str) -> Result<Hash, AssemblyError> {
-    let secret = token.trim().strip_prefix("sbo_").and_then(|rest| rest.parse::<B64>().ok());
-    match secret {
-        Some(bytes) if bytes.0.len() == 32 => {
-            let bytes = Zeroizing::new(bytes.0);
-            Ok(Hash::sha256(&bytes))
-        }
-        Some(_) | None => Err(AssemblyError::OperatorToken),
-    }
 }

@@ -5,6 +5,7 @@
 
 mod database;
 mod error;
+mod operator_token;
 mod raw;
 mod web;
 
@@ -16,13 +17,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sealbook_ledger::ids::BackendName;
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
 pub use database::{Database, DatabaseTls};
 pub use error::ConfigError;
+pub use operator_token::OperatorToken;
 pub use web::{Mode, OriginPrefix, RelyingParty, WebOrigin};
 
+use crate::custody::{MAX_SESSIONS, PinSource, Pkcs11Config};
 use raw::Raw;
 
 /// Longest configuration file in bytes.
@@ -56,7 +58,7 @@ pub struct Config {
     /// Bounds.
     pub limits: Limits,
     /// The token of the person who runs the server, e.g. to found tenants.
-    pub operator_token: Zeroizing<String>,
+    pub operator_token: OperatorToken,
 }
 
 /// How the listener is protected.
@@ -76,13 +78,13 @@ pub enum Listener {
 /// The devices that hold keys.
 #[derive(Debug)]
 pub struct Custody {
-    backends: BTreeMap<BackendName, Pkcs11Section>,
+    backends: BTreeMap<BackendName, Pkcs11Config>,
     ledger_backend: BackendName,
 }
 
 impl Custody {
     /// Every backend by its name; at least one.
-    pub fn backends(&self) -> &BTreeMap<BackendName, Pkcs11Section> {
+    pub fn backends(&self) -> &BTreeMap<BackendName, Pkcs11Config> {
         &self.backends
     }
 
@@ -92,33 +94,11 @@ impl Custody {
     }
 }
 
-/// One PKCS#11 backend.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pkcs11Section {
-    /// The module, e.g. `/usr/lib/softhsm/libsofthsm2.so`.
-    pub module: PathBuf,
-    /// The token's label.
-    pub token_label: String,
-    /// File that holds the user PIN.
-    pub pin_file: Option<PathBuf>,
-    /// Environment variable that holds the user PIN.
-    pub pin_env: Option<String>,
-    /// Sessions, each with a thread of its own.
-    pub sessions: Option<usize>,
-    /// Deadline of one device call in milliseconds.
-    pub call_timeout_ms: Option<u64>,
-    /// The FIPS 140 certificate's number, where the device has one.
-    pub fips_certificate: Option<String>,
-}
-
 /// Bounds of the server's work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// How long an event may stay unsealed before new signing is refused (ledger format §4).
     pub max_unsealed: Duration,
-    /// Longest request body in bytes.
-    pub max_body: usize,
 }
 
 impl Config {
@@ -142,7 +122,7 @@ impl Config {
         let raw = Raw::read(text, environment)?;
         let operator_token_file = raw.operator_token_file.ok_or(ConfigError::Missing {
             key: "operator_token_file",
-            write: "the file that holds the operator's token, made e.g. by `openssl rand -hex 32`",
+            write: "the file that holds the operator's token: `sbo_` and 43 characters of base64url",
         })?;
         Ok(Self {
             listen: parse_listen(raw.listen)?,
@@ -154,7 +134,7 @@ impl Config {
             database: Database::parse(raw.database, environment)?,
             custody: parse_custody(raw.custody)?,
             limits: parse_limits(&raw.limits)?,
-            operator_token: read_operator_token(operator_token_file)?,
+            operator_token: read_operator_token(&operator_token_file)?,
         })
     }
 }
@@ -230,11 +210,7 @@ fn parse_custody(raw: raw::Custody) -> Result<Custody, ConfigError> {
         let parsed: BackendName = name.parse().map_err(|_| {
             ConfigError::value(key.clone(), "is no name", "1 to 63 of a-z, 0-9 and inner hyphens")
         })?;
-        if section.pin_file.is_some() == section.pin_env.is_some() {
-            let problem = "needs exactly one source of its PIN";
-            return Err(ConfigError::value(key, problem, "pin_file or pin_env (one of them)"));
-        }
-        backends.insert(parsed, section);
+        backends.insert(parsed, parse_backend(&key, section)?);
     }
     if backends.is_empty() {
         let write = "a section [custody.backends.<name>] with module, token_label and pin_file";
@@ -250,31 +226,51 @@ fn parse_custody(raw: raw::Custody) -> Result<Custody, ConfigError> {
     }
 }
 
+fn parse_backend(key: &str, raw: raw::Pkcs11) -> Result<Pkcs11Config, ConfigError> {
+    let pin = match (raw.pin_file, raw.pin_env) {
+        (Some(file), None) => PinSource::File(file),
+        (None, Some(variable)) => PinSource::Env(variable),
+        (Some(_), Some(_)) | (None, None) => {
+            let problem = "needs exactly one source of its PIN";
+            return Err(ConfigError::value(key, problem, "pin_file or pin_env (one of them)"));
+        }
+    };
+    let mut config = Pkcs11Config::new(raw.module, raw.token_label, pin);
+    config.fips_certificate = raw.fips_certificate;
+    if let Some(sessions) = raw.sessions {
+        if !(1..=MAX_SESSIONS).contains(&sessions) {
+            let key = format!("{key}.sessions");
+            return Err(ConfigError::value(key, "is out of range", "a number from 1 to 64"));
+        }
+        config.sessions = sessions;
+    }
+    if let Some(milliseconds) = raw.call_timeout_ms {
+        if !(1..=600_000).contains(&milliseconds) {
+            let key = format!("{key}.call_timeout_ms");
+            return Err(ConfigError::value(key, "is out of range", "milliseconds from 1 to 600000"));
+        }
+        config.call_timeout = Duration::from_millis(milliseconds);
+    }
+    Ok(config)
+}
+
 fn parse_limits(raw: &raw::Limits) -> Result<Limits, ConfigError> {
     let seconds = raw.max_unsealed_seconds.unwrap_or(5);
     if !(1..=3600).contains(&seconds) {
         let key = "limits.max_unsealed_seconds";
         return Err(ConfigError::value(key, "is out of range", "a number of seconds from 1 to 3600"));
     }
-    let max_body = raw.max_body_bytes.unwrap_or(1 << 20);
-    if !((64 << 10)..=(1 << 20)).contains(&max_body) {
-        let key = "limits.max_body_bytes";
-        return Err(ConfigError::value(key, "is out of range", "a number of bytes from 65536 to 1048576"));
-    }
-    Ok(Limits { max_unsealed: Duration::from_secs(seconds), max_body })
+    Ok(Limits { max_unsealed: Duration::from_secs(seconds) })
 }
 
-fn read_operator_token(path: PathBuf) -> Result<Zeroizing<String>, ConfigError> {
-    let token = read_secret("operator_token_file", &path)?;
-    if token.len() < 32 {
-        let problem = "names a file with fewer than 32 characters";
-        return Err(ConfigError::value(
-            "operator_token_file",
-            problem,
-            "a longer token into it: `openssl rand -hex 32`",
-        ));
-    }
-    Ok(token)
+fn read_operator_token(path: &Path) -> Result<OperatorToken, ConfigError> {
+    const KEY: &str = "operator_token_file";
+    // 32 bytes are one line of base64.
+    const WRITE: &str = "into it what this prints: \
+         printf 'sbo_%s\\n' \"$(openssl rand -base64 32 | tr '+/' '-_' | tr -d '=')\"";
+    let text = read_secret(KEY, path)?;
+    let problem = "names a file whose content is no operator's token";
+    OperatorToken::parse(&text).ok_or_else(|| ConfigError::value(KEY, problem, WRITE))
 }
 
 /// A secret from the one of two sources that is given, if any.

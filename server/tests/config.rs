@@ -4,7 +4,7 @@
 
 use sealbook::config::{Config, ConfigError, DatabaseTls, Listener};
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const TOKEN: &str = "sbo_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A complete configuration; `@TOKEN@` and `@PASSWORD@` stand for files.
 const GOOD: &str = r#"
@@ -72,7 +72,6 @@ fn a_complete_file_is_read_into_types() {
     assert!(config.database.owner().is_none());
     assert_eq!(config.custody.ledger_backend().as_str(), "hsm");
     assert_eq!(config.limits.max_unsealed.as_secs(), 5);
-    assert_eq!(config.limits.max_body, 1 << 20);
     let tenant = "acme".parse().unwrap();
     assert_eq!(config.origin_prefix.origin(&tenant).unwrap().as_str(), "sealbook.example.com/acme");
 }
@@ -114,7 +113,7 @@ fn secrets_appear_in_no_debug_output_and_no_error() {
 }
 
 /// Replaces `from` by `to` in the good file; the refusal names `key`.
-const BAD: [(&str, &str, &str); 42] = [
+const BAD: [(&str, &str, &str); 47] = [
     ("listen = \"0.0.0.0:8443\"", "", "`listen`"),
     ("\"0.0.0.0:8443\"", "\"8443\"", "`listen`"),
     ("\"0.0.0.0:8443\"", "8443", "line 2"),
@@ -184,6 +183,11 @@ const BAD: [(&str, &str, &str); 42] = [
     ),
     ("ledger_backend = \"hsm\"", "ledger_backend = \"other\"", "`custody.ledger_backend`"),
     ("pin_env = \"HSM_PIN\"", "", "`custody.backends.hsm`"),
+    ("pin_env =", "pin_file = \"/pin\"\npin_env =", "`custody.backends.hsm`"),
+    ("pin_env =", "sessions = 0\npin_env =", "`custody.backends.hsm.sessions`"),
+    ("pin_env =", "sessions = 65\npin_env =", "`custody.backends.hsm.sessions`"),
+    ("pin_env =", "call_timeout_ms = 0\npin_env =", "`custody.backends.hsm.call_timeout_ms`"),
+    ("pin_env =", "fips_certificates = \"1\"\npin_env =", "fips_certificates"),
     (
         "[custody.backends.hsm]",
         "[limits]\nmax_unsealed_seconds = 0\n[custody.backends.hsm]",

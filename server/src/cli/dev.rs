@@ -16,7 +16,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::operate::{self, Logs};
 use crate::assembly::{self, Parts};
-use crate::config::{Mode, OriginPrefix, RelyingParty};
+use crate::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
 use crate::custody::softhsm;
 use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres};
 use crate::running;
@@ -123,16 +123,19 @@ async fn serve_on(
 type BackendLabel = sealbook_ledger::ids::BackendName;
 
 /// The operator's token: made once, in a file that only the owner reads.
-fn operator_token(folder: &DataFolder) -> Result<(Zeroizing<String>, PathBuf), Failure> {
+fn operator_token(folder: &DataFolder) -> Result<(OperatorToken, PathBuf), Failure> {
     let secret = folder.secret("operator-token");
     let secret = secret.map_err(|error| Failure::operate("the operator's token can't be made", error))?;
     let bytes = hex::decode(secret.as_bytes()).map(Zeroizing::new);
     let bytes = bytes.map_err(|error| Failure::operate("the operator's token can't be read", error))?;
-    let token = Zeroizing::new(format!("sbo_{}", B64::from(bytes.as_slice())));
+    let text = Zeroizing::new(format!("sbo_{}", B64::from(bytes.as_slice())));
+    let token = OperatorToken::parse(&text);
+    let token = token
+        .ok_or_else(|| Failure::operate("the operator's token can't be read", "it has another length"))?;
     let path = folder.cli().join("operator.token");
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
-    let written = file.and_then(|mut file| writeln!(file, "{}", token.as_str()));
+    let written = file.and_then(|mut file| writeln!(file, "{}", text.as_str()));
     written.map_err(|error| Failure::operate("the operator's token can't be written", error))?;
     Ok((token, path))
 }

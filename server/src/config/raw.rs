@@ -62,14 +62,25 @@ pub(super) struct Tls {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Custody {
     pub(super) ledger_backend: Option<String>,
-    pub(super) backends: BTreeMap<String, super::Pkcs11Section>,
+    pub(super) backends: BTreeMap<String, Pkcs11>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pkcs11 {
+    pub(super) module: PathBuf,
+    pub(super) token_label: String,
+    pub(super) pin_file: Option<PathBuf>,
+    pub(super) pin_env: Option<String>,
+    pub(super) sessions: Option<usize>,
+    pub(super) call_timeout_ms: Option<u64>,
+    pub(super) fips_certificate: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Limits {
     pub(super) max_unsealed_seconds: Option<u64>,
-    pub(super) max_body_bytes: Option<usize>,
 }
 
 /// Puts one variable's text in its key's place; `false` means that the text is not of the key's type.

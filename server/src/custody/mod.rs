@@ -21,7 +21,7 @@ use sealbook_ledger::attributes::KeyAttributes;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::BackendName;
 
-pub use config::{PinSource, Pkcs11Config};
+pub use config::{MAX_SESSIONS, PinSource, Pkcs11Config};
 pub use counters::CounterSnapshot;
 pub use error::{CustodyError, Unavailability};
 

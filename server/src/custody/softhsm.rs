@@ -14,7 +14,6 @@ use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
@@ -23,7 +22,7 @@ use rand::rngs::OsRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::config::{DEFAULT_CALL_TIMEOUT_MS, DEFAULT_SESSIONS, PinSource, Pkcs11Config};
+use super::config::{PinSource, Pkcs11Config};
 use super::error::{CustodyError, Unavailability};
 use super::pkcs11::module::Module;
 
@@ -126,14 +125,7 @@ pub fn prepare(folder: &Path) -> Result<Pkcs11Config, SoftHsmError> {
     let pin = secret(&folder.join("pin"))?;
     let so_pin = secret(&folder.join("so-pin"))?;
     make_token(&*Module::load(&module)?, &pin, &so_pin)?;
-    Ok(Pkcs11Config {
-        module,
-        token_label: String::from(TOKEN_LABEL),
-        pin: PinSource::File(folder.join("pin")),
-        sessions: DEFAULT_SESSIONS,
-        call_timeout: Duration::from_millis(DEFAULT_CALL_TIMEOUT_MS),
-        fips_certificate: None,
-    })
+    Ok(Pkcs11Config::new(module, String::from(TOKEN_LABEL), PinSource::File(folder.join("pin"))))
 }
 
 fn write_configuration(folder: &Path) -> Result<(), SoftHsmError> {
