@@ -1,1 +1,22 @@
-//! x
+//! What journeys stand on: a real server in a folder of its own, people with authenticators, and plain HTTP.
+//!
+//! [`Server`] starts the built `sealbook` in development mode (a private Postgres, a SoftHSM token). [`Tenant`] is a
+//! ledger on it with its people, founded over HTTP. [`Api`] sends requests as they are, so that tests can send bad ones.
+//! [`programs`] runs the other built programs. Waiting is always for a condition, with a deadline ([`waiting`]).
+
+#![allow(clippy::unwrap_used, reason = "tests' support: a panic is the report")]
+
+pub mod api;
+pub mod bundle;
+pub mod people;
+pub mod programs;
+pub mod server;
+pub mod story;
+pub mod tenant;
+pub mod verifier;
+pub mod waiting;
+
+pub use api::{Answer, Api};
+pub use people::Person;
+pub use server::Server;
+pub use tenant::{Service, Tenant};

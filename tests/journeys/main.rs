@@ -1,0 +1,8 @@
+//! What people and machines do with Sealbook from end to end, over HTTP and the command line, against a real Postgres and
+//! a real PKCS#11 module.
+//!
+//! One server serves them all; each test founds a tenant of its own.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic there is the report")]
+
+mod founding;

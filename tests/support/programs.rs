@@ -1,0 +1,68 @@
+//! The built programs: beside the test executable's folder, where cargo puts them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A built program's file.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    // target/debug/deps/journeys-… → target/debug/sealbook
+    let folder = test.ancestors().nth(2).unwrap();
+    let file = folder.join(name);
+    assert!(file.is_file(), "{} is not built: run `cargo build --workspace --bins` first", file.display());
+    file
+}
+
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// The standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+    }
+
+    /// Fails unless the program ended with this code.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Ended {
+    command.output().unwrap_or_else(|error| panic!("{command:?} can't be started: {error}")).into()
+}
+
+/// Runs `sealbook-verify` with these arguments.
+pub fn verify<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
+    run(Command::new(program("sealbook-verify")).args(arguments))
+}
+
+/// Runs the system's `openssl` in a folder.
+pub fn openssl<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Ended {
+    run(Command::new("openssl").args(arguments).current_dir(folder))
+}
