@@ -9,6 +9,7 @@ check the released signatures: what fails there alone is valid to it.
 """
 
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -94,6 +95,22 @@ def canonical(line):
     if not isinstance(value, dict) or jcs(value).encode("utf-8") != line:
         raise ValueError("not its own canonical form")
     return value
+
+
+def envelope(line):
+    """An event's canonical form and envelope; whether it follows the one before it is not asked here."""
+    event = canonical(line)
+    if set(event) != EVENT_KEYS or event["v"] != 1 or not isinstance(event["data"], dict):
+        raise ValueError("not an event")
+    if len(line) > 65535 or depth(event) > 16 or not TIME.match(event["time"]):
+        raise ValueError("beyond an event's bounds")
+    datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%S.%fZ")
+    return event
+
+
+def depth(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
 def unb64(text):
@@ -292,10 +309,7 @@ class Ledger:
     def line(self, line):
         seq = self.tree.size
         try:
-            event = canonical(line)
-            sound = set(event) == EVENT_KEYS and event["v"] == 1 and isinstance(event["data"], dict)
-            if not sound or not TIME.match(event["time"]) or len(line) > 65535:
-                raise ValueError("not an event")
+            event = envelope(line)
         except (ValueError, TypeError, RecursionError) as error:
             raise Invalid("bytes", str(error), seq) from error
         if event["origin"] != self.origin or event["seq"] != seq or event["prev"] != self.prev:
@@ -387,7 +401,7 @@ def read(path, vkey, founding_digest):
 
 def main(arguments):
     try:
-        found, code = read(arguments[0], arguments[1], arguments[2] if len(arguments) > 2 else None), 0
+        found, code = read(arguments[0], arguments[1], "".join(arguments[2:3]) or None), 0
     except Invalid as failure:
         found = {"verdict": "invalid", "layer": failure.layer, "seq": failure.seq, "reason": failure.reason}
         code = 1
