@@ -180,6 +180,7 @@ impl App {
             store: Arc::clone(&inner.store),
             devices: inner.devices.clone(),
             verifier: loaded.verifier,
+            owed: None,
         };
         self.begin(&ledger, sealer).await;
         inner

@@ -35,6 +35,8 @@ pub(crate) struct Sealer {
     pub(crate) devices: Devices,
     /// Has seen exactly what is sealed, or is about to be.
     pub(crate) verifier: Verifier,
+    /// Who is to sign what the verifier has seen, while nobody has: a device that is away must not cost a transition.
+    pub(crate) owed: Option<Signers>,
 }
 
 impl Sealer {
@@ -88,38 +90,38 @@ impl Sealer {
     /// Another server seals this ledger: its checkpoints are ours, once our own reading agrees.
     async fn adopt_newest(&mut self) -> Result<(), EngineError> {
         let Some(row) = self.store.latest_checkpoint(self.ledger.id()).await? else { return Ok(()) };
-        if row.size > self.verifier.size() {
-            let signers = self.read_to(row.size).await?;
-            let signer = signers.new;
-            let known = SignedCheckpoint::parse(row.note.as_bytes());
-            let agrees = known.is_ok_and(|known| {
-                let same = known.checkpoint().root == self.verifier.root() && known.verify(&signer).is_ok();
-                if same {
-                    self.ledger.publish_seal(known);
-                }
-                same
-            });
-            if !agrees {
-                return Err(self.quarantine("another server's checkpoint disagrees with the events"));
-            }
+        // Reading stops at each change of the ledger key; the checkpoints of those sizes are the other server's as well.
+        while self.verifier.size() < row.size {
+            self.owed = Some(self.read_to(row.size).await?);
         }
+        if row.size > self.verifier.size() || row.size <= self.ledger.sealed_size() {
+            return Ok(());
+        }
+        let known = SignedCheckpoint::parse(row.note.as_bytes()).ok().zip(self.owed.as_ref());
+        let agrees = known.filter(|(known, signers)| {
+            known.checkpoint().root == self.verifier.root() && known.verify(&signers.new).is_ok()
+        });
+        let Some((known, _)) = agrees else {
+            return Err(self.quarantine("another server's checkpoint disagrees with the events"));
+        };
+        self.ledger.publish_seal(known);
+        self.owed = None;
         Ok(())
     }
 
     async fn seal_new_rows(&mut self) -> Result<(), EngineError> {
         let target = self.ledger.size();
-        while self.verifier.size() < target {
-            let signers = self.read_to(target).await?;
-            self.seal_here(signers).await?;
-        }
-        if self.ledger.sealed_size() < self.verifier.size() {
-            // An earlier attempt read the rows and could not have them signed.
-            let key = self.verifier.state().ledger_key().cloned();
-            if let Some(key) = key {
-                self.seal_here(Signers { old: None, new: key.vkey }).await?;
+        loop {
+            // An earlier attempt may have read rows that it could not have signed.
+            if let Some(signers) = &self.owed {
+                self.seal_here(signers).await?;
+                self.owed = None;
             }
+            if self.verifier.size() >= target {
+                return Ok(());
+            }
+            self.owed = Some(self.read_to(target).await?);
         }
-        Ok(())
     }
 
     /// Reads and verifies rows up to `target`, or to the first change of the ledger key: that size is sealed by itself.
@@ -157,7 +159,7 @@ impl Sealer {
         }
     }
 
-    async fn seal_here(&mut self, signers: Signers) -> Result<(), EngineError> {
+    async fn seal_here(&self, signers: &Signers) -> Result<(), EngineError> {
         let (size, root) = (self.verifier.size(), self.verifier.root());
         let head = self.store.head(self.ledger.id()).await?;
         let head = head.ok_or_else(|| EngineError::Corrupt("the ledger has no head".into()))?;
@@ -208,7 +210,8 @@ impl Sealer {
 }
 
 /// Who signs a checkpoint: at a change of the ledger key, the old key as well.
-struct Signers {
+#[derive(Debug)]
+pub(crate) struct Signers {
     old: Option<Vkey>,
     new: Vkey,
 }
