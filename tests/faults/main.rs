@@ -3,7 +3,6 @@
 
 mod database;
 mod device;
-mod disk;
 mod endings;
 mod load;
 mod processes;

@@ -17,7 +17,9 @@ fn verified(folder: &Path, algorithm: &str, content: &[u8]) -> Ended {
     if algorithm.starts_with("ed25519") {
         openssl(folder, ["dgst", "-sha256", "-binary", "-out", "digest", "content"]).expect(0);
         let message = if algorithm == "ed25519" { "content" } else { "digest" };
-        let raw = ["pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-in", message, "-sigfile", "sig"];
+        let raw = [
+            "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-in", message, "-sigfile", "sig",
+        ];
         return openssl(folder, raw);
     }
     let digest = format!("-{}", algorithm.rsplit('-').next().unwrap());

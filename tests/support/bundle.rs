@@ -68,7 +68,10 @@ impl Bundle {
 
     /// The lines of a member.
     pub fn lines(&self, name: &str) -> Vec<Vec<u8>> {
-        self.member(name).split_inclusive(|&byte| byte == b'\n').map(|line| line[..line.len() - 1].to_vec()).collect()
+        self.member(name)
+            .split_inclusive(|&byte| byte == b'\n')
+            .map(|line| line[..line.len() - 1].to_vec())
+            .collect()
     }
 
     /// Replaces the lines of a member.

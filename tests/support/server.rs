@@ -83,6 +83,13 @@ impl Server {
         }
     }
 
+    /// The same, started in another way.
+    #[track_caller]
+    pub fn start_again_with(&mut self, options: Options) {
+        self.options = options;
+        self.start_again();
+    }
+
     /// Starts it and waits until it serves, or has ended.
     fn try_start(&mut self) -> Result<(), ExitStatus> {
         self.starts += 1;

@@ -41,7 +41,11 @@ impl Story {
 
     /// What an auditor pins.
     pub fn pinned(&self) -> Pinned {
-        Pinned { vkey: self.tenant.vkey.clone(), founding: Some(self.tenant.founding_digest.clone()), known: None }
+        Pinned {
+            vkey: self.tenant.vkey.clone(),
+            founding: Some(self.tenant.founding_digest.clone()),
+            known: None,
+        }
     }
 
     /// Signs once with each slot.
@@ -61,11 +65,15 @@ impl Story {
         let (tenant, slot) = (&self.tenant, &self.slots[0]);
         let proposer = tenant.person(1);
         let params = json!({ "slot": slot });
-        tenant.post(&format!("/slots/{slot}/suspend"), &json!({ "reason": "a laptop is missing" })).expect(201);
+        tenant
+            .post(&format!("/slots/{slot}/suspend"), &json!({ "reason": "a laptop is missing" }))
+            .expect(201);
         assert_eq!(self.sign(slot, "while suspended").status, 409);
-        let rejected = tenant.propose(proposer, "security_reviewer", "slot.resume", &params).expect(201).json();
+        let rejected =
+            tenant.propose(proposer, "security_reviewer", "slot.resume", &params).expect(201).json();
         tenant.decide(tenant.person(2), "approver", "reject", &rejected).expect(200);
-        let resumed = tenant.propose(proposer, "security_reviewer", "slot.resume", &params).expect(201).json();
+        let resumed =
+            tenant.propose(proposer, "security_reviewer", "slot.resume", &params).expect(201).json();
         assert_eq!(tenant.approved(&resumed)["status"], "executed");
     }
 
@@ -91,7 +99,9 @@ pub fn signing_body(algorithm: &str, what: &str) -> Value {
     let content = content(algorithm, what);
     let artifact = json!({ "name": format!("{what} für {algorithm}"), "version": "1.0" });
     match algorithm {
-        "ed25519" => json!({ "message": sealbook_ledger::encoding::B64::from(content.as_slice()), "artifact": artifact }),
+        "ed25519" => {
+            json!({ "message": sealbook_ledger::encoding::B64::from(content.as_slice()), "artifact": artifact })
+        }
         _ => json!({ "digest": digest(algorithm, &content), "artifact": artifact }),
     }
 }

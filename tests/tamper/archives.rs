@@ -67,10 +67,18 @@ fn an_attachment_that_was_changed_is_refused_and_one_left_out_is_counted() {
 fn members_that_are_unknown_missing_repeated_or_out_of_order_are_refused() {
     type Change = fn(&mut Vec<(String, Vec<u8>)>);
     let rows: [(&str, Change, &str); 5] = [
-        ("a stranger", |members| members.push(("readme.txt".to_owned(), b"x".to_vec())), "bundle.unknown_member"),
+        (
+            "a stranger",
+            |members| members.push(("readme.txt".to_owned(), b"x".to_vec())),
+            "bundle.unknown_member",
+        ),
         ("two manifests", |members| members.insert(1, members[0].clone()), "bundle.order"),
         ("no events", |members| drop(members.pop()), "bundle.missing_member"),
-        ("no checkpoint", |members| members.retain(|(name, _)| name != "checkpoint"), "bundle.missing_member"),
+        (
+            "no checkpoint",
+            |members| members.retain(|(name, _)| name != "checkpoint"),
+            "bundle.missing_member",
+        ),
         ("another order", |members| members.swap(0, 1), "bundle.missing_member"),
     ];
     for (what, change, rule) in rows {

@@ -51,22 +51,112 @@ fn whatever_is_done_to_the_events_is_found_at_its_place() {
     let last = genuine().bundle.events().len() - 1;
     let foreign = |event: &mut Value| event["origin"] = "sealbook.localhost/other".into();
     let rows: Vec<Row> = vec![
-        ("a bit flipped so that the text stays canonical", on_event(approved, |e| e["correlation"] = "01934f00-0000-7000-8000-000000000000".into()), "chain", "chain.prev", Place::Event(approved + 1)),
-        ("a bit flipped so that it does not", on_events(move |e| e[approved][0] ^= 1), "bytes", "bytes.not_canonical", Place::Event(approved)),
-        ("a space slipped in", on_events(move |e| e[approved].insert(1, b' ')), "bytes", "bytes.not_canonical", Place::Event(approved)),
-        ("an event dropped", on_events(move |e| drop(e.remove(suspended))), "chain", "chain.seq", Place::Event(suspended)),
-        ("an event repeated", on_events(move |e| e.insert(suspended, e[suspended - 1].clone())), "chain", "chain.seq", Place::Event(suspended)),
-        ("two events swapped", on_events(move |e| e.swap(suspended, suspended + 1)), "chain", "chain.seq", Place::Event(suspended)),
+        (
+            "a bit flipped so that the text stays canonical",
+            on_event(approved, |e| e["correlation"] = "01934f00-0000-7000-8000-000000000000".into()),
+            "chain",
+            "chain.prev",
+            Place::Event(approved + 1),
+        ),
+        (
+            "a bit flipped so that it does not",
+            on_events(move |e| e[approved][0] ^= 1),
+            "bytes",
+            "bytes.not_canonical",
+            Place::Event(approved),
+        ),
+        (
+            "a space slipped in",
+            on_events(move |e| e[approved].insert(1, b' ')),
+            "bytes",
+            "bytes.not_canonical",
+            Place::Event(approved),
+        ),
+        (
+            "an event dropped",
+            on_events(move |e| drop(e.remove(suspended))),
+            "chain",
+            "chain.seq",
+            Place::Event(suspended),
+        ),
+        (
+            "an event repeated",
+            on_events(move |e| e.insert(suspended, e[suspended - 1].clone())),
+            "chain",
+            "chain.seq",
+            Place::Event(suspended),
+        ),
+        (
+            "two events swapped",
+            on_events(move |e| e.swap(suspended, suspended + 1)),
+            "chain",
+            "chain.seq",
+            Place::Event(suspended),
+        ),
         ("the first event dropped", on_events(|e| drop(e.remove(0))), "chain", "chain.seq", Place::Event(0)),
-        ("an event of another ledger", on_event(approved, foreign), "chain", "chain.origin", Place::Event(approved)),
-        ("a member that no event has", on_event(approved, |e| e["extra"] = 1.into()), "bytes", "bytes.envelope", Place::Event(approved)),
-        ("a member that the type has not", on_event(approved, |e| e["data"]["extra"] = 1.into()), "rules", "data.form", Place::Event(approved)),
-        ("a type that does not exist", on_event(approved, |e| e["type"] = "action.applauded".into()), "rules", "type.unknown", Place::Event(approved)),
-        ("a version that does not exist", on_event(approved, |e| e["v"] = 2.into()), "bytes", "bytes.version", Place::Event(approved)),
-        ("a time with an offset", on_event(approved, |e| e["time"] = "2026-11-22T00:00:00.000000+00:00".into()), "bytes", "bytes.envelope", Place::Event(approved)),
-        ("a null in the place of a value", on_event(approved, |e| e["data"]["role"] = Value::Null), "rules", "data.form", Place::Event(approved)),
-        ("the last event changed", on_event(last, |e| e["correlation"] = "01934f00-0000-7000-8000-000000000000".into()), "seals", "seals.root", Place::Range(first("ledger.key_rotated") + 1, last)),
-        ("a signature exchanged", on_event(created, |e| e["data"]["digest"] = "00".repeat(32).into()), "chain", "chain.prev", Place::Event(created + 1)),
+        (
+            "an event of another ledger",
+            on_event(approved, foreign),
+            "chain",
+            "chain.origin",
+            Place::Event(approved),
+        ),
+        (
+            "a member that no event has",
+            on_event(approved, |e| e["extra"] = 1.into()),
+            "bytes",
+            "bytes.envelope",
+            Place::Event(approved),
+        ),
+        (
+            "a member that the type has not",
+            on_event(approved, |e| e["data"]["extra"] = 1.into()),
+            "rules",
+            "data.form",
+            Place::Event(approved),
+        ),
+        (
+            "a type that does not exist",
+            on_event(approved, |e| e["type"] = "action.applauded".into()),
+            "rules",
+            "type.unknown",
+            Place::Event(approved),
+        ),
+        (
+            "a version that does not exist",
+            on_event(approved, |e| e["v"] = 2.into()),
+            "bytes",
+            "bytes.version",
+            Place::Event(approved),
+        ),
+        (
+            "a time with an offset",
+            on_event(approved, |e| e["time"] = "2026-11-22T00:00:00.000000+00:00".into()),
+            "bytes",
+            "bytes.envelope",
+            Place::Event(approved),
+        ),
+        (
+            "a null in the place of a value",
+            on_event(approved, |e| e["data"]["role"] = Value::Null),
+            "rules",
+            "data.form",
+            Place::Event(approved),
+        ),
+        (
+            "the last event changed",
+            on_event(last, |e| e["correlation"] = "01934f00-0000-7000-8000-000000000000".into()),
+            "seals",
+            "seals.root",
+            Place::Range(first("ledger.key_rotated") + 1, last),
+        ),
+        (
+            "a signature exchanged",
+            on_event(created, |e| e["data"]["digest"] = "00".repeat(32).into()),
+            "chain",
+            "chain.prev",
+            Place::Event(created + 1),
+        ),
     ];
     for (what, tamper, layer, rule, place) in rows {
         let judged = genuine().tampered(tamper);
@@ -135,7 +225,12 @@ fn an_approval_moved_to_another_person_is_named_by_the_rules() {
         bundle.relink(approvals[0] + 1);
     });
     let failure = judged.failure("rules");
-    assert_eq!((judged.code, failure["seq"].as_u64()), (Some(1), Some(approvals[0] as u64)), "{:#}", judged.report);
+    assert_eq!(
+        (judged.code, failure["seq"].as_u64()),
+        (Some(1), Some(approvals[0] as u64)),
+        "{:#}",
+        judged.report
+    );
 }
 
 #[test]

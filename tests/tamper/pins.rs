@@ -26,7 +26,8 @@ fn a_ledger_whose_founding_nobody_pinned_says_so() {
 fn a_key_of_another_ledger_vouches_for_nothing() {
     let genuine = genuine();
     // The vkey of the ledger format's golden vectors.
-    let vkey = "sealbook.example.com/vectors+879bfe16+AQo5Byq9k/qhDu68vfjiT2aDu0fy9Aw7FTBIIq+/LBql".to_owned();
+    let vkey =
+        "sealbook.example.com/vectors+879bfe16+AQo5Byq9k/qhDu68vfjiT2aDu0fy9Aw7FTBIIq+/LBql".to_owned();
     let judged = genuine.judged_by(&genuine.bundle.to_tar(), &Pinned { vkey, ..genuine.pinned.clone() });
     assert_eq!((judged.code, judged.layer("seals")), (Some(1), "invalid"), "{:#}", judged.report);
 }

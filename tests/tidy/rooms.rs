@@ -8,10 +8,39 @@ use crate::sources::{self, Source, report};
 const ROOMS: [(&str, &[&str]); 31] = [
     // The borders.
     ("main", &["cli"]),
-    ("cli", &["assembly", "authenticator", "client", "config", "custody", "embedded", "rebuilding", "restoring", "running", "store", "tls"]),
+    (
+        "cli",
+        &[
+            "assembly",
+            "authenticator",
+            "client",
+            "config",
+            "custody",
+            "embedded",
+            "rebuilding",
+            "restoring",
+            "running",
+            "store",
+            "tls",
+        ],
+    ),
     ("client", &["authenticator"]),
     ("authenticator", &[]),
-    ("http", &["app", "ceremony", "clock", "custody", "ledger", "registration", "signing", "store", "text", "views"]),
+    (
+        "http",
+        &[
+            "app",
+            "ceremony",
+            "clock",
+            "custody",
+            "ledger",
+            "registration",
+            "signing",
+            "store",
+            "text",
+            "views",
+        ],
+    ),
     ("views", &["authenticator", "store"]),
     ("registration", &["authenticator"]),
     ("text", &[]),
@@ -22,7 +51,28 @@ const ROOMS: [(&str, &[&str]); 31] = [
     ("tls", &["config"]),
     ("embedded", &[]),
     // The engine.
-    ("app", &["ceremony", "clock", "config", "custody", "devices", "effects", "exporting", "high_water", "ledger", "loading", "projector", "refusals", "scrubber", "sealer", "sequencer", "signing", "store"]),
+    (
+        "app",
+        &[
+            "ceremony",
+            "clock",
+            "config",
+            "custody",
+            "devices",
+            "effects",
+            "exporting",
+            "high_water",
+            "ledger",
+            "loading",
+            "projector",
+            "refusals",
+            "scrubber",
+            "sealer",
+            "sequencer",
+            "signing",
+            "store",
+        ],
+    ),
     ("ceremony", &["clock", "ledger", "store"]),
     ("signing", &["custody", "devices", "effects", "ledger", "store"]),
     ("effects", &["custody", "devices", "ledger", "store"]),
@@ -57,7 +107,9 @@ fn room(source: &Source) -> &str {
 
 /// What follows each `crate::` of a line; `crate::{a, b::c}` names several.
 fn used(line: &str) -> Vec<&str> {
-    let name = |text: &'_ str| -> usize { text.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(text.len()) };
+    let name = |text: &'_ str| -> usize {
+        text.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(text.len())
+    };
     let mut names = Vec::new();
     for (at, needle) in line.match_indices("crate::") {
         let rest = &line[at + needle.len()..];
@@ -75,7 +127,8 @@ fn used(line: &str) -> Vec<&str> {
 
 #[test]
 fn rooms_use_only_the_rooms_that_they_may() {
-    let rooms: BTreeMap<&str, &[&str]> = ROOMS.into_iter().chain(LEAVES.map(|leaf| (leaf, &[][..]))).collect();
+    let rooms: BTreeMap<&str, &[&str]> =
+        ROOMS.into_iter().chain(LEAVES.map(|leaf| (leaf, &[][..]))).collect();
     let mut complaints = Vec::new();
     for source in server() {
         let here = room(&source);
@@ -117,7 +170,10 @@ fn outside(places: &[&str], words: &[&str]) -> Vec<String> {
         }
         for (at, line) in source.code() {
             complaints.extend(
-                words.iter().filter(|word| line.contains(*word)).map(|word| format!("{}:{at}: {word}", source.path)),
+                words
+                    .iter()
+                    .filter(|word| line.contains(*word))
+                    .map(|word| format!("{}:{at}: {word}", source.path)),
             );
         }
     }
@@ -132,7 +188,17 @@ fn only_the_devices_room_knows_pkcs11() {
 /// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store.
 #[test]
 fn only_the_store_and_the_views_know_sql() {
-    let verbs = ["SELECT ", "INSERT INTO", "DELETE FROM", "UPDATE heads", "TRUNCATE ", " RETURNING ", ".query_one(", ".query(&", ".batch_execute("];
+    let verbs = [
+        "SELECT ",
+        "INSERT INTO",
+        "DELETE FROM",
+        "UPDATE heads",
+        "TRUNCATE ",
+        " RETURNING ",
+        ".query_one(",
+        ".query(&",
+        ".batch_execute(",
+    ];
     report(&outside(&["store/", "views/", "embedded/cluster.rs"], &verbs));
 }
 
@@ -152,15 +218,29 @@ fn only_the_border_knows_http() {
 /// The client says how old things are, by the clock of the machine that it runs on.
 #[test]
 fn time_comes_from_one_place() {
-    report(&outside(&["clock.rs", "cli/context.rs"], &["SystemTime::now", "Utc::now", "OffsetDateTime::now"]));
+    report(&outside(
+        &["clock.rs", "cli/context.rs"],
+        &["SystemTime::now", "Utc::now", "OffsetDateTime::now"],
+    ));
 }
 
 /// The pure crate: no input or output, no clock, no chance, no runtime. Its verifier reads files; that is its program.
 #[test]
 fn the_ledger_is_pure() {
     let words = [
-        "std::fs", "std::net", "std::env", "std::process", "std::thread", "SystemTime", "Instant::now", "rand::", "tokio", "actix", "postgres",
-        "async fn", ".await",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "SystemTime",
+        "Instant::now",
+        "rand::",
+        "tokio",
+        "actix",
+        "postgres",
+        "async fn",
+        ".await",
     ];
     let mut complaints = Vec::new();
     for source in sources::rust() {
@@ -170,7 +250,10 @@ fn the_ledger_is_pure() {
         }
         for (at, line) in source.code() {
             complaints.extend(
-                words.iter().filter(|word| line.contains(*word)).map(|word| format!("{}:{at}: {word}", source.path)),
+                words
+                    .iter()
+                    .filter(|word| line.contains(*word))
+                    .map(|word| format!("{}:{at}: {word}", source.path)),
             );
         }
     }
@@ -183,8 +266,11 @@ fn the_ledger_depends_on_little() {
     let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
     let dependencies = manifest["dependencies"].as_table().expect("a table");
     let heavy = ["tokio", "actix-web", "tokio-postgres", "reqwest", "sealbook", "chrono", "rand"];
-    let complaints: Vec<String> =
-        heavy.iter().filter(|name| dependencies.contains_key(**name)).map(|name| format!("the ledger depends on {name}")).collect();
+    let complaints: Vec<String> = heavy
+        .iter()
+        .filter(|name| dependencies.contains_key(**name))
+        .map(|name| format!("the ledger depends on {name}"))
+        .collect();
     report(&complaints);
     assert!(dependencies.len() <= 20, "{} dependencies are too many to audit", dependencies.len());
 }
