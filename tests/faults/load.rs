@@ -66,6 +66,11 @@ impl Load {
         Self { threads: threads.collect(), stop, received }
     }
 
+    /// How many signatures have arrived.
+    pub fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
+    }
+
     /// Waits until so many more signatures have arrived.
     pub fn wait_for(&self, more: usize) {
         let wanted = self.received.load(Ordering::Relaxed) + more;

@@ -3,6 +3,7 @@
 
 mod database;
 mod device;
+mod disk;
 mod endings;
 mod load;
 mod processes;
