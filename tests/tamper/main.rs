@@ -1,5 +1,7 @@
 //! Every kind of tampering with a real export, and what `sealbook-verify` says of it: where, and by which rule.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
+
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
