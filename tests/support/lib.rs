@@ -7,10 +7,13 @@
 #![allow(clippy::unwrap_used, reason = "tests' support: a panic is the report")]
 
 pub mod api;
+pub mod bundle;
 pub mod people;
 pub mod programs;
 pub mod server;
+pub mod story;
 pub mod tenant;
+pub mod verifier;
 pub mod waiting;
 
 pub use api::{Answer, Api};

@@ -39,6 +39,7 @@ pub struct Server {
     port: u16,
     running: Option<Child>,
     starts: usize,
+    data: PathBuf,
     // Last: the folder goes after the process.
     folder: TempDir,
 }
@@ -61,10 +62,20 @@ impl Server {
 
     /// A server of the test's own, started in some way.
     pub fn start_with(options: Options) -> Self {
+        Self::start_at(None, options)
+    }
+
+    /// A server of the test's own, whose data lie in a folder that the test chose.
+    pub fn start_in(data: &Path, options: Options) -> Self {
+        Self::start_at(Some(data.to_owned()), options)
+    }
+
+    fn start_at(data: Option<PathBuf>, options: Options) -> Self {
         // Short, for a socket's path has at most 107 bytes; open to the user that Postgres runs as.
         let folder = tempfile::Builder::new().prefix("sb-").tempdir().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        let mut server = Self { options, port: 0, running: None, starts: 0, folder };
+        let data = data.unwrap_or_else(|| folder.path().join("data"));
+        let mut server = Self { options, port: 0, running: None, starts: 0, data, folder };
         for _ in 0..ATTEMPTS {
             server.port = free_port();
             if server.try_start().is_ok() {
@@ -81,6 +92,13 @@ impl Server {
         if let Err(status) = self.try_start() {
             panic!("the server ended with {status}:\n{}", self.logs());
         }
+    }
+
+    /// The same, started in another way.
+    #[track_caller]
+    pub fn start_again_with(&mut self, options: Options) {
+        self.options = options;
+        self.start_again();
     }
 
     /// Starts it and waits until it serves, or has ended.
@@ -165,7 +183,7 @@ impl Server {
 
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     /// A folder for the test's own files, gone with the server.

@@ -1,0 +1,188 @@
+//! Signers that ask without pause, and the account that is held with their ledger afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use integration::bundle::Bundle;
+use integration::tenant::{Service, Tenant, sha256};
+use integration::{Api, Server, waiting};
+use serde_json::{Value, json};
+
+/// Signers at once.
+const SIGNERS: usize = 8;
+
+/// The slot that they use.
+pub const SLOT: &str = "release";
+
+/// A tenant with one slot, and a service that may use it.
+pub fn site(server: &Server) -> (Tenant, Service) {
+    let tenant = Tenant::founded(server, 3);
+    tenant.slot(SLOT, "ecdsa-p256-sha256");
+    let service = tenant.service(&[SLOT]);
+    (tenant, service)
+}
+
+/// A signature that a client received: the only ones that count.
+#[derive(Debug, Clone)]
+pub struct Received {
+    seq: u64,
+    digest: String,
+    signature: Vec<u8>,
+}
+
+/// What the signers saw.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Signatures that arrived.
+    pub received: Vec<Received>,
+    /// The codes of the problems that came in their place, and how often. Connections that broke count as `broken`.
+    pub refused: BTreeMap<String, usize>,
+    /// The longest that anybody waited for an answer.
+    pub longest: Duration,
+}
+
+/// Signers at work.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    received: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<Seen>>,
+}
+
+impl Load {
+    /// Starts the signers.
+    pub fn begin(tenant: &Tenant, service: &Service) -> Self {
+        let (stop, received) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let path = tenant.path(&format!("/slots/{SLOT}/sign"));
+        let threads = (0..SIGNERS).map(|signer| {
+            let (api, path) = (service.api.clone(), path.clone());
+            let (stop, received) = (Arc::clone(&stop), Arc::clone(&received));
+            std::thread::spawn(move || sign_until(&stop, &received, &api, &path, signer))
+        });
+        Self { threads: threads.collect(), stop, received }
+    }
+
+    /// How many signatures have arrived.
+    pub fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more signatures have arrived.
+    pub fn wait_for(&self, more: usize) {
+        let wanted = self.received.load(Ordering::Relaxed) + more;
+        waiting::until("signatures", || (self.received.load(Ordering::Relaxed) >= wanted).then_some(()));
+    }
+
+    /// Lets the signers end, and adds up what they saw.
+    pub fn end(self) -> Seen {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Seen::default();
+        for thread in self.threads {
+            let seen = thread.join().expect("a signer ends in order");
+            all.received.extend(seen.received);
+            all.longest = all.longest.max(seen.longest);
+            for (code, count) in seen.refused {
+                *all.refused.entry(code).or_default() += count;
+            }
+        }
+        all
+    }
+}
+
+fn sign_until(stop: &AtomicBool, received: &AtomicUsize, api: &Api, path: &str, signer: usize) -> Seen {
+    let mut seen = Seen::default();
+    for n in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let digest = sha256(format!("{signer} {n}").as_bytes());
+        let (body, began) = (json!({ "digest": digest }).to_string(), Instant::now());
+        let answer = api.try_send("POST", path, &[("content-type", "application/json")], body.as_bytes());
+        seen.longest = seen.longest.max(began.elapsed());
+        match answer {
+            Ok(answer) if answer.status == 200 => {
+                let signed = answer.json();
+                let signature = STANDARD.decode(signed["signature_b64"].as_str().unwrap()).unwrap();
+                seen.received.push(Received { seq: signed["seq"].as_u64().unwrap(), digest, signature });
+                received.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(answer) => {
+                assert_eq!(answer.status, 503, "{}", answer.said());
+                *seen.refused.entry(answer.code()).or_default() += 1;
+                // A client that is told to come back later does, or it would only keep the processors busy.
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(_) => {
+                *seen.refused.entry("broken".to_owned()).or_default() += 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+    seen
+}
+
+/// How the ledger's authorisations ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Authorised.
+    pub authorized: usize,
+    /// Recorded and released, as far as there was somebody to release to.
+    pub created: usize,
+    /// Certainly not signed.
+    pub failed: usize,
+    /// Signed and kept back.
+    pub withheld: usize,
+    /// Nobody knows.
+    pub abandoned: usize,
+    /// Nothing is recorded yet: they count as signed.
+    pub open: usize,
+}
+
+/// Exports and verifies the ledger, and finds in it every signature that a client received. Says how the authorisations
+/// ended.
+#[track_caller]
+pub fn settle(tenant: &Tenant, seen: &Seen) -> Account {
+    tenant.verified();
+    let events = Bundle::open(&tenant.exported()).parsed();
+    let of = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
+    for received in &seen.received {
+        let event = &events[usize::try_from(received.seq).unwrap()];
+        assert_eq!(event["type"], "signature.created", "{event:#}");
+        assert_eq!(event["data"]["digest"], received.digest.as_str());
+        let signature = URL_SAFE_NO_PAD.encode(&received.signature);
+        assert_eq!(event["data"]["signature"], signature.as_str());
+    }
+    let account = Account {
+        authorized: of("signature.authorized"),
+        created: of("signature.created"),
+        failed: of("signature.failed"),
+        withheld: of("signature.withheld"),
+        abandoned: of("signature.abandoned"),
+        open: pending(&events),
+    };
+    assert!(account.created >= seen.received.len(), "{account:?}");
+    let ended = account.created + account.failed + account.withheld + account.abandoned;
+    assert_eq!(account.authorized, ended + account.open, "{account:?}");
+    account
+}
+
+/// Authorisations without an outcome. Fails where one has two.
+fn pending(events: &[Value]) -> usize {
+    let (mut open, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    for event in events {
+        match event["type"].as_str().unwrap() {
+            "signature.authorized" => assert!(open.insert(event["seq"].as_u64().unwrap())),
+            "signature.created" | "signature.failed" | "signature.withheld" | "signature.abandoned" => {
+                let authorization = event["data"]["authorization"].as_u64().unwrap();
+                assert!(open.remove(&authorization), "an outcome of nothing: {event}");
+                assert!(ended.insert(authorization), "two outcomes: {event}");
+            }
+            _ => {}
+        }
+    }
+    open.len()
+}

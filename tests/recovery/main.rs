@@ -1,0 +1,9 @@
+//! What is lost, altered or replaced under a server, and how it comes back: high-water files, backups, restores, rebuilt
+//! read tables, and rows that somebody edited.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
+
+mod altered;
+mod behind;
+mod database;
+mod operator;

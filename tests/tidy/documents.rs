@@ -1,0 +1,39 @@
+//! What can happen is documented: every type of event, every rule, every error code.
+
+use std::fs;
+
+use sealbook::http::problem;
+use sealbook_ledger::payload::Payload;
+use sealbook_ledger::rule::Rule;
+
+use crate::sources::{self, report};
+
+/// A document must name each of `names` in code font. Says why it skips where no documents are there at all.
+fn names_all(path: &str, names: impl Iterator<Item = String>) {
+    let root = sources::root();
+    if !root.join("docs").is_dir() {
+        println!("skipped: there is no docs folder");
+        return;
+    }
+    let text = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let missing: Vec<String> = names
+        .filter(|name| !text.contains(&format!("`{name}`")))
+        .map(|name| format!("{path} does not say `{name}`"))
+        .collect();
+    report(&missing);
+}
+
+#[test]
+fn every_type_of_event_is_in_the_catalogue() {
+    names_all("docs/spec/catalogue.md", Payload::TYPE_NAMES.iter().map(ToString::to_string));
+}
+
+#[test]
+fn every_rule_is_in_the_specification() {
+    names_all("docs/spec/rules.md", Rule::ALL.iter().map(|rule| rule.code().to_owned()));
+}
+
+#[test]
+fn every_error_code_is_explained() {
+    names_all("docs/errors.md", problem::table().map(|entry| entry.code.to_owned()));
+}

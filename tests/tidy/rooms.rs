@@ -1,0 +1,276 @@
+//! Who may know whom (docs/ARCHITECTURE). A new dependency between rooms is a decision: it is made here, in the open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sources::{self, Source, report};
+
+/// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
+const ROOMS: [(&str, &[&str]); 31] = [
+    // The borders.
+    ("main", &["cli"]),
+    (
+        "cli",
+        &[
+            "assembly",
+            "authenticator",
+            "client",
+            "config",
+            "custody",
+            "embedded",
+            "rebuilding",
+            "restoring",
+            "running",
+            "store",
+            "tls",
+        ],
+    ),
+    ("client", &["authenticator"]),
+    ("authenticator", &[]),
+    (
+        "http",
+        &[
+            "app",
+            "ceremony",
+            "clock",
+            "custody",
+            "ledger",
+            "registration",
+            "signing",
+            "store",
+            "text",
+            "views",
+        ],
+    ),
+    ("views", &["authenticator", "store"]),
+    ("registration", &["authenticator"]),
+    ("text", &[]),
+    // Putting a server together and keeping it up.
+    ("running", &["app", "custody", "http"]),
+    ("assembly", &["app", "config", "custody", "devices", "ledger", "store", "tls"]),
+    ("config", &["tls"]),
+    ("tls", &["config"]),
+    ("embedded", &[]),
+    // The engine.
+    (
+        "app",
+        &[
+            "ceremony",
+            "clock",
+            "config",
+            "custody",
+            "devices",
+            "effects",
+            "exporting",
+            "high_water",
+            "ledger",
+            "loading",
+            "projector",
+            "refusals",
+            "scrubber",
+            "sealer",
+            "sequencer",
+            "signing",
+            "store",
+        ],
+    ),
+    ("ceremony", &["clock", "ledger", "store"]),
+    ("signing", &["custody", "devices", "effects", "ledger", "store"]),
+    ("effects", &["custody", "devices", "ledger", "store"]),
+    ("exporting", &["ledger", "store"]),
+    ("refusals", &["effects", "ledger"]),
+    ("loading", &["high_water", "ledger", "sequencer", "store"]),
+    ("rebuilding", &["ledger", "projector", "sequencer", "store"]),
+    ("restoring", &["clock", "exporting", "ledger", "store"]),
+    ("sealer", &["devices", "high_water", "ledger", "store"]),
+    ("scrubber", &["ledger", "store"]),
+    ("projector", &["ledger", "store"]),
+    ("sequencer", &["clock", "high_water", "ledger", "projections", "store"]),
+    ("devices", &["clock", "custody", "ledger", "store"]),
+    ("ledger", &["clock", "high_water", "store"]),
+    // What everything rests on.
+    ("projections", &["store"]),
+    ("custody", &[]),
+    ("store", &[]),
+];
+
+/// Rooms that use no other.
+const LEAVES: [&str; 2] = ["clock", "high_water"];
+
+fn server() -> Vec<Source> {
+    sources::rust().into_iter().filter(|source| source.path.starts_with("server/src/")).collect()
+}
+
+fn room(source: &Source) -> &str {
+    let inside = source.path.trim_start_matches("server/src/");
+    inside.split(['/', '.']).next().unwrap_or(inside)
+}
+
+/// What follows each `crate::` of a line; `crate::{a, b::c}` names several.
+fn used(line: &str) -> Vec<&str> {
+    let name = |text: &'_ str| -> usize {
+        text.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(text.len())
+    };
+    let mut names = Vec::new();
+    for (at, needle) in line.match_indices("crate::") {
+        let rest = &line[at + needle.len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => {
+                let list = list.split('}').next().unwrap_or(list);
+                names.extend(list.split(',').map(str::trim).map(|item| &item[..name(item)]));
+            }
+            None => names.push(&rest[..name(rest)]),
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+#[test]
+fn rooms_use_only_the_rooms_that_they_may() {
+    let rooms: BTreeMap<&str, &[&str]> =
+        ROOMS.into_iter().chain(LEAVES.map(|leaf| (leaf, &[][..]))).collect();
+    let mut complaints = Vec::new();
+    for source in server() {
+        let here = room(&source);
+        if here == "lib" {
+            continue;
+        }
+        let Some(allowed) = rooms.get(here) else {
+            complaints.push(format!("{}: a room that no rule knows", source.path));
+            continue;
+        };
+        for (at, line) in source.code() {
+            for other in used(line).into_iter().filter(|other| *other != here && !allowed.contains(other)) {
+                complaints.push(format!("{}:{at}: {here} uses {other}", source.path));
+            }
+        }
+    }
+    report(&complaints);
+}
+
+#[test]
+fn the_rules_of_the_rooms_name_only_what_is_there() {
+    let there: BTreeSet<String> = server().iter().map(|source| room(source).to_owned()).collect();
+    let gone: Vec<String> = ROOMS
+        .iter()
+        .flat_map(|(room, used)| std::iter::once(room).chain(*used))
+        .chain(&LEAVES)
+        .filter(|room| !there.contains(**room))
+        .map(|room| format!("there is no room {room}"))
+        .collect();
+    report(&gone);
+}
+
+/// Lines of the server's code that say one of `words` outside the places that may.
+fn outside(places: &[&str], words: &[&str]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for source in server() {
+        if places.iter().any(|place| source.path.starts_with(&format!("server/src/{place}"))) {
+            continue;
+        }
+        for (at, line) in source.code() {
+            complaints.extend(
+                words
+                    .iter()
+                    .filter(|word| line.contains(*word))
+                    .map(|word| format!("{}:{at}: {word}", source.path)),
+            );
+        }
+    }
+    complaints
+}
+
+#[test]
+fn only_the_devices_room_knows_pkcs11() {
+    report(&outside(&["custody/pkcs11/", "custody/softhsm.rs"], &["cryptoki"]));
+}
+
+/// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store.
+#[test]
+fn only_the_store_and_the_views_know_sql() {
+    let verbs = [
+        "SELECT ",
+        "INSERT INTO",
+        "DELETE FROM",
+        "UPDATE heads",
+        "TRUNCATE ",
+        " RETURNING ",
+        ".query_one(",
+        ".query(&",
+        ".batch_execute(",
+    ];
+    report(&outside(&["store/", "views/", "embedded/cluster.rs"], &verbs));
+}
+
+/// Elsewhere a connection's configuration is handed over, nothing more.
+#[test]
+fn only_the_store_talks_to_postgres() {
+    let places = ["store/", "views/", "embedded/", "config/database.rs", "assembly.rs"];
+    report(&outside(&places, &["tokio_postgres", "deadpool_postgres", "refinery"]));
+}
+
+#[test]
+fn only_the_border_knows_http() {
+    report(&outside(&["http/", "running.rs"], &["actix_web", "actix_http", "actix_rt"]));
+    report(&outside(&["client.rs", "client/"], &["reqwest", "hyper::"]));
+}
+
+/// The client says how old things are, by the clock of the machine that it runs on.
+#[test]
+fn time_comes_from_one_place() {
+    report(&outside(
+        &["clock.rs", "cli/context.rs"],
+        &["SystemTime::now", "Utc::now", "OffsetDateTime::now"],
+    ));
+}
+
+/// The pure crate: no input or output, no clock, no chance, no runtime. Its verifier reads files; that is its program.
+#[test]
+fn the_ledger_is_pure() {
+    let words = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "SystemTime",
+        "Instant::now",
+        "rand::",
+        "tokio",
+        "actix",
+        "postgres",
+        "async fn",
+        ".await",
+    ];
+    let mut complaints = Vec::new();
+    for source in sources::rust() {
+        let ours = source.path.starts_with("ledger/src/") && !source.path.starts_with("ledger/src/bin/");
+        if !ours || source.path.ends_with("tests.rs") {
+            continue;
+        }
+        for (at, line) in source.code() {
+            complaints.extend(
+                words
+                    .iter()
+                    .filter(|word| line.contains(*word))
+                    .map(|word| format!("{}:{at}: {word}", source.path)),
+            );
+        }
+    }
+    report(&complaints);
+}
+
+#[test]
+fn the_ledger_depends_on_little() {
+    let manifest = std::fs::read_to_string(sources::root().join("ledger/Cargo.toml")).expect("its manifest");
+    let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
+    let dependencies = manifest["dependencies"].as_table().expect("a table");
+    let heavy = ["tokio", "actix-web", "tokio-postgres", "reqwest", "sealbook", "chrono", "rand"];
+    let complaints: Vec<String> = heavy
+        .iter()
+        .filter(|name| dependencies.contains_key(**name))
+        .map(|name| format!("the ledger depends on {name}"))
+        .collect();
+    report(&complaints);
+    assert!(dependencies.len() <= 20, "{} dependencies are too many to audit", dependencies.len());
+}
