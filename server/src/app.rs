@@ -167,7 +167,7 @@ impl App {
         let loaded = loading::load(&inner.store, row, &file, inner.config.accept_missing_high_water).await?;
         let door = &inner.doors[self.door_of(row.ledger)];
         let state = loaded.tip.state.clone();
-        let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.submit.clone(), file));
+        let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.lanes.clone(), file));
         *ledger.tree.write().unwrap_or_else(PoisonError::into_inner) = loaded.tree;
         if let Some(checkpoint) = loaded.checkpoint {
             ledger.publish_seal(checkpoint);
@@ -396,6 +396,10 @@ impl App {
                     sentence: format!("{}: {reason}", device.name()),
                 }),
             }
+        }
+        if self.0.doors.iter().any(Door::is_closed) {
+            let sentence = "a sequencer has ended, so nothing is recorded: restart the server".to_owned();
+            missing.push(Missing { code: "server.fault", sentence });
         }
         for ledger in self.ledgers() {
             if let Some(why) = ledger.frozen() {

@@ -118,9 +118,7 @@ impl Sealer {
                 self.ledger.publish_seal(known);
                 Ok(())
             }
-            Ok(_) | Err(_) => {
-                Err(self.quarantine("another server's checkpoint disagrees with the events"))
-            }
+            Ok(_) | Err(_) => Err(self.quarantine("another server's checkpoint disagrees with the events")),
         }
     }
 
