@@ -245,7 +245,9 @@ impl App {
         let _one_at_a_time = self.0.opening.lock().await;
         let taken =
             EngineError::Conflict { code: "tenant.exists", sentence: "a tenant of this name exists already" };
-        if self.ledger(&tenant).is_some() {
+        // One that is served and still empty could not have its first event written: go on with it.
+        let served = self.ledger(&tenant);
+        if served.as_ref().is_some_and(|ledger| ledger.size() > 0) {
             return Err(taken);
         }
         let store = &self.0.store;
@@ -264,8 +266,15 @@ impl App {
             Err(error) => return Err(error.into()),
         }
         let backend = backend.unwrap_or_else(|| self.0.devices.ledger_backend().clone());
-        let made = self.0.devices.make_ledger_key(store, row.ledger, &row.origin, &backend).await?;
-        let ledger = self.serve(&row).await?;
+        let devices = &self.0.devices;
+        let made = match devices.find_first_ledger_key(store, row.ledger, &row.origin, &backend).await? {
+            Some(made) => made,
+            None => devices.make_ledger_key(store, row.ledger, &row.origin, &backend).await?,
+        };
+        let ledger = match served {
+            Some(ledger) => ledger,
+            None => self.serve(&row).await?,
+        };
         let opened = LedgerOpened {
             attributes: made.device.attributes,
             continues: None,
