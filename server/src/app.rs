@@ -414,6 +414,9 @@ impl App {
             if let Some(why) = ledger.frozen() {
                 let sentence = format!("{} is frozen: {why}", ledger.origin());
                 missing.push(Missing { code: "ledger.corrupt", sentence });
+            } else if let Some(why) = ledger.unsealable() {
+                let sentence = format!("{} can't be sealed: {why}", ledger.origin());
+                missing.push(Missing { code: "seal.behind", sentence });
             }
         }
         missing

@@ -255,6 +255,8 @@ pub struct Ledger {
     /// Every node of the Merkle tree over what is sealed: proofs come from here.
     pub(crate) tree: RwLock<Tree>,
     frozen: Mutex<Option<Arc<str>>>,
+    /// Why the last attempt to seal failed.
+    unsealable: Mutex<Option<String>>,
     lanes: Lanes,
     pub(crate) high_water: Mutex<HighWaterFile>,
 }
@@ -280,6 +282,7 @@ impl Ledger {
             wanted: AtomicU64::new(0),
             tree: RwLock::new(Tree::new()),
             frozen: Mutex::new(None),
+            unsealable: Mutex::new(None),
             lanes,
             high_water: Mutex::new(high_water),
         }
@@ -339,6 +342,16 @@ impl Ledger {
     pub(crate) fn publish_seal(&self, checkpoint: SignedCheckpoint) {
         let size = checkpoint.checkpoint().size;
         self.seal.send_replace(Seal { size, checkpoint: Some(Arc::new(checkpoint)) });
+    }
+
+    /// Notes how the last attempt to seal ended.
+    pub(crate) fn note_sealing(&self, failure: Option<String>) {
+        *self.unsealable.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Why the last attempt to seal failed, if it did.
+    pub fn unsealable(&self) -> Option<String> {
+        self.unsealable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether somebody waits for a seal that is not there yet.

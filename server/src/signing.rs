@@ -323,8 +323,9 @@ impl Signer {
         while let Some(at) = from {
             let page = self.store.filtered_page(ledger.id(), &filter, at, 1000).await?;
             for stored in &page.events {
-                let Ok(envelope) = Envelope::parse(&stored.bytes) else { continue };
-                let Ok(event) = Event::from_envelope(envelope) else { continue };
+                let event = Envelope::parse(&stored.bytes).ok().and_then(|e| Event::from_envelope(e).ok());
+                let event =
+                    event.ok_or_else(|| EngineError::Corrupt("a stored event can't be read".into()))?;
                 if outcome_for(&event.payload) == Some(authorization) {
                     return Ok(event);
                 }

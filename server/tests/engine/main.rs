@@ -141,6 +141,7 @@ async fn interrupted(folder: &DataFolder, postgres: &EmbeddedPostgres, people: V
     device.set_seals(false);
     rotate_ledger_key(&site).await;
     device.refuses(3).await;
+    assert!(site.app.missing().await.iter().any(|missing| missing.code == "seal.behind"));
     device.set_seals(true);
     export_and_verify_under(&site, before).await;
 
