@@ -167,7 +167,7 @@ impl App {
         let loaded = loading::load(&inner.store, row, &file, inner.config.accept_missing_high_water).await?;
         let door = &inner.doors[self.door_of(row.ledger)];
         let state = loaded.tip.state.clone();
-        let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.submit.clone(), file));
+        let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.lanes.clone(), file));
         *ledger.tree.write().unwrap_or_else(PoisonError::into_inner) = loaded.tree;
         if let Some(checkpoint) = loaded.checkpoint {
             ledger.publish_seal(checkpoint);
@@ -245,7 +245,9 @@ impl App {
         let _one_at_a_time = self.0.opening.lock().await;
         let taken =
             EngineError::Conflict { code: "tenant.exists", sentence: "a tenant of this name exists already" };
-        if self.ledger(&tenant).is_some() {
+        // One that is served and still empty could not have its first event written: go on with it.
+        let served = self.ledger(&tenant);
+        if served.as_ref().is_some_and(|ledger| ledger.size() > 0) {
             return Err(taken);
         }
         let store = &self.0.store;
@@ -264,8 +266,15 @@ impl App {
             Err(error) => return Err(error.into()),
         }
         let backend = backend.unwrap_or_else(|| self.0.devices.ledger_backend().clone());
-        let made = self.0.devices.make_ledger_key(store, row.ledger, &row.origin, &backend).await?;
-        let ledger = self.serve(&row).await?;
+        let devices = &self.0.devices;
+        let made = match devices.find_first_ledger_key(store, row.ledger, &row.origin, &backend).await? {
+            Some(made) => made,
+            None => devices.make_ledger_key(store, row.ledger, &row.origin, &backend).await?,
+        };
+        let ledger = match served {
+            Some(ledger) => ledger,
+            None => self.serve(&row).await?,
+        };
         let opened = LedgerOpened {
             attributes: made.device.attributes,
             continues: None,
@@ -397,10 +406,17 @@ impl App {
                 }),
             }
         }
+        if self.0.doors.iter().any(Door::is_closed) {
+            let sentence = "a sequencer has ended, so nothing is recorded: restart the server".to_owned();
+            missing.push(Missing { code: "server.fault", sentence });
+        }
         for ledger in self.ledgers() {
             if let Some(why) = ledger.frozen() {
                 let sentence = format!("{} is frozen: {why}", ledger.origin());
                 missing.push(Missing { code: "ledger.corrupt", sentence });
+            } else if let Some(why) = ledger.unsealable() {
+                let sentence = format!("{} can't be sealed: {why}", ledger.origin());
+                missing.push(Missing { code: "seal.behind", sentence });
             }
         }
         missing

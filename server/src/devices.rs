@@ -77,6 +77,60 @@ impl Devices {
         origin: &Origin,
         backend: &BackendName,
     ) -> Result<LedgerKeyMade, EngineError> {
+        let (key, made) = self.make(store, ledger, origin, backend, KeyType::Ed25519).await?;
+        let vkey = vkey_of(origin, &made)?;
+        let row = KeyMadeRow { ledger, key, vkey: vkey.to_string(), made_at: clock::now() };
+        store.insert_key_made(&row).await?;
+        Ok(LedgerKeyMade { vkey, device: made, custody: Self::kind(self.get(backend)?.as_ref())? })
+    }
+
+    /// The ledger key of an opening that was interrupted, found again by the label in its intent. Only for a ledger
+    /// without events: in any other, rows of the database must not choose which key seals.
+    pub(crate) async fn find_first_ledger_key(
+        &self,
+        store: &Store,
+        ledger: LedgerId,
+        origin: &Origin,
+        backend: &BackendName,
+    ) -> Result<Option<LedgerKeyMade>, EngineError> {
+        let device = self.get(backend)?;
+        for (intent, made) in store.ledger_keys(ledger).await? {
+            if intent.backend != *backend || intent.label != device_label(origin, intent.key) {
+                continue;
+            }
+            let found = device.find(&intent.label).await.map_err(custody_error)?;
+            let Some(device_key) = found.filter(|found| found.key_type == KeyType::Ed25519) else { continue };
+            let vkey = vkey_of(origin, &device_key)?;
+            if made.is_none() {
+                let row =
+                    KeyMadeRow { ledger, key: intent.key, vkey: vkey.to_string(), made_at: clock::now() };
+                store.insert_key_made(&row).await?;
+            }
+            let custody = Self::kind(device.as_ref())?;
+            return Ok(Some(LedgerKeyMade { vkey, device: device_key, custody }));
+        }
+        Ok(None)
+    }
+
+    /// Makes an evidence key; its intent is a row like a ledger key's, so that none is ever unexplained.
+    pub(crate) async fn make_evidence_key(
+        &self,
+        store: &Store,
+        ledger: LedgerId,
+        origin: &Origin,
+        backend: &BackendName,
+    ) -> Result<(KeyId, DeviceKey), EngineError> {
+        self.make(store, ledger, origin, backend, KeyType::EcP256).await
+    }
+
+    async fn make(
+        &self,
+        store: &Store,
+        ledger: LedgerId,
+        origin: &Origin,
+        backend: &BackendName,
+        key_type: KeyType,
+    ) -> Result<(KeyId, DeviceKey), EngineError> {
         let device = self.get(backend)?;
         let key = KeyId::from(uuid::Uuid::now_v7());
         let label = device_label(origin, key);
@@ -85,11 +139,8 @@ impl Devices {
             KeyIntentRow { ledger, key, label: label.clone(), backend: backend.clone(), intended_at };
         store.insert_key_intent(&intent).await?;
         let deadline = Instant::now() + GENERATION_DEADLINE;
-        let made = device.generate(&label, KeyType::Ed25519, deadline).await.map_err(custody_error)?;
-        let vkey = vkey_of(origin, &made)?;
-        let row = KeyMadeRow { ledger, key, vkey: vkey.to_string(), made_at: clock::now() };
-        store.insert_key_made(&row).await?;
-        Ok(LedgerKeyMade { vkey, device: made, custody: Self::kind(device.as_ref())? })
+        let made = device.generate(&label, key_type, deadline).await.map_err(custody_error)?;
+        Ok((key, made))
     }
 
     /// Has the device sign a checkpoint under one of a ledger's keys.

@@ -3,7 +3,7 @@
 //! An authorised event → a device call → an outcome command. One runner a ledger in a process; what another server began
 //! is left to it until its time is over.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use sealbook_ledger::command::Command;
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{ActionId, BackendName, KeyId, Seq};
 use sealbook_ledger::payload::{FailureCode, NextVkey};
-use sealbook_ledger::slot::{KeyState, device_label};
+use sealbook_ledger::slot::{Key, KeyState};
 use sealbook_ledger::state::{Founded, OpenAction, Progress, Stage};
 use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::watch;
@@ -28,6 +28,9 @@ const EXECUTION_S: u32 = 5 * 60;
 /// How often the runner looks at the clock where no event wakes it.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long after a look in vain the device is asked again for an interrupted key.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
 /// An authorisation is left to whoever made it for this long after its expiry.
 const ABANDON_AFTER_S: u32 = 5;
 
@@ -35,8 +38,10 @@ pub(crate) struct Effects {
     ledger: Arc<Ledger>,
     store: Arc<Store>,
     devices: Devices,
-    /// Executions that this process began; it alone finishes them.
+    /// Executions that this process began; it alone has devices make keys for them.
     mine: HashSet<ActionId>,
+    /// When the device was last asked for a key that another process began to make.
+    looked: HashMap<KeyId, Instant>,
 }
 
 /// One thing to do next.
@@ -44,13 +49,14 @@ enum Step {
     Submit(Command),
     Begin(ActionId),
     MakeSlotKey { action: ActionId, key: KeyId },
+    FindSlotKey { action: ActionId, key: KeyId },
     MakeLedgerKey { action: ActionId, backend: BackendName },
     MakeEvidenceKey { action: ActionId, backend: BackendName },
 }
 
 impl Effects {
     pub(crate) fn new(ledger: Arc<Ledger>, store: Arc<Store>, devices: Devices) -> Self {
-        Self { ledger, store, devices, mine: HashSet::new() }
+        Self { ledger, store, devices, mine: HashSet::new(), looked: HashMap::new() }
     }
 
     /// Runs until `stop` says so.
@@ -59,6 +65,7 @@ impl Effects {
         loop {
             size.borrow_and_update();
             let mut waits = false;
+            self.forget_what_ended();
             for step in self.steps() {
                 if *stop.borrow() {
                     return;
@@ -75,6 +82,14 @@ impl Effects {
                 _ = stop.changed() => return,
             }
         }
+    }
+
+    fn forget_what_ended(&mut self) {
+        let state = self.ledger.state();
+        let Ok(founded) = state.founded() else { return };
+        self.mine.retain(|action| founded.actions().contains_key(action));
+        let made = |key: &KeyId| founded.keys().get(key).is_some_and(|key| key.material().is_some());
+        self.looked.retain(|key, _| !made(key));
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -125,11 +140,7 @@ impl Effects {
         let mine = self.mine.contains(&action);
         match progress {
             Progress::Generating(key) if mine && !over => Some(Step::MakeSlotKey { action, key }),
-            Progress::Generating(key) => {
-                let ended = matches!(founded.keys().get(&key)?.state, KeyState::Generating { expires_at } if self.ledger.now() >= expires_at);
-                // Nobody may still be at it, and the device may well have made it in time: look, then give up.
-                ended.then_some(Step::Submit(Command::KeyAbandoned(key)))
-            }
+            Progress::Generating(key) => self.interrupted(founded, action, key),
             Progress::NotBegun if mine && !over => match &open.document().params {
                 Params::LedgerKeyRotate(p) | Params::LedgerKeyRecover(p) => {
                     Some(Step::MakeLedgerKey { action, backend: p.backend.clone() })
@@ -147,11 +158,23 @@ impl Effects {
         }
     }
 
+    /// A key that another process began to make, which may have died: what the device holds under its label is taken for
+    /// made while there is time, and given up after.
+    fn interrupted(&self, founded: &Founded, action: ActionId, key: KeyId) -> Option<Step> {
+        let KeyState::Generating { expires_at } = founded.keys().get(&key)?.state else { return None };
+        if self.ledger.now() >= expires_at {
+            return Some(Step::Submit(Command::KeyAbandoned(key)));
+        }
+        let due = self.looked.get(&key).is_none_or(|at| at.elapsed() >= LOOK_AGAIN);
+        due.then_some(Step::FindSlotKey { action, key })
+    }
+
     async fn take(&mut self, step: Step) -> Result<(), EngineError> {
         match step {
             Step::Submit(command) => self.submit(command).await,
             Step::Begin(action) => self.begin(action).await,
             Step::MakeSlotKey { action, key } => self.make_slot_key(action, key).await,
+            Step::FindSlotKey { action, key } => self.find_slot_key(action, key).await,
             Step::MakeLedgerKey { action, backend } => self.make_ledger_key(action, &backend).await,
             Step::MakeEvidenceKey { action, backend } => self.make_evidence_key(action, &backend).await,
         }
@@ -190,77 +213,93 @@ impl Effects {
         disclosures_at(&self.store, self.ledger.id(), seq).await
     }
 
-    async fn make_slot_key(&mut self, action: ActionId, key: KeyId) -> Result<(), EngineError> {
-        let state = self.ledger.state();
-        let founded = state.founded()?;
-        let (Some(asked), Ok(open)) = (founded.keys().get(&key), founded.action(action)) else {
-            return Ok(());
-        };
-        let Params::SlotCreate(params) = &open.document().params else { return Ok(()) };
-        let device = match self.devices.get(&params.backend) {
+    async fn make_slot_key(&self, action: ActionId, key: KeyId) -> Result<(), EngineError> {
+        let Some((wanted, backend)) = self.wanted(action, key)? else { return Ok(()) };
+        let device = match self.devices.get(&backend) {
             Ok(device) => device,
             Err(error) => return self.submit(not_made(key, error.code())).await,
         };
         let deadline = Instant::now() + GENERATION_DEADLINE;
-        let made = device.generate(&asked.label, asked.algorithm.key_type(), deadline).await;
+        let made = device.generate(&wanted.label, wanted.algorithm.key_type(), deadline).await;
         let made = match made {
             Err(CustodyError::AlreadyExists { .. }) => {
-                device.find(&asked.label).await.map_err(custody_error)?
+                device.find(&wanted.label).await.map_err(custody_error)?
             }
             Err(error) if error.outcome_is_unknown() => {
-                device.find(&asked.label).await.map_err(custody_error)?
+                device.find(&wanted.label).await.map_err(custody_error)?
             }
-            Err(CustodyError::Unavailable { .. }) => return Err(made.err().map_or_else(gone, custody_error)),
+            Err(error @ CustodyError::Unavailable { .. }) => return Err(custody_error(error)),
             Err(error) => return self.submit(not_made(key, error.code())).await,
             Ok(made) => Some(made),
         };
         match made {
-            Some(DeviceKey { spki_der, attributes, .. }) => {
-                self.submit(Command::KeyMade { key, spki: B64::from(spki_der), attributes }).await
-            }
+            Some(made) => self.submit(key_made(key, made)).await,
             None => self.submit(not_made(key, "custody.not_found")).await,
         }
     }
 
-    async fn make_ledger_key(&mut self, action: ActionId, backend: &BackendName) -> Result<(), EngineError> {
+    async fn find_slot_key(&mut self, action: ActionId, key: KeyId) -> Result<(), EngineError> {
+        let Some((wanted, backend)) = self.wanted(action, key)? else { return Ok(()) };
+        self.looked.insert(key, Instant::now());
+        let found = self.devices.get(&backend)?.find(&wanted.label).await.map_err(custody_error)?;
+        match found {
+            Some(made) => self.submit(key_made(key, made)).await,
+            // Its maker may still be at it.
+            None => Ok(()),
+        }
+    }
+
+    /// A slot's key that is to be made, and in which device.
+    fn wanted(&self, action: ActionId, key: KeyId) -> Result<Option<(Key, BackendName)>, EngineError> {
+        let state = self.ledger.state();
+        let founded = state.founded()?;
+        let (Some(key), Ok(open)) = (founded.keys().get(&key), founded.action(action)) else {
+            return Ok(None);
+        };
+        let Params::SlotCreate(params) = &open.document().params else { return Ok(None) };
+        Ok(Some((key.clone(), params.backend.clone())))
+    }
+
+    async fn make_ledger_key(&self, action: ActionId, backend: &BackendName) -> Result<(), EngineError> {
         let made =
             self.devices.make_ledger_key(&self.store, self.ledger.id(), self.ledger.origin(), backend).await;
         match made {
             Ok(made) => {
-                self.submit(Command::LedgerKeyMade {
+                let made = Command::LedgerKeyMade {
                     action,
                     vkey: made.vkey,
                     custody: made.custody,
                     attributes: made.device.attributes,
                     next: NextVkey::None,
-                })
-                .await
+                };
+                self.finish(action, made).await
             }
             Err(error) => self.give_up(action, error).await,
         }
     }
 
-    async fn make_evidence_key(
-        &mut self,
-        action: ActionId,
-        backend: &BackendName,
-    ) -> Result<(), EngineError> {
-        let key = KeyId::from(uuid::Uuid::now_v7());
-        let label = device_label(self.ledger.origin(), key);
-        let deadline = Instant::now() + GENERATION_DEADLINE;
-        let made = match self.devices.get(backend) {
-            Ok(device) => {
-                let key_type = sealbook_ledger::algorithm::KeyType::EcP256;
-                device.generate(&label, key_type, deadline).await.map_err(custody_error)
-            }
-            Err(error) => Err(error),
-        };
+    async fn make_evidence_key(&self, action: ActionId, backend: &BackendName) -> Result<(), EngineError> {
+        let made = self
+            .devices
+            .make_evidence_key(&self.store, self.ledger.id(), self.ledger.origin(), backend)
+            .await;
         match made {
-            Ok(made) if made.attributes.is_confined() => {
-                self.submit(Command::EvidenceKeyMade { action, key, spki: B64::from(made.spki_der) }).await
+            Ok((key, made)) if made.attributes.is_confined() => {
+                let spki = B64::from(made.spki_der);
+                self.finish(action, Command::EvidenceKeyMade { action, key, spki }).await
             }
             Ok(_) => self.submit(fail(action, "key.attributes")).await,
             Err(error) => self.give_up(action, error).await,
+        }
+    }
+
+    /// Submits what ends an action. Where the rules refuse it the action has failed: tried again, it would only have the
+    /// device make key after key.
+    async fn finish(&self, action: ActionId, command: Command) -> Result<(), EngineError> {
+        match self.ledger.submit(Submission::new(command)).await {
+            Ok(_) => Ok(()),
+            Err(error @ EngineError::Refused(_)) => self.give_up(action, error).await,
+            Err(error) => Err(error),
         }
     }
 
@@ -282,8 +321,8 @@ pub(crate) async fn disclosures_at(
     Ok(here.map(|row| Disclosure::with_salt(row.name, row.salt, row.value)).collect())
 }
 
-fn gone() -> EngineError {
-    EngineError::unavailable("custody.unavailable", "the device is gone")
+fn key_made(key: KeyId, DeviceKey { spki_der, attributes, .. }: DeviceKey) -> Command {
+    Command::KeyMade { key, spki: B64::from(spki_der), attributes }
 }
 
 fn failed(action: ActionId, code: &'static str) -> Option<Step> {

@@ -24,6 +24,9 @@ const CHUNK: usize = 256 * 1024;
 /// Chunks that may wait for a slow reader.
 const QUEUE: usize = 4;
 
+/// Longest wait for a reader to take one chunk: an export holds one of the database's few snapshots.
+const SLOWEST_CHUNK: Duration = Duration::from_secs(60);
+
 /// A bundle on its way: chunks in order, or the error that cut it off.
 pub struct ExportStream {
     /// Events in it.
@@ -55,8 +58,8 @@ pub(crate) fn stream(store: Arc<Store>, ledger: LedgerId, checkpoint: Arc<Signed
         let export = Export { store, ledger, size };
         if let Err(error) = export.write(&checkpoint, &sender).await {
             tracing::warn!(origin = %checkpoint.checkpoint().origin, code = error.code(), %error, "an export was cut off");
-            // The reader may be gone, which is why exports are cut off.
-            let _ = sender.send(Err(error)).await;
+            // The reader may be gone, which is why exports are cut off; one without room is cut off by the end alone.
+            let _ = sender.send_timeout(Err(error), SLOWEST_CHUNK).await;
         }
     });
     ExportStream { size, chunks }
@@ -179,8 +182,9 @@ async fn flush(buffer: &mut Vec<u8>, above: usize, to: &Chunks) -> Result<(), En
         return Ok(());
     }
     let chunk = Bytes::from(std::mem::take(buffer));
-    let gone = |_| EngineError::unavailable("export.abandoned", "the reader of the export has gone");
-    to.send(Ok(chunk)).await.map_err(gone)
+    let gone =
+        || EngineError::unavailable("export.abandoned", "the reader of the export has gone, or is too slow");
+    to.send_timeout(Ok(chunk), SLOWEST_CHUNK).await.map_err(|_| gone())
 }
 
 fn broken(error: WriteError) -> EngineError {

@@ -16,6 +16,7 @@ use sealbook_ledger::ids::{Correlation, Origin, TenantName};
 use sealbook_ledger::merkle::Tree;
 use sealbook_ledger::state::{Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
@@ -224,6 +225,14 @@ pub(crate) struct Envelope {
     pub(crate) reply: oneshot::Sender<Result<Appended, EngineError>>,
 }
 
+/// The ways to a sequencer.
+#[derive(Clone)]
+pub(crate) struct Lanes {
+    pub(crate) usual: mpsc::Sender<Envelope>,
+    /// For containment, which waits behind nothing else.
+    pub(crate) urgent: mpsc::Sender<Envelope>,
+}
+
 /// How far a ledger is sealed.
 #[derive(Debug, Clone, Default)]
 pub struct Seal {
@@ -246,7 +255,9 @@ pub struct Ledger {
     /// Every node of the Merkle tree over what is sealed: proofs come from here.
     pub(crate) tree: RwLock<Tree>,
     frozen: Mutex<Option<Arc<str>>>,
-    door: mpsc::Sender<Envelope>,
+    /// Why the last attempt to seal failed.
+    unsealable: Mutex<Option<String>>,
+    lanes: Lanes,
     pub(crate) high_water: Mutex<HighWaterFile>,
 }
 
@@ -258,7 +269,7 @@ impl Ledger {
         id: LedgerId,
         tenant: TenantName,
         state: State,
-        door: mpsc::Sender<Envelope>,
+        lanes: Lanes,
         high_water: HighWaterFile,
     ) -> Self {
         Self {
@@ -271,7 +282,8 @@ impl Ledger {
             wanted: AtomicU64::new(0),
             tree: RwLock::new(Tree::new()),
             frozen: Mutex::new(None),
-            door,
+            unsealable: Mutex::new(None),
+            lanes,
             high_water: Mutex::new(high_water),
         }
     }
@@ -332,6 +344,16 @@ impl Ledger {
         self.seal.send_replace(Seal { size, checkpoint: Some(Arc::new(checkpoint)) });
     }
 
+    /// Notes how the last attempt to seal ended.
+    pub(crate) fn note_sealing(&self, failure: Option<String>) {
+        *self.unsealable.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Why the last attempt to seal failed, if it did.
+    pub fn unsealable(&self) -> Option<String> {
+        self.unsealable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether somebody waits for a seal that is not there yet.
     pub(crate) fn seal_is_wanted(&self) -> bool {
         self.wanted.load(Ordering::Relaxed) > self.sealed_size()
@@ -354,13 +376,17 @@ impl Ledger {
         if let Some(why) = self.frozen() {
             return Err(EngineError::Corrupt(why));
         }
+        let lane = if submission.command.is_containment() { &self.lanes.urgent } else { &self.lanes.usual };
         let (reply, answer) = oneshot::channel();
         let envelope = Envelope { ledger: self.id, submission, reply };
         let busy =
             || EngineError::unavailable("server.busy", "the ledger's queue is full; try again shortly");
         let stopped =
             || EngineError::unavailable("server.stopping", "the server is stopping; try again shortly");
-        self.door.send_timeout(envelope, SUBMIT_DEADLINE).await.map_err(|_| busy())?;
+        lane.send_timeout(envelope, SUBMIT_DEADLINE).await.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => busy(),
+            SendTimeoutError::Closed(_) => stopped(),
+        })?;
         match tokio::time::timeout(SUBMIT_DEADLINE, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(stopped()),

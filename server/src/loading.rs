@@ -77,6 +77,11 @@ pub(crate) async fn load(
         again.read(store, row, &until, &HighWater::default()).await?;
         (again.verifier, again.tree)
     };
+    let signer = verifier.state().ledger_key().map(|key| &key.vkey);
+    let genuine = |known: &SignedCheckpoint| signer.is_some_and(|signer| known.verify(signer).is_ok());
+    if checkpoint.as_ref().is_some_and(|known| !genuine(known)) {
+        return Err(corrupt("the newest stored checkpoint is not signed by the ledger's key"));
+    }
     Ok(Loaded { verifier, tree, tip, checkpoint, accepted })
 }
 

@@ -11,7 +11,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::watch;
 
 use crate::effects::failure_code;
-use crate::ledger::{Ledger, Submission};
+use crate::ledger::{EngineError, Ledger, Submission};
 
 /// Kinds of refusal that are counted apart in a minute; beyond them a flood is only logged.
 const MAX_COUNTED: usize = 1000;
@@ -51,7 +51,8 @@ impl Refusals {
     fn put_back(&self, taken: Counted) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, count) in taken {
-            *counted.entry(key).or_default() += count;
+            let known = counted.entry(key).or_default();
+            *known = known.saturating_add(count);
         }
     }
 
@@ -60,7 +61,11 @@ impl Refusals {
         let mut taken = self.take(before);
         while let Some(((minute, caller, code), count)) = taken.pop_first() {
             let refused = RefusalRecorded { caller, count, minute, rule: failure_code(code) };
-            if let Err(error) = ledger.submit(Submission::new(Command::RecordRefusal(refused))).await {
+            let recorded = ledger.submit(Submission::new(Command::RecordRefusal(refused))).await;
+            if let Err(EngineError::Refused(refusal)) = recorded {
+                // Offered again it would be refused again, and stand in front of all others.
+                tracing::error!(origin = %ledger.origin(), rule = refusal.code(), code, count, "a refusal can't be recorded");
+            } else if let Err(error) = recorded {
                 tracing::warn!(origin = %ledger.origin(), code = error.code(), %error, "refusals could not be recorded yet");
                 taken.insert((minute, caller, code), count);
                 return self.put_back(taken);

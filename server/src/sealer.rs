@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How long a sealer waits after a failure before it tries again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// How often a sealer without work looks whether another server has sealed.
+/// How often a sealer without work looks whether there is some.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// How long another server's sealer is left alone before the lease is asked for again.
@@ -52,7 +52,9 @@ impl Sealer {
         loop {
             let began = Instant::now();
             if self.ledger.frozen().is_none() && *size.borrow_and_update() > self.ledger.sealed_size() {
-                if let Err(error) = self.seal().await {
+                let sealed = self.seal().await;
+                self.ledger.note_sealing(sealed.as_ref().err().map(ToString::to_string));
+                if let Err(error) = sealed {
                     tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "sealing failed");
                     tokio::select! {
                         () = tokio::time::sleep(RETRY) => {}

@@ -20,6 +20,7 @@ use sealbook_ledger::policy::{ArtifactField, Environment, Release, SigningPolicy
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::timestamp::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::custody::{BackendHealth, SigningInput};
 use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
@@ -36,6 +37,9 @@ const SEAL_WAIT: Duration = Duration::from_secs(10);
 
 /// How long an outcome is offered to a ledger that can't take it: past the expiry it is withheld, and then abandoned.
 const SETTLE_FOR: Duration = Duration::from_secs(120);
+
+/// Most signatures under way at a time.
+const MAX_UNDER_WAY: usize = 4096;
 
 /// A request for one signature, as a caller makes it.
 #[derive(Debug)]
@@ -88,6 +92,8 @@ pub(crate) struct Signer {
     devices: Devices,
     public_keys: Mutex<HashMap<KeyId, PublicKey>>,
     rates: Mutex<HashMap<(i64, SlotName), (Timestamp, u32)>>,
+    /// Requests under way, also those whose callers have gone.
+    room: Arc<Semaphore>,
 }
 
 impl Signer {
@@ -98,6 +104,7 @@ impl Signer {
             devices,
             public_keys: Mutex::default(),
             rates: Mutex::default(),
+            room: Arc::new(Semaphore::new(MAX_UNDER_WAY)),
         }
     }
 
@@ -109,8 +116,14 @@ impl Signer {
     ) -> Result<Signed, EngineError> {
         let sealed = self.guard(&ledger, &call)?;
         // A task of its own: a caller who goes away between authorisation and device would leave it open.
+        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            EngineError::unavailable("server.busy", "too many signatures are under way; try again shortly")
+        })?;
         let (signer, work) = (Arc::clone(self), Arc::clone(&ledger));
-        let task = self.runtime.spawn(async move { signer.authorize_and_perform(&work, call).await });
+        let task = self.runtime.spawn(async move {
+            let _place = place;
+            signer.authorize_and_perform(&work, call).await
+        });
         let signed = task.await.map_err(|error| EngineError::fault("the signing task ended", error))??;
         if sealed && ledger.wait_sealed(signed.seq.get() + 1, SEAL_WAIT).await.is_none() {
             return Err(EngineError::unavailable(
@@ -312,8 +325,9 @@ impl Signer {
         while let Some(at) = from {
             let page = self.store.filtered_page(ledger.id(), &filter, at, 1000).await?;
             for stored in &page.events {
-                let Ok(envelope) = Envelope::parse(&stored.bytes) else { continue };
-                let Ok(event) = Event::from_envelope(envelope) else { continue };
+                let event = Envelope::parse(&stored.bytes).ok().and_then(|e| Event::from_envelope(e).ok());
+                let event =
+                    event.ok_or_else(|| EngineError::Corrupt("a stored event can't be read".into()))?;
                 if outcome_for(&event.payload) == Some(authorization) {
                     return Ok(event);
                 }

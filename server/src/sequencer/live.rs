@@ -21,9 +21,15 @@ use crate::store::{Head, LedgerId};
 pub(crate) struct Live {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) tip: Tip,
-    /// When sizes were reached that are not sealed yet; a few a second at most.
-    unsealed: VecDeque<(u64, Instant)>,
+    unsealed: Unsealed,
 }
+
+/// Sizes that wait for their checkpoint, each with the moment since when the first event up to it has waited.
+#[derive(Debug, Default)]
+struct Unsealed(VecDeque<(u64, Instant)>);
+
+/// Events that were committed within this time of each other are counted as old as the first of them.
+const GRAIN: Duration = Duration::from_millis(100);
 
 /// A ledger's end: the folded state and everything that the next event is bound to. Cheap to copy.
 #[derive(Debug, Clone)]
@@ -87,16 +93,18 @@ impl Tip {
 
 impl Live {
     pub(crate) fn new(ledger: Arc<Ledger>, tip: Tip) -> Self {
-        Self { ledger, tip, unsealed: VecDeque::new() }
+        let mut unsealed = Unsealed::default();
+        if tip.state.size() > ledger.sealed_size() {
+            // What an earlier process left unsealed has its time from now on.
+            unsealed.grew(tip.state.size(), Instant::now());
+        }
+        Self { ledger, tip, unsealed }
     }
 
     /// Takes over a tip that has been committed.
     pub(crate) fn commit(&mut self, tip: Tip) {
-        let (now, size) = (Instant::now(), tip.state.size());
-        let recent =
-            self.unsealed.back().is_some_and(|(_, at)| now.duration_since(*at) < Duration::from_millis(100));
-        if !recent && size > self.tip.state.size() {
-            self.unsealed.push_back((self.tip.state.size() + 1, now));
+        if tip.state.size() > self.tip.state.size() {
+            self.unsealed.grew(tip.state.size(), Instant::now());
         }
         self.tip = tip;
         self.ledger.publish(Arc::new(self.tip.state.clone()));
@@ -104,11 +112,24 @@ impl Live {
 
     /// How long the oldest unsealed event has waited for its checkpoint.
     pub(crate) fn unsealed_for(&mut self) -> Duration {
-        let sealed = self.ledger.sealed_size();
-        while self.unsealed.front().is_some_and(|(size, _)| *size <= sealed) {
-            self.unsealed.pop_front();
+        self.unsealed.waited(self.ledger.sealed_size(), Instant::now())
+    }
+}
+
+impl Unsealed {
+    fn grew(&mut self, size: u64, now: Instant) {
+        match self.0.back_mut() {
+            Some((last, since)) if now.duration_since(*since) < GRAIN => *last = size,
+            Some(_) | None => self.0.push_back((size, now)),
         }
-        self.unsealed.front().map_or(Duration::ZERO, |(_, at)| at.elapsed())
+    }
+
+    /// How long the oldest event beyond `sealed` has waited.
+    fn waited(&mut self, sealed: u64, now: Instant) -> Duration {
+        while self.0.front().is_some_and(|(size, _)| *size <= sealed) {
+            self.0.pop_front();
+        }
+        self.0.front().map_or(Duration::ZERO, |(_, since)| now.duration_since(*since))
     }
 }
 
@@ -116,4 +137,27 @@ impl Live {
 pub(crate) fn same_head(a: &Head, b: &Head) -> bool {
     let hash = |head: &Head| -> (u64, Hash, Hash, u64) { (head.size, head.hash, head.root, head.end_offset) };
     a.ledger == b.ledger && hash(a) == hash(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_follows_closely_on_a_sealed_one_still_waits() {
+        let (mut unsealed, start) = (Unsealed::default(), Instant::now());
+        unsealed.grew(5, start);
+        unsealed.grew(9, start + Duration::from_millis(50));
+        let later = start + Duration::from_secs(60);
+        assert_eq!(unsealed.waited(5, later), Duration::from_secs(60));
+        assert_eq!(unsealed.waited(9, later), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_seal_in_between_leaves_the_age_of_what_came_after() {
+        let (mut unsealed, start) = (Unsealed::default(), Instant::now());
+        unsealed.grew(5, start);
+        unsealed.grew(6, start + Duration::from_secs(2));
+        assert_eq!(unsealed.waited(5, start + Duration::from_secs(3)), Duration::from_secs(1));
+    }
 }

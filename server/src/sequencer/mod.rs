@@ -5,6 +5,7 @@
 //! process knows is another server's work: the events are read, judged and applied. A head that is behind or different
 //! is corruption: the ledger is frozen.
 
+mod guard;
 mod live;
 mod round;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ledger::{EngineError, Envelope, Ledger};
+use crate::ledger::{EngineError, Envelope, Lanes, Ledger};
 use crate::store::{LedgerId, Store};
 
 pub(crate) use live::{Live, Tip};
@@ -25,6 +26,9 @@ const MAX_BATCH: usize = 512;
 /// Submissions that wait in front of a sequencer before callers do.
 const QUEUE: usize = 4096;
 
+/// Containments that wait; nothing else ever stands in front of them.
+const URGENT_QUEUE: usize = 256;
+
 /// A ledger that a sequencer is to serve from now on, and whom to tell.
 type Adoption = (Box<Live>, oneshot::Sender<()>);
 
@@ -32,11 +36,16 @@ type Adoption = (Box<Live>, oneshot::Sender<()>);
 #[derive(Clone)]
 pub(crate) struct Door {
     /// For commands.
-    pub(crate) submit: mpsc::Sender<Envelope>,
+    pub(crate) lanes: Lanes,
     adopt: mpsc::Sender<Adoption>,
 }
 
 impl Door {
+    /// Whether the sequencer has ended: only by a panic does it before its doors.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lanes.usual.is_closed()
+    }
+
     /// Gives a ledger to the sequencer; returns once it is served.
     pub(crate) async fn adopt(&self, live: Live) -> Result<(), EngineError> {
         let stopping = || EngineError::unavailable("server.stopping", "the server is stopping");
@@ -55,11 +64,12 @@ pub(crate) struct Limits {
 
 /// Starts a sequencer on the current runtime. It ends when every door to it is closed.
 pub(crate) fn start(store: Arc<Store>, limits: Limits) -> Door {
-    let (submit, submissions) = mpsc::channel(QUEUE);
+    let (usual, submissions) = mpsc::channel(QUEUE);
+    let (urgent, containments) = mpsc::channel(URGENT_QUEUE);
     let (adopt, adoptions) = mpsc::channel(16);
     let sequencer = Sequencer { store, limits, ledgers: HashMap::new() };
-    tokio::spawn(sequencer.run(submissions, adoptions));
-    Door { submit, adopt }
+    tokio::spawn(sequencer.run(containments, submissions, adoptions));
+    Door { lanes: Lanes { usual, urgent }, adopt }
 }
 
 struct Sequencer {
@@ -71,6 +81,7 @@ struct Sequencer {
 impl Sequencer {
     async fn run(
         mut self,
+        mut containments: mpsc::Receiver<Envelope>,
         mut submissions: mpsc::Receiver<Envelope>,
         mut adoptions: mpsc::Receiver<Adoption>,
     ) {
@@ -82,6 +93,10 @@ impl Sequencer {
                     self.ledgers.insert(live.ledger.id(), *live);
                     // Whoever asked may be gone; the ledger is served all the same.
                     let _ = done.send(());
+                }
+                Some(first) = containments.recv() => {
+                    batch.push(first);
+                    batch.extend(std::iter::from_fn(|| containments.try_recv().ok()).take(URGENT_QUEUE));
                 }
                 taken = submissions.recv_many(&mut batch, MAX_BATCH) => if taken == 0 {
                     return;

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use sealbook_ledger::decide::{Context, Decided, decide};
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
 use super::live::{Live, Tip, same_head};
-use super::{Limits, Sequencer, answer, name};
+use super::{Sequencer, answer, guard, name};
 use crate::clock;
 use crate::high_water::Mark;
 use crate::ledger::{Appended, EngineError, Envelope, Submission};
@@ -18,9 +17,6 @@ use crate::store::append::{Advance, Batch, Round};
 use crate::store::load::MAX_PAGE;
 use crate::store::rows::{AttachmentRow, DisclosureRow, EventRow, IdempotencyRow};
 use crate::store::{Head, LedgerId, StoreError};
-
-/// Server and database clocks may differ by this much before appends other than containment are refused.
-const MAX_CLOCK_SKEW_US: u64 = 2_000_000;
 
 /// How long the outcome of a commit is looked for when the connection broke during it.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(30);
@@ -33,10 +29,24 @@ struct Draft {
     tips: HashMap<LedgerId, Tip>,
     batch: Batch,
     replies: Vec<(Reply, Appended)>,
-    /// Where something was stopped.
-    contained: Vec<LedgerId>,
+    /// Who stopped something: answered once the high-water file knows it too.
+    contained: Vec<(LedgerId, Reply, Appended)>,
     /// The idempotency keys of this very round: who repeats one shares the first one's fate.
     keys: HashMap<(LedgerId, Hash), (Hash, Appended)>,
+}
+
+impl Draft {
+    /// Tells everybody whose request was decided that nothing came of it.
+    fn fail(self, error: &StoreError) {
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            code = error.code(),
+            "a round was not committed"
+        );
+        let replies = self.replies.into_iter().map(|(reply, _)| reply);
+        let contained = self.contained.into_iter().map(|(_, reply, _)| reply);
+        replies.chain(contained).for_each(|reply| answer(reply, Err(same_story(error))));
+    }
 }
 
 impl Sequencer {
@@ -53,11 +63,13 @@ impl Sequencer {
         if let Err(error) = self.catch_up(&round).await {
             return refuse_all(envelopes, &error);
         }
+        // A ledger that was found corrupt just now stops no other.
+        let (envelopes, _) = self.known(envelopes);
         let earlier = match earlier_keys(&round, &envelopes).await {
             Ok(earlier) => earlier,
             Err(error) => return refuse_all(envelopes, &error),
         };
-        let skew = skew(clock::now(), round.clock());
+        let skew = guard::skew(clock::now(), round.clock());
         let mut draft = Draft::default();
         for envelope in envelopes {
             self.decide_one(envelope, &earlier, skew, &mut draft);
@@ -81,7 +93,7 @@ impl Sequencer {
         }
         let inserted = match round.insert(&draft.batch).await {
             Ok(inserted) => inserted,
-            Err(error) => return fail_all(draft.replies, &error),
+            Err(error) => return draft.fail(&error),
         };
         // COMMIT POINT: what follows only tells others. Nothing was acknowledged before.
         let committed = match inserted.commit().await {
@@ -89,18 +101,18 @@ impl Sequencer {
             other => other,
         };
         if let Err(error) = committed {
-            return fail_all(draft.replies, &error);
+            return draft.fail(&error);
         }
         for (id, tip) in draft.tips {
             if let Some(live) = self.ledgers.get_mut(&id) {
                 live.commit(tip);
             }
         }
-        if let Err(error) = self.note_containment(&draft.contained).await {
-            // Contained it is; what is missing is the proof outside the database that it happened.
-            tracing::error!(%error, "the high-water file could not be written after a containment");
-        }
         answer_all(draft.replies);
+        for (ledger, reply, appended) in draft.contained {
+            let marked = self.note_containment(ledger).await;
+            answer(reply, marked.map(|()| appended));
+        }
     }
 
     /// Drops what is for ledgers that this sequencer doesn't serve or that are frozen.
@@ -138,9 +150,13 @@ impl Sequencer {
                     "the database ends at {} events where {} were committed, or its last event differs",
                     head.size, known.size
                 ));
-                return Err(StoreError::corruption("a head that is behind or different"));
+                continue;
             }
-            follow(live, round, head).await?;
+            match follow(live, round, head).await {
+                Ok(()) => {}
+                Err(StoreError::Corruption { what, .. }) => live.ledger.freeze(what),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -167,7 +183,7 @@ impl Sequencer {
                 };
             }
         }
-        if let Err(error) = guard(&submission, live, skew, self.limits) {
+        if let Err(error) = guard::guard(&submission, live, skew, self.limits) {
             return answer(reply, Err(error));
         }
         let base = draft.tips.get(&ledger).unwrap_or(&live.tip);
@@ -185,51 +201,61 @@ impl Sequencer {
                     draft.keys.insert((ledger, key.key_hash), (key.body_hash, appended.clone()));
                 }
                 if contains {
-                    draft.contained.push(ledger);
+                    draft.contained.push((ledger, reply, appended));
+                } else {
+                    draft.replies.push((reply, appended));
                 }
-                draft.replies.push((reply, appended));
             }
             Err(refusal) => answer(reply, Err(refusal.into())),
         }
     }
 
-    /// Containment is in the high-water file before it is acknowledged: no restored backup can undo it unseen.
-    async fn note_containment(&self, ledgers: &[LedgerId]) -> Result<(), crate::high_water::HighWaterError> {
-        for id in ledgers {
-            let Some(live) = self.ledgers.get(id) else { continue };
-            let mark = Mark { size: live.tip.state.size(), hash: live.tip.state.head() };
-            let ledger = Arc::clone(&live.ledger);
-            let written = tokio::task::spawn_blocking(move || {
-                ledger
-                    .high_water
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .record_contained(mark)
-            });
-            match written.await {
-                Ok(result) => result?,
-                Err(error) => tracing::error!(%error, "the high-water writer ended"),
+    /// Containment is in the high-water file before it is acknowledged: no restored backup can undo it unseen. Where the
+    /// file can't be written it holds all the same, and its caller is told what is missing.
+    async fn note_containment(&self, id: LedgerId) -> Result<(), EngineError> {
+        let Some(live) = self.ledgers.get(&id) else { return Ok(()) };
+        let mark = Mark { size: live.tip.state.size(), hash: live.tip.state.head() };
+        let ledger = Arc::clone(&live.ledger);
+        let written = tokio::task::spawn_blocking(move || {
+            ledger.high_water.lock().unwrap_or_else(std::sync::PoisonError::into_inner).record_contained(mark)
+        });
+        let written =
+            written.await.map_err(|error| EngineError::fault("the high-water writer ended", error))?;
+        written.map_err(|error| {
+            tracing::error!(origin = name(&live.ledger), %error, "containment is not in the high-water file");
+            EngineError::Unavailable {
+                code: "high_water.write",
+                sentence: "what you stopped is stopped and recorded, but the high-water file can't be written: a restored \
+                           backup could undo it unseen; mend the folder"
+                    .to_owned(),
+                source: Some(Box::new(error)),
             }
-        }
-        Ok(())
+        })
     }
 
-    /// After a connection that broke during COMMIT: reads the heads until they tell what happened.
+    /// After a connection that broke during COMMIT: learns what happened. It looks under the heads' locks, for the
+    /// database may still be at that commit; a round is one transaction, so that one of its ledgers tells for all.
     async fn resolve(&self, draft: &Draft, error: StoreError) -> Result<(), StoreError> {
         let until = tokio::time::Instant::now() + RESOLVE_DEADLINE;
         let Some((id, tip)) = draft.tips.iter().next() else { return Err(error) };
         let expected = tip.head(*id);
         while tokio::time::Instant::now() < until {
-            match self.store.page(*id, expected.size - 1, 1).await {
-                Ok(page) => {
-                    let there = page.first().is_some_and(|event| event.hash == expected.hash);
-                    return if there { Ok(()) } else { Err(error) };
-                }
+            match self.last_of(&expected).await {
+                Ok(Some(hash)) if hash == expected.hash => return Ok(()),
+                Ok(Some(_) | None) => return Err(error),
                 Err(StoreError::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
                 Err(other) => return Err(other),
             }
         }
         Err(error)
+    }
+
+    /// The hash of the event before a head's size, read once nobody is appending.
+    async fn last_of(&self, head: &Head) -> Result<Option<Hash>, StoreError> {
+        let round = self.store.begin_round(&[head.ledger]).await?;
+        let page = round.page(head.ledger, head.size - 1, 1).await?;
+        round.rollback().await?;
+        Ok(page.first().filter(|event| event.seq + 1 == head.size).map(|event| event.hash))
     }
 }
 
@@ -238,57 +264,21 @@ async fn follow(live: &mut Live, round: &Round, head: &Head) -> Result<(), Store
     while tip.state.size() < head.size {
         let page = round.page(head.ledger, tip.state.size(), MAX_PAGE).await?;
         if page.is_empty() {
-            live.ledger.freeze("the database's head promises events that are not there");
-            return Err(StoreError::corruption("a head without its events"));
+            return Err(StoreError::corruption("the database's head promises events that are not there"));
         }
         for stored in &page {
             if let Err(why) = tip.follow(head.ledger, stored) {
-                live.ledger.freeze(why);
-                return Err(StoreError::corruption("an event that the rules refuse"));
+                tracing::error!(origin = name(&live.ledger), %why, "another server's event can't be followed");
+                return Err(StoreError::corruption("an event that the rules refuse, or that has changed"));
             }
         }
     }
     if !same_head(&tip.head(head.ledger), head) {
-        live.ledger.freeze("the database's head is not where its events end");
-        return Err(StoreError::corruption("a head that differs from its events"));
+        return Err(StoreError::corruption("the database's head is not where its events end"));
     }
     tracing::info!(origin = name(&live.ledger), size = head.size, "followed another server");
     live.commit(tip);
     Ok(())
-}
-
-/// What may stop a submission besides the rules.
-fn guard(submission: &Submission, live: &mut Live, skew: u64, limits: Limits) -> Result<(), EngineError> {
-    if submission.command.is_containment() {
-        return Ok(());
-    }
-    if skew > MAX_CLOCK_SKEW_US {
-        return Err(EngineError::unavailable(
-            "clock.skew",
-            "the clocks of server and database differ by more than 2 s; set them right",
-        ));
-    }
-    if submission.command.is_intent()
-        && live.unsealed_for() > limits.max_unsealed
-        && !is_recovery(live, submission)
-    {
-        return Err(EngineError::unavailable(
-            "seal.behind",
-            "sealing is too far behind, so nothing new is signed; see /readyz for what is missing",
-        ));
-    }
-    Ok(())
-}
-
-/// Recovering a lost ledger key is what ends a lack of seals: it is never stopped by it.
-fn is_recovery(live: &Live, submission: &Submission) -> bool {
-    use sealbook_ledger::action::ActionType;
-    use sealbook_ledger::command::Command;
-    let Command::Begin { action, .. } = &submission.command else { return false };
-    let founded = live.tip.state.founded();
-    founded.is_ok_and(|f| {
-        f.actions().get(action).is_some_and(|a| a.document().kind() == ActionType::LedgerKeyRecover)
-    })
 }
 
 /// Adds decided events to the batch, with everything that travels beside them.
@@ -373,10 +363,6 @@ fn other_content() -> EngineError {
     }
 }
 
-fn skew(server: Timestamp, database: Timestamp) -> u64 {
-    server.unix_micros().abs_diff(database.unix_micros())
-}
-
 /// A store's error can't be copied; everybody of a round gets the same story.
 fn same_story(error: &StoreError) -> EngineError {
     match error {
@@ -398,9 +384,4 @@ fn refuse_all(envelopes: Vec<Envelope>, error: &StoreError) {
 
 fn answer_all(replies: Vec<(Reply, Appended)>) {
     replies.into_iter().for_each(|(reply, appended)| answer(reply, Ok(appended)));
-}
-
-fn fail_all(replies: Vec<(Reply, Appended)>, error: &StoreError) {
-    tracing::warn!(error = error as &dyn std::error::Error, code = error.code(), "a round was not committed");
-    replies.into_iter().for_each(|(reply, _)| answer(reply, Err(same_story(error))));
 }

@@ -5,22 +5,27 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is its report")]
 
+mod moody;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealbook::app::App;
+use moody::Moody;
+use sealbook::app::{App, AppConfig};
 use sealbook::assembly::Parts;
 use sealbook::authenticator::SoftAuthenticator;
 use sealbook::ceremony::FounderInvite;
 use sealbook::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
-use sealbook::custody::softhsm;
+use sealbook::custody::pkcs11::Pkcs11Backend;
+use sealbook::custody::{Backend, softhsm};
+use sealbook::devices::Devices;
 use sealbook::embedded::{DataFolder, EmbeddedPostgres};
 use sealbook::ledger::{Disclosure, EngineError, IdempotencyKey, Ledger, Submission, digests};
 use sealbook::signing::{SignCall, SignInput};
-use sealbook::store::{StoreConfig, Transport};
+use sealbook::store::{Store, StoreConfig, Transport};
 use sealbook_ledger::action::{
     ActionDocument, DeviceKeyParams, Params, ServiceEnrollParams, SlotCreateParams,
 };
@@ -28,12 +33,13 @@ use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::command::{Command, Containment};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Actor;
-use sealbook_ledger::ids::{ActionId, MemberId, ServiceId, TenantName};
+use sealbook_ledger::ids::{ActionId, BackendName, MemberId, ServiceId, TenantName};
+use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{ActionApproved, ActionProposed, FounderAssertion};
 use sealbook_ledger::policy::{Environment, Role, SigningPolicy};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::verify::{Pins, verify_bundle};
-use sealbook_ledger::webauthn::{Assertion, Purpose};
+use sealbook_ledger::webauthn::{ApprovalRp, Assertion, Purpose};
 
 const ORIGIN: &str = "http://localhost:7420";
 
@@ -119,7 +125,58 @@ async fn journey(path: &Path) {
     sign(&site, service, "edge-ed25519", 100).await.unwrap();
     assert!(export_and_verify(&site).await > first);
     site.app.stop().await;
+    let Site { people, .. } = site;
+    interrupted(&folder, &postgres, people).await;
     postgres.stop().await.unwrap();
+}
+
+/// What a device's failure and a server's death leave half done is finished, by this server or the next.
+async fn interrupted(folder: &DataFolder, postgres: &EmbeddedPostgres, people: Vec<Person>) {
+    let (app, device) = start_moody(folder, postgres).await;
+    let ledger = app.ledger(&"acme".parse().unwrap()).unwrap();
+    let site = Site { app, ledger, people };
+
+    let before = site.ledger.state().ledger_key().unwrap().vkey.clone();
+    device.set_seals(false);
+    rotate_ledger_key(&site).await;
+    device.refuses(3).await;
+    assert!(site.app.missing().await.iter().any(|missing| missing.code == "seal.behind"));
+    device.set_seals(true);
+    export_and_verify_under(&site, before).await;
+
+    device.fall_silent();
+    let late = propose_slot(&site, "late-p256", Algorithm::EcdsaP256Sha256).await;
+    device.has_made_in_silence().await;
+    site.app.stop().await;
+    let Site { people, .. } = site;
+    let app = start(folder, postgres).await;
+    let ledger = app.ledger(&"acme".parse().unwrap()).unwrap();
+    let site = Site { app, ledger, people };
+    executed(&site, late).await;
+    export_and_verify(&site).await;
+    site.app.stop().await;
+}
+
+async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, Arc<Moody>) {
+    let name: BackendName = "softhsm".parse().unwrap();
+    let token = softhsm::prepare(&folder.token()).unwrap();
+    let device = Moody::over(Pkcs11Backend::start(name.clone(), token).await.unwrap());
+    let config = AppConfig {
+        origin_prefix: OriginPrefix::new("sealbook.test").unwrap(),
+        approval_rp: ApprovalRp {
+            id: "localhost".to_owned(),
+            origins: BTreeSet::from([ORIGIN.to_owned()]),
+            shared: true,
+        },
+        high_water: folder.high_water(),
+        max_unsealed: Duration::from_secs(60),
+        operator_token_sha256: Hash::sha256(b"an operator"),
+        accept_missing_high_water: false,
+    };
+    let store = Store::open(StoreConfig::new(postgres.app_config(), Transport::Plain)).unwrap();
+    let backend: Arc<dyn Backend> = device.clone();
+    let devices = Devices::new(BTreeMap::from([(name.clone(), backend)]), name);
+    (App::start(config, Arc::new(store), devices).await.unwrap(), device)
 }
 
 async fn found(app: App, path: &Path) -> Site {
@@ -157,7 +214,12 @@ fn ticket_hash(secret: &str) -> Hash {
     Hash::sha256(bytes.as_bytes())
 }
 
-async fn act(
+async fn act(site: &Site, params: Params, proposer: usize, role: Role, approvals: &[(usize, Role)]) {
+    let action = propose(site, params, proposer, role, approvals).await;
+    executed(site, action).await;
+}
+
+async fn propose(
     site: &Site,
     params: Params,
     proposer: usize,
@@ -209,13 +271,17 @@ async fn act(
         };
         site.ledger.submit(Submission::new(Command::Approve(Box::new(approved)))).await.unwrap();
     }
+    action
+}
+
+async fn executed(site: &Site, action: ActionId) {
     let until = Instant::now() + Duration::from_secs(60);
     let mut size = site.ledger.watch_size();
     loop {
         size.borrow_and_update();
         if let Some(closure) = site.ledger.state().founded().unwrap().closure(action) {
             assert_eq!(closure, sealbook_ledger::state::Closure::Executed);
-            return action;
+            return;
         }
         assert!(Instant::now() < until, "the action did not end in time");
         let _ = tokio::time::timeout(Duration::from_secs(1), size.changed()).await;
@@ -227,6 +293,11 @@ fn assertion(site: &Site, who: usize, challenge: Hash) -> Assertion {
 }
 
 async fn create_slot(site: &Site, name: &str, algorithm: Algorithm) {
+    let action = propose_slot(site, name, algorithm).await;
+    executed(site, action).await;
+}
+
+async fn propose_slot(site: &Site, name: &str, algorithm: Algorithm) -> ActionId {
     let params = SlotCreateParams {
         algorithm,
         backend: "softhsm".parse().unwrap(),
@@ -237,7 +308,7 @@ async fn create_slot(site: &Site, name: &str, algorithm: Algorithm) {
         slot: name.parse().unwrap(),
     };
     let approvals = [(1, Role::Approver), (2, Role::Approver)];
-    act(site, Params::SlotCreate(params), 0, Role::PlatformAdmin, &approvals).await;
+    propose(site, Params::SlotCreate(params), 0, Role::PlatformAdmin, &approvals).await
 }
 
 async fn enrol_service(site: &Site, slots: &[&str]) -> ServiceId {
@@ -299,12 +370,16 @@ async fn suspend(site: &Site, slot: &str) {
 }
 
 async fn export_and_verify(site: &Site) -> u64 {
+    let vkey = site.ledger.state().ledger_key().unwrap().vkey.clone();
+    export_and_verify_under(site, vkey).await
+}
+
+async fn export_and_verify_under(site: &Site, vkey: Vkey) -> u64 {
     let mut stream = site.app.export(Arc::clone(&site.ledger), Duration::from_secs(10)).await.unwrap();
     let mut bundle = Vec::new();
     while let Some(chunk) = stream.chunks.recv().await {
         bundle.extend_from_slice(&chunk.unwrap());
     }
-    let vkey = site.ledger.state().ledger_key().unwrap().vkey.clone();
     let pins = Pins {
         vkeys: vec![vkey],
         founding: Some(site.ledger.state().founded().unwrap().founding_digest()),

@@ -1,0 +1,57 @@
+//! What may stop a submission besides the rules: clocks that disagree, and seals that lag. Containment passes both.
+
+use sealbook_ledger::action::ActionType;
+use sealbook_ledger::command::Command;
+use sealbook_ledger::timestamp::Timestamp;
+
+use super::Limits;
+use super::live::Live;
+use crate::ledger::{EngineError, Submission};
+
+/// Server and database clocks may differ by this much before appends other than containment are refused.
+const MAX_CLOCK_SKEW_US: u64 = 2_000_000;
+
+/// How far two clocks are apart, in microseconds.
+pub(super) fn skew(server: Timestamp, database: Timestamp) -> u64 {
+    server.unix_micros().abs_diff(database.unix_micros())
+}
+
+/// Refuses a submission for the sake of its moment; its skew is in microseconds.
+pub(super) fn guard(
+    submission: &Submission,
+    live: &mut Live,
+    skew: u64,
+    limits: Limits,
+) -> Result<(), EngineError> {
+    let begins = begun(live, submission);
+    if submission.command.is_containment() || begins.is_some_and(is_revocation) {
+        return Ok(());
+    }
+    if skew > MAX_CLOCK_SKEW_US {
+        return Err(EngineError::unavailable(
+            "clock.skew",
+            "the clocks of server and database differ by more than 2 s; set them right",
+        ));
+    }
+    // Recovering a lost ledger key is what ends a lack of seals: it is never stopped by it.
+    let recovers = begins == Some(ActionType::LedgerKeyRecover);
+    if submission.command.is_intent() && !recovers && live.unsealed_for() > limits.max_unsealed {
+        return Err(EngineError::unavailable(
+            "seal.behind",
+            "sealing is too far behind, so nothing new is signed; see /readyz for what is missing",
+        ));
+    }
+    Ok(())
+}
+
+/// The type of the approved action that a submission begins.
+fn begun(live: &Live, submission: &Submission) -> Option<ActionType> {
+    let Command::Begin { action, .. } = &submission.command else { return None };
+    let founded = live.tip.state.founded().ok()?;
+    founded.actions().get(action).map(|action| action.document().kind())
+}
+
+/// Revoking contains, once it is approved (LEDGER_FORMAT §4).
+fn is_revocation(kind: ActionType) -> bool {
+    matches!(kind, ActionType::KeyRevoke | ActionType::KeyRevokeEmergency)
+}
