@@ -5,4 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic there is the report")]
 
+mod command_line;
+mod containment;
 mod founding;
+mod governance;
+mod people;
+mod reading;
+mod refusals;
+mod signing;

@@ -35,6 +35,8 @@ pub struct Tenant {
     pub founding_digest: String,
     /// The founders, then whoever was enrolled later.
     pub people: Vec<Person>,
+    /// The founders' tickets, used up.
+    pub tickets: Vec<String>,
     api: Api,
     url: String,
     folder: TempDir,
@@ -103,7 +105,17 @@ impl Tenant {
             person.sign_in(&name);
         }
         let text = |field: &str| answer[field].as_str().unwrap().to_owned();
-        Self { origin: text("origin"), vkey: text("vkey"), name, founding_digest, people, api, url, folder }
+        Self {
+            origin: text("origin"),
+            vkey: text("vkey"),
+            tickets,
+            name,
+            founding_digest,
+            people,
+            api,
+            url,
+            folder,
+        }
     }
 
     /// A path under the tenant, e.g. of `/slots`.

@@ -66,6 +66,10 @@ impl Sequencer {
             if let Err(error) = round.rollback().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an empty round could not be ended");
             }
+            // Without an event in the round, these repeat requests of rounds that were committed before.
+            for (reply, appended) in draft.replies {
+                answer(reply, Ok(appended));
+            }
             return;
         }
         self.append(round, draft).await;

@@ -1,0 +1,133 @@
+//! The same by the command line: three people and a pipeline, files and exit codes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use integration::Server;
+use integration::programs::{Ended, openssl, program, run};
+use integration::tenant::text;
+use serde_json::Value;
+
+const TENANT: &str = "by-command-line";
+
+/// A machine with a server, three people's authenticators and a pipeline's token.
+struct Machine<'a> {
+    server: &'a Server,
+    folder: &'a Path,
+}
+
+impl Machine<'_> {
+    fn sealbook(&self, arguments: &[&str]) -> Ended {
+        let mut command = Command::new(program("sealbook"));
+        command
+            .current_dir(self.folder)
+            .env("SEALBOOK_URL", self.server.url())
+            .env("SEALBOOK_TENANT", TENANT)
+            .env("SEALBOOK_STATE", self.folder.join("state"))
+            .env("SEALBOOK_OPERATOR_TOKEN_FILE", self.server.operator_token_file())
+            .args(arguments);
+        run(&mut command)
+    }
+
+    fn by(&self, person: u8, arguments: &[&str]) -> Ended {
+        self.sealbook(&[&["--as", &format!("{person}.json")], arguments].concat())
+    }
+
+    fn found(&self) {
+        let names = ["--founder", "Ann", "--founder", "Ben", "--founder", "Cem"];
+        self.sealbook(&[&["tenant", "open", TENANT, "--out", "tickets"], &names[..]].concat()).expect(0);
+        let mut tickets: Vec<_> =
+            fs::read_dir(self.folder.join("tickets")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        tickets.sort();
+        let tickets: Vec<&str> = tickets.iter().filter_map(|path| path.to_str()).collect();
+        assert_eq!(tickets.len(), 3);
+        for (person, ticket) in (1..).zip(&tickets) {
+            self.sealbook(&["authenticator", "create", &format!("{person}.json")]).expect(0);
+            self.by(person, &["founding", "register", "--ticket-file", ticket]).expect(0);
+        }
+        for (person, ticket) in (1..).zip(&tickets) {
+            self.by(person, &["founding", "sign", "--yes", "--ticket-file", ticket, "--pin", "pins"])
+                .expect(0);
+        }
+    }
+
+    /// Proposed by the first person, approved by the other two.
+    fn decide(&self, arguments: &[&str]) {
+        let proposed = [arguments, &["--reason", "the test", "--yes", "--json"]].concat();
+        let action = self.by(1, &proposed).expect(0).json();
+        let id = text(&action["action"]);
+        self.by(2, &["action", "approve", id, "--yes"]).expect(0);
+        let ended = self.by(3, &["action", "approve", id, "--yes", "--wait", "--json"]).expect(0).json();
+        assert_eq!(ended["status"], "executed", "{ended}");
+    }
+
+    fn sign(&self, file: &str) -> Ended {
+        self.sealbook(&["--token-file", "ci.token", "sign", "--slot", "release", "--json", file])
+    }
+}
+
+#[test]
+fn three_people_and_a_pipeline_sign_files_that_openssl_and_the_offline_verifier_accept() {
+    let server = Server::start();
+    let folder = tempfile::Builder::new().prefix("sb-cli-").tempdir().unwrap();
+    let machine = Machine { server: &server, folder: folder.path() };
+    machine.found();
+    machine.decide(&["slot", "create", "release", "--algorithm", "ecdsa-p256-sha256"]);
+    machine.decide(&["service", "enroll", "CI", "--slot", "release", "--token-out", "ci.token"]);
+
+    fs::write(folder.path().join("app name.bin"), b"what users run").unwrap();
+    let signed = machine.sign("app name.bin").expect(0);
+    assert!(signed.stdout.contains("app name.bin"), "{signed:?}");
+    check_files(folder.path());
+
+    machine.by(2, &["slot", "suspend", "release", "--reason", "an alarm"]).expect(0);
+    fs::write(folder.path().join("late.bin"), b"too late").unwrap();
+    let refused = machine.sign("late.bin").expect(4);
+    assert!(format!("{}{}", refused.stdout, refused.stderr).contains("slot.suspended"), "{refused:?}");
+    assert!(!folder.path().join("late.bin.sig").exists());
+
+    machine.by(1, &["export", "--wait", "--out", "acme.tar"]).expect(0);
+    let story = machine.by(1, &["events", "--story"]).expect(0);
+    assert!(story.stdout.lines().count() > 10, "{story:?}");
+    verify_bundle(&machine);
+    drop(server);
+    let mut away = Command::new(program("sealbook"));
+    away.current_dir(folder.path()).args(["--url", "http://localhost:1", "--tenant", TENANT]);
+    run(away.args(["--token-file", "ci.token", "sign", "--slot", "release", "late.bin"])).expect(5);
+}
+
+/// What `sign` wrote beside the file.
+fn check_files(folder: &Path) {
+    let pem = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pem =
+        pem.into_iter().find(|name| name.ends_with(".pem")).expect("the public key lies beside the file");
+    let file = "app name.bin";
+    let checked =
+        openssl(folder, ["dgst", "-sha256", "-verify", &pem, "-signature", &format!("{file}.sig"), file]);
+    assert!(checked.expect(0).stdout.contains("Verified OK"));
+
+    let told = fs::read_to_string(folder.join(format!("{file}.VERIFY.txt"))).unwrap();
+    assert_eq!(told.lines().count(), 3, "{told}");
+    let line = told.lines().find_map(|line| line.strip_prefix("Check it: ")).expect("a command");
+    let programs = program("sealbook-verify");
+    let path = format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let checked = run(Command::new("sh").args(["-c", line]).current_dir(folder).env("PATH", path)).expect(0);
+    assert!(checked.stdout.contains("valid"), "{checked:?}");
+}
+
+fn verify_bundle(machine: &Machine<'_>) {
+    let pins: Vec<String> = fs::read_dir(machine.folder.join("pins"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .collect();
+    let pin = |ending: &str| {
+        let pin = pins.iter().find(|path| path.ends_with(ending));
+        format!("@{}", pin.unwrap_or_else(|| panic!("no {ending} among {pins:?}")))
+    };
+    let (vkey, founding) = (pin("vkey"), pin("founding"));
+    let arguments =
+        ["verify", "acme.tar", "--vkey", &vkey, "--founding", &founding, "--signatures", "--json"];
+    let verdict: Value = machine.sealbook(&arguments).expect(0).json();
+    assert!(verdict.to_string().contains("valid"), "{verdict}");
+}
