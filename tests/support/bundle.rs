@@ -1,7 +1,5 @@
 //! A bundle taken apart, so that a test can do to it what a forger would, and put it together again.
 
-#![allow(clippy::expect_used, reason = "tests' support: a panic is the report")]
-
 use std::io::Read as _;
 use std::path::Path;
 
