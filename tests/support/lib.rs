@@ -4,7 +4,7 @@
 //! ledger on it with its people, founded over HTTP. [`Api`] sends requests as they are, so that tests can send bad ones.
 //! [`programs`] runs the other built programs. Waiting is always for a condition, with a deadline ([`waiting`]).
 
-#![allow(clippy::unwrap_used, reason = "tests' support: a panic is the report")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests' support: a panic is the report")]
 
 pub mod api;
 pub mod people;
