@@ -208,7 +208,13 @@ impl Effects {
                 device.find(&asked.label).await.map_err(custody_error)?
             }
             Err(error) if error.outcome_is_unknown() => {
-                device.find(&asked.label).await.map_err(custody_error)?
+                // A key that isn't seen yet may still be there: not seen is not failed. It is looked for, and made if it
+                // is really missing, until the generation's own time is over.
+                let found = device.find(&asked.label).await.map_err(custody_error)?;
+                if found.is_none() {
+                    return Err(custody_error(error));
+                }
+                found
             }
             Err(CustodyError::Unavailable { .. }) => return Err(made.err().map_or_else(gone, custody_error)),
             Err(error) => return self.submit(not_made(key, error.code())).await,
