@@ -226,7 +226,13 @@ impl Effects {
                 device.find(&wanted.label).await.map_err(custody_error)?
             }
             Err(error) if error.outcome_is_unknown() => {
-                device.find(&wanted.label).await.map_err(custody_error)?
+                // A key that isn't seen yet may still be there: not seen is not failed. It is looked for, and made if it
+                // is really missing, until the generation's own time is over.
+                let found = device.find(&wanted.label).await.map_err(custody_error)?;
+                if found.is_none() {
+                    return Err(custody_error(error));
+                }
+                found
             }
             Err(error @ CustodyError::Unavailable { .. }) => return Err(custody_error(error)),
             Err(error) => return self.submit(not_made(key, error.code())).await,

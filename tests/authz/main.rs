@@ -3,7 +3,7 @@
 //! Requests are well-formed where that changes nothing that later rows need; elsewhere they are empty, so that a caller
 //! with authority gets 400 or 404 and one without 401 or 403.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic there is the report")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
 mod table;
 

@@ -3,7 +3,7 @@
 //!
 //! One server serves them all; each test founds a tenant of its own.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic there is the report")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
 mod command_line;
 mod containment;

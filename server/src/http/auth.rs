@@ -18,9 +18,11 @@ use sealbook_ledger::policy::Role;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, State};
 use sealbook_ledger::timestamp::Timestamp;
+use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::answer::Known;
+use super::body::Body;
 use super::problem::Problem;
 use super::token::{Token, TokenKind, same};
 use crate::app::App;
@@ -153,6 +155,50 @@ pub struct TicketHolder {
     pub invitation: CandidateRow,
 }
 
+/// What a ticket was given for.
+pub trait Purpose {
+    /// Whether an invitation is for this.
+    fn fits(invitation: &CandidateRow) -> bool;
+}
+
+/// To found the ledger.
+pub struct ToFound;
+
+/// To be enrolled by action.
+pub struct ToEnrol;
+
+impl Purpose for ToFound {
+    fn fits(invitation: &CandidateRow) -> bool {
+        !ToEnrol::fits(invitation)
+    }
+}
+
+impl Purpose for ToEnrol {
+    fn fits(invitation: &CandidateRow) -> bool {
+        invitation.purpose == ENROLMENT
+    }
+}
+
+/// Whoever holds a ticket that was given for `P`; one for anything else is a wrong token.
+pub struct Ticket<P> {
+    /// The holder.
+    pub holder: TicketHolder,
+    purpose: PhantomData<P>,
+}
+
+/// Whoever holds a ticket that was given for `P`, and a body. Extractors of one handler run side by side: this one reads
+/// the body only once the ticket has proved valid, so that what is wrong with a body is said to nobody else.
+pub struct Ticketed<P, T> {
+    /// The holder.
+    pub holder: TicketHolder,
+    /// What is asked.
+    pub body: Body<T>,
+    purpose: PhantomData<P>,
+}
+
+/// A founder of a ledger.
+pub type Founder = Ticket<ToFound>;
+
 /// A member, a service, or the holder of a ticket: whoever may know that the tenant exists.
 pub struct Visitor {
     /// The tenant's ledger.
@@ -207,18 +253,6 @@ impl MemberCaller {
     /// The founded ledger: there are no members before.
     pub fn founded(&self) -> Result<&Founded, Problem> {
         Ok(self.state.founded()?)
-    }
-}
-
-impl TicketHolder {
-    /// Refuses a ticket that is not for an enrolment by action.
-    pub fn for_enrolment(self) -> Result<Self, Problem> {
-        if self.invitation.purpose == ENROLMENT { Ok(self) } else { Err(unauthenticated()) }
-    }
-
-    /// Refuses a ticket that is not a founder's.
-    pub fn for_founding(self) -> Result<Self, Problem> {
-        if self.invitation.purpose == ENROLMENT { Err(unauthenticated()) } else { Ok(self) }
     }
 }
 
@@ -360,13 +394,31 @@ impl<D: Demand> FromRequest for Holder<D> {
     }
 }
 
-impl FromRequest for TicketHolder {
+impl<P: Purpose> FromRequest for Ticket<P> {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let req = req.clone();
-        Box::pin(async move { ticket_of(&req).await })
+        Box::pin(async move {
+            let holder = ticket_of(&req).await?;
+            let fits = P::fits(&holder.invitation);
+            if fits { Ok(Self { holder, purpose: PhantomData }) } else { Err(unauthenticated()) }
+        })
+    }
+}
+
+impl<P: Purpose, T: DeserializeOwned + 'static> FromRequest for Ticketed<P, T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let Ticket::<P> { holder, purpose } = Ticket::from_request(&req, &mut Payload::None).await?;
+            let body = Body::from_request(&req, &mut payload).await?;
+            Ok(Self { holder, body, purpose })
+        })
     }
 }
 

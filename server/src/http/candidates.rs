@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::auth::{ENROLMENT, Inviter, Reader, TicketHolder};
+use super::auth::{ENROLMENT, Inviter, Reader, TicketHolder, Ticketed, ToEnrol};
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
 use super::token::{Token, TokenKind};
@@ -164,10 +164,9 @@ pub(super) async fn invite(inviter: Inviter, body: Body<InvitationBody>) -> Resu
     responses((status = 201, body = RegisteredCandidate), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/candidates/register")]
 pub(super) async fn register_candidate(
-    holder: TicketHolder,
-    body: Body<CandidateRegistration>,
+    Ticketed { holder, body, .. }: Ticketed<ToEnrol, CandidateRegistration>,
 ) -> Result<HttpResponse, Problem> {
-    let TicketHolder { app, ledger, token, invitation } = holder.for_enrolment()?;
+    let TicketHolder { app, ledger, token, invitation } = holder;
     let registration = body.value.registration;
     let state = ledger.state();
     registration.check(registration::challenge(token.secret()), state.founded()?.approval_rp())?;

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::auth::TicketHolder;
-use super::body::Body;
+use super::auth::{Founder, TicketHolder, Ticketed, ToFound};
 use super::problem::{Problem, ProblemDocument};
 use crate::ceremony::FoundingView;
 use crate::registration::{self, Registration};
@@ -88,11 +87,9 @@ fn state_name(view: &FoundingView) -> &'static str {
     responses((status = 201, body = RegisteredView), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/founding/candidates")]
 pub(super) async fn register_founder(
-    holder: TicketHolder,
     api: web::Data<Api>,
-    body: Body<FounderRegistration>,
+    Ticketed { holder, body, .. }: Ticketed<ToFound, FounderRegistration>,
 ) -> Result<HttpResponse, Problem> {
-    let holder = holder.for_founding()?;
     let FounderRegistration { registration, display_name } = body.value;
     registration.check(registration::challenge(holder.token.secret()), &api.app.config().approval_rp)?;
     let name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
@@ -105,8 +102,8 @@ pub(super) async fn register_founder(
 #[utoipa::path(tag = "founding", params(("tenant" = String, Path)), security(("ticket" = [])),
     responses((status = 200, body = FoundingStatus), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/founding")]
-pub(super) async fn show_founding(holder: TicketHolder) -> Result<HttpResponse, Problem> {
-    let TicketHolder { app, ledger, .. } = holder.for_founding()?;
+pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Problem> {
+    let TicketHolder { app, ledger, .. } = founder.holder;
     let view = app.founding(&ledger).await?;
     let candidates = view.founders.iter().map(|founder| FounderStatus {
         member: founder.member,
@@ -129,10 +126,8 @@ pub(super) async fn show_founding(holder: TicketHolder) -> Result<HttpResponse, 
     responses((status = 200, body = SigningStatus), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/founding/assertions")]
 pub(super) async fn sign_founding(
-    holder: TicketHolder,
-    body: Body<FounderAssertion>,
+    Ticketed { holder, body, .. }: Ticketed<ToFound, FounderAssertion>,
 ) -> Result<HttpResponse, Problem> {
-    let holder = holder.for_founding()?;
     // Refuses members beyond their bounds before anything is kept.
     body.value.to_assertion()?;
     let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
