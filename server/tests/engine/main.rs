@@ -15,7 +15,7 @@ use sealbook::app::App;
 use sealbook::assembly::Parts;
 use sealbook::authenticator::SoftAuthenticator;
 use sealbook::ceremony::FounderInvite;
-use sealbook::config::{Mode, OriginPrefix, RelyingParty};
+use sealbook::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
 use sealbook::custody::softhsm;
 use sealbook::embedded::{DataFolder, EmbeddedPostgres};
 use sealbook::ledger::{Disclosure, EngineError, Ledger, Submission, digests};
@@ -34,7 +34,6 @@ use sealbook_ledger::policy::{Environment, Role, SigningPolicy};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::verify::{Pins, verify_bundle};
 use sealbook_ledger::webauthn::{Assertion, Purpose};
-use zeroize::Zeroizing;
 
 const ORIGIN: &str = "http://localhost:7420";
 
@@ -83,7 +82,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         rp: RelyingParty::new("localhost", &[ORIGIN.to_owned()], Mode::Dev).unwrap(),
         high_water: folder.high_water(),
         max_unsealed: Duration::from_secs(5),
-        operator_token: Zeroizing::new(format!("sbo_{secret}")),
+        operator_token: OperatorToken::parse(&format!("sbo_{secret}")).unwrap(),
         accept_missing_high_water: false,
     };
     parts.assemble().await.unwrap()
