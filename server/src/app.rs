@@ -400,7 +400,7 @@ impl App {
                     code: "custody.degraded",
                     sentence: format!("{}: {quarantined} calls to the device hang", device.name()),
                 }),
-                BackendHealth::Down { reason } => missing.push(Missing {
+                BackendHealth::Down { reason, .. } => missing.push(Missing {
                     code: "custody.unavailable",
                     sentence: format!("{}: {reason}", device.name()),
                 }),

@@ -265,9 +265,9 @@ fn parse_limits(raw: &raw::Limits) -> Result<Limits, ConfigError> {
 
 fn read_operator_token(path: &Path) -> Result<OperatorToken, ConfigError> {
     const KEY: &str = "operator_token_file";
-    // 32 bytes are one line of base64.
+    // 32 bytes are one line of base64url.
     const WRITE: &str = "into it what this prints: \
-         printf 'sbo_%s\\n' \"$(openssl rand -base64 32 | tr '+/' '-_' | tr -d '=')\"";
+         printf 'sbo_%s\\n' \"$(openssl rand 32 | basenc --base64url | tr -d '=')\"";
     let text = read_secret(KEY, path)?;
     let problem = "names a file whose content is no operator's token";
     OperatorToken::parse(&text).ok_or_else(|| ConfigError::value(KEY, problem, WRITE))

@@ -6,7 +6,6 @@ use actix_web::web;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
-use crate::custody::BackendHealth;
 use crate::http::{self, Api, Listening};
 
 /// How long requests under way may take once the server stops, in seconds.
@@ -83,5 +82,5 @@ pub async fn until_stopped(
 
 /// Whether a call still hangs in a device's library: then the process must not run the library's exit handlers.
 pub fn device_hangs(app: &App) -> bool {
-    app.devices().all().any(|device| matches!(device.health(), BackendHealth::Degraded { .. }))
+    app.devices().all().any(|device| device.health().quarantined() > 0)
 }

@@ -161,7 +161,7 @@ impl Signer {
             return Err(Rule::MessageForm.into());
         }
         check_artifact(&slot.signing_policy, &call.artifact)?;
-        if let BackendHealth::Down { reason } = self.devices.get(&slot.backend)?.health() {
+        if let BackendHealth::Down { reason, .. } = self.devices.get(&slot.backend)?.health() {
             return Err(EngineError::unavailable(
                 "custody.unavailable",
                 format!("the device is down: {reason}"),

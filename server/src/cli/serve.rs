@@ -74,5 +74,9 @@ pub fn migrate(command: &MigrateCommand, context: &Context) -> Result<(), Failur
             .await
             .map_err(|error| Failure::operate("the schema can't be brought up to date", error))
     })?;
-    context.out.show(&serde_json::json!({ "applied": applied }), || format!("{applied} migrations applied\n"))
+    context.out.show(&serde_json::json!({ "applied": applied }), || match applied {
+        0 => "the schema is up to date\n".to_owned(),
+        1 => "1 migration applied\n".to_owned(),
+        more => format!("{more} migrations applied\n"),
+    })
 }

@@ -168,5 +168,17 @@ pub enum BackendHealth {
     Down {
         /// A sentence for whoever is called at night.
         reason: String,
+        /// Threads that are out at the moment: none, unless calls have hung.
+        quarantined: usize,
     },
+}
+
+impl BackendHealth {
+    /// Threads whose calls hang in the module at the moment.
+    pub fn quarantined(&self) -> usize {
+        match self {
+            Self::Ready => 0,
+            Self::Degraded { quarantined } | Self::Down { quarantined, .. } => *quarantined,
+        }
+    }
 }

@@ -51,13 +51,13 @@ fn devices(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
     registry.register(Box::new(hanging.clone()))?;
     for device in app.devices().all() {
         let labels = [device.name().as_str()];
-        let (answers, quarantined) = match device.health() {
-            BackendHealth::Ready => (true, 0),
-            BackendHealth::Degraded { quarantined } => (true, quarantined as u64),
-            BackendHealth::Down { .. } => (false, 0),
+        let health = device.health();
+        let answers = match health {
+            BackendHealth::Ready | BackendHealth::Degraded { .. } => true,
+            BackendHealth::Down { .. } => false,
         };
         up.with_label_values(&labels).set(i64::from(answers));
-        hanging.with_label_values(&labels).set(number(quarantined));
+        hanging.with_label_values(&labels).set(number(health.quarantined() as u64));
     }
     device_work(app, registry)
 }

@@ -66,7 +66,9 @@ pub fn a_pool_full_of_hung_calls_says_so(folder: &Path) {
             late.code() == "custody.hung"
         })
         .await;
-        assert!(matches!(backend.health(), BackendHealth::Down { reason } if reason.contains("restart")));
+        assert!(
+            matches!(backend.health(), BackendHealth::Down { reason, quarantined: 3 } if reason.contains("restart"))
+        );
         assert_eq!(backend.find("quick").await.unwrap_err().code(), "custody.hung");
         all_return(&backend).await;
     });
@@ -119,7 +121,7 @@ pub fn a_wrong_pin_is_tried_once(folder: &Path) {
         fs::write(folder.join("pin"), wrong).unwrap();
         let backend = start(config).await;
         assert!(
-            matches!(backend.health(), BackendHealth::Down { reason } if reason.contains("refused the PIN"))
+            matches!(backend.health(), BackendHealth::Down { reason, .. } if reason.contains("refused the PIN"))
         );
         let first = backend.find("any").await.unwrap_err();
         assert_eq!(first.code(), "custody.pin_refused");

@@ -235,13 +235,13 @@ impl Backend for Pkcs11Backend {
     }
 
     fn health(&self) -> BackendHealth {
+        let quarantined = self.pool.quarantined();
         if self.pool.is_hung() {
-            return BackendHealth::Down {
-                reason: CustodyError::unavailable(Unavailability::Hung).to_string(),
-            };
+            let reason = CustodyError::unavailable(Unavailability::Hung).to_string();
+            return BackendHealth::Down { reason, quarantined };
         }
-        match (self.token.fault(), self.pool.quarantined()) {
-            (Some(reason), _) => BackendHealth::Down { reason },
+        match (self.token.fault(), quarantined) {
+            (Some(reason), quarantined) => BackendHealth::Down { reason, quarantined },
             (None, 0) => BackendHealth::Ready,
             (None, quarantined) => BackendHealth::Degraded { quarantined },
         }

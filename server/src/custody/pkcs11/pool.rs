@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -21,6 +21,8 @@ use crate::custody::error::{CustodyError, Unavailability};
 const QUEUE_PER_THREAD: usize = 256;
 /// Past this many times its size in hung threads, a pool takes no more work: the process wants a restart.
 const HUNG_FACTOR: usize = 2;
+/// How long the end of a pool waits for its threads to close their sessions.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 pub(super) struct Pool {
     shared: Arc<Shared>,
@@ -33,6 +35,8 @@ struct Shared {
     counters: Arc<Counters>,
     state: Mutex<State>,
     arrived: Condvar,
+    /// A thread that took jobs has ended.
+    left: Condvar,
 }
 
 #[derive(Default)]
@@ -60,6 +64,7 @@ impl Pool {
             counters,
             state: Mutex::new(State::default()),
             arrived: Condvar::new(),
+            left: Condvar::new(),
         });
         shared.fill();
         Self { shared, runtime }
@@ -116,12 +121,16 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// Lets the threads end after their present job. Doesn't wait for them: one may hang.
+    /// Has the threads end after their present job and waits a moment for them: a process that ends while one of them
+    /// still closes its session runs the library's exit handlers under its feet. One that hangs is not waited for.
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.closed = true;
         state.jobs.clear();
         self.shared.arrived.notify_all();
+        let remain = |state: &mut State| state.working > 0;
+        let waited = self.shared.left.wait_timeout_while(state, FAREWELL, remain);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -241,6 +250,7 @@ impl Drop for Worker {
             Some(ticket) if !ticket.finish() => state.quarantined -= 1,
             Some(_) | None => state.working -= 1,
         }
+        self.shared.left.notify_all();
     }
 }
 

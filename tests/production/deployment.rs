@@ -1,0 +1,201 @@
+//! A whole deployment: database, token, certificates, secrets in files, and the configuration that names them.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use integration::programs::{Ended, program, run};
+use integration::waiting;
+use rustix::process::{Pid, Signal, kill_process};
+use sealbook::http::token::{Token, TokenKind};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::authority::Authority;
+use crate::database::Database;
+use crate::token;
+
+/// The domain that people visit.
+pub const DOMAIN: &str = "sealbook.example.com";
+
+/// The variable that holds the PIN where the configuration says `pin_env`.
+pub const PIN_VARIABLE: &str = "PRODUCTION_PIN";
+
+/// A configuration on disk, and what it speaks of; all of it goes with this.
+pub struct Deployment {
+    /// Secrets by what they are: none of them may ever be seen outside its file.
+    secrets: Vec<(&'static str, String)>,
+    port: u16,
+    softhsm: PathBuf,
+    authority: Authority,
+    pub database: Database,
+    // Last: the folder goes after the processes.
+    folder: TempDir,
+}
+
+/// `sealbook serve`, running.
+pub struct Serving {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Deployment {
+    /// Everything that an operator prepares, before the first migration.
+    pub fn prepare() -> Self {
+        // Short, for a socket's path has at most 107 bytes; open to the user that Postgres runs as.
+        let folder = tempfile::Builder::new().prefix("sb-").tempdir_in("/tmp").unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let authority = Authority::new(&at("ca"));
+        let names = ["admin_password", "app_password", "deployer_password", "pin", "operator_token"];
+        let secrets = names.map(|name| (name, draw(name)));
+        for (name, secret) in &secrets {
+            private(&at(name), secret);
+        }
+        let secret = |wanted: &str| secrets.iter().find(|(name, _)| *name == wanted).unwrap().1.as_str();
+        let names = ["DNS:localhost", &format!("DNS:{DOMAIN}")];
+        let certified = authority.certify("database", &names[..1]);
+        let database = Database::start(&at("pg"), &certified, secret("admin_password"));
+        database.provision(secret("app_password"), secret("deployer_password"));
+        let listener = authority.certify("listener", &names);
+        let softhsm = token::make(&at("token"), secret("pin"));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let text = include_str!("sealbook.toml")
+            .replace("@FOLDER@", &folder.path().display().to_string())
+            .replace("@PORT@", &port.to_string())
+            .replace("@DATABASE_PORT@", &database.port().to_string())
+            .replace("@MODULE@", &token::module().display().to_string())
+            .replace("@CERT@", &listener.cert.display().to_string())
+            .replace("@KEY@", &listener.key.display().to_string());
+        fs::write(at("sealbook.toml"), text).unwrap();
+        let secrets = secrets.into_iter().collect();
+        Self { secrets, port, softhsm, authority, database, folder }
+    }
+
+    /// A file of the deployment's.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A secret by the name of its file.
+    pub fn secret(&self, wanted: &str) -> &str {
+        &self.secrets.iter().find(|(name, _)| *name == wanted).unwrap().1
+    }
+
+    /// Writes another secret into one's file.
+    pub fn write_secret(&self, name: &str, secret: &str) {
+        private(&self.at(name), secret);
+    }
+
+    /// Changes the configuration.
+    #[track_caller]
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let file = self.at("sealbook.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "the configuration has gone stale: {from}");
+        fs::write(file, text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// `sealbook COMMAND… --config FILE`, as the operator on the server's machine; nothing else of the environment.
+    pub fn operate<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(program("sealbook"));
+        command.env_clear().env("SOFTHSM2_CONF", &self.softhsm).stdin(Stdio::null());
+        command.args(arguments).arg("--config").arg(self.at("sealbook.toml"));
+        command
+    }
+
+    /// Runs one of the operator's commands to its end.
+    pub fn operated<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
+        run(&mut self.operate(arguments))
+    }
+
+    /// Starts the server and waits until it answers.
+    pub fn serve(&self) -> Serving {
+        self.serve_by(self.operate(["serve"]))
+    }
+
+    /// The same, by a command that was changed.
+    pub fn serve_by(&self, mut command: Command) -> Serving {
+        let log = self.at("server.log");
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        let mut serving = Serving { child, log };
+        waiting::until("the server to answer", || {
+            let ended = serving.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended with {ended:?}:\n{}", serving.log());
+            self.missing()
+        });
+        serving
+    }
+
+    /// The command-line client, which knows the test's authority alone. Nobody resolves the domain to this machine, so it
+    /// connects to `localhost` and asserts with the domain's origin.
+    pub fn client<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
+        let mut command = Command::new(program("sealbook"));
+        command.env_clear().env("SSL_CERT_FILE", self.authority.root()).stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("SEALBOOK_STATE", self.at("state-of-clients"));
+        command.args(["--json", "--tenant", "acme", "--url", &format!("https://localhost:{}", self.port)]);
+        run(command.args(["--web-origin", &format!("https://{DOMAIN}")]).args(arguments))
+    }
+
+    /// What `/readyz` says is missing; none while the server does not answer.
+    pub fn missing(&self) -> Option<String> {
+        let checks: Value = serde_json::from_str(&self.client(["doctor"]).stdout).ok()?;
+        let checks = checks.as_array()?;
+        let readiness = checks.iter().find(|check| check["name"] == "readiness")?;
+        Some(readiness["found"].as_str()?.to_owned())
+    }
+
+    /// Fails where a secret can be seen in a text.
+    #[track_caller]
+    pub fn keeps_its_secrets_from(&self, place: &str, text: &str) {
+        for (name, secret) in &self.secrets {
+            assert!(!text.contains(secret.as_str()), "{place} shows {name}");
+        }
+    }
+}
+
+impl Serving {
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Its arguments, which every user of the machine may see.
+    pub fn process(&self) -> String {
+        let read = fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap();
+        String::from_utf8_lossy(&read).into_owned()
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for its end.
+    pub fn stop(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        waiting::until("the server to stop", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Only where a test has failed: one that was stopped is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A secret that is found wherever it is shown.
+fn draw(name: &str) -> String {
+    let token = Token::draw(TokenKind::Operator).unwrap().reveal();
+    match name {
+        "operator_token" => token.to_string(),
+        _ => token.trim_start_matches("sbo_").to_owned(),
+    }
+}
+
+fn private(file: &Path, secret: &str) {
+    fs::write(file, format!("{secret}\n")).unwrap();
+    fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+}

@@ -1,0 +1,12 @@
+//! `sealbook migrate` and `sealbook serve --config` as an operator runs them: a Postgres on the network with a certificate
+//! and passwords, a PKCS#11 token with its PIN, TLS on the listener, a real domain as the relying party, and the
+//! command-line client over HTTPS.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic there is the report")]
+
+mod authority;
+mod database;
+mod deployment;
+mod operating;
+mod refusals;
+mod token;
