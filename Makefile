@@ -28,7 +28,7 @@ demo: prerequisites
 
 # The built program is started by make itself, so that a signal to make reaches it.
 run: prerequisites
-	cargo build --locked -p sealbook --bin sealbook
+	cargo build --locked -p sealbook -p sealbook-ledger --bins
 	$(TARGET)/debug/sealbook dev
 
 check: prerequisites
