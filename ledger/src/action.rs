@@ -6,15 +6,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
+use crate::attachment::Attachment;
 use crate::canonical::{self, Unrepresentable};
-use crate::encoding::{B64, Hash};
-use crate::ids::{ActionId, BackendName, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
-use crate::policy::{Clause, LedgerPolicy, Role, SigningPolicy};
+use crate::encoding::{B64, Hash, HexBytes};
+use crate::ids::{ActionId, BackendName, KeyId, MemberId, Origin, ProposerId, Seq, ServiceId, SlotName};
+use crate::policy::{Clause, Environment, LedgerPolicy, Proposer, Role, SigningPolicy};
 use crate::timestamp::Timestamp;
 use crate::webauthn::{ApprovalRp, Credential};
 
 /// Longest life of a proposal, in seconds: 30 days.
 pub const MAX_ACTION_LIFE_S: u32 = 30 * 24 * 60 * 60;
+
+macro_rules! proposer {
+    (Service) => {
+        Proposer::Service
+    };
+    ($role:ident) => {
+        Proposer::Role(Role::$role)
+    };
+}
 
 macro_rules! action_types {
     ($($(#[$doc:meta])* $variant:ident $name:literal $params:ident [$($proposer:ident)+] [$($count:literal $role:ident),+];)+) => {
@@ -34,8 +44,8 @@ macro_rules! action_types {
             }
 
             /// Who may propose it and who fills its quorum where a founding says nothing else.
-            pub(crate) const fn default_rule(self) -> (&'static [Role], &'static [(u8, Role)]) {
-                match self { $(Self::$variant => (&[$(Role::$proposer),+], &[$(($count, Role::$role)),+]),)+ }
+            pub(crate) const fn default_rule(self) -> (&'static [Proposer], &'static [(u8, Role)]) {
+                match self { $(Self::$variant => (&[$(proposer!($proposer)),+], &[$(($count, Role::$role)),+]),)+ }
             }
         }
 
@@ -81,6 +91,8 @@ action_types! {
     LedgerKeyRotate "ledger.key_rotate" DeviceKeyParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
     /// Enrols a person.
     MemberEnroll "member.enroll" MemberEnrollParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Gives a member other authenticators, by the two sealed ones of the founding, after 72 hours.
+    MemberRecover "member.recover" MemberRecoverParams [Recovery] [1 Recovery];
     /// Removes a person.
     MemberRemove "member.remove" MemberParams [PlatformAdmin SecurityReviewer] [2 Approver];
     /// Lifts a person's, or one credential's, suspension.
@@ -101,6 +113,10 @@ action_types! {
     ServiceRemove "service.remove" ServiceParams [PlatformAdmin KeyOwner] [2 Approver];
     /// Lifts a service's suspension.
     ServiceRestore "service.restore" ServiceParams [PlatformAdmin KeyOwner] [2 Approver];
+    /// Lets one digest be signed where a slot's policy asks for approval.
+    SigningApprove "signing.approve" SigningApproveParams [Service PackagingEngineer KeyOwner] [1 ChangeBoard];
+    /// Lets a list of digests be signed, each once: a release is one decision.
+    SigningBatch "signing.batch" SigningBatchParams [Service PackagingEngineer KeyOwner] [1 ChangeBoard];
     /// Creates a slot and its first key.
     SlotCreate "slot.create" SlotCreateParams [PlatformAdmin KeyOwner] [2 Approver];
     /// Replaces a slot's signing policy.
@@ -113,6 +129,11 @@ impl ActionType {
     /// Break-glass types, and only they: the proposer's own signed proposal fills one seat.
     pub fn is_emergency(self) -> bool {
         self.name().ends_with("_emergency")
+    }
+
+    /// Whether it asks for approval of signatures: the one thing that services may propose.
+    pub fn concerns_signatures(self) -> bool {
+        matches!(self, Self::SigningApprove | Self::SigningBatch)
     }
 }
 
@@ -213,6 +234,16 @@ pub struct MemberEnrollParams {
     pub member: MemberId,
     /// The roles to begin with.
     pub roles: BTreeSet<Role>,
+}
+
+/// `member.recover`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRecoverParams {
+    /// The authenticators that replace the member's, registered before.
+    pub credentials: Vec<Credential>,
+    /// Who lost theirs.
+    pub member: MemberId,
 }
 
 /// `member.remove`.
@@ -324,6 +355,46 @@ pub struct ServiceParams {
     pub service: ServiceId,
 }
 
+/// `signing.approve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningApproveParams {
+    /// The digest of the disclosure `artifact_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_name_digest: Option<B64>,
+    /// The digest of the disclosure `artifact_ticket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_ticket_digest: Option<B64>,
+    /// The digest of the disclosure `artifact_version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_version_digest: Option<B64>,
+    /// What is to be signed; for pure Ed25519 the SHA-256 of the message.
+    pub digest: HexBytes,
+    /// Where the artifact is meant to go.
+    pub environment: Environment,
+    /// The slot that is to sign.
+    pub slot: SlotName,
+}
+
+/// `signing.batch`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningBatchParams {
+    /// How many digests: 1 to 10,000.
+    pub count: u32,
+    /// The digests' bytes one behind the other, in the order of the tree; nothing else.
+    pub digests: Attachment,
+    /// Where the artifacts are meant to go.
+    pub environment: Environment,
+    /// The digest of the disclosure `names`: the artifacts' names in the same order, a line each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names_digest: Option<B64>,
+    /// The root of the RFC 6962 tree whose leaves are the digests' bytes.
+    pub root: Hash,
+    /// The slot that is to sign.
+    pub slot: SlotName,
+}
+
 /// `slot.create`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -391,8 +462,8 @@ pub struct ActionDocument {
     pub policy: Hash,
     /// When it was drawn up.
     pub proposed_at: Timestamp,
-    /// By whom.
-    pub proposed_by: MemberId,
+    /// By whom: a member, or a service that asks for approval of signatures.
+    pub proposed_by: ProposerId,
     /// The policy's clauses for its type.
     pub quorum: Vec<Clause>,
     /// The `_sd` digest of the disclosure named `reason`.
@@ -409,7 +480,7 @@ struct DocumentJson {
     params: Map<String, Value>,
     policy: Hash,
     proposed_at: Timestamp,
-    proposed_by: MemberId,
+    proposed_by: ProposerId,
     quorum: Vec<Clause>,
     reason_digest: B64,
     #[serde(rename = "type")]
@@ -434,6 +505,12 @@ impl ActionDocument {
         match &self.params {
             Params::MemberEnroll(params) => digests.extend(params.display_name_digest.clone()),
             Params::ServiceEnroll(params) => digests.extend(params.display_name_digest.clone()),
+            Params::SigningApprove(params) => {
+                digests.extend(params.artifact_name_digest.clone());
+                digests.extend(params.artifact_ticket_digest.clone());
+                digests.extend(params.artifact_version_digest.clone());
+            }
+            Params::SigningBatch(params) => digests.extend(params.names_digest.clone()),
             Params::ApprovalRpSet(_)
             | Params::CredentialAdd(_)
             | Params::CredentialRemove(_)
@@ -442,6 +519,7 @@ impl ActionDocument {
             | Params::LedgerEvidenceKeySet(_)
             | Params::LedgerKeyRecover(_)
             | Params::LedgerKeyRotate(_)
+            | Params::MemberRecover(_)
             | Params::MemberRemove(_)
             | Params::MemberRestore(_)
             | Params::PolicySet(_)

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::action::{ActionDocument, MAX_ACTION_LIFE_S};
+use crate::action::{ActionDocument, ActionType, MAX_ACTION_LIFE_S};
 use crate::encoding::B64;
-use crate::event::{Event, sd_is_well_formed};
+use crate::event::{Actor, Event, sd_is_well_formed};
 use crate::ids::{ActionId, MemberId};
 use crate::payload::{
-    ActionApproved, ActionCancelled, ActionExecuting, ActionProposed, ActionRejected, Payload,
+    ActionApproved, ActionCancelled, ActionExecuting, ActionProposed, ActionRejected, Payload, SignedProposal,
 };
 use crate::policy::Role;
 use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
-use crate::state::{Approval, Closure, Founded, OpenAction, Prechecked, Progress, Stage};
+use crate::state::{Approval, Closure, Founded, OpenAction, Prechecked, Progress, Proposal, Stage};
 use crate::timestamp::Timestamp;
 use crate::webauthn::{Assertion, Credential, Purpose};
 
@@ -106,12 +106,27 @@ impl Founded {
         if self.actions.contains_key(&document.action) || self.closed.contains_key(&document.action) {
             return Err(Rule::ActionDuplicate);
         }
-        self.judge_document(document, proposed.member, at)?;
+        self.judge_document(document, proposed.actor(), at)?;
         if event.sd != document.private_digests() || !sd_is_well_formed(&event.sd) {
             return Err(Rule::ActionDocument);
         }
+        match (&proposed.signed, proposed.actor()) {
+            (Some(signed), _) => self.judge_member_proposal(document, signed, at, checked)?,
+            (None, Actor::Service(service)) => self.judge_service_proposal(document, service, at)?,
+            (None, Actor::Member(_) | Actor::System) => return Err(Rule::Actor),
+        }
+        self.permits(&document.params, at)
+    }
+
+    fn judge_member_proposal(
+        &self,
+        document: &ActionDocument,
+        proposed: &SignedProposal,
+        at: Timestamp,
+        checked: &Prechecked,
+    ) -> Result<(), Rule> {
         let rule = self.policy.actions.get(&document.kind()).ok_or(Rule::PolicyForm)?;
-        if !rule.proposers.contains(&proposed.role) {
+        if !rule.proposers.contains(&proposed.role.into()) {
             return Err(Rule::RoleMissing);
         }
         let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
@@ -123,16 +138,10 @@ impl Founded {
             document: &bytes,
         };
         self.judge_signed(&signed, at, checked)?;
-        self.judge_ownership(&document.params, proposed.member, proposed.role)?;
-        self.permits(&document.params, at)
+        self.judge_ownership(&document.params, proposed.member, proposed.role)
     }
 
-    fn judge_document(
-        &self,
-        document: &ActionDocument,
-        proposer: MemberId,
-        at: Timestamp,
-    ) -> Result<(), Rule> {
+    fn judge_document(&self, document: &ActionDocument, proposer: Actor, at: Timestamp) -> Result<(), Rule> {
         if self.hashes.get(&document.head.seq) != Some(&document.head.hash) {
             return Err(Rule::ActionHead);
         }
@@ -141,7 +150,7 @@ impl Founded {
         }
         let rule = self.policy.actions.get(&document.kind()).ok_or(Rule::PolicyForm)?;
         let fits = document.origin == self.origin
-            && document.proposed_by == proposer
+            && document.proposed_by.to_string() == proposer.id()
             && document.quorum == rule.quorum
             && document.proposed_at <= at
             && document.expires_at <= document.proposed_at.plus_seconds(MAX_ACTION_LIFE_S)
@@ -159,7 +168,7 @@ impl Founded {
         checked: &Prechecked,
     ) -> Result<(), Rule> {
         let action = self.collecting(approved.action, at)?;
-        if approved.member == action.proposal.member {
+        if Actor::Member(approved.member) == action.proposal.by {
             return Err(Rule::ApprovalOwn);
         }
         if !action.document.quorum.iter().any(|clause| clause.role == approved.role) {
@@ -191,7 +200,9 @@ impl Founded {
         let seated = action.document.quorum.iter().any(|clause| clause.role == rejected.role);
         let owns = rejected.role == Role::KeyOwner
             && self.owners(&action.document.params).contains(&rejected.member);
-        if !seated && !owns && !contains.contains(&rejected.role) {
+        // What the sealed authenticators ask for, any member may refuse (DOMAIN, recovery).
+        let recovery = action.document.kind() == ActionType::MemberRecover;
+        if !seated && !owns && !recovery && !contains.contains(&rejected.role) {
             return Err(Rule::ApprovalSeat);
         }
         let signed = Signed {
@@ -211,7 +222,7 @@ impl Founded {
         checked: &Prechecked,
     ) -> Result<(), Rule> {
         let action = self.collecting(cancelled.action, at)?;
-        if cancelled.member != action.proposal.member {
+        if Actor::Member(cancelled.member) != action.proposal.by {
             return Err(Rule::RoleMissing);
         }
         let signed = Signed {
@@ -245,20 +256,29 @@ impl Founded {
         if action.document.execute_at.is_some_and(|begin| at < begin) {
             return Err(Rule::ActionPremature);
         }
+        if !Self::has_waited(action, at) {
+            return Err(Rule::ActionPremature);
+        }
         if executing.expires_at <= at || executing.expires_at > at.plus_seconds(MAX_EXECUTION_S) {
             return Err(Rule::ExecutionLife);
         }
         if self.quorum_holds(action, at) { Ok(()) } else { Err(Rule::QuorumOpen) }
     }
 
-    /// Whether approvals that still hold fill every seat: member, role and credential in force at this moment.
+    /// Whether an action could begin now: its quorum holds, and neither an agreed time nor a wait lies ahead.
+    pub fn may_begin(&self, action: &OpenAction, at: Timestamp) -> bool {
+        let agreed = action.document.execute_at.is_none_or(|begin| begin <= at);
+        agreed && Self::has_waited(action, at) && self.quorum_holds(action, at)
+    }
+
+    /// Whether approvals that still hold fill every seat: member, role and credential in force at this moment, and
+    /// since before the approval.
     pub fn quorum_holds(&self, action: &OpenAction, at: Timestamp) -> bool {
         let in_force = |approval: &Approval| {
-            self.require_role(approval.member, approval.role, at)
-                .is_ok_and(|member| member.credential_at(&approval.credential_id, at).is_some())
+            self.members.get(&approval.member).is_some_and(|member| member.stands_behind(approval, at))
         };
         let mut people: BTreeMap<MemberId, BTreeSet<Role>> = BTreeMap::new();
-        let own = action.document.kind().is_emergency().then_some(&action.proposal);
+        let own = action.proposal.signed.as_ref().filter(|_| action.document.kind().is_emergency());
         for approval in action.approvals.iter().chain(own).filter(|approval| in_force(approval)) {
             people.entry(approval.member).or_default().insert(approval.role);
         }
@@ -304,7 +324,15 @@ impl Founded {
                     document: Arc::new(p.document.clone()),
                     // Judged: the document has a canonical form.
                     bytes: p.document.to_bytes().unwrap_or_default().into(),
-                    proposal: approval(p.member, p.role, &p.credential_id, event),
+                    proposal: Proposal {
+                        by: event.actor,
+                        at: event.time,
+                        seq: event.seq,
+                        signed: p
+                            .signed
+                            .as_ref()
+                            .map(|s| approval(s.member, s.role, &s.credential_id, event)),
+                    },
                     approvals: Vec::new(),
                     stage: Stage::Open,
                 };

@@ -7,8 +7,8 @@ use crate::event::Actor;
 use crate::ids::{ActionId, BackendName, KeyId, MemberId, Seq, ServiceId, SlotName};
 use crate::note::Vkey;
 use crate::payload::{
-    ActionApproved, ActionCancelled, ActionProposed, ActionRejected, CustodyUnexplained, EvidenceRecorded,
-    FailureCode, LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, RefusalRecorded,
+    ActionApproved, ActionCancelled, ActionProposed, ActionRejected, ClearanceUse, CustodyUnexplained,
+    EvidenceRecorded, FailureCode, LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, RefusalRecorded,
 };
 use crate::policy::Environment;
 
@@ -49,6 +49,8 @@ pub struct SignRequest {
     pub life_s: u32,
     /// Digests of what was said about the artifact, sorted as text.
     pub sd: Vec<B64>,
+    /// The approval to use up, where the slot's policy asks for one.
+    pub clearance: Option<ClearanceUse>,
 }
 
 /// What a device answered to an authorised signature; a signature was verified before it comes here.

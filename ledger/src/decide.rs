@@ -156,7 +156,7 @@ impl Trial<'_> {
                     return Err(Rule::RulesUnknown.into());
                 }
                 let sd = proposed.document.private_digests();
-                self.emit(Actor::Member(proposed.member), *proposed, sd).map(drop)
+                self.emit(proposed.actor(), *proposed, sd).map(drop)
             }
             Command::Approve(p) => self.emit(Actor::Member(p.member), *p, Vec::new()).map(drop),
             Command::Reject(p) => self.emit(Actor::Member(p.member), *p, Vec::new()).map(drop),
@@ -217,7 +217,7 @@ impl Trial<'_> {
         {
             return Err(Rule::RulesUnknown.into());
         }
-        match effect_of(action, &document.params) {
+        match effect_of(&document) {
             Effect::Event(payload, sd) => match self.emit(Actor::System, payload, sd) {
                 Ok(_) => {
                     self.system(ActionExecuted { action })?;
@@ -337,6 +337,7 @@ impl Trial<'_> {
         let slot = founded.slot(&request.slot)?;
         let authorized = SignatureAuthorized {
             algorithm: slot.algorithm,
+            clearance: request.clearance,
             digest: request.digest,
             environment: request.environment,
             expires_at: at.plus_seconds(request.life_s),

@@ -3,21 +3,22 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::action::{ActionType, Params};
+use crate::action::{ActionDocument, ActionType, Params};
+use crate::clearance::cleared_by;
 use crate::encoding::{B64, Hash};
 use crate::event::Event;
 use crate::founding::approval_rp_is_well_formed;
 use crate::ids::{ActionId, MemberId, Seq, ServiceId, SlotName};
 use crate::member::{
     MAX_CREDENTIALS, credential_is_well_formed, credentials_are_well_formed, key_bytes, roles_are_separate,
-    suspended,
+    rp_fits, suspended,
 };
 use crate::note::Vkey;
 use crate::payload::{
     ApprovalRpSet, CredentialAdded, CredentialRemoved, KeyRevoked, LedgerEvidenceKeySet,
     LedgerHighWaterAccepted, LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted, MemberEnrolled,
-    MemberRemoved, MemberRestored, NextVkey, Payload, PolicySet, RoleGranted, RoleRevoked, ServiceEnrolled,
-    ServiceGranted, ServiceRemoved, ServiceRestored, SlotPolicySet, SlotResumed,
+    MemberRecovered, MemberRemoved, MemberRestored, NextVkey, Payload, PolicySet, RoleGranted, RoleRevoked,
+    ServiceEnrolled, ServiceGranted, ServiceRemoved, ServiceRestored, SlotPolicySet, SlotResumed,
 };
 use crate::policy::{LedgerPolicy, Role};
 use crate::public_key::PublicKey;
@@ -37,14 +38,20 @@ pub enum Effect {
     Device,
 }
 
-/// The effect that an action's parameters stand for.
-pub fn effect_of(action: ActionId, params: &Params) -> Effect {
+/// The effect that an action's document stands for.
+pub fn effect_of(document: &ActionDocument) -> Effect {
+    let action = document.action;
+    if let Some(cleared) = cleared_by(document) {
+        return Effect::Event(cleared.into(), Vec::new());
+    }
     let mut sd = Vec::new();
-    let payload: Payload = match params.clone() {
+    let payload: Payload = match document.params.clone() {
         Params::LedgerEvidenceKeySet(_)
         | Params::LedgerKeyRecover(_)
         | Params::LedgerKeyRotate(_)
         | Params::SlotCreate(_) => return Effect::Device,
+        // Told apart above.
+        Params::SigningApprove(_) | Params::SigningBatch(_) => return Effect::Device,
         Params::ApprovalRpSet(p) => ApprovalRpSet { action, approval_rp: p.approval_rp }.into(),
         Params::CredentialAdd(p) => {
             CredentialAdded { action, credential: p.credential, member: p.member }.into()
@@ -59,6 +66,9 @@ pub fn effect_of(action: ActionId, params: &Params) -> Effect {
             sd.extend(p.display_name_digest);
             let action = Some(action);
             MemberEnrolled { action, credentials: p.credentials, member: p.member, roles: p.roles }.into()
+        }
+        Params::MemberRecover(p) => {
+            MemberRecovered { action, credentials: p.credentials, member: p.member }.into()
         }
         Params::MemberRemove(p) => MemberRemoved { action, member: p.member }.into(),
         Params::MemberRestore(p) => {
@@ -112,12 +122,12 @@ impl Founded {
         if progress != Progress::NotBegun {
             return Err(Rule::ActionEffect);
         }
-        let params = &open.document().params;
-        let Effect::Event(expected, sd) = effect_of(action, params) else { return Err(Rule::ActionEffect) };
+        let document = open.document();
+        let Effect::Event(expected, sd) = effect_of(document) else { return Err(Rule::ActionEffect) };
         if expected != event.payload || sd != event.sd {
             return Err(Rule::ActionEffect);
         }
-        self.permits(params, event.time)
+        self.permits(&document.params, event.time)
     }
 
     /// A slot's `key_owner` speaks for that slot alone.
@@ -136,6 +146,8 @@ impl Founded {
             self.services.get(&id).into_iter().flat_map(|service| &service.slots).filter_map(of_slot)
         };
         match params {
+            Params::SigningApprove(p) => of_slot(&p.slot).into_iter().collect(),
+            Params::SigningBatch(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SlotCreate(p) => [p.owner].into(),
             Params::SlotPolicySet(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SlotResume(p) => of_slot(&p.slot).into_iter().collect(),
@@ -154,6 +166,7 @@ impl Founded {
             | Params::LedgerKeyRecover(_)
             | Params::LedgerKeyRotate(_)
             | Params::MemberEnroll(_)
+            | Params::MemberRecover(_)
             | Params::MemberRemove(_)
             | Params::MemberRestore(_)
             | Params::PolicySet(_)
@@ -199,7 +212,7 @@ impl Founded {
                 if self.members.contains_key(&p.member) {
                     return Err(Rule::MemberDuplicate);
                 }
-                if !credentials_are_well_formed(&p.credentials) {
+                if !credentials_are_well_formed(&p.credentials, &self.approval_rp) {
                     return Err(Rule::CredentialForm);
                 }
                 if !roles_are_separate(&p.roles) {
@@ -210,6 +223,7 @@ impl Founded {
                     .try_for_each(|credential| self.permits_credential(credential, p.member))?;
                 self.permits_change(params, at)
             }
+            Params::MemberRecover(p) => self.permits_recovery(p),
             Params::MemberRemove(p) => {
                 let member = self.members.get(&p.member).ok_or(Rule::MemberUnknown)?;
                 if member.removed {
@@ -259,10 +273,19 @@ impl Founded {
                 let service = self.living_service(p.service)?;
                 if suspended(service.suspension, at) { Ok(()) } else { Err(Rule::SuspensionMissing) }
             }
+            Params::SigningApprove(p) => {
+                self.permits_clearance(&p.slot, p.environment, p.digest.0.len() as u64, 1)
+            }
+            Params::SigningBatch(p) => {
+                self.permits_clearance(&p.slot, p.environment, p.digests.size, p.count)
+            }
             Params::SlotCreate(p) => self.permits_slot(p, at),
             Params::SlotPolicySet(p) => {
                 self.slot(&p.slot)?;
-                if p.signing_policy.is_well_formed() { Ok(()) } else { Err(Rule::SlotForm) }
+                if !p.signing_policy.is_well_formed() {
+                    return Err(Rule::SlotForm);
+                }
+                self.judge_approvable(&p.signing_policy, at)
             }
             Params::SlotResume(p) => {
                 let slot = self.slot(&p.slot)?;
@@ -286,8 +309,8 @@ impl Founded {
         if life && !used { Ok(()) } else { Err(Rule::ServiceToken) }
     }
 
-    fn permits_credential(&self, credential: &Credential, member: MemberId) -> Result<(), Rule> {
-        if credential.rp_id != self.approval_rp.id || !credential_is_well_formed(credential) {
+    pub(crate) fn permits_credential(&self, credential: &Credential, member: MemberId) -> Result<(), Rule> {
+        if !rp_fits(credential, &self.approval_rp) || !credential_is_well_formed(credential) {
             return Err(Rule::CredentialForm);
         }
         if !self.policy.credentials.accept(credential) {
@@ -347,7 +370,7 @@ impl Founded {
                     member: p.member,
                     roles: p.roles.clone(),
                 };
-                members.insert(p.member, crate::member::Member::new(&enrolled));
+                members.insert(p.member, crate::member::Member::new(&enrolled, Seq::ZERO));
             }
             Params::MemberRemove(p) => {
                 if let Some(member) = members.get_mut(&p.member) {
@@ -357,7 +380,8 @@ impl Founded {
             Params::RoleGrant(p) => {
                 if let Some(member) = members.get_mut(&p.member) {
                     let (not_before, not_after) = (p.not_before, p.not_after);
-                    member.grants.push(crate::member::Grant { role: p.role, not_before, not_after });
+                    let since = Seq::ZERO;
+                    member.grants.push(crate::member::Grant { role: p.role, not_before, not_after, since });
                 }
             }
             Params::RoleRevoke(p) => {
@@ -498,6 +522,7 @@ fn action_of(payload: &Payload) -> Option<ActionId> {
         Payload::LedgerKeyRotated(p) => Some(p.action),
         Payload::LedgerRulesAdopted(p) => Some(p.action),
         Payload::MemberEnrolled(p) => p.action,
+        Payload::MemberRecovered(p) => Some(p.action),
         Payload::MemberRemoved(p) => Some(p.action),
         Payload::MemberRestored(p) => Some(p.action),
         Payload::PolicySet(p) => Some(p.action),
@@ -507,6 +532,7 @@ fn action_of(payload: &Payload) -> Option<ActionId> {
         Payload::ServiceGranted(p) => Some(p.action),
         Payload::ServiceRemoved(p) => Some(p.action),
         Payload::ServiceRestored(p) => Some(p.action),
+        Payload::SigningApproved(p) => Some(p.action),
         Payload::SlotPolicySet(p) => Some(p.action),
         Payload::SlotResumed(p) => Some(p.action),
         _ => None,

@@ -9,13 +9,16 @@ use crate::canonical;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::ids::{MemberId, Origin, Seq};
-use crate::member::{Member, credentials_are_well_formed, key_bytes, roles_are_separate};
+use crate::member::{
+    Member, credentials_are_sorted, credentials_are_well_formed, is_domain, key_bytes, roles_are_separate,
+};
 use crate::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
+use crate::policy::Role;
 use crate::rule::Rule;
 use crate::state::{Founded, LedgerKey, Prechecked, RULES};
 use crate::webauthn::{ApprovalRp, Assertion, AssertionError, Credential, Purpose};
 
-/// Fewest and most founders of a ledger.
+/// Fewest and most founders of a ledger; recovery authenticators are no people, and not counted among the fewest.
 pub const FOUNDERS: std::ops::RangeInclusive<usize> = 2..=16;
 
 /// A founder who was enrolled before the founding.
@@ -52,9 +55,9 @@ pub fn founding_digest(document: &FoundingDocument) -> Result<Hash, canonical::U
 
 /// A domain in lower case, and one to eight web origins that are `https`, or `http` on localhost for trying out.
 pub(crate) fn approval_rp_is_well_formed(rp: &ApprovalRp) -> bool {
-    let domain = (1..=253).contains(&rp.id.len())
-        && rp.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
-    domain && (1..=8).contains(&rp.origins.len()) && rp.origins.iter().all(|origin| is_web_origin(origin))
+    is_domain(&rp.id)
+        && (1..=8).contains(&rp.origins.len())
+        && rp.origins.iter().all(|origin| is_web_origin(origin))
 }
 
 /// `scheme://host[:port]`, as browsers write an origin (RFC 6454 §6.2): no path, no user, no query.
@@ -65,9 +68,7 @@ fn is_web_origin(origin: &str) -> bool {
         (None, None) => return false,
     };
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
-    let named = (1..=253).contains(&host.len())
-        && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
-    named
+    is_domain(host)
         && port.parse::<u16>().is_ok()
         && port.bytes().all(|b| b.is_ascii_digit())
         && (secure || host == "localhost")
@@ -87,7 +88,7 @@ pub(crate) fn judge_founder(
     if founders.iter().any(|founder| founder.enrolled.member == enrolled.member) {
         return Err(Rule::MemberDuplicate);
     }
-    if !credentials_are_well_formed(&enrolled.credentials) {
+    if !credentials_are_sorted(&enrolled.credentials) {
         return Err(Rule::CredentialForm);
     }
     if !roles_are_separate(&enrolled.roles) {
@@ -120,18 +121,18 @@ pub(crate) fn judge_founding(
         && document.rules == RULES
         && approval_rp_is_well_formed(&document.approval_rp);
     let repeats_founders = document.founders.iter().eq(founders.iter().map(|founder| &founder.data));
-    if !repeats_ledger || !repeats_founders || !FOUNDERS.contains(&founders.len()) {
+    let people = founders.iter().filter(|founder| !founder.enrolled.roles.contains(&Role::Recovery)).count();
+    if !repeats_ledger || !repeats_founders || !FOUNDERS.contains(&people) {
         return Err(Rule::FoundingDocument);
     }
     if !document.policy.is_well_formed() {
         return Err(Rule::PolicyForm);
     }
-    let credentials = founders.iter().flat_map(|founder| &founder.enrolled.credentials);
-    for credential in credentials {
-        if credential.rp_id != document.approval_rp.id {
+    for FounderEntry { enrolled, .. } in founders {
+        if !credentials_are_well_formed(&enrolled.credentials, &document.approval_rp) {
             return Err(Rule::CredentialForm);
         }
-        if !document.policy.credentials.accept(credential) {
+        if !enrolled.credentials.iter().all(|credential| document.policy.credentials.accept(credential)) {
             return Err(Rule::CredentialPolicy);
         }
     }
@@ -188,7 +189,7 @@ impl Founded {
         let document = &founded.document;
         let members: BTreeMap<MemberId, Member> = founders
             .iter()
-            .map(|founder| (founder.enrolled.member, Member::new(&founder.enrolled)))
+            .map(|founder| (founder.enrolled.member, Member::new(&founder.enrolled, at)))
             .collect();
         let key_owners = founders
             .iter()
@@ -215,6 +216,7 @@ impl Founded {
             actions: Arc::default(),
             closed: Arc::default(),
             pending: Arc::default(),
+            clearances: Arc::default(),
             evidence_key: None,
             hashes: Arc::new(hashes),
         }

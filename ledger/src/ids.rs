@@ -189,6 +189,11 @@ uuid_id!(
     "service id"
 );
 uuid_id!(
+    /// Whoever proposed an action: a member's id or a service's. The event's actor says which.
+    ProposerId,
+    "proposer id"
+);
+uuid_id!(
     /// One version of a key in a slot, or the evidence or ledger key's place in the device.
     KeyId,
     "key id"
@@ -208,6 +213,18 @@ uuid_id!(
     Aaguid,
     "aaguid"
 );
+
+impl From<MemberId> for ProposerId {
+    fn from(id: MemberId) -> Self {
+        Self(id.uuid())
+    }
+}
+
+impl From<ServiceId> for ProposerId {
+    fn from(id: ServiceId) -> Self {
+        Self(id.uuid())
+    }
+}
 
 /// Ties the events of one piece of work together: a UUIDv7 (RFC 9562 §5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,8 +8,8 @@
 //! - what is recorded: [`event`] (the envelope), [`payload`] (the catalogue), [`action`], [`policy`]
 //! - what binds it: [`chain`], [`merkle`], [`note`], [`checkpoint`], [`receipt`]
 //! - who signed it: [`webauthn`], [`public_key`]
-//! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`approval`], [`effect`],
-//!   [`slot`], [`signature`]
+//! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`recovery`], [`approval`],
+//!   [`effect`], [`slot`], [`clearance`], [`signature`]
 //! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 
@@ -22,6 +22,7 @@ pub mod bundle;
 pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
+pub mod clearance;
 pub mod command;
 pub mod decide;
 pub mod disclosure;
@@ -38,6 +39,7 @@ pub mod policy;
 pub mod public_key;
 mod quorum;
 pub mod receipt;
+pub mod recovery;
 pub mod rule;
 pub mod signature;
 pub mod slot;

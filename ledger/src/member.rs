@@ -6,14 +6,15 @@ use std::sync::Arc;
 use crate::action::ActionType;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
-use crate::ids::{MemberId, ServiceId, SlotName};
+use crate::ids::{MemberId, Seq, ServiceId, SlotName};
 use crate::payload::{CredentialSuspended, MemberEnrolled, MemberSuspended, Payload, ServiceSuspended};
-use crate::policy::Role;
+use crate::policy::{Proposer, Role, SigningPolicy};
 use crate::quorum::{self, Candidate};
+use crate::recovery::recovery_stands_alone;
 use crate::rule::Rule;
-use crate::state::Founded;
+use crate::state::{Approval, Founded};
 use crate::timestamp::Timestamp;
-use crate::webauthn::{Assertion, Credential, CredentialKind};
+use crate::webauthn::{ApprovalRp, Assertion, Credential, CredentialKind};
 
 /// Most credentials that a member enrols with, or holds.
 pub const MAX_CREDENTIALS: usize = 8;
@@ -48,6 +49,8 @@ pub struct Grant {
     pub not_before: Option<Timestamp>,
     /// First moment that it no longer holds.
     pub not_after: Option<Timestamp>,
+    /// The event that gave it: what was signed before does not rest on it.
+    pub since: Seq,
 }
 
 impl Grant {
@@ -65,6 +68,8 @@ impl Grant {
 pub struct HeldCredential {
     /// As it was enrolled.
     pub credential: Credential,
+    /// The event that enrolled it: what was signed before does not rest on it.
+    pub since: Seq,
     /// Whether it is contained.
     pub suspension: Option<Suspension>,
 }
@@ -83,10 +88,13 @@ pub struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(enrolled: &MemberEnrolled) -> Self {
-        let held =
-            |credential: &Credential| HeldCredential { credential: credential.clone(), suspension: None };
-        let grant = |&role: &Role| Grant { role, not_before: None, not_after: None };
+    pub(crate) fn new(enrolled: &MemberEnrolled, since: Seq) -> Self {
+        let held = |credential: &Credential| HeldCredential {
+            credential: credential.clone(),
+            since,
+            suspension: None,
+        };
+        let grant = |&role: &Role| Grant { role, not_before: None, not_after: None, since };
         Self {
             credentials: enrolled.credentials.iter().map(held).collect(),
             grants: enrolled.roles.iter().map(grant).collect(),
@@ -111,8 +119,21 @@ impl Member {
         (!suspended(held.suspension, at)).then_some(&held.credential)
     }
 
-    fn can_sign(&self, at: Timestamp) -> bool {
-        self.is_active(at) && self.credentials.iter().any(|held| !suspended(held.suspension, at))
+    /// Whether a decision that was signed at `seq` still rests on a role and a credential that held then already: one
+    /// that was taken away and given back is another one.
+    pub(crate) fn stands_behind(&self, approval: &Approval, at: Timestamp) -> bool {
+        let role =
+            |grant: &Grant| grant.role == approval.role && grant.holds(at) && grant.since < approval.seq;
+        let held = self.credentials.iter().find(|h| h.credential.credential_id == approval.credential_id);
+        self.is_active(at)
+            && self.grants.iter().any(role)
+            && held.is_some_and(|held| !suspended(held.suspension, at) && held.since < approval.seq)
+    }
+
+    /// Whether the person could sign a decision: credentials for signing in alone don't count.
+    fn can_sign(&self, rp: &ApprovalRp, at: Timestamp) -> bool {
+        let signs = |held: &HeldCredential| held.credential.rp_id == rp.id && !suspended(held.suspension, at);
+        self.is_active(at) && self.credentials.iter().any(signs)
     }
 
     /// Roles that hold at a moment or will later: what their holder may propose has to be reachable.
@@ -149,8 +170,29 @@ impl Service {
     }
 }
 
+/// Whether a person can be enrolled with these: credentials in their one form, of relying parties that fit, and among
+/// them one that can sign decisions.
+pub(crate) fn credentials_are_well_formed(credentials: &[Credential], rp: &ApprovalRp) -> bool {
+    credentials_are_sorted(credentials)
+        && credentials.iter().all(|credential| rp_fits(credential, rp))
+        && credentials.iter().any(|credential| credential.rp_id == rp.id)
+}
+
+/// A credential is the approval relying party's. Where approvals are kept apart from signing in (LEDGER_FORMAT §7),
+/// it may be of another one: then it signs in, and never decides.
+pub(crate) fn rp_fits(credential: &Credential, rp: &ApprovalRp) -> bool {
+    let other = !rp.shared && is_domain(&credential.rp_id);
+    credential.rp_id == rp.id || other
+}
+
+/// A domain name in lower case, at most 253 bytes.
+pub(crate) fn is_domain(id: &str) -> bool {
+    (1..=253).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-')
+}
+
 /// One to eight, sorted by id as text and distinct, each with an id and a key of its own.
-pub(crate) fn credentials_are_well_formed(credentials: &[Credential]) -> bool {
+pub(crate) fn credentials_are_sorted(credentials: &[Credential]) -> bool {
     let sorted = credentials
         .windows(2)
         .all(|pair| pair[0].credential_id.to_string() < pair[1].credential_id.to_string());
@@ -170,10 +212,11 @@ pub(crate) fn credential_is_well_formed(credential: &Credential) -> bool {
     named && (attested || !hardware)
 }
 
-/// Who packages does not decide: `packaging_engineer` goes with none of the deciding roles.
+/// Who packages does not decide: `packaging_engineer` goes with none of the deciding roles, `recovery` with none at all.
 pub(crate) fn roles_are_separate(roles: &BTreeSet<Role>) -> bool {
     let decides = [Role::Approver, Role::ChangeBoard, Role::SecurityReviewer];
-    !(roles.contains(&Role::PackagingEngineer) && roles.iter().any(|role| decides.contains(role)))
+    let packages = roles.contains(&Role::PackagingEngineer);
+    recovery_stands_alone(roles) && !(packages && roles.iter().any(|role| decides.contains(role)))
 }
 
 /// A credential's public key as it was enrolled: what is compared when keys must differ.
@@ -214,40 +257,64 @@ impl Founded {
     /// Every (action type, permitted proposer) whose quorum could not be filled by people who may sign.
     ///
     /// Proposers are all who may propose now or later, suspended ones included: they come back.
-    pub fn unreachable(&self, at: Timestamp) -> BTreeSet<(ActionType, MemberId)> {
+    /// A service counts where one of its slots asks for approval of signatures.
+    pub fn unreachable(&self, at: Timestamp) -> BTreeSet<(ActionType, Actor)> {
         let living: Vec<(MemberId, &Member)> =
             self.members.iter().filter(|(_, member)| !member.removed).map(|(id, m)| (*id, m)).collect();
-        let seats: Vec<Candidate> = living
-            .iter()
-            .filter(|(_, member)| member.can_sign(at))
-            .map(|(id, member)| (*id, member.lasting_roles()))
-            .collect();
+        let seats = self.seats(at);
+        let asking = self.asking_services();
         let mut unreachable = BTreeSet::new();
         for (&kind, rule) in &self.policy.actions {
             // Whoever is not needed for a filled quorum may propose: then the others fill it.
             let seated = quorum::seated(&rule.quorum, &seats);
+            if seated.is_none() && rule.proposers.contains(&Proposer::Service) {
+                unreachable.extend(asking.iter().map(|id| (kind, Actor::Service(*id))));
+            }
             for &(proposer, member) in &living {
                 if seated.as_ref().is_some_and(|people| !people.contains(&proposer)) {
                     continue;
                 }
-                let proposing: BTreeSet<Role> =
-                    member.coming_roles(at).intersection(&rule.proposers).copied().collect();
+                let proposing = rule.proposing(&member.coming_roles(at));
                 if proposing.is_empty() {
                     continue;
                 }
                 if seated.is_none() && !kind.is_emergency() {
-                    unreachable.insert((kind, proposer));
+                    unreachable.insert((kind, Actor::Member(proposer)));
                     continue;
                 }
                 let others = seats.iter().filter(|(id, _)| *id != proposer).cloned();
-                let own = (kind.is_emergency() && member.can_sign(at)).then_some((proposer, proposing));
+                let own = (kind.is_emergency() && member.can_sign(&self.approval_rp, at))
+                    .then_some((proposer, proposing));
                 let candidates: Vec<Candidate> = others.chain(own).collect();
                 if !quorum::fillable(&rule.quorum, &candidates) {
-                    unreachable.insert((kind, proposer));
+                    unreachable.insert((kind, Actor::Member(proposer)));
                 }
             }
         }
         unreachable
+    }
+
+    /// Who could sign a decision, each with the roles that last.
+    fn seats(&self, at: Timestamp) -> Vec<Candidate> {
+        let signing = self.members.iter().filter(|(_, m)| !m.removed && m.can_sign(&self.approval_rp, at));
+        signing.map(|(id, member)| (*id, member.lasting_roles())).collect()
+    }
+
+    /// The services that have to ask for approval somewhere.
+    fn asking_services(&self) -> Vec<ServiceId> {
+        let asks = |name: &SlotName| {
+            self.slots.get(name).is_some_and(|slot| !slot.signing_policy.approval.is_empty())
+        };
+        let services = self.services.iter().filter(|(_, s)| !s.removed && s.slots.iter().any(asks));
+        services.map(|(id, _)| *id).collect()
+    }
+
+    /// Refuses a signing policy that asks for an approval that nobody could give.
+    pub(crate) fn judge_approvable(&self, policy: &SigningPolicy, at: Timestamp) -> Result<(), Rule> {
+        let kinds = self.policy.actions.iter().filter(|(kind, _)| kind.concerns_signatures());
+        let given =
+            kinds.map(|(_, rule)| &rule.quorum).all(|quorum| quorum::fillable(quorum, &self.seats(at)));
+        if policy.approval.is_empty() || given { Ok(()) } else { Err(Rule::QuorumUnreachable) }
     }
 
     /// Refuses a change after which somebody could never get an action approved whom nothing stopped before.
@@ -261,8 +328,10 @@ impl Founded {
         let Some(rule) = self.policy.actions.get(&kind) else { return false };
         let unreachable = self.unreachable(at);
         self.members.iter().any(|(id, member)| {
-            let may_propose = !member.roles_at(at).is_disjoint(&rule.proposers);
-            member.can_sign(at) && may_propose && !unreachable.contains(&(kind, *id))
+            let may_propose = !rule.proposing(&member.roles_at(at)).is_empty();
+            member.can_sign(&self.approval_rp, at)
+                && may_propose
+                && !unreachable.contains(&(kind, Actor::Member(*id)))
         })
     }
 
@@ -396,7 +465,7 @@ impl Founded {
     pub(crate) fn apply_member(&mut self, event: &Event) {
         match &event.payload {
             Payload::MemberEnrolled(p) => {
-                Arc::make_mut(&mut self.members).insert(p.member, Member::new(p));
+                Arc::make_mut(&mut self.members).insert(p.member, Member::new(p, event.seq));
                 let owners = p.credentials.iter().map(|c| (key_bytes(c), p.member));
                 Arc::make_mut(&mut self.key_owners).extend(owners);
             }
@@ -413,7 +482,8 @@ impl Founded {
                 self.with_member(p.member, |member| member.suspension = suspension);
             }
             Payload::CredentialAdded(p) => {
-                let held = HeldCredential { credential: p.credential.clone(), suspension: None };
+                let (credential, since) = (p.credential.clone(), event.seq);
+                let held = HeldCredential { credential, since, suspension: None };
                 self.with_member(p.member, |member| member.credentials.push(held));
                 let key = key_bytes(&p.credential);
                 Arc::make_mut(&mut self.key_owners).insert(key, p.member);
@@ -426,7 +496,8 @@ impl Founded {
                 self.with_credential(p.member, &p.credential_id, |held| held.suspension = suspension);
             }
             Payload::RoleGranted(p) => {
-                let grant = Grant { role: p.role, not_before: p.not_before, not_after: p.not_after };
+                let (not_before, not_after, since) = (p.not_before, p.not_after, event.seq);
+                let grant = Grant { role: p.role, not_before, not_after, since };
                 self.with_member(p.member, |member| member.grants.push(grant));
             }
             Payload::RoleRevoked(p) => {

@@ -166,6 +166,8 @@ catalogue! {
     LedgerRulesAdopted(LedgerRulesAdopted) "ledger.rules_adopted" sd 0;
     /// A person belongs to the ledger.
     MemberEnrolled(MemberEnrolled) "member.enrolled" sd 2;
+    /// A person who lost every authenticator holds others.
+    MemberRecovered(MemberRecovered) "member.recovered" sd 0;
     /// A person belongs to the ledger no longer.
     MemberRemoved(MemberRemoved) "member.removed" sd 0;
     /// A suspension was lifted.
@@ -200,6 +202,8 @@ catalogue! {
     SignatureFailed(SignatureFailed) "signature.failed" sd 0;
     /// The device signed, and the signature was not released.
     SignatureWithheld(SignatureWithheld) "signature.withheld" sd 0;
+    /// People let digests be signed, each once.
+    SigningApproved(SigningApproved) "signing.approved" sd 0;
     /// A slot exists.
     SlotCreated(SlotCreated) "slot.created" sd 0;
     /// A slot's signing policy was replaced.

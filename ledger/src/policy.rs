@@ -28,13 +28,15 @@ pub enum Role {
     PackagingEngineer,
     /// Runs the tenant: people, services, policy.
     PlatformAdmin,
+    /// A sealed authenticator of the founding: two of them together re-enrol a member, and do nothing else.
+    Recovery,
     /// Accountable for device access and break-glass.
     SecurityReviewer,
 }
 
 impl Role {
     /// Every role, sorted by name.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Approver,
         Self::Auditor,
         Self::ChangeBoard,
@@ -42,6 +44,7 @@ impl Role {
         Self::KeyOwner,
         Self::PackagingEngineer,
         Self::PlatformAdmin,
+        Self::Recovery,
         Self::SecurityReviewer,
     ];
 
@@ -55,6 +58,7 @@ impl Role {
             Self::KeyOwner => "key_owner",
             Self::PackagingEngineer => "packaging_engineer",
             Self::PlatformAdmin => "platform_admin",
+            Self::Recovery => "recovery",
             Self::SecurityReviewer => "security_reviewer",
         }
     }
@@ -73,10 +77,64 @@ impl std::str::FromStr for Role {
         Self::ALL.into_iter().find(|role| role.name() == text).ok_or(crate::ids::InvalidId {
             what: "role",
             why: "one of approver, auditor, change_board, incident_commander, key_owner, packaging_engineer, \
-                  platform_admin, security_reviewer",
+                  platform_admin, recovery, security_reviewer",
         })
     }
 }
+
+/// Who may propose: the members of a role, or services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proposer {
+    /// Members who hold the role.
+    Role(Role),
+    /// Machine clients, without a signature of their own: they ask for approvals of signatures, and for nothing else.
+    Service,
+}
+
+impl Proposer {
+    /// The name in policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Role(role) => role.name(),
+            Self::Service => "service",
+        }
+    }
+}
+
+impl From<Role> for Proposer {
+    fn from(role: Role) -> Self {
+        Self::Role(role)
+    }
+}
+
+/// By name, as sets are sorted in canonical bytes.
+impl Ord for Proposer {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.name().cmp(other.name())
+    }
+}
+
+impl PartialOrd for Proposer {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl std::fmt::Display for Proposer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Proposer {
+    type Err = crate::ids::InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "service" { Ok(Self::Service) } else { text.parse().map(Self::Role) }
+    }
+}
+
+crate::ids::serde_as_text!(Proposer);
 
 /// Seats of a quorum that members of one role fill, each seat by another person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,10 +153,17 @@ pub const MAX_SEATS: u8 = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActionRule {
-    /// Roles that may propose it.
-    pub proposers: BTreeSet<Role>,
+    /// Who may propose it.
+    pub proposers: BTreeSet<Proposer>,
     /// The clauses that must all be met, by different people.
     pub quorum: Vec<Clause>,
+}
+
+impl ActionRule {
+    /// Which of these roles may propose it.
+    pub fn proposing(&self, roles: &BTreeSet<Role>) -> BTreeSet<Role> {
+        roles.iter().copied().filter(|role| self.proposers.contains(&Proposer::Role(*role))).collect()
+    }
 }
 
 /// Which authenticators members may enrol.
@@ -140,7 +205,8 @@ impl LedgerPolicy {
     }
 
     /// Whether it is version 1, covers every action type, and every quorum asks for at least one and at most
-    /// [`MAX_SEATS`] seats.
+    /// [`MAX_SEATS`] seats. Services propose signatures alone, and recovery is as it is: its authenticators are sealed
+    /// because they can do nothing else.
     pub fn is_well_formed(&self) -> bool {
         let covered = ActionType::ALL.iter().all(|kind| self.actions.contains_key(kind));
         let sane = |rule: &ActionRule| {
@@ -148,21 +214,33 @@ impl LedgerPolicy {
             let clauses = rule.quorum.iter().all(|clause| clause.count > 0);
             clauses && (1..=u32::from(MAX_SEATS)).contains(&seats) && !rule.proposers.is_empty()
         };
-        self.v == 1 && covered && self.actions.values().all(sane)
+        let fitting = |(kind, rule): (&ActionType, &ActionRule)| {
+            let recovery = rule.proposers.contains(&Role::Recovery.into())
+                || rule.quorum.iter().any(|clause| clause.role == Role::Recovery);
+            let fixed = match kind {
+                ActionType::MemberRecover => *rule == Self::default_rule(*kind, false),
+                _ => !recovery,
+            };
+            fixed && (kind.concerns_signatures() || !rule.proposers.contains(&Proposer::Service))
+        };
+        self.v == 1 && covered && self.actions.values().all(sane) && self.actions.iter().all(fitting)
     }
 
-    /// DOMAIN's defaults for a ledger with this many founders: with two, every quorum is one seat.
-    pub fn default_for(founders: usize) -> Self {
-        let rule = |kind: ActionType| {
-            let (proposers, quorum) = kind.default_rule();
-            let clauses = quorum.iter().map(|&(count, role)| Clause { count, role });
-            let quorum = if founders > 2 {
-                clauses.collect()
-            } else {
-                clauses.take(1).map(|clause| Clause { count: 1, ..clause }).collect()
-            };
-            (kind, ActionRule { proposers: proposers.iter().copied().collect(), quorum })
+    fn default_rule(kind: ActionType, one_seat: bool) -> ActionRule {
+        let (proposers, quorum) = kind.default_rule();
+        let clauses = quorum.iter().map(|&(count, role)| Clause { count, role });
+        let quorum = if one_seat {
+            clauses.take(1).map(|clause| Clause { count: 1, ..clause }).collect()
+        } else {
+            clauses.collect()
         };
+        ActionRule { proposers: proposers.iter().copied().collect(), quorum }
+    }
+
+    /// DOMAIN's defaults for a ledger with this many founders, recovery authenticators not counted: with two, every
+    /// quorum is one seat.
+    pub fn default_for(founders: usize) -> Self {
+        let rule = |kind: ActionType| (kind, Self::default_rule(kind, founders <= 2));
         Self {
             actions: ActionType::ALL.into_iter().map(rule).collect(),
             credentials: CredentialRules { aaguids: None, hardware_only: false },
@@ -231,6 +309,9 @@ impl ArtifactField {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SigningPolicy {
+    /// The environments for which each signature needs people's approval first; none where absent.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub approval: BTreeSet<Environment>,
     /// What a caller must say about an artifact.
     pub artifact_fields: BTreeSet<ArtifactField>,
     /// Who may ask.
@@ -249,6 +330,7 @@ pub struct SigningPolicy {
 impl Default for SigningPolicy {
     fn default() -> Self {
         Self {
+            approval: BTreeSet::new(),
             artifact_fields: BTreeSet::new(),
             callers: BTreeSet::from([Caller::Services]),
             environments: BTreeSet::from([
@@ -269,11 +351,12 @@ impl SigningPolicy {
         Ok(Hash::sha256(&canonical::to_vec(self)?))
     }
 
-    /// Whether it is version 1 and lets somebody sign for some environment.
+    /// Whether it is version 1, lets somebody sign for some environment, and asks for approval where it signs.
     pub fn is_well_formed(&self) -> bool {
         self.v == 1
             && !self.callers.is_empty()
             && !self.environments.is_empty()
+            && self.approval.is_subset(&self.environments)
             && self.rate_per_minute != Some(0)
     }
 }

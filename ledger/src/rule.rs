@@ -115,6 +115,10 @@ rules! {
     SignatureLife Invalid "signature.life" "An authorisation lasts at most ten minutes.";
     SignatureNotExpired Conflict "signature.not_expired" "The authorisation may still end by itself.";
     SignatureUnknown Conflict "signature.unknown" "No such authorisation waits for its outcome.";
+    SigningApproval Conflict "signing.approval" "The slot's policy asks for people's approval of this very digest, for this environment, before it is signed.";
+    SigningApprovalNeedless Conflict "signing.approval_needless" "The slot's policy asks for no approval in this environment.";
+    SigningList Invalid "signing.list" "A list of digests to approve has 1 to 10,000 of them.";
+    SigningUsed Conflict "signing.used" "What was approved is signed once, and this was.";
     SlotDuplicate Conflict "slot.duplicate" "A slot of this name exists already.";
     SlotForm Invalid "slot.form" "A slot rotates within 1 to 3650 days, overlaps at least 7, and has a policy that lets somebody sign.";
     SlotKeyless Conflict "slot.keyless" "The slot has no active key.";

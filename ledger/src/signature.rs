@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::algorithm::{Algorithm, MAX_PURE_MESSAGE};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::{Actor, Event};
-use crate::ids::{KeyId, Seq, SlotName};
+use crate::ids::{ActionId, KeyId, Seq, SlotName};
 use crate::member::suspended;
 use crate::payload::{
     EvidenceRecorded, RefusalRecorded, SignatureAuthorized, SignatureCreated, SignatureWithheld, Subject,
@@ -36,6 +36,8 @@ pub struct Pending {
     pub caller: Actor,
     /// First moment that the signature no longer may be released.
     pub expires_at: Timestamp,
+    /// The place in an approved list that it used up.
+    pub clearance: Option<(ActionId, u32)>,
 }
 
 impl Founded {
@@ -77,6 +79,7 @@ impl Founded {
             return Err(Rule::SignatureEnvironment);
         }
         judge_input(authorized)?;
+        self.judge_clearance(authorized, slot, at)?;
         let ends = at.plus_seconds(MAX_AUTHORIZATION_S);
         if authorized.expires_at > at && authorized.expires_at <= ends {
             Ok(())
@@ -173,8 +176,21 @@ impl Founded {
             digest: authorized.digest.clone(),
             caller: event.actor,
             expires_at: authorized.expires_at,
+            clearance: authorized.clearance.as_ref().map(|used| (used.action, used.index)),
         };
+        if let Some(used) = &authorized.clearance {
+            self.use_clearance(used);
+        }
         Arc::make_mut(&mut self.pending).insert(event.seq, pending);
+    }
+
+    /// Ends an authorisation for which the device did not sign.
+    pub(crate) fn settle_unsigned(&mut self, authorization: Seq) {
+        let cleared = self.pending.get(&authorization).and_then(|pending| pending.clearance);
+        if let Some(place) = cleared {
+            self.give_back(place);
+        }
+        self.settle(authorization);
     }
 
     pub(crate) fn settle(&mut self, authorization: Seq) {

@@ -175,6 +175,7 @@ impl Founded {
         if !days || !params.signing_policy.is_well_formed() {
             return Err(Rule::SlotForm);
         }
+        self.judge_approvable(&params.signing_policy, at)?;
         self.active_member(params.owner, at).map(drop)
     }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::ActionDocument;
+use crate::clearance::Clearance;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::founding::FounderEntry;
@@ -69,6 +70,7 @@ pub struct Founded {
     pub(crate) actions: Arc<BTreeMap<ActionId, OpenAction>>,
     pub(crate) closed: Arc<BTreeMap<ActionId, Closure>>,
     pub(crate) pending: Arc<BTreeMap<Seq, Pending>>,
+    pub(crate) clearances: Arc<BTreeMap<ActionId, Clearance>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Hashes of the events that documents may be bound to.
     pub(crate) hashes: Arc<BTreeMap<Seq, Hash>>,
@@ -97,10 +99,22 @@ pub struct OpenAction {
     pub(crate) document: Arc<ActionDocument>,
     /// The document's canonical bytes, from which challenges are made.
     pub(crate) bytes: Arc<[u8]>,
-    /// The role and credential of the proposal; a break-glass proposal fills a seat by them.
-    pub(crate) proposal: Approval,
+    pub(crate) proposal: Proposal,
     pub(crate) approvals: Vec<Approval>,
     pub(crate) stage: Stage,
+}
+
+/// How an action came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// By whom.
+    pub by: Actor,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The event.
+    pub seq: Seq,
+    /// The role and credential that a member signed with; a break-glass proposal fills a seat by them.
+    pub signed: Option<Approval>,
 }
 
 /// One person's signed consent.
@@ -153,8 +167,8 @@ impl OpenAction {
         &self.document
     }
 
-    /// The proposer's own signed proposal.
-    pub fn proposal(&self) -> &Approval {
+    /// How it came to be.
+    pub fn proposal(&self) -> &Proposal {
         &self.proposal
     }
 
@@ -364,6 +378,7 @@ impl Founded {
             | Payload::KeyRevoked(_)
             | Payload::LedgerRulesAdopted(_)
             | Payload::MemberEnrolled(_)
+            | Payload::MemberRecovered(_)
             | Payload::MemberRemoved(_)
             | Payload::MemberRestored(_)
             | Payload::PolicySet(_)
@@ -373,6 +388,7 @@ impl Founded {
             | Payload::ServiceGranted(_)
             | Payload::ServiceRemoved(_)
             | Payload::ServiceRestored(_)
+            | Payload::SigningApproved(_)
             | Payload::SlotPolicySet(_)
             | Payload::SlotResumed(_) => self.judge_effect(event),
 
@@ -411,7 +427,7 @@ impl Founded {
     /// Which kind of actor each type has, and that the actor is who the payload says.
     fn judge_actor(&self, event: &Event) -> Result<(), Rule> {
         let fits = match &event.payload {
-            Payload::ActionProposed(p) => event.actor == Actor::Member(p.member),
+            Payload::ActionProposed(p) => event.actor == p.actor(),
             Payload::ActionApproved(p) => event.actor == Actor::Member(p.member),
             Payload::ActionRejected(p) => event.actor == Actor::Member(p.member),
             Payload::ActionCancelled(p) => event.actor == Actor::Member(p.member),
@@ -450,6 +466,7 @@ impl Founded {
             }
             Payload::LedgerEvidenceKeySet(set) => self.evidence_key = Some((set.key, set.spki.clone())),
 
+            Payload::MemberRecovered(recovered) => self.apply_recovered(recovered, event),
             Payload::MemberEnrolled(_)
             | Payload::MemberRemoved(_)
             | Payload::MemberRestored(_)
@@ -477,9 +494,10 @@ impl Founded {
             | Payload::KeyActivated(_)
             | Payload::KeyRevoked(_) => self.apply_slot(event),
 
+            Payload::SigningApproved(approved) => self.apply_cleared(approved, event.time),
             Payload::SignatureAuthorized(authorized) => self.apply_authorized(authorized, event),
             Payload::SignatureCreated(p) => self.settle(p.authorization),
-            Payload::SignatureFailed(p) => self.settle(p.authorization),
+            Payload::SignatureFailed(p) => self.settle_unsigned(p.authorization),
             Payload::SignatureWithheld(p) => self.settle(p.authorization),
             Payload::SignatureAbandoned(p) => self.settle(p.authorization),
             Payload::LedgerOpened(_)

@@ -119,10 +119,7 @@ impl Effects {
             Stage::Open if document.policy != founded.policy_digest() => {
                 Some(Step::Submit(Command::Void(id)))
             }
-            Stage::Open => {
-                let due = document.execute_at.is_none_or(|begin| at >= begin);
-                (due && founded.quorum_holds(action, at)).then_some(Step::Begin(id))
-            }
+            Stage::Open => founded.may_begin(action, at).then_some(Step::Begin(id)),
             Stage::Executing { expires_at, progress } => {
                 self.continue_with(founded, id, action, progress, at >= expires_at)
             }

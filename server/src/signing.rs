@@ -358,6 +358,7 @@ fn submission(call: &SignCall) -> (Submission, Option<Vec<u8>>) {
         media_type: octets(),
     });
     let request = SignRequest {
+        clearance: None,
         slot: call.slot.clone(),
         digest: HexBytes(digest),
         message: attachment.clone(),

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::ActionDocument;
 use crate::encoding::B64;
-use crate::ids::{ActionId, MemberId};
+use crate::event::Actor;
+use crate::ids::{ActionId, MemberId, ServiceId};
 use crate::policy::Role;
 use crate::timestamp::Timestamp;
 
@@ -45,25 +46,122 @@ signed_decision!(
     ActionCancelled
 );
 
-payload!(
-    /// See [`super::Payload::ActionProposed`]; the challenge's context is `sealbook proposal v1`.
-    ActionProposed {
-        /// WebAuthn §6.1.
-        authenticator_data: B64,
-        /// WebAuthn §5.8.1.
-        client_data_json: B64,
-        /// Which of the member's authenticators.
-        credential_id: B64,
-        /// What is asked for, whole.
-        document: ActionDocument,
-        /// Who asks.
-        member: MemberId,
-        /// In which role.
-        role: Role,
-        /// Over `authenticator_data` and the hash of `client_data_json`.
-        signature: B64,
+/// See [`super::Payload::ActionProposed`]. The members of [`SignedProposal`] stand flat beside `document`, all or none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "FlatProposal", into = "FlatProposal")]
+pub struct ActionProposed {
+    /// What is asked for, whole.
+    pub document: ActionDocument,
+    /// A member's signature. A service's proposal has none: it asks for approval of signatures alone, and decides nothing.
+    pub signed: Option<SignedProposal>,
+}
+
+/// A member's assertion over a proposal; the challenge's context is `sealbook proposal v1`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedProposal {
+    /// WebAuthn §6.1.
+    pub authenticator_data: B64,
+    /// WebAuthn §5.8.1.
+    pub client_data_json: B64,
+    /// Which of the member's authenticators.
+    pub credential_id: B64,
+    /// Who asks.
+    pub member: MemberId,
+    /// In which role.
+    pub role: Role,
+    /// Over `authenticator_data` and the hash of `client_data_json`.
+    pub signature: B64,
+}
+
+impl ActionProposed {
+    /// Whose proposal it is.
+    pub fn actor(&self) -> Actor {
+        match &self.signed {
+            Some(signed) => Actor::Member(signed.member),
+            None => Actor::Service(ServiceId::from(self.document.proposed_by.uuid())),
+        }
     }
-);
+}
+
+/// The members as they are written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlatProposal {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authenticator_data: Option<B64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_data_json: Option<B64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credential_id: Option<B64>,
+    document: ActionDocument,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    member: Option<MemberId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<B64>,
+}
+
+/// A proposal with some members of an assertion, and without others.
+#[derive(Debug, thiserror::Error)]
+#[error("a proposal carries a whole assertion, with member and role, or nothing of it")]
+struct HalfSigned;
+
+impl TryFrom<FlatProposal> for ActionProposed {
+    type Error = HalfSigned;
+
+    fn try_from(flat: FlatProposal) -> Result<Self, HalfSigned> {
+        let FlatProposal { authenticator_data, client_data_json, credential_id, document, .. } = flat;
+        let (member, role, signature) = (flat.member, flat.role, flat.signature);
+        let signed = match (authenticator_data, client_data_json, credential_id, member, role, signature) {
+            (None, None, None, None, None, None) => None,
+            (
+                Some(authenticator_data),
+                Some(client_data_json),
+                Some(credential_id),
+                Some(member),
+                Some(role),
+                Some(signature),
+            ) => Some(SignedProposal {
+                authenticator_data,
+                client_data_json,
+                credential_id,
+                member,
+                role,
+                signature,
+            }),
+            _ => return Err(HalfSigned),
+        };
+        Ok(Self { document, signed })
+    }
+}
+
+impl From<ActionProposed> for FlatProposal {
+    fn from(proposed: ActionProposed) -> Self {
+        let ActionProposed { document, signed } = proposed;
+        let unsigned = Self {
+            authenticator_data: None,
+            client_data_json: None,
+            credential_id: None,
+            document,
+            member: None,
+            role: None,
+            signature: None,
+        };
+        match signed {
+            None => unsigned,
+            Some(signed) => Self {
+                authenticator_data: Some(signed.authenticator_data),
+                client_data_json: Some(signed.client_data_json),
+                credential_id: Some(signed.credential_id),
+                member: Some(signed.member),
+                role: Some(signed.role),
+                signature: Some(signed.signature),
+                ..unsigned
+            },
+        }
+    }
+}
 
 payload!(
     /// See [`super::Payload::ActionExecuting`].

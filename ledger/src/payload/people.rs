@@ -34,6 +34,18 @@ payload!(
     }
 );
 
+payload!(
+    /// See [`super::Payload::MemberRecovered`].
+    MemberRecovered {
+        /// The action.
+        action: ActionId,
+        /// The authenticators that the member holds from now on, instead of all before.
+        credentials: Vec<Credential>,
+        /// Who.
+        member: MemberId,
+    }
+);
+
 /// Containment events: who did it is the event's actor.
 macro_rules! suspension {
     ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident: $type:ty,)* }) => {

@@ -71,6 +71,9 @@ payload!(
 pub struct SignatureAuthorized {
     /// What it signs with.
     pub algorithm: Algorithm,
+    /// The approval that it uses up, exactly where the slot's policy asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clearance: Option<ClearanceUse>,
     /// What is signed, in hex; for pure Ed25519 the SHA-256 of the message.
     pub digest: HexBytes,
     /// Where the artifact is meant to go.
@@ -86,6 +89,18 @@ pub struct SignatureAuthorized {
     pub policy: Hash,
     /// The slot.
     pub slot: SlotName,
+}
+
+/// One digest of an approved list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClearanceUse {
+    /// The `signing.approve` or `signing.batch` that was approved.
+    pub action: ActionId,
+    /// The digest's 0-based place in the list.
+    pub index: u32,
+    /// Its inclusion proof (RFC 6962 §2.1.1); empty for a list of one.
+    pub proof: Vec<Hash>,
 }
 
 payload!(
@@ -113,6 +128,24 @@ payload!(
         authorization: Seq,
         /// A stable word for why.
         code: FailureCode,
+    }
+);
+
+payload!(
+    /// See [`super::Payload::SigningApproved`].
+    SigningApproved {
+        /// The action.
+        action: ActionId,
+        /// How many digests.
+        count: u32,
+        /// Where the artifacts are meant to go.
+        environment: Environment,
+        /// First moment that they no longer may be signed: the action's own end.
+        expires_at: Timestamp,
+        /// The root of the RFC 6962 tree whose leaves are the digests' bytes.
+        root: Hash,
+        /// The slot.
+        slot: SlotName,
     }
 );
 

@@ -1,17 +1,22 @@
 //! One changed value in one event: the rules refuse it, or it is listed here with the reason why they can't.
 
 use sealbook_ledger::action::{
-    CredentialAddParams, DeviceKeyParams, KeyRevokeParams, MemberParams, MemberRestoreParams, Params,
-    PolicySetParams, RevocationReason, RoleGrantParams, RoleRevokeParams, ServiceParams, SlotParams,
-    SlotPolicyParams,
+    CredentialAddParams, DeviceKeyParams, KeyRevokeParams, MemberParams, MemberRecoverParams,
+    MemberRestoreParams, Params, PolicySetParams, RevocationReason, RoleGrantParams, RoleRevokeParams,
+    ServiceParams, SigningBatchParams, SlotParams, SlotPolicyParams,
 };
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::canonical;
+use sealbook_ledger::clearance;
 use sealbook_ledger::command::{Command, Containment, SigningOutcome};
-use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Actor, Envelope, Event};
-use sealbook_ledger::payload::{CustodyUnexplained, EvidenceRecorded, NextVkey, RefusalRecorded, Subject};
-use sealbook_ledger::policy::{Clause, Role};
+use sealbook_ledger::ids::ServiceId;
+use sealbook_ledger::payload::{
+    ClearanceUse, CustodyUnexplained, EvidenceRecorded, NextVkey, RefusalRecorded, Subject,
+};
+use sealbook_ledger::policy::{Clause, Environment, Role};
+use sealbook_ledger::recovery::RECOVERY_WAIT_S;
 use sealbook_ledger::state::State;
 use serde_json::{Value, json};
 
@@ -45,6 +50,11 @@ const HARMLESS: &[(&str, &str, &str)] = &[
         "action.cancelled",
         "/data/role",
         "the role is not part of what is signed: another that the proposer holds",
+    ),
+    (
+        "a service's proposal",
+        "/data/document/",
+        "nobody has signed it yet: approvers sign the document as it stands there",
     ),
     ("action.executing", "/data/expires_at", "any life of at most an hour"),
     ("action.failed", "/data/code", "a word for people"),
@@ -94,7 +104,9 @@ fn is_listed(type_name: &str, path: &str) -> bool {
 
 /// A history with every type of event that version 1 writes.
 fn story() -> Ledger {
-    let mut ledger = Ledger::founded(4);
+    let deciding = (0..4).map(|_| DECIDING.to_vec());
+    let recovery = [vec![Role::Recovery], vec![Role::Recovery]];
+    let mut ledger = Ledger::founded_as("acme", deciding.chain(recovery).collect(), |_| {});
     let key = ledger.slot("s", Algorithm::EcdsaP256Sha256);
     let broken = ledger.slot_being_made("broken", Algorithm::Ed25519);
     ledger.run(Command::KeyNotMade { key: broken, code: "device.error".parse().unwrap() }).unwrap();
@@ -118,6 +130,7 @@ fn story() -> Ledger {
     ledger.run(Command::Abandon(abandoned)).unwrap();
     ledger.decree(Params::SlotResume(SlotParams { slot: slot_name("s") }));
     people(&mut ledger);
+    clearances(&mut ledger, service);
     let signing_policy = ledger.slot_params("s", Algorithm::Ed25519).signing_policy;
     ledger.decree(Params::SlotPolicySet(SlotPolicyParams { signing_policy, slot: slot_name("s") }));
     let slots = [slot_name("s")].into();
@@ -163,6 +176,37 @@ fn people(ledger: &mut Ledger) {
     ledger.contain(1, Containment::Member(member)).unwrap();
     ledger.decree(restore(None));
     ledger.decree(Params::MemberRemove(MemberParams { member }));
+}
+
+/// A list that is approved and signed from, and a member who is recovered.
+fn clearances(ledger: &mut Ledger, service: ServiceId) {
+    let mut signing_policy = ledger.slot_params("s", Algorithm::EcdsaP256Sha256).signing_policy;
+    signing_policy.approval = [Environment::Production].into();
+    ledger.decree(Params::SlotPolicySet(SlotPolicyParams { signing_policy, slot: slot_name("s") }));
+    let digests = [7, 8, 9].map(|n| HexBytes(vec![n; 32]));
+    let tree = clearance::tree(&digests);
+    let action = ledger.cleared(
+        service,
+        Params::SigningBatch(SigningBatchParams {
+            count: 3,
+            environment: Environment::Production,
+            digests: digest_list(&digests),
+            names_digest: None,
+            root: tree.root_at(3).unwrap(),
+            slot: slot_name("s"),
+        }),
+    );
+    let mut request = ledger.request("s", 32);
+    request.digest = digests[1].clone();
+    request.clearance = Some(ClearanceUse { action, index: 1, proof: tree.inclusion_proof(1, 3).unwrap() });
+    let authorization = ledger.authorize(service, request).unwrap();
+    ledger.settle(authorization).unwrap();
+    let params =
+        MemberRecoverParams { credentials: vec![Person::new(801).credential], member: ledger.people[3].id };
+    let action = ledger.propose_recovery(4, params).unwrap();
+    ledger.approve(5, Role::Recovery, action).unwrap();
+    ledger.wait(RECOVERY_WAIT_S);
+    ledger.begin(action).unwrap();
 }
 
 fn ledger_keys(ledger: &mut Ledger) {
@@ -217,10 +261,7 @@ fn endings(ledger: &mut Ledger) {
     ledger.run(Command::Expire(expired)).unwrap();
     ledger.propose(0, params).unwrap();
     let mut policy = ledger.now().policy().clone();
-    policy
-        .actions
-        .values_mut()
-        .for_each(|rule| rule.quorum = vec![Clause { count: 1, role: Role::Approver }]);
+    ordinary(&mut policy).for_each(|rule| rule.quorum = vec![Clause { count: 1, role: Role::Approver }]);
     ledger.decree(Params::PolicySet(PolicySetParams { policy }));
 }
 
@@ -319,7 +360,12 @@ fn a_changed_value_is_refused_at_its_place_or_known_to_be_harmless() {
             let Ok(bytes) = canonical::value_to_vec(&mutant) else { continue };
             // A founder's enrolment is weighed by the founding, a later one by its action.
             let founder = name == "member.enrolled" && before.founded().is_err();
-            let place = if founder || name == "ledger.opened" { "before the founding" } else { name };
+            let asked = name == "action.proposed" && matches!(one.event.actor, Actor::Service(_));
+            let place = match name {
+                _ if founder || name == "ledger.opened" => "before the founding",
+                _ if asked => "a service's proposal",
+                _ => name,
+            };
             let listed = is_listed(place, &path);
             if accepted(before, &bytes) && !listed && bytes != one.bytes {
                 surprises.insert(format!(

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sealbook_ledger::action::ActionType;
 use sealbook_ledger::event::{Actor, Event};
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, Seq, SlotName};
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, Seq, ServiceId, SlotName};
 use sealbook_ledger::payload::{Payload, SignatureAuthorized};
-use sealbook_ledger::policy::{Clause, Role};
+use sealbook_ledger::policy::{Clause, Proposer, Role};
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 
@@ -21,10 +21,11 @@ struct Consent {
 
 #[derive(Default)]
 struct Shadow {
-    proposals: BTreeMap<ActionId, (Consent, ActionType, Vec<Clause>)>,
+    proposals: BTreeMap<ActionId, (Option<Consent>, ActionType, Vec<Clause>)>,
     consents: BTreeMap<ActionId, Vec<Consent>>,
     authorized: BTreeMap<Seq, (SignatureAuthorized, Actor)>,
     ended: BTreeSet<Seq>,
+    used: BTreeSet<(ActionId, u32)>,
     stopped: BTreeMap<SlotName, Option<Timestamp>>,
     revoked: BTreeSet<KeyId>,
     gone: BTreeSet<Actor>,
@@ -54,18 +55,30 @@ impl Shadow {
     fn see(&mut self, event: &Event, before: Option<&Founded>) {
         match &event.payload {
             Payload::ActionProposed(p) => {
-                assert_eq!(event.actor, Actor::Member(p.document.proposed_by));
-                let consent = Consent { member: p.member, role: p.role, credential: p.credential_id.clone() };
                 let document = &p.document;
+                assert_eq!(event.actor.id(), document.proposed_by.to_string());
+                let consent = p.signed.as_ref().map(|signed| {
+                    assert_eq!(event.actor, Actor::Member(signed.member));
+                    let (member, role) = (signed.member, signed.role);
+                    Consent { member, role, credential: signed.credential_id.clone() }
+                });
+                assert!(consent.is_some() || document.kind().concerns_signatures());
                 self.proposals.insert(document.action, (consent, document.kind(), document.quorum.clone()));
             }
             Payload::ActionApproved(p) => {
-                assert_ne!(self.proposals[&p.action].0.member, p.member, "nobody approves their own");
+                let proposer = self.proposals[&p.action].0.as_ref().map(|consent| consent.member);
+                assert_ne!(proposer, Some(p.member), "nobody approves their own");
                 let consent = Consent { member: p.member, role: p.role, credential: p.credential_id.clone() };
                 self.consents.entry(p.action).or_default().push(consent);
             }
             Payload::ActionExecuting(p) => self.quorum_is_there(p.action, before.unwrap(), event.time),
             Payload::SignatureAuthorized(p) => {
+                let policy = &before.unwrap().slots()[&p.slot].signing_policy;
+                let asks = policy.approval.contains(&p.environment);
+                assert_eq!(p.clearance.is_some(), asks, "signed without approval, or with one too many");
+                if let Some(place) = p.clearance.as_ref().map(|used| (used.action, used.index)) {
+                    assert!(self.used.insert(place), "what was approved is signed once");
+                }
                 self.authorized.insert(event.seq, (p.as_ref().clone(), event.actor));
             }
             Payload::SignatureCreated(p) => {
@@ -79,7 +92,12 @@ impl Shadow {
                 assert_eq!((&p.digest, p.key), (&authorized.digest, authorized.key));
                 self.end(p.authorization);
             }
-            Payload::SignatureFailed(p) => self.end(p.authorization),
+            Payload::SignatureFailed(p) => {
+                if let Some(used) = &self.authorized[&p.authorization].0.clearance {
+                    self.used.remove(&(used.action, used.index));
+                }
+                self.end(p.authorization);
+            }
             Payload::SignatureWithheld(p) => self.end(p.authorization),
             Payload::SignatureAbandoned(p) => {
                 assert!(event.time >= self.authorized[&p.authorization].0.expires_at);
@@ -101,7 +119,7 @@ impl Shadow {
 
     fn quorum_is_there(&self, action: ActionId, before: &Founded, at: Timestamp) {
         let (proposal, kind, quorum) = &self.proposals[&action];
-        let own = kind.name().ends_with("_emergency").then_some(proposal);
+        let own = proposal.as_ref().filter(|_| kind.name().ends_with("_emergency"));
         let consents: Vec<&Consent> = self
             .consents
             .get(&action)
@@ -140,7 +158,7 @@ fn fill(seats: &[Role], offers: &[(MemberId, Role)], seated: &mut BTreeSet<Membe
 }
 
 /// Who may propose what, now or later, and could never get it approved by people who can sign.
-fn stuck(founded: &Founded, at: Timestamp) -> BTreeSet<(ActionType, MemberId)> {
+fn stuck(founded: &Founded, at: Timestamp) -> BTreeSet<(ActionType, Actor)> {
     let can_sign = |id: &MemberId| {
         let member = &founded.members()[id];
         let credentials = member.credentials.iter().map(|held| &held.credential.credential_id);
@@ -155,20 +173,33 @@ fn stuck(founded: &Founded, at: Timestamp) -> BTreeSet<(ActionType, MemberId)> {
             untimed.map(|grant| (*id, grant.role))
         })
         .collect();
+    let guarded = |name: &SlotName| !founded.slots()[name].signing_policy.approval.is_empty();
+    let asking: Vec<ServiceId> = founded
+        .services()
+        .iter()
+        .filter(|(_, service)| !service.removed && service.slots.iter().any(guarded))
+        .map(|(id, _)| *id)
+        .collect();
     let mut stuck = BTreeSet::new();
     for (kind, rule) in &founded.policy().actions {
         for (id, member) in founded.members().iter().filter(|(_, member)| !member.removed) {
             let ahead = member.grants.iter().filter(|grant| grant.not_after.is_none_or(|end| at < end));
-            let proposing: BTreeSet<Role> =
-                ahead.map(|grant| grant.role).filter(|role| rule.proposers.contains(role)).collect();
+            let proposing: BTreeSet<Role> = ahead
+                .map(|grant| grant.role)
+                .filter(|r| rule.proposers.contains(&Proposer::Role(*r)))
+                .collect();
             let mut offers: Vec<(MemberId, Role)> =
                 lasting.iter().copied().filter(|(other, _)| other != id).collect();
             if kind.name().ends_with("_emergency") && can_sign(id) {
                 offers.extend(proposing.iter().map(|role| (*id, *role)));
             }
             if !proposing.is_empty() && !fill(&seats(&rule.quorum), &offers, &mut BTreeSet::new()) {
-                stuck.insert((*kind, *id));
+                stuck.insert((*kind, Actor::Member(*id)));
             }
+        }
+        let asked = rule.proposers.contains(&Proposer::Service);
+        if asked && !fill(&seats(&rule.quorum), &lasting, &mut BTreeSet::new()) {
+            stuck.extend(asking.iter().map(|id| (*kind, Actor::Service(*id))));
         }
     }
     stuck

@@ -42,7 +42,7 @@ fn random_histories_reach_every_type_of_event() {
     use proptest::strategy::{Strategy as _, ValueTree as _};
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen = std::collections::BTreeSet::new();
-    for founders in [3, 4, 5].into_iter().cycle().take(120) {
+    for founders in [3, 4, 5].into_iter().cycle().take(160) {
         let steps: Vec<Step> = steps().new_tree(&mut runner).unwrap().current();
         let ledger = random::history(founders, &steps);
         seen.extend(ledger.history.iter().map(|one| one.event.payload.type_name()));

@@ -3,16 +3,21 @@
 use proptest::prelude::*;
 use sealbook_ledger::action::{
     ApprovalRpParams, CredentialAddParams, CredentialRemoveParams, DeviceKeyParams, KeyRevokeParams,
-    MemberParams, MemberRestoreParams, Params, PolicySetParams, RevocationReason, RoleGrantParams,
-    RoleRevokeParams, ServiceGrantParams, ServiceParams, SlotParams, SlotPolicyParams, TokenGrant,
+    MemberParams, MemberRecoverParams, MemberRestoreParams, Params, PolicySetParams, RevocationReason,
+    RoleGrantParams, RoleRevokeParams, ServiceGrantParams, ServiceParams, SigningBatchParams, SlotParams,
+    SlotPolicyParams, TokenGrant,
 };
 use sealbook_ledger::algorithm::Algorithm;
+use sealbook_ledger::clearance;
 use sealbook_ledger::command::{Command, Containment, SigningOutcome};
-use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ActionId, KeyId, Seq, ServiceId};
-use sealbook_ledger::payload::{CustodyUnexplained, EvidenceRecorded, NextVkey, RefusalRecorded, Subject};
-use sealbook_ledger::policy::{Clause, Role};
+use sealbook_ledger::payload::{
+    ClearanceUse, CustodyUnexplained, EvidenceRecorded, NextVkey, RefusalRecorded, Subject,
+};
+use sealbook_ledger::policy::{Clause, Environment, Role};
+use sealbook_ledger::recovery::RECOVERY_WAIT_S;
 
 use crate::support::*;
 
@@ -27,13 +32,18 @@ pub struct Step {
 
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step =
-        (0u8..32, any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(kind, a, b, c)| Step { kind, a, b, c });
+        (0u8..37, any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(kind, a, b, c)| Step { kind, a, b, c });
     prop::collection::vec(step, 10..70)
 }
 
 pub fn history(founders: u128, steps: &[Step]) -> Ledger {
-    let mut ledger = Ledger::founded(founders);
-    ledger.slot("s0", Algorithm::EcdsaP256Sha256);
+    let deciding = (0..founders).map(|_| DECIDING.to_vec());
+    let sealed = (0..2).map(|_| vec![Role::Recovery]);
+    let mut ledger = Ledger::founded_as("acme", deciding.chain(sealed).collect(), |_| {});
+    match steps.first() {
+        Some(step) if step.a.is_multiple_of(2) => ledger.guarded_slot("s0", Algorithm::EcdsaP256Sha256),
+        _ => ledger.slot("s0", Algorithm::EcdsaP256Sha256),
+    };
     ledger.service(&["s0"]);
     for step in steps {
         take(&mut ledger, *step);
@@ -47,6 +57,19 @@ fn pick<T: Copy>(of: &[T], n: u8) -> Option<T> {
 
 fn role(n: u8) -> Role {
     Role::ALL[usize::from(n) % Role::ALL.len()]
+}
+
+/// Mostly whoever proposed an action: nobody else may take it back.
+fn proposer(ledger: &Ledger, action: ActionId, n: u8) -> usize {
+    let by = ledger.now().action(action).map(|open| open.document().proposed_by.to_string());
+    let own =
+        ledger.people.iter().position(|person| by.as_ref().is_ok_and(|id| *id == person.id.to_string()));
+    own.filter(|_| !n.is_multiple_of(4)).unwrap_or_else(|| person(ledger, n))
+}
+
+/// A role of those who decide: any other is refused at once.
+fn deciding(n: u8) -> Role {
+    DECIDING[usize::from(n) % DECIDING.len()]
 }
 
 fn slot_of(n: u8) -> String {
@@ -91,8 +114,8 @@ fn take(ledger: &mut Ledger, step: Step) {
         14 | 15 => {
             let Some(action) = pick(&actions(ledger), a) else { return };
             let command = match c % 4 {
-                0 => ledger.rejection(person(ledger, b), role(c / 4), action),
-                1 => ledger.cancellation(person(ledger, b), role(c / 4), action),
+                0 => ledger.rejection(person(ledger, b), deciding(c / 4), action),
+                1 => ledger.cancellation(proposer(ledger, action, b), deciding(c / 4), action),
                 2 => Command::Fail { action, code: "test.failed".parse().unwrap() },
                 _ => Command::Expire(action),
             };
@@ -122,6 +145,8 @@ fn take(ledger: &mut Ledger, step: Step) {
             ledger.run(command).map(drop)
         }
         27 | 28 => return contain(ledger, a, b, c),
+        32..=35 => return clear(ledger, a, b, c),
+        36 => return recover(ledger, a, b),
         29 => {
             ledger.wait([1, 60, 700, 90_000, 300_000][usize::from(a) % 5]);
             return;
@@ -141,14 +166,60 @@ fn proposed(ledger: &mut Ledger, a: u8, b: u8, c: u8) -> Option<ActionId> {
 /// Proposes, lets everybody approve who can, begins, and lets the device answer.
 fn decree(ledger: &mut Ledger, a: u8, b: u8, c: u8) {
     let Some(action) = proposed(ledger, a, b, c) else { return };
-    let Ok(open) = ledger.now().action(action) else { return };
-    let quorum = open.document().quorum.clone();
-    for person in 0..ledger.people.len() {
-        let clause = &quorum[person % quorum.len()];
-        let _one_may_be_suspended = ledger.approve(person, clause.role, action);
-    }
-    if ledger.begin(action).is_ok() && !b.is_multiple_of(3) {
+    if carry(ledger, action) && !b.is_multiple_of(3) {
         answer(ledger, action, a, c);
+    }
+}
+
+/// Asks for approval of a digest or a list, approves it, or signs what was approved.
+fn clear(ledger: &mut Ledger, a: u8, b: u8, c: u8) {
+    let digests: Vec<HexBytes> = (0..1 + c % 3).map(|n| HexBytes(vec![n; 32])).collect();
+    let tree = clearance::tree(&digests);
+    let Some(service) = pick(&services(ledger), b) else { return };
+    if a.is_multiple_of(3) {
+        let params = Params::SigningBatch(SigningBatchParams {
+            count: u32::try_from(digests.len()).unwrap(),
+            environment: Environment::Production,
+            digests: digest_list(&digests),
+            names_digest: None,
+            root: tree.root_at(tree.size()).unwrap(),
+            slot: slot_name("s0"),
+        });
+        let Ok(action) = ledger.service_proposal(service, params) else { return };
+        if ledger.approve(person(ledger, b), Role::ChangeBoard, action).is_ok() {
+            let _refused = ledger.begin(action);
+        }
+        return;
+    }
+    let actions: Vec<ActionId> = ledger.now().clearances().keys().copied().collect();
+    let Some(action) = pick(&actions, a) else { return };
+    let (index, size) = (u64::from(b) % tree.size(), tree.size());
+    let mut request = ledger.request("s0", 32);
+    request.digest = digests[usize::from(b) % digests.len()].clone();
+    request.clearance = Some(ClearanceUse {
+        action,
+        index: u32::try_from(index).unwrap(),
+        proof: tree.inclusion_proof(index, size).unwrap(),
+    });
+    let _refused = ledger.authorize(service, request);
+}
+
+/// The sealed authenticators ask for a member's recovery, and perhaps wait for it.
+fn recover(ledger: &mut Ledger, a: u8, b: u8) {
+    let sealed: Vec<usize> = (0..ledger.people.len())
+        .filter(|&n| {
+            let member = ledger.now().members().get(&ledger.people[n].id);
+            member.is_some_and(|member| member.grants.iter().any(|grant| grant.role == Role::Recovery))
+        })
+        .collect();
+    let &[first, second, ..] = sealed.as_slice() else { return };
+    let credentials = vec![Person::new(900 + ledger.fresh()).credential];
+    let member = ledger.people[person(ledger, a)].id;
+    let params = MemberRecoverParams { credentials, member };
+    let Ok(action) = ledger.propose_recovery(first, params) else { return };
+    if ledger.approve(second, Role::Recovery, action).is_ok() && b.is_multiple_of(2) {
+        ledger.wait(RECOVERY_WAIT_S);
+        let _refused = ledger.begin(action);
     }
 }
 
@@ -220,7 +291,33 @@ fn contain(ledger: &mut Ledger, a: u8, b: u8, c: u8) {
         },
         _ => Containment::Slot(slot_name(&slot_of(b))),
     };
-    let _refused = ledger.contain(by, target);
+    let restore = match &target {
+        Containment::Member(member) => {
+            Params::MemberRestore(MemberRestoreParams { credential_id: None, member: *member })
+        }
+        Containment::Credential(member, id) => {
+            Params::MemberRestore(MemberRestoreParams { credential_id: Some(id.clone()), member: *member })
+        }
+        Containment::Service(service) => Params::ServiceRestore(ServiceParams { service: *service }),
+        Containment::Slot(slot) => Params::SlotResume(SlotParams { slot: slot.clone() }),
+    };
+    if ledger.contain(by, target).is_ok() && a.is_multiple_of(2) {
+        let action = ledger.propose_as(by, Role::PlatformAdmin, restore);
+        if let Ok(action) = action {
+            carry(ledger, action);
+        }
+    }
+}
+
+/// Lets everybody approve who can, and begins.
+fn carry(ledger: &mut Ledger, action: ActionId) -> bool {
+    let Ok(open) = ledger.now().action(action) else { return false };
+    let quorum = open.document().quorum.clone();
+    for person in 0..ledger.people.len() {
+        let clause = &quorum[person % quorum.len()];
+        let _one_may_be_suspended = ledger.approve(person, clause.role, action);
+    }
+    ledger.begin(action).is_ok()
 }
 
 fn record(ledger: &mut Ledger, a: u8, b: u8) {
@@ -325,7 +422,10 @@ fn params(ledger: &mut Ledger, a: u8, b: u8, c: u8) -> Option<Params> {
         19 => Params::ServiceRestore(ServiceParams { service: pick(&services(ledger), b)? }),
         20 | 21 => Params::SlotCreate(ledger.slot_params(slot.as_str(), Algorithm::EcdsaP256Sha256)),
         22 => {
-            let signing_policy = ledger.slot_params("s", Algorithm::Ed25519).signing_policy;
+            let mut signing_policy = ledger.slot_params("s", Algorithm::Ed25519).signing_policy;
+            if c.is_multiple_of(2) {
+                signing_policy.approval = [Environment::Production].into();
+            }
             Params::SlotPolicySet(SlotPolicyParams { signing_policy, slot })
         }
         _ => Params::SlotResume(SlotParams { slot }),

@@ -154,10 +154,7 @@ fn an_action_that_began_is_no_longer_decided_on() {
 
 fn other_policy(ledger: &Ledger) -> PolicySetParams {
     let mut policy = ledger.now().policy().clone();
-    policy
-        .actions
-        .values_mut()
-        .for_each(|rule| rule.quorum = vec![Clause { count: 1, role: Role::Approver }]);
+    ordinary(&mut policy).for_each(|rule| rule.quorum = vec![Clause { count: 1, role: Role::Approver }]);
     PolicySetParams { policy }
 }
 

@@ -10,10 +10,12 @@
 mod support;
 
 mod approvals;
+mod clearances;
 mod custody;
 mod effects;
 mod founding;
 mod people;
+mod recovery;
 mod signatures;
 
 #[test]

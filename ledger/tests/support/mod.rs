@@ -15,7 +15,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _,
 };
-use sealbook_ledger::action::{ActionDocument, Params, SlotCreateParams};
+use sealbook_ledger::action::{ActionDocument, ActionType, Params, SlotCreateParams, SlotPolicyParams};
 use sealbook_ledger::algorithm::{Algorithm, KeyType};
 use sealbook_ledger::attachment::Attachment;
 use sealbook_ledger::attributes::KeyAttributes;
@@ -28,9 +28,9 @@ use sealbook_ledger::ids::{ActionId, Correlation, KeyId, MemberId, Origin, Seq, 
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{
     ActionApproved, ActionCancelled, ActionProposed, ActionRejected, FounderAssertion, FoundingDocument,
-    LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, Payload,
+    LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, Payload, SignedProposal,
 };
-use sealbook_ledger::policy::{Caller, Environment, LedgerPolicy, Role, SigningPolicy};
+use sealbook_ledger::policy::{ActionRule, Caller, Environment, LedgerPolicy, Role, SigningPolicy};
 use sealbook_ledger::public_key::PublicKey;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, Prechecked, State};
@@ -150,6 +150,11 @@ pub fn standby(vkey: &Vkey) -> NextVkey {
     NextVkey::Digest(Hash::sha256(vkey.to_string().as_bytes()))
 }
 
+/// The rules of a policy that it may change: recovery is as it is.
+pub fn ordinary(policy: &mut LedgerPolicy) -> impl Iterator<Item = &mut ActionRule> {
+    policy.actions.iter_mut().filter(|(kind, _)| **kind != ActionType::MemberRecover).map(|(_, rule)| rule)
+}
+
 pub fn rule_of(refusal: Refusal) -> Rule {
     match refusal {
         Refusal::Rule(rule) => rule,
@@ -197,7 +202,8 @@ impl Ledger {
     /// Founded by people with these roles under the default policy, changed.
     pub fn founded_as(name: &str, roles: Vec<Vec<Role>>, change: impl FnOnce(&mut LedgerPolicy)) -> Self {
         let mut ledger = Self::opened(name);
-        let mut policy = LedgerPolicy::default_for(roles.len());
+        let people = roles.iter().filter(|roles| !roles.contains(&Role::Recovery)).count();
+        let mut policy = LedgerPolicy::default_for(people);
         change(&mut policy);
         let command = ledger.founding(roles, policy, |_| {});
         ledger.run(command).unwrap();
@@ -302,7 +308,7 @@ impl Ledger {
     pub fn written(&self, payload: impl Into<Payload>) -> Event {
         let payload = payload.into();
         let (actor, sd) = match &payload {
-            Payload::ActionProposed(p) => (Actor::Member(p.member), p.document.private_digests()),
+            Payload::ActionProposed(p) => (p.actor(), p.document.private_digests()),
             _ => (Actor::System, Vec::new()),
         };
         Event {
@@ -349,7 +355,7 @@ impl Ledger {
             origin: self.state.origin().clone(),
             policy: founded.policy_digest(),
             proposed_at: self.clock,
-            proposed_by: self.people[proposer].id,
+            proposed_by: self.people[proposer].id.into(),
             quorum: founded.policy().actions[&params.kind()].quorum.clone(),
             reason_digest: Hash::sha256(b"reason").0.as_slice().into(),
             params,
@@ -365,13 +371,15 @@ impl Ledger {
         let person = &self.people[proposer];
         let answer = person.answer(Purpose::Proposal, &document.to_bytes().unwrap(), WEB);
         ActionProposed {
-            authenticator_data: answer.authenticator_data,
-            client_data_json: answer.client_data_json,
-            credential_id: answer.credential_id,
             document,
-            member: person.id,
-            role,
-            signature: answer.signature,
+            signed: Some(SignedProposal {
+                authenticator_data: answer.authenticator_data,
+                client_data_json: answer.client_data_json,
+                credential_id: answer.credential_id,
+                member: person.id,
+                role,
+                signature: answer.signature,
+            }),
         }
     }
 
@@ -379,6 +387,19 @@ impl Ledger {
         let document = self.document(proposer, params);
         let action = document.action;
         let command = self.proposal(proposer, role, document);
+        self.run(command).map(|_| action)
+    }
+
+    /// A proposal by one of the recovery authenticators, open for long enough.
+    pub fn propose_recovery(
+        &mut self,
+        proposer: usize,
+        params: sealbook_ledger::action::MemberRecoverParams,
+    ) -> Result<ActionId, Refusal> {
+        let document = self.document(proposer, Params::MemberRecover(params));
+        let expires_at = self.clock.plus_seconds(7 * 24 * 60 * 60);
+        let action = document.action;
+        let command = self.proposal(proposer, Role::Recovery, ActionDocument { expires_at, ..document });
         self.run(command).map(|_| action)
     }
 
@@ -463,6 +484,17 @@ impl Ledger {
         action
     }
 
+    /// Proposed by the first, approved by those from some place on, and begun.
+    pub fn decree_by(&mut self, from: usize, params: Params) -> Vec<Event> {
+        let action = self.propose(0, params).unwrap();
+        let quorum = self.now().action(action).unwrap().document().quorum.clone();
+        let seats = quorum.iter().flat_map(|clause| std::iter::repeat_n(clause.role, clause.count.into()));
+        for (seat, role) in seats.collect::<Vec<_>>().into_iter().enumerate() {
+            self.approve(from + seat, role, action).unwrap();
+        }
+        self.begin(action).unwrap()
+    }
+
     /// Proposed, approved and begun.
     pub fn decree(&mut self, params: Params) -> Vec<Event> {
         let action = self.approved(params);
@@ -536,7 +568,32 @@ impl Ledger {
             environment: Environment::Production,
             life_s: 60,
             sd: Vec::new(),
+            clearance: None,
         }
+    }
+
+    /// A slot that asks for approval in production.
+    pub fn guarded_slot(&mut self, name: &str, algorithm: Algorithm) -> KeyId {
+        let key = self.slot(name, algorithm);
+        let mut signing_policy = self.slot_params(name, algorithm).signing_policy;
+        signing_policy.approval = [Environment::Production].into();
+        self.decree(Params::SlotPolicySet(SlotPolicyParams { signing_policy, slot: slot_name(name) }));
+        key
+    }
+
+    /// A service's own proposal, which nobody signs.
+    pub fn service_proposal(&mut self, service: ServiceId, params: Params) -> Result<ActionId, Refusal> {
+        let document = ActionDocument { proposed_by: service.into(), ..self.document(0, params) };
+        let action = document.action;
+        self.run(Command::Propose(Box::new(ActionProposed { document, signed: None }))).map(|_| action)
+    }
+
+    /// Asked for by a service, approved by one of the change board, and begun.
+    pub fn cleared(&mut self, service: ServiceId, params: Params) -> ActionId {
+        let action = self.service_proposal(service, params).unwrap();
+        self.approve(1, Role::ChangeBoard, action).unwrap();
+        self.begin(action).unwrap();
+        action
     }
 
     pub fn authorize(&mut self, service: ServiceId, request: SignRequest) -> Result<Seq, Refusal> {
@@ -625,6 +682,11 @@ fn modulus(len: usize, seed: u128) -> Vec<u8> {
     bytes[0] |= 0x80;
     bytes[len - 1] |= 1;
     bytes
+}
+
+/// A list of digests, by reference.
+pub fn digest_list(digests: &[HexBytes]) -> Attachment {
+    message(&digests.iter().flat_map(|digest| digest.0.clone()).collect::<Vec<u8>>())
 }
 
 /// A message for pure Ed25519, by reference.

@@ -24,7 +24,7 @@ use sealbook_ledger::payload::{
     ActionApproved, ActionExecuted, ActionExecuting, ActionProposed, FounderAssertion, FoundingDocument,
     KeyActivated, KeyGenerated, KeyGenerationAuthorized, LedgerFounded, LedgerKeyRecovered, LedgerKeyRotated,
     LedgerOpened, MemberEnrolled, NextVkey, Payload, ServiceEnrolled, SignatureAuthorized, SignatureCreated,
-    SlotCreated,
+    SignedProposal, SlotCreated,
 };
 use sealbook_ledger::policy::{Environment, LedgerPolicy, Role, SigningPolicy};
 use sealbook_ledger::public_key::PublicKey;
@@ -120,6 +120,7 @@ impl Ledger {
     fn enroll_founders(&mut self) -> Vec<serde_json::Map<String, serde_json::Value>> {
         let roles = BTreeSet::from([
             Role::Approver,
+            Role::ChangeBoard,
             Role::IncidentCommander,
             Role::KeyOwner,
             Role::PlatformAdmin,
@@ -244,7 +245,7 @@ impl Ledger {
             origin: self.origin.clone(),
             policy: founded.policy_digest(),
             proposed_at: self.now(),
-            proposed_by: self.people[by].id,
+            proposed_by: self.people[by].id.into(),
             quorum: founded.policy().actions[&params.kind()].quorum.clone(),
             reason_digest: sd[0].clone(),
             params,
@@ -254,13 +255,15 @@ impl Ledger {
         let (authenticator_data, client_data_json, signature) =
             person.assert(Purpose::Proposal.challenge(&bytes));
         let proposed = ActionProposed {
-            authenticator_data,
-            client_data_json,
-            credential_id: person.credential_id.clone(),
             document,
-            member: person.id,
-            role,
-            signature,
+            signed: Some(SignedProposal {
+                authenticator_data,
+                client_data_json,
+                credential_id: person.credential_id.clone(),
+                member: person.id,
+                role,
+                signature,
+            }),
         };
         self.append(Actor::Member(self.people[by].id), proposed, sd);
         action
@@ -395,6 +398,7 @@ impl Ledger {
             self.messages.push(message.to_vec());
         }
         let authorized = SignatureAuthorized {
+            clearance: None,
             algorithm,
             digest: digest.clone(),
             environment: Environment::Production,

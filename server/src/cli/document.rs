@@ -138,7 +138,7 @@ impl CheckedDocument {
         if self.document.kind() != asked.kind {
             return differs("type");
         }
-        if self.document.proposed_by != proposer {
+        if self.document.proposed_by != proposer.into() {
             return differs("proposer");
         }
         if self.document.execute_at.is_some() {

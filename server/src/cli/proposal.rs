@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use sealbook_ledger::action::{ActionType, MAX_ACTION_LIFE_S};
 use sealbook_ledger::ids::ActionId;
-use sealbook_ledger::policy::Role;
+use sealbook_ledger::policy::{Proposer, Role};
 use sealbook_ledger::webauthn::{Assertion, Purpose};
 use serde::Serialize;
 use serde_json::Value;
@@ -133,7 +133,7 @@ impl Context {
         let policy: Policy = person.client.json(&Call::get(self.path("/policy")?))?;
         let rule = policy.policy.actions.get(&asked.kind());
         let own = self.own_roles(person)?;
-        let may = |role: &Role| rule.is_some_and(|rule| rule.proposers.contains(role));
+        let may = |role: &Role| rule.is_some_and(|rule| rule.proposers.contains(&Proposer::Role(*role)));
         own.into_iter().find(may).ok_or_else(|| {
             let needed = rule.map(|rule| join(rule.proposers.iter())).unwrap_or_default();
             let what = format!("none of your roles may propose {}: it takes one of {needed}", asked.kind());
@@ -237,7 +237,7 @@ fn describe(action: &Action, checked: &CheckedDocument, names: &Names) -> String
         ("action", action.action.to_string()),
         ("status", action.status.name().to_owned()),
         ("what", sentence(checked.document(), names)),
-        ("proposed by", names.member(action.proposed_by)),
+        ("proposed by", names.proposer(action.proposed_by)),
         ("expires", checked.document().expires_at.to_string()),
         ("seats", join(action.seats.iter().map(seat))),
         ("events", join(action.events.iter())),

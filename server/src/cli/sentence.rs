@@ -37,6 +37,7 @@ pub fn title(document: &ActionDocument, names: &Names) -> String {
         | Params::LedgerEvidenceKeySet(_)
         | Params::LedgerKeyRecover(_)
         | Params::LedgerKeyRotate(_)
+        | Params::MemberRecover(_)
         | Params::MemberRemove(_)
         | Params::MemberRestore(_)
         | Params::PolicySet(_)
@@ -45,6 +46,8 @@ pub fn title(document: &ActionDocument, names: &Names) -> String {
         | Params::RulesAdopt(_)
         | Params::ServiceRemove(_)
         | Params::ServiceRestore(_)
+        | Params::SigningApprove(_)
+        | Params::SigningBatch(_)
         | Params::SlotResume(_) => clause(document, names),
     }
 }
@@ -66,7 +69,12 @@ pub(super) fn signing_policy(policy: &SigningPolicy) -> String {
     } else {
         format!(", naming {}", join(policy.artifact_fields.iter().map(|field| field.name())))
     };
-    format!("signs for {callers} ({environments}), released {release}{rate}{fields}")
+    let approval = if policy.approval.is_empty() {
+        String::new()
+    } else {
+        format!(", approved first for {}", join(policy.approval.iter().map(|&e| environment_name(e))))
+    };
+    format!("signs for {callers} ({environments}), released {release}{rate}{fields}{approval}")
 }
 
 pub(super) fn environment_name(environment: Environment) -> &'static str {

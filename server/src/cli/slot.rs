@@ -89,6 +89,9 @@ pub struct PolicyArgs {
     /// An environment that may be signed for; give it for each; all if absent
     #[arg(long = "environment", value_enum)]
     environments: Vec<EnvironmentArg>,
+    /// An environment for which people approve each signature first; give it for each
+    #[arg(long = "approval", value_enum)]
+    approval: Vec<EnvironmentArg>,
     /// Who may ask; give it for each
     #[arg(long = "caller", value_enum, default_values_t = [CallerArg::Services])]
     callers: Vec<CallerArg>,
@@ -143,6 +146,7 @@ impl PolicyArgs {
         let environments = self.environments.iter().copied().map(Environment::from);
         let default = SigningPolicy::default();
         SigningPolicy {
+            approval: self.approval.iter().copied().map(Into::into).collect(),
             artifact_fields: self.fields.iter().copied().map(ArtifactField::from).collect(),
             callers: self.callers.iter().copied().map(Caller::from).collect(),
             environments: if self.environments.is_empty() {

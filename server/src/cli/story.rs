@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use sealbook_ledger::event::{Actor, Event};
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, Seq, ServiceId, SlotName};
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ProposerId, Seq, ServiceId, SlotName};
 use sealbook_ledger::payload::{NextVkey, Payload, Subject, WithheldReason};
 
 use super::output::printable;
@@ -36,6 +36,14 @@ impl Names {
     /// A person's name, or a short form of the id.
     pub fn member(&self, id: MemberId) -> String {
         self.members.get(&id).cloned().unwrap_or_else(|| format!("member {}", short_end(&id.to_string())))
+    }
+
+    /// Whoever proposed an action: a person's or a service's name, or a short form of the id.
+    pub fn proposer(&self, id: ProposerId) -> String {
+        match self.services.get(&ServiceId::from(id.uuid())) {
+            Some(service) => service.clone(),
+            None => self.member(MemberId::from(id.uuid())),
+        }
     }
 
     /// A service's name, or a short form of the id.
@@ -137,7 +145,8 @@ fn what_happened(event: &Event, names: &Names) -> String {
         Payload::ActionFailed(p) => format!("could not complete ({}): {}", p.code, names.action(p.action)),
         Payload::ActionProposed(p) => {
             let action = short(&p.document.action.to_string());
-            format!("proposed as {}: {} (action {action})", p.role, clause(&p.document, names))
+            let role = p.signed.as_ref().map(|signed| format!(" as {}", signed.role)).unwrap_or_default();
+            format!("proposed{role}: {} (action {action})", clause(&p.document, names))
         }
         Payload::ActionRejected(p) => format!("rejected as {}: {}", p.role, names.action(p.action)),
         Payload::ActionVoided(p) => format!("voided, for the policy changed: {}", names.action(p.action)),
@@ -207,6 +216,9 @@ fn what_happened(event: &Event, names: &Names) -> String {
         Payload::MemberEnrolled(p) => {
             format!("{} belongs to the ledger: {}", names.member(p.member), join(p.roles.iter()))
         }
+        Payload::MemberRecovered(p) => {
+            format!("{} was recovered and has other authenticators", names.member(p.member))
+        }
         Payload::MemberRemoved(p) => format!("{} belongs to the ledger no longer", names.member(p.member)),
         Payload::MemberRestored(p) => format!("{} is no longer suspended", names.member(p.member)),
         Payload::MemberSuspended(p) => format!("suspended {}{}", names.member(p.member), lapse(p.lapses_at)),
@@ -252,6 +264,12 @@ fn what_happened(event: &Event, names: &Names) -> String {
             };
             format!("withheld the signature of {}: {why}", names.signature(p.authorization))
         }
+        Payload::SigningApproved(p) => format!(
+            "slot {} may sign {} for {}, each once",
+            p.slot,
+            plural(usize::try_from(p.count).unwrap_or(usize::MAX), "approved digest"),
+            environment_name(p.environment)
+        ),
         Payload::SlotCreated(p) => {
             format!(
                 "slot {} exists: {} in {}, owned by {}",

@@ -4,7 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use sealbook_ledger::action::{ActionDocument, ActionType};
 use sealbook_ledger::command::Command;
 use sealbook_ledger::ids::ActionId;
-use sealbook_ledger::payload::{ActionApproved, ActionCancelled, ActionProposed, ActionRejected};
+use sealbook_ledger::payload::{
+    ActionApproved, ActionCancelled, ActionProposed, ActionRejected, SignedProposal,
+};
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::Prechecked;
@@ -129,15 +131,15 @@ pub(super) async fn propose(
     let disclosures = disclosed(disclosures, &document)?;
     let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
     let checked = precheck(&member, &assertion, Purpose::Proposal, &bytes)?;
-    let proposed = ActionProposed {
+    let signed = SignedProposal {
         authenticator_data: assertion.authenticator_data().clone(),
         client_data_json: assertion.client_data_json().clone(),
         credential_id: assertion.credential_id().clone(),
         signature: assertion.signature().clone(),
         member: member.id,
-        document,
         role,
     };
+    let proposed = ActionProposed { document, signed: Some(signed) };
     let submission = Submission {
         command: Command::Propose(Box::new(proposed)),
         disclosures,

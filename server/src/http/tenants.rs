@@ -38,7 +38,7 @@ struct TenantBody {
 struct FounderBody {
     #[schema(value_type = Option<String>)]
     display_name: Option<Untrusted>,
-    /// approver, platform_admin and security_reviewer where absent.
+    /// approver, change_board, platform_admin and security_reviewer where absent.
     #[schema(value_type = Option<Vec<String>>)]
     roles: Option<BTreeSet<Role>>,
 }
@@ -71,7 +71,8 @@ struct TenantList {
 }
 
 fn invite(founder: FounderBody) -> Result<FounderInvite, Problem> {
-    let usual = || BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
+    let usual =
+        || BTreeSet::from([Role::Approver, Role::ChangeBoard, Role::PlatformAdmin, Role::SecurityReviewer]);
     let roles = founder.roles.unwrap_or_else(usual);
     if roles.is_empty() {
         return Err(Problem::of("role.values"));

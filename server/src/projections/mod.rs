@@ -44,6 +44,7 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         Payload::ActionExecuted(p) => action(p.action),
         Payload::ActionFailed(p) => action(p.action),
         Payload::MemberEnrolled(p) => touched.members.push(p.member),
+        Payload::MemberRecovered(p) => touched.members.push(p.member),
         Payload::MemberRemoved(p) => touched.members.push(p.member),
         Payload::MemberRestored(p) => touched.members.push(p.member),
         Payload::MemberSuspended(p) => touched.members.push(p.member),
@@ -91,7 +92,8 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         | Payload::SignatureAuthorized(_)
         | Payload::SignatureCreated(_)
         | Payload::SignatureFailed(_)
-        | Payload::SignatureWithheld(_) => {}
+        | Payload::SignatureWithheld(_)
+        | Payload::SigningApproved(_) => {}
     }
     touched
 }

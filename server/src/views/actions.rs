@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sealbook_ledger::action::{ActionDocument, ActionType};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Event;
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, SlotName};
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ProposerId, SlotName};
 use sealbook_ledger::payload::{FailureCode, Payload};
 use sealbook_ledger::policy::{Clause, Role};
 use sealbook_ledger::webauthn::Purpose;
@@ -144,7 +144,7 @@ pub struct ActionView {
     pub challenges: Challenges,
     /// Who asks.
     #[schema(value_type = String, format = Uuid)]
-    pub proposed_by: MemberId,
+    pub proposed_by: ProposerId,
     /// Why, if that is disclosed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -262,7 +262,8 @@ impl History {
         self.seqs.push(seq);
         match &event.payload {
             Payload::ActionProposed(p) => {
-                self.proposal = Some(ApprovalView { member: p.member, role: p.role, seq });
+                let signed = p.signed.as_ref();
+                self.proposal = signed.map(|s| ApprovalView { member: s.member, role: s.role, seq });
             }
             Payload::ActionApproved(p) => {
                 self.approvals.push(ApprovalView { member: p.member, role: p.role, seq });
@@ -302,6 +303,7 @@ fn action_of(payload: &Payload) -> Option<ActionId> {
         Payload::LedgerKeyRotated(p) => Some(p.action),
         Payload::LedgerRulesAdopted(p) => Some(p.action),
         Payload::MemberEnrolled(p) => p.action,
+        Payload::MemberRecovered(p) => Some(p.action),
         Payload::MemberRemoved(p) => Some(p.action),
         Payload::MemberRestored(p) => Some(p.action),
         Payload::PolicySet(p) => Some(p.action),
@@ -311,6 +313,7 @@ fn action_of(payload: &Payload) -> Option<ActionId> {
         Payload::ServiceGranted(p) => Some(p.action),
         Payload::ServiceRemoved(p) => Some(p.action),
         Payload::ServiceRestored(p) => Some(p.action),
+        Payload::SigningApproved(p) => Some(p.action),
         Payload::SlotCreated(p) => Some(p.action),
         Payload::SlotPolicySet(p) => Some(p.action),
         Payload::SlotResumed(p) => Some(p.action),

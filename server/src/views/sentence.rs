@@ -40,6 +40,11 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
             roles(&p.roles),
             list(p.credentials.iter().map(authenticator)),
         ),
+        Params::MemberRecover(p) => format!(
+            "Recover {}: {} instead of every authenticator before, after 72 hours in which any member may refuse",
+            names.person(p.member),
+            list(p.credentials.iter().map(authenticator)),
+        ),
         Params::MemberRemove(p) => format!("Remove {} for good", names.person(p.member)),
         Params::MemberRestore(p) => match &p.credential_id {
             Some(id) => format!("Lift the suspension of authenticator {id} of {}", names.person(p.member)),
@@ -60,6 +65,18 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
         Params::ServiceGrant(p) => service_grant(p, names),
         Params::ServiceRemove(p) => format!("Remove {} for good", names.machine(p.service)),
         Params::ServiceRestore(p) => format!("Lift the suspension of {}", names.machine(p.service)),
+        Params::SigningApprove(p) => format!(
+            "Let slot {} sign the one digest {} for {}, once",
+            p.slot,
+            p.digest,
+            name_of(&p.environment),
+        ),
+        Params::SigningBatch(p) => format!(
+            "Let slot {} sign {} for {}, each once",
+            p.slot,
+            counted(p.count.into(), "listed digest"),
+            name_of(&p.environment),
+        ),
         Params::SlotCreate(p) => slot(p, names),
         Params::SlotPolicySet(p) => {
             format!("Replace the signing policy of slot {}: {}", p.slot, signing_policy(&p.signing_policy))
@@ -100,6 +117,10 @@ fn signing_policy(policy: &SigningPolicy) -> String {
             ", naming the artifact's {}",
             list(policy.artifact_fields.iter().map(name_of))
         ));
+    }
+    if !policy.approval.is_empty() {
+        let asked = list(policy.approval.iter().map(name_of));
+        text.push_str(&format!(", each signature for {asked} only once people have approved it"));
     }
     match policy.release {
         Release::Durable => text.push_str(", released once recorded"),

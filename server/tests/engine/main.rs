@@ -35,7 +35,7 @@ use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ActionId, BackendName, MemberId, ServiceId, TenantName};
 use sealbook_ledger::note::Vkey;
-use sealbook_ledger::payload::{ActionApproved, ActionProposed, FounderAssertion};
+use sealbook_ledger::payload::{ActionApproved, ActionProposed, FounderAssertion, SignedProposal};
 use sealbook_ledger::policy::{Environment, Role, SigningPolicy};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::verify::{Pins, verify_bundle};
@@ -240,21 +240,21 @@ async fn propose(
         params,
         policy: founded.policy_digest(),
         proposed_at: now,
-        proposed_by: site.people[proposer].id,
+        proposed_by: site.people[proposer].id.into(),
         quorum: rule.quorum.clone(),
         reason_digest: digests(std::slice::from_ref(&reason)).remove(0),
     };
     let (bytes, action) = (document.to_bytes().unwrap(), document.action);
     let said = assertion(site, proposer, Purpose::Proposal.challenge(&bytes));
-    let proposed = ActionProposed {
+    let signed = SignedProposal {
         authenticator_data: said.authenticator_data().clone(),
         client_data_json: said.client_data_json().clone(),
         credential_id: said.credential_id().clone(),
-        document,
         member: site.people[proposer].id,
         role,
         signature: said.signature().clone(),
     };
+    let proposed = ActionProposed { document, signed: Some(signed) };
     let mut submission = Submission::new(Command::Propose(Box::new(proposed)));
     submission.disclosures = vec![reason];
     site.ledger.submit(submission).await.unwrap();

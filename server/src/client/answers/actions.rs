@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sealbook_ledger::encoding::{B64, Hash};
-use sealbook_ledger::ids::{ActionId, MemberId, Seq};
+use sealbook_ledger::ids::{ActionId, MemberId, ProposerId, Seq};
 use sealbook_ledger::policy::{LedgerPolicy, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -101,7 +101,7 @@ answer!(
         #[serde(default)]
         challenges: BTreeMap<String, Hash>,
         /// Who asked.
-        proposed_by: MemberId,
+        proposed_by: ProposerId,
         /// Who agreed.
         #[serde(default)]
         approvals: Vec<ActionApproval>,
