@@ -21,6 +21,7 @@ pub mod http;
 mod inventory;
 pub mod ledger;
 mod loading;
+pub mod pages;
 mod projections;
 mod projector;
 pub mod rebuilding;
