@@ -22,6 +22,7 @@ mod inventory;
 pub mod ledger;
 mod loading;
 pub mod pages;
+pub mod passkeys;
 mod projections;
 mod projector;
 pub mod rebuilding;
