@@ -9,6 +9,7 @@ COPY ledger ledger
 COPY server server
 COPY tests tests
 COPY migrations migrations
+COPY web web
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/build/target,sharing=locked \
     cargo build --release --locked -p sealbook -p sealbook-ledger --bins \

@@ -21,6 +21,8 @@ pub mod http;
 mod inventory;
 pub mod ledger;
 mod loading;
+pub mod pages;
+pub mod passkeys;
 mod projections;
 mod projector;
 pub mod rebuilding;

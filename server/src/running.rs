@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::http::{self, Api, Listening};
+use crate::pages;
 
 /// How long requests under way may take once the server stops, in seconds.
 const DRAIN_S: u64 = 5;
@@ -56,7 +57,7 @@ pub async fn until_stopped(
     let api = Api::new(app.clone(), public_url).map_err(|problem| RunError::Setup(problem.to_string()))?;
     let api = web::Data::new(api);
     let listening = Listening { listener, tls, workers: WORKERS, drain_s: DRAIN_S };
-    let server = http::serve(api.clone(), listening).map_err(RunError::Http)?;
+    let server = http::serve(api.clone(), pages::PAGES, listening).map_err(RunError::Http)?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
     let ended = tokio::select! {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 32] = [
+const ROOMS: [(&str, &[&str]); 33] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -43,11 +43,13 @@ const ROOMS: [(&str, &[&str]); 32] = [
             "views",
         ],
     ),
+    // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
+    ("pages", &["app", "clock", "http", "ledger", "store", "views"]),
     ("views", &["authenticator", "store"]),
     ("registration", &["authenticator"]),
     ("text", &[]),
     // Putting a server together and keeping it up.
-    ("running", &["app", "custody", "http"]),
+    ("running", &["app", "custody", "http", "pages"]),
     ("assembly", &["app", "config", "custody", "devices", "ledger", "store", "tls"]),
     ("config", &["custody", "tls"]),
     ("tls", &["config"]),
@@ -206,6 +208,12 @@ fn only_the_store_and_the_views_know_sql() {
     report(&outside(&["store/", "views/", "embedded/cluster.rs"], &verbs));
 }
 
+/// One room fills templates: everything else answers with data.
+#[test]
+fn only_pages_know_templates() {
+    report(&outside(&["pages/"], &["askama", "text/html"]));
+}
+
 /// Elsewhere a connection's configuration is handed over, nothing more.
 #[test]
 fn only_the_store_talks_to_postgres() {
@@ -215,7 +223,7 @@ fn only_the_store_talks_to_postgres() {
 
 #[test]
 fn only_the_border_knows_http() {
-    report(&outside(&["http/", "running.rs"], &["actix_web", "actix_http", "actix_rt"]));
+    report(&outside(&["http/", "pages/", "running.rs"], &["actix_web", "actix_http", "actix_rt"]));
     report(&outside(&["client.rs", "client/"], &["reqwest", "hyper::"]));
 }
 

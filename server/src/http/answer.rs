@@ -13,8 +13,8 @@ use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::Correlation;
 use tracing::Instrument as _;
 
-use super::Api;
 use super::problem::{Kind, Problem};
+use super::{Api, Pages};
 use crate::clock;
 use crate::ledger::Ledger;
 
@@ -102,6 +102,11 @@ fn written(
     if let (Some(known), true) = (known, problem.is_recorded()) {
         api.app.note_refusal(&known.ledger, known.actor, problem.code());
     }
+    let document = problem.document(&api.public_url, Some(correlation.to_string()));
+    let page = req.app_data::<Pages>().and_then(|pages| (pages.problem)(req, problem, &document));
+    if let Some(page) = page {
+        return Ok(page);
+    }
     let mut response = HttpResponse::build(problem.kind().status());
     response.insert_header((CONTENT_TYPE, "application/problem+json"));
     if let Some(seconds) = problem.retry_after() {
@@ -110,7 +115,6 @@ fn written(
     if problem.kind() == Kind::Unauthenticated {
         response.insert_header((WWW_AUTHENTICATE, "Bearer"));
     }
-    let document = problem.document(&api.public_url, Some(correlation.to_string()));
     let body = serde_json::to_vec(&document).map_err(Problem::fault)?;
     Ok(response.body(body))
 }

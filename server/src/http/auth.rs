@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use sealbook_ledger::event::Actor;
@@ -23,7 +24,9 @@ use serde::de::DeserializeOwned;
 use super::Api;
 use super::answer::Known;
 use super::body::Body;
+use super::cookie;
 use super::problem::Problem;
+use super::session_table::Carrier;
 use super::token::{Token, TokenKind, same};
 use crate::app::App;
 use crate::clock;
@@ -277,16 +280,39 @@ fn is_operator(app: &App, token: &Token) -> bool {
     token.kind() == TokenKind::Operator && same(&token.sha256(), &app.config().operator_token_sha256)
 }
 
+/// What a request shows to say who asks.
+pub(crate) struct Shown {
+    /// The token.
+    pub(crate) token: Token,
+    /// How it came.
+    pub(crate) carrier: Carrier,
+}
+
+impl Shown {
+    /// A bearer token; without any, the cookie of a browser's session.
+    pub(crate) fn of(req: &HttpRequest) -> Option<Self> {
+        let headers = req.headers();
+        if headers.contains_key(AUTHORIZATION) {
+            Token::bearer(headers).map(|token| Self { token, carrier: Carrier::Bearer })
+        } else {
+            cookie::token(headers).map(|token| Self { token, carrier: Carrier::Cookie })
+        }
+    }
+}
+
 /// Recognises the caller and compares the tenant; notes the name under which refusals are recorded.
 fn identify(req: &HttpRequest) -> Result<Caller, Problem> {
-    let (api, token) = (api(req)?, bearer(req)?);
+    let (api, Shown { token, carrier }) = (api(req)?, Shown::of(req).ok_or_else(unauthenticated)?);
     let found = match token.kind() {
         TokenKind::Service => service_of(&api.app, &token),
-        TokenKind::Session => member_of(api, &token),
+        TokenKind::Session => member_of(api, req, &token, carrier),
         TokenKind::Operator if is_operator(&api.app, &token) => return Err(Problem::of("tenant.unknown")),
         TokenKind::Operator | TokenKind::Ticket => None,
     };
     let caller = found.ok_or_else(unauthenticated)?;
+    if carrier == Carrier::Cookie {
+        cookie::guard(api, req, &token)?;
+    }
     if req.match_info().get("tenant") != Some(caller.ledger.tenant().as_str()) {
         return Err(Problem::of("tenant.unknown"));
     }
@@ -313,9 +339,11 @@ fn service_of(app: &App, token: &Token) -> Option<Caller> {
 }
 
 /// The member of a session; a session ends with the member's or the credential's suspension.
-fn member_of(api: &Api, token: &Token) -> Option<Caller> {
-    let hash = token.sha256();
-    let session = api.sessions.find(&hash, clock::now())?;
+fn member_of(api: &Api, req: &HttpRequest, token: &Token, carrier: Carrier) -> Option<Caller> {
+    let (hash, now) = (token.sha256(), clock::now());
+    let by_itself = req.headers().contains_key(&cookie::BACKGROUND);
+    let session = if by_itself { api.sessions.peek(&hash, now) } else { api.sessions.find(&hash, now) };
+    let session = session.filter(|session| session.carrier == carrier)?;
     let ledger = api.app.ledger(&session.tenant)?;
     let (state, at) = (ledger.state(), ledger.now());
     let roles = state.founded().ok().and_then(|founded| {
@@ -429,7 +457,7 @@ impl FromRequest for Visitor {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let req = req.clone();
         Box::pin(async move {
-            match bearer(&req)?.kind() {
+            match Shown::of(&req).ok_or_else(unauthenticated)?.token.kind() {
                 TokenKind::Ticket => Ok(Self { ledger: ticket_of(&req).await?.ledger }),
                 TokenKind::Operator | TokenKind::Service | TokenKind::Session => {
                     Ok(Self { ledger: identify(&req)?.ledger })

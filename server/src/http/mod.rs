@@ -8,12 +8,14 @@ pub mod answer;
 pub mod auth;
 pub mod body;
 mod candidates;
+pub mod cookie;
 mod disclosure;
 mod drafts;
 mod events;
 mod evidence;
 mod founding;
 mod keys;
+pub mod listeners;
 mod members;
 mod metrics;
 pub mod openapi;
@@ -30,16 +32,17 @@ mod tenants;
 pub mod token;
 
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::KeepAlive;
 use actix_web::middleware::{DefaultHeaders, NormalizePath, TrailingSlash, from_fn};
-use actix_web::{App as HttpApp, HttpServer, web};
+use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
+use tokio::sync::watch;
 
 use crate::app::App;
-use problem::Problem;
+use listeners::Listeners;
+use problem::{Problem, ProblemDocument};
 use session_table::Sessions;
 
 /// Longest wait for a request's head.
@@ -52,8 +55,10 @@ const MAX_CONNECTIONS: usize = 2048;
 pub struct Api {
     pub(crate) app: App,
     pub(crate) sessions: Sessions,
+    /// An origin as browsers write it: the configuration takes no other.
     pub(crate) public_url: String,
-    stopping: AtomicBool,
+    pub(crate) listeners: Listeners,
+    stopping: watch::Sender<bool>,
 }
 
 impl Api {
@@ -63,18 +68,33 @@ impl Api {
             app,
             sessions: Sessions::new()?,
             public_url: public_url.trim_end_matches('/').to_owned(),
-            stopping: AtomicBool::new(false),
+            listeners: Listeners::default(),
+            stopping: watch::Sender::new(false),
         })
     }
 
     /// From now on `/readyz` says that the server is stopping, so that balancers look elsewhere before it does.
     pub fn begin_stopping(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.send_replace(true);
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        *self.stopping.borrow()
     }
+
+    /// Follows whether the server is stopping: answers without an end have to end then.
+    pub(crate) fn watch_stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+}
+
+/// What browsers get beside the API. The room of pages stands over this one, so it is handed in.
+#[derive(Clone, Copy)]
+pub struct Pages {
+    /// Registers their routes.
+    pub routes: fn(&mut web::ServiceConfig),
+    /// A problem as a page, where a page was asked for.
+    pub problem: fn(&HttpRequest, &Problem, &ProblemDocument) -> Option<HttpResponse>,
 }
 
 /// How the server listens.
@@ -91,7 +111,7 @@ pub struct Listening {
 
 /// Starts the server; it runs while it is awaited. Signals are the caller's: to stop, call
 /// [`Api::begin_stopping`] and then `handle().stop(true)`, which lets requests under way end.
-pub fn serve(api: web::Data<Api>, listening: Listening) -> std::io::Result<Server> {
+pub fn serve(api: web::Data<Api>, pages: Pages, listening: Listening) -> std::io::Result<Server> {
     let https = api.public_url.starts_with("https://");
     let server = HttpServer::new(move || {
         HttpApp::new()
@@ -99,7 +119,7 @@ pub fn serve(api: web::Data<Api>, listening: Listening) -> std::io::Result<Serve
             .wrap(from_fn(answer::answer))
             // Outermost, so that problems have them too.
             .wrap(security_headers(https))
-            .configure(|config| configure(config, api.clone()))
+            .configure(|config| configure(config, api.clone(), pages))
     })
     .workers(listening.workers)
     .max_connections(MAX_CONNECTIONS)
@@ -115,17 +135,18 @@ pub fn serve(api: web::Data<Api>, listening: Listening) -> std::io::Result<Serve
 }
 
 /// The routes and what is shared by them, without the wrapping of [`serve`].
-pub fn configure(config: &mut web::ServiceConfig, api: web::Data<Api>) {
+pub fn configure(config: &mut web::ServiceConfig, api: web::Data<Api>, pages: Pages) {
     let query = web::QueryConfig::default()
         .error_handler(|error, _| Problem::of("request.query").saying(error).into());
     // A segment that no id could look like names nothing.
     let path = web::PathConfig::default().error_handler(|_, _| Problem::of("path.unknown").into());
-    config.app_data(api).app_data(query).app_data(path);
+    config.app_data(api).app_data(query).app_data(path).app_data(pages);
     openapi::routes(config);
+    (pages.routes)(config);
     config.default_service(web::to(openapi::nothing_here));
 }
 
-/// The API's answers are for programs: no browser is to sniff, frame, cache or embed them.
+/// The API's answers are for programs: no browser is to sniff, frame, cache or embed them. Pages bring looser ones.
 fn security_headers(https: bool) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add(("x-content-type-options", "nosniff"))

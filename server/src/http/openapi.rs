@@ -55,6 +55,8 @@ routes! {
     sessions::session_challenge,
     sessions::sign_in,
     sessions::sign_out,
+    sessions::list_sessions,
+    sessions::end_session,
     members::list_members,
     members::show_member,
     services::list_services,

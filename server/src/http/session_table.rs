@@ -36,21 +36,61 @@ const MAX_SPENT: usize = 10_000;
 /// Bytes of a nonce: expiry, randomness, MAC.
 const NONCE_LEN: usize = 8 + 16 + 32;
 
+/// Bytes of a session's public handle.
+const HANDLE_LEN: usize = 16;
+
+/// How a session's token travels: a token that goes one way is nothing on the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Carrier {
+    /// In the `Authorization` header: programs.
+    Bearer,
+    /// In the cookie: browsers.
+    Cookie,
+}
+
+/// Who signs in, and by what; the caller has checked the assertion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// In which tenant's ledger.
+    pub tenant: TenantName,
+    /// Who.
+    pub member: MemberId,
+    /// By which authenticator.
+    pub credential_id: B64,
+    /// How the token travels.
+    pub carrier: Carrier,
+    /// What the member's program calls itself: bounded, printable.
+    pub agent: String,
+}
+
 /// A person who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
+    /// Names the session without giving it away.
+    pub handle: B64,
     /// In which tenant's ledger.
     pub tenant: TenantName,
     /// Who.
     pub member: MemberId,
     /// By which authenticator: the session ends with it.
     pub credential_id: B64,
+    /// How its token travels.
+    pub carrier: Carrier,
+    /// What the member's program calls itself.
+    pub agent: String,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// When it was last used.
+    pub used_at: Timestamp,
     /// First moment that it no longer holds.
     pub expires_at: Timestamp,
-    used_at: Timestamp,
 }
 
 impl Session {
+    fn is_of(&self, tenant: &TenantName, member: MemberId) -> bool {
+        self.member == member && self.tenant == *tenant
+    }
+
     fn holds(&self, at: Timestamp) -> bool {
         at < self.expires_at && at < self.used_at.plus_seconds(SESSION_IDLE_S)
     }
@@ -96,30 +136,44 @@ impl Sessions {
     }
 
     /// Uses a nonce up and begins a session. The caller has checked the assertion over the nonce.
-    pub fn begin(
-        &self,
-        tenant: &TenantName,
-        nonce: &B64,
-        member: MemberId,
-        credential_id: &B64,
-        at: Timestamp,
-    ) -> Result<(Token, Session), Problem> {
-        if !self.knows_nonce(tenant, nonce, at) {
+    pub fn begin(&self, nonce: &B64, who: SignIn, at: Timestamp) -> Result<(Token, Session), Problem> {
+        if !self.knows_nonce(&who.tenant, nonce, at) {
             return Err(Problem::of("session.nonce"));
         }
         self.spend(nonce, at)?;
+        self.open(who, at)
+    }
+
+    /// Begins a session, under a token that was never used before.
+    pub fn open(&self, who: SignIn, at: Timestamp) -> Result<(Token, Session), Problem> {
         let token = Token::draw(TokenKind::Session)?;
+        let hash = token.sha256();
+        let SignIn { tenant, member, credential_id, carrier, agent } = who;
+        let tag = self.derived(b"sealbook session handle v1\0", &hash);
         let session = Session {
-            tenant: tenant.clone(),
+            handle: tag.as_ref().iter().copied().take(HANDLE_LEN).collect::<Vec<_>>().into(),
+            tenant,
             member,
-            credential_id: credential_id.clone(),
-            expires_at: at.plus_seconds(SESSION_LIFE_S),
+            credential_id,
+            carrier,
+            agent,
+            began_at: at,
             used_at: at,
+            expires_at: at.plus_seconds(SESSION_LIFE_S),
         };
         let mut sessions = lock(&self.sessions);
         make_room(&mut sessions, &session, at)?;
-        sessions.insert(token.sha256(), session.clone());
+        sessions.insert(hash, session.clone());
         Ok((token, session))
+    }
+
+    /// What pages of a session send along with whatever changes something; other sites can't read it.
+    pub fn csrf(&self, token_sha256: &Hash) -> B64 {
+        self.derived(b"sealbook csrf v1\0", token_sha256).as_ref().into()
+    }
+
+    fn derived(&self, context: &[u8], token_sha256: &Hash) -> hmac::Tag {
+        hmac::sign(&self.key, &[context, &token_sha256.0].concat())
     }
 
     fn spend(&self, nonce: &B64, at: Timestamp) -> Result<(), Problem> {
@@ -139,24 +193,54 @@ impl Sessions {
     /// The session of a token, if it still holds; notes that it is in use.
     pub fn find(&self, token_sha256: &Hash, at: Timestamp) -> Option<Session> {
         let mut sessions = lock(&self.sessions);
-        // The map compares hashes of secrets, which nobody can steer; the answer is confirmed without a telling time.
-        let (kept, session) = sessions.get_key_value(token_sha256)?;
-        if !same(kept, token_sha256) {
-            return None;
-        }
-        if !session.holds(at) {
-            sessions.remove(token_sha256);
-            return None;
-        }
-        let session = sessions.get_mut(token_sha256)?;
+        let session = look_up(&mut sessions, token_sha256, at)?;
         session.used_at = session.used_at.max(at);
         Some(session.clone())
+    }
+
+    /// The session of a token, if it still holds. Nobody's hand is behind the question, so it does not count as use.
+    pub fn peek(&self, token_sha256: &Hash, at: Timestamp) -> Option<Session> {
+        look_up(&mut lock(&self.sessions), token_sha256, at).cloned()
+    }
+
+    /// The sessions of a person, the youngest first.
+    pub fn of_member(&self, tenant: &TenantName, member: MemberId, at: Timestamp) -> Vec<Session> {
+        let sessions = lock(&self.sessions);
+        let own = |session: &&Session| session.is_of(tenant, member) && session.holds(at);
+        let mut own: Vec<Session> = sessions.values().filter(own).cloned().collect();
+        own.sort_by_key(|session| std::cmp::Reverse(session.began_at));
+        own
+    }
+
+    /// Ends a person's session by its handle; says whether there was one.
+    pub fn end_of_member(&self, tenant: &TenantName, member: MemberId, handle: &B64) -> bool {
+        let mut sessions = lock(&self.sessions);
+        let before = sessions.len();
+        sessions.retain(|_, session| !(session.is_of(tenant, member) && session.handle == *handle));
+        sessions.len() < before
     }
 
     /// Ends a session.
     pub fn end(&self, token_sha256: &Hash) {
         lock(&self.sessions).remove(token_sha256);
     }
+}
+
+fn look_up<'a>(
+    sessions: &'a mut HashMap<Hash, Session>,
+    token_sha256: &Hash,
+    at: Timestamp,
+) -> Option<&'a mut Session> {
+    // The map compares hashes of secrets, which nobody can steer; the answer is confirmed without a telling time.
+    let (kept, session) = sessions.get_key_value(token_sha256)?;
+    if !same(kept, token_sha256) {
+        return None;
+    }
+    if !session.holds(at) {
+        sessions.remove(token_sha256);
+        return None;
+    }
+    sessions.get_mut(token_sha256)
 }
 
 /// A poisoned table is still a table: every change to it is one call.
@@ -175,7 +259,7 @@ fn expiry(stamped: &[u8]) -> Option<Timestamp> {
 
 /// Lets go of what no longer holds, and of the oldest session of somebody who has too many.
 fn make_room(sessions: &mut HashMap<Hash, Session>, new: &Session, at: Timestamp) -> Result<(), Problem> {
-    let own = |session: &Session| session.member == new.member && session.tenant == new.tenant;
+    let own = |session: &Session| session.is_of(&new.tenant, new.member);
     if sessions.values().filter(|session| own(session)).count() >= MAX_OF_MEMBER {
         let oldest =
             sessions.iter().filter(|(_, s)| own(s)).min_by_key(|(_, s)| s.used_at).map(|(id, _)| *id);
@@ -205,14 +289,19 @@ mod tests {
 
     fn sign_in(sessions: &Sessions, second: u32) -> Token {
         let (nonce, _) = sessions.issue_nonce(&acme(), at(second)).unwrap();
-        sessions.begin(&acme(), &nonce, somebody(1), &B64(vec![1]), at(second)).unwrap().0
+        sessions.begin(&nonce, somebody_signs_in(Carrier::Bearer), at(second)).unwrap().0
+    }
+
+    fn somebody_signs_in(carrier: Carrier) -> SignIn {
+        let (tenant, member) = (acme(), somebody(1));
+        SignIn { tenant, member, credential_id: B64(vec![1]), carrier, agent: "a test".into() }
     }
 
     #[test]
     fn a_nonce_is_used_once() {
         let sessions = Sessions::new().unwrap();
         let (nonce, _) = sessions.issue_nonce(&acme(), at(0)).unwrap();
-        let begin = || sessions.begin(&acme(), &nonce, somebody(1), &B64(vec![1]), at(1));
+        let begin = || sessions.begin(&nonce, somebody_signs_in(Carrier::Bearer), at(1));
         assert!(begin().is_ok());
         assert_eq!(begin().err().unwrap().code(), "session.nonce");
     }
@@ -248,6 +337,37 @@ mod tests {
         let revoked = sign_in(&sessions, 0).sha256();
         sessions.end(&revoked);
         assert!(sessions.find(&revoked, at(1)).is_none());
+    }
+
+    #[test]
+    fn a_question_that_nobody_asked_does_not_keep_a_session_alive() {
+        let sessions = Sessions::new().unwrap();
+        let token = sign_in(&sessions, 0).sha256();
+        assert!(sessions.peek(&token, at(SESSION_IDLE_S - 1)).is_some());
+        assert!(sessions.peek(&token, at(SESSION_IDLE_S)).is_none());
+    }
+
+    #[test]
+    fn a_person_sees_and_ends_own_sessions_by_handles_that_give_nothing_away() {
+        let sessions = Sessions::new().unwrap();
+        let (first, second) = (sign_in(&sessions, 0), sign_in(&sessions, 1));
+        let own = sessions.of_member(&acme(), somebody(1), at(2));
+        assert_eq!(own.iter().map(|s| s.began_at).collect::<Vec<_>>(), [at(1), at(0)]);
+        assert_ne!(own[0].handle, own[1].handle);
+        assert!(sessions.of_member(&acme(), somebody(2), at(2)).is_empty());
+        assert!(!sessions.end_of_member(&acme(), somebody(2), &own[0].handle));
+        assert!(sessions.end_of_member(&acme(), somebody(1), &own[0].handle));
+        assert!(sessions.find(&second.sha256(), at(2)).is_none());
+        assert!(sessions.find(&first.sha256(), at(2)).is_some());
+    }
+
+    #[test]
+    fn every_session_of_every_server_has_a_csrf_token_of_its_own() {
+        let (sessions, other) = (Sessions::new().unwrap(), Sessions::new().unwrap());
+        let (one, two) = (Hash::sha256(b"1"), Hash::sha256(b"2"));
+        assert_eq!(sessions.csrf(&one), sessions.csrf(&one));
+        assert_ne!(sessions.csrf(&one), sessions.csrf(&two));
+        assert_ne!(sessions.csrf(&one), other.csrf(&one));
     }
 
     #[test]

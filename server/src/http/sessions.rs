@@ -1,6 +1,7 @@
 //! Signing in: an assertion over a server's nonce makes a session. Nothing of it is recorded in a ledger.
 
-use actix_web::{HttpRequest, HttpResponse, delete, post, web};
+use actix_web::http::header::SET_COOKIE;
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use sealbook_ledger::canonical;
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{MemberId, Origin, TenantName};
@@ -10,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::auth::MemberCaller;
+use super::auth::{MemberCaller, Shown};
 use super::body::Body;
+use super::cookie;
 use super::problem::{Problem, ProblemDocument};
-use super::token::Token;
+use super::session_table::{Carrier, Session, SignIn};
 use crate::clock;
 
 /// Nothing.
@@ -93,13 +95,21 @@ pub(super) async fn sign_in(
     tenant: web::Path<TenantName>,
     api: web::Data<Api>,
     body: Body<SessionBody>,
+    req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (body, now) = (body.value, clock::now());
     if !api.sessions.knows_nonce(&tenant, &body.nonce, now) {
         return Err(Problem::of("session.nonce"));
     }
     check(&api, &tenant, &body)?;
-    let (token, session) = api.sessions.begin(&tenant, &body.nonce, body.member, &body.credential_id, now)?;
+    let who = SignIn {
+        tenant: tenant.into_inner(),
+        member: body.member,
+        credential_id: body.credential_id,
+        carrier: Carrier::Bearer,
+        agent: cookie::agent(req.headers()),
+    };
+    let (token, session) = api.sessions.begin(&body.nonce, who, now)?;
     Ok(HttpResponse::Created().json(SessionView {
         token: token.reveal().to_string(),
         member: session.member,
@@ -126,13 +136,94 @@ fn check(api: &Api, tenant: &TenantName, body: &SessionBody) -> Result<(), Probl
     if founded.approval_rp().shared { Ok(()) } else { Err(Problem::of("session.not_shared")) }
 }
 
-/// Signs out.
+/// Signs out: the session that asks ends.
 #[utoipa::path(tag = "sessions", params(("tenant" = String, Path)), security(("session" = [])),
     responses((status = 204), (status = "4XX", body = ProblemDocument)))]
 #[delete("/v1/tenants/{tenant}/session")]
 pub(super) async fn sign_out(_member: MemberCaller, api: web::Data<Api>, req: HttpRequest) -> HttpResponse {
-    if let Some(token) = Token::bearer(req.headers()) {
-        api.sessions.end(&token.sha256());
+    let mut response = HttpResponse::NoContent();
+    if let Some(shown) = Shown::of(&req) {
+        api.sessions.end(&shown.token.sha256());
+        if shown.carrier == Carrier::Cookie {
+            response.insert_header((SET_COOKIE, cookie::CLEARED));
+        }
     }
-    HttpResponse::NoContent().finish()
+    response.finish()
+}
+
+/// A session, as its owner sees it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnSession {
+    /// Names it; good for nothing but ending it.
+    #[schema(value_type = String)]
+    pub(crate) session: B64,
+    /// Whether it is the one that asks.
+    pub(crate) current: bool,
+    /// What the program calls itself.
+    pub(crate) agent: String,
+    /// Whether it is a browser's.
+    pub(crate) browser: bool,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) began_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) used_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) expires_at: Timestamp,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SessionList {
+    /// The youngest first; at most 16.
+    sessions: Vec<OwnSession>,
+}
+
+impl OwnSession {
+    /// Every session of the member who asks.
+    pub(crate) fn list(api: &Api, member: &MemberCaller, req: &HttpRequest) -> Vec<Self> {
+        let now = clock::now();
+        let current = Shown::of(req).and_then(|shown| api.sessions.peek(&shown.token.sha256(), now));
+        let own = api.sessions.of_member(member.ledger.tenant(), member.id, now);
+        own.into_iter().map(|session| Self::new(session, current.as_ref())).collect()
+    }
+
+    fn new(session: Session, current: Option<&Session>) -> Self {
+        Self {
+            current: current.is_some_and(|current| current.handle == session.handle),
+            session: session.handle,
+            agent: session.agent,
+            browser: session.carrier == Carrier::Cookie,
+            began_at: session.began_at,
+            used_at: session.used_at,
+            expires_at: session.expires_at,
+        }
+    }
+}
+
+/// Lists the sessions of whoever asks: nobody sees another's.
+#[utoipa::path(tag = "sessions", params(("tenant" = String, Path)), security(("session" = [])),
+    responses((status = 200, body = SessionList), (status = "4XX", body = ProblemDocument)))]
+#[get("/v1/tenants/{tenant}/sessions")]
+pub(super) async fn list_sessions(
+    member: MemberCaller,
+    api: web::Data<Api>,
+    req: HttpRequest,
+) -> HttpResponse {
+    HttpResponse::Ok().json(SessionList { sessions: OwnSession::list(&api, &member, &req) })
+}
+
+/// Ends one of the caller's sessions.
+#[utoipa::path(tag = "sessions", params(("tenant" = String, Path), ("session" = String, Path)),
+    security(("session" = [])), responses((status = 204), (status = "4XX", body = ProblemDocument)))]
+#[delete("/v1/tenants/{tenant}/sessions/{session}")]
+pub(super) async fn end_session(
+    member: MemberCaller,
+    api: web::Data<Api>,
+    path: web::Path<(String, B64)>,
+) -> Result<HttpResponse, Problem> {
+    let (_, handle) = path.into_inner();
+    if api.sessions.end_of_member(member.ledger.tenant(), member.id, &handle) {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::of("session.unknown"))
+    }
 }

@@ -258,6 +258,7 @@ pub const BORDER: &[Entry] = &[
         Kind::Unavailable,
         "The ledger is not served here at the moment; try again shortly.",
     ),
+    entry("live.full", Kind::Rate, "You follow this ledger in six places already; close one of them."),
     entry("method.unknown", Kind::Method, "The path exists but takes other methods."),
     entry("path.unknown", Kind::NotFound, "There is nothing at this path."),
     entry("rate.exceeded", Kind::Rate, "The slot's policy allows fewer signatures a minute."),
@@ -321,6 +322,16 @@ pub const BORDER: &[Entry] = &[
         Kind::Unavailable,
         "The server is stopping; ask another one, or try again shortly.",
     ),
+    entry(
+        "session.cross_site",
+        Kind::Forbidden,
+        "Another site's page asked in your browser, so nothing was done. Ask from this server's own pages.",
+    ),
+    entry(
+        "session.csrf",
+        Kind::Forbidden,
+        "The page is of an earlier session; load it again. What a browser asks carries the page's token as well.",
+    ),
     entry("session.full", Kind::Unavailable, "Too many people are signed in; try again later."),
     entry(
         "session.nonce",
@@ -337,6 +348,7 @@ pub const BORDER: &[Entry] = &[
         Kind::Unauthenticated,
         "Member, credential and assertion don't belong together, or no longer hold.",
     ),
+    entry("session.unknown", Kind::NotFound, "None of your sessions is called so; it may have ended."),
     entry("sign.input", Kind::Invalid, "Send either a digest or a message."),
     entry("signature.abandoned", Kind::Unavailable, "Nobody knows whether the device signed; ask again."),
     entry("signature.failed", Kind::Unavailable, "The device did not sign."),

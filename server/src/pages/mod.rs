@@ -1,0 +1,27 @@
+//! Pages: what people see in a browser, over the same extractors and views as the API.
+//!
+//! A handler takes a [`Visit`] (who looks, at which ledger), asks the views, and fills a template of `web/templates`. Pages
+//! only show: whatever changes something is asked of the API by the page's own modules, so there is one way to do a thing.
+
+pub mod assets;
+mod home;
+mod inbox;
+mod live;
+pub mod page;
+mod problem;
+mod visit;
+mod wording;
+
+use actix_web::web;
+
+use crate::http::Pages;
+
+pub use visit::Visit;
+
+/// The pages, for the server to serve beside the API.
+pub const PAGES: Pages = Pages { routes, problem: problem::page };
+
+/// Registers every page.
+fn routes(config: &mut web::ServiceConfig) {
+    config.service(assets::asset).service(home::home).service(inbox::inbox).service(live::live);
+}

@@ -1,0 +1,119 @@
+// Asking the API from a page: the session's cookie goes along by itself, the page's CSRF token is added here.
+
+/** What the server refused, or could not do, in words: `message` is for people, `code` names the rule. */
+export class Refused extends Error {
+  constructor(problem, status) {
+    super(problem.detail ?? "The server could not be understood.");
+    this.name = "Refused";
+    this.code = problem.code ?? "server.unknown";
+    this.title = problem.title ?? "Not done";
+    this.correlation = problem.correlation ?? "";
+    this.status = status;
+    this.retryAfter = 0;
+  }
+}
+
+function meta(name) {
+  return document.querySelector(`meta[name="${name}"]`)?.content ?? "";
+}
+
+/** The tenant of this page. */
+export const tenant = () => meta("tenant");
+
+/** A path of this tenant's API: `path("actions", id, "approve")`. */
+export function path(...parts) {
+  return ["/v1/tenants", tenant(), ...parts].map((part, at) => (at ? encodeURIComponent(part) : part)).join("/");
+}
+
+async function problemOf(response) {
+  const kind = response.headers.get("content-type") ?? "";
+  if (!kind.startsWith("application/problem+json")) return {};
+  try {
+    return await response.json();
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Asks the API and answers with its JSON (or null where there is none).
+ * Throws `Refused` with the rule's own words. `idempotencyKey` makes a repeated request harmless.
+ */
+export async function ask(method, url, body, { bearer, idempotencyKey, signal } = {}) {
+  const headers = { accept: "application/json" };
+  if (body !== undefined) headers["content-type"] = "application/json";
+  if (bearer) headers.authorization = `Bearer ${bearer}`;
+  else if (method !== "GET") headers["x-sealbook-csrf"] = meta("csrf");
+  if (idempotencyKey) headers["idempotency-key"] = idempotencyKey;
+  let response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers,
+      signal,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: bearer ? "omit" : "same-origin",
+      redirect: "error",
+    });
+  } catch (cause) {
+    if (cause.name === "AbortError") throw cause;
+    throw new Refused({
+      title: "No answer",
+      code: "network.unreachable",
+      detail: "The server does not answer. What you typed is still here: try again once it does.",
+    }, 0);
+  }
+  if (!response.ok) {
+    const refused = new Refused(await problemOf(response), response.status);
+    refused.retryAfter = Number(response.headers.get("retry-after") ?? 0);
+    throw refused;
+  }
+  return response.status === 204 ? null : response.json();
+}
+
+export const get = (url, options) => ask("GET", url, undefined, options);
+export const post = (url, body = {}, options = {}) => ask("POST", url, body, options);
+export const del = (url, options) => ask("DELETE", url, undefined, options);
+
+/** Shows a refusal (or anything else that went wrong) without touching what was typed. Focus stays where it is. */
+export function showRefusal(error, into = document.getElementById("notice")) {
+  if (!into) return;
+  const title = document.createElement("b");
+  title.textContent = error.title ?? "Not done";
+  const sentence = document.createElement("p");
+  sentence.textContent = error.message;
+  into.replaceChildren(title, sentence);
+  if (error.code) {
+    const rule = document.createElement("p");
+    rule.className = "facts";
+    const code = document.createElement("code");
+    code.textContent = error.code;
+    rule.append("Rule ", code);
+    if (error.correlation) {
+      const id = document.createElement("code");
+      id.textContent = error.correlation;
+      rule.append(" · correlation ", id);
+    }
+    into.append(rule);
+  }
+  if (error.status === 401) {
+    const link = document.createElement("a");
+    link.href = `/signin?next=${location.pathname}`;
+    link.textContent = "Sign in again";
+    into.append(link);
+  }
+  into.hidden = false;
+}
+
+/** Takes a refusal away again. */
+export function clearRefusal(into = document.getElementById("notice")) {
+  if (!into) return;
+  into.hidden = true;
+  into.replaceChildren();
+}
+
+/** Says something to people who listen to the page. */
+export function announce(text) {
+  const announcer = document.getElementById("announcer");
+  if (announcer) announcer.textContent = text;
+}

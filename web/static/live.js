@@ -1,0 +1,111 @@
+// Live pages: when the ledger has grown, the page is fetched again and its <main> exchanged, unless somebody is writing.
+//
+// A page says `data-live-off` on <main> where it must not change under the reader's hands. After each exchange the
+// document gets the event `sealbook:exchanged`, for modules that bind to what is in <main>.
+
+import { announce } from "./api.js";
+
+const QUIET_MS = 300;
+
+let stream = null;
+let known = null;
+let pending = 0;
+let fetching = false;
+
+function somebodyWrites(main) {
+  if ("liveOff" in main.dataset) return true;
+  const fields = main.querySelectorAll("input, textarea, select");
+  const changed = (field) =>
+    field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
+    : field.tagName === "SELECT" ? [...field.options].some((option) => option.selected !== option.defaultSelected)
+    : field.value !== field.defaultValue;
+  return [...fields].some(changed) || document.querySelector("dialog[open]") !== null;
+}
+
+/** How to find an element again after an exchange: by id, or by where a link leads. */
+function landmark(element) {
+  if (!element || element === document.body) return null;
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const href = element.getAttribute("href");
+  return href ? `a[href="${CSS.escape(href)}"]` : null;
+}
+
+function exchange(next) {
+  const main = document.getElementById("main");
+  const fresh = next.getElementById("main");
+  if (!main || !fresh || main.innerHTML === fresh.innerHTML) return false;
+  const focused = main.contains(document.activeElement) ? landmark(document.activeElement) : null;
+  const opened = [...main.querySelectorAll("details[open][id]")].map((details) => details.id);
+  main.replaceChildren(...fresh.childNodes);
+  for (const id of opened) main.querySelector(`details#${CSS.escape(id)}`)?.setAttribute("open", "");
+  if (focused) main.querySelector(focused)?.focus({ preventScroll: true });
+  return true;
+}
+
+/** What stands around <main> and moves with the ledger: how far it is sealed, and how much waits. */
+function exchangeAround(next) {
+  for (const selector of ["#sealed", ".places"]) {
+    const [old, fresh] = [document.querySelector(selector), next.querySelector(selector)];
+    if (!old || !fresh || old.innerHTML === fresh.innerHTML) continue;
+    const focused = old.contains(document.activeElement) ? landmark(document.activeElement) : null;
+    old.replaceChildren(...fresh.childNodes);
+    if (focused) old.querySelector(focused)?.focus({ preventScroll: true });
+  }
+}
+
+/** Fetches this page again and exchanges what changed. */
+export async function refresh() {
+  if (fetching) return;
+  fetching = true;
+  try {
+    const response = await fetch(location.href, {
+      headers: { accept: "text/html", "x-sealbook-background": "1" },
+      credentials: "same-origin",
+    });
+    // Signed out meanwhile: the sign-in leads back here.
+    if (response.redirected) return location.assign(response.url);
+    if (!response.ok) return;
+    const next = new DOMParser().parseFromString(await response.text(), "text/html");
+    exchangeAround(next);
+    const main = document.getElementById("main");
+    if (!main || somebodyWrites(main)) return announce("The ledger has changed; this page shows it once you are done.");
+    if (exchange(next)) {
+      document.dispatchEvent(new CustomEvent("sealbook:exchanged"));
+      announce("This page has changed.");
+    }
+  } catch {
+    // No answer: the stream comes back by itself and asks again.
+  } finally {
+    fetching = false;
+  }
+}
+
+function changed(event) {
+  const { size } = JSON.parse(event.data);
+  const first = known === null;
+  if (size === known) return;
+  known = size;
+  if (first) return;
+  clearTimeout(pending);
+  pending = setTimeout(refresh, QUIET_MS);
+}
+
+function listen() {
+  const address = document.body.dataset.live;
+  if (!address || stream || document.hidden) return;
+  stream = new EventSource(address);
+  stream.addEventListener("changed", changed);
+}
+
+function rest() {
+  stream?.close();
+  stream = null;
+}
+
+/** Follows the ledger while the page is looked at: a hidden one catches up when it comes to the front. */
+export function follow() {
+  listen();
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", listen);
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+}
