@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use actix_web::{HttpResponse, get};
 use askama::Template;
+use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::state::{Founded, OpenAction, Stage};
@@ -72,7 +73,7 @@ pub(super) fn waits_for(
     let open = action.stage() == Stage::Open && at < document.expires_at && !founded.is_outdated(action);
     let seated = document.quorum.iter().any(|clause| roles.contains(&clause.role));
     let decided = action.approvals().iter().any(|approval| approval.member == member);
-    open && seated && !decided && action.proposal().member != member
+    open && seated && !decided && action.proposal().by != Actor::Member(member)
 }
 
 #[get("/t/{tenant}/inbox")]
@@ -123,14 +124,14 @@ impl Waiting {
             action: view.action.to_string(),
             sentence: view.sentence.clone(),
             reason: view.reason.clone(),
-            proposer: visit.names.person(view.proposed_by),
+            proposer: visit.names.proposer(view.proposed_by),
             proposed_ago: wording::ago(document.proposed_at, at),
             proposed_at: document.proposed_at.to_string(),
             expires_at: document.expires_at.to_string(),
             left: wording::span(left),
             emergency: view.kind.is_emergency(),
             pressing: left < PRESSING_S,
-            own: view.proposed_by == visit.member.id,
+            own: view.proposed_by == visit.member.id.into(),
             completes: filled + 1 == seats.len(),
             seats,
             filled,

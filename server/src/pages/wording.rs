@@ -12,6 +12,7 @@ pub fn role(role: Role) -> &'static str {
         Role::IncidentCommander => "incident commander",
         Role::KeyOwner => "key owner",
         Role::PackagingEngineer => "packaging engineer",
+        Role::Recovery => "recovery authenticator",
         Role::PlatformAdmin => "platform admin",
         Role::SecurityReviewer => "security reviewer",
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sealbook_ledger::ids::{MemberId, ServiceId};
+use sealbook_ledger::ids::{MemberId, ProposerId, ServiceId};
 
 use super::ViewError;
 use crate::store::{LedgerId, Store};
@@ -37,6 +37,11 @@ impl Names {
     /// A person's name, or words for somebody whose name is withheld.
     pub fn person(&self, id: MemberId) -> String {
         self.member(id).map_or_else(|| format!("member {id}"), str::to_owned)
+    }
+
+    /// The name of whoever proposed an action, or words for somebody whose name is withheld.
+    pub fn proposer(&self, id: ProposerId) -> String {
+        self.0.get(&id.to_string()).cloned().unwrap_or_else(|| format!("{id}"))
     }
 
     /// A service's name, or words for one whose name is withheld.
