@@ -14,6 +14,7 @@ pub mod journey;
 pub mod keyboard;
 pub mod pages;
 pub mod pointer;
+pub mod reading;
 pub mod screens;
 
 pub use authenticator::Key;

@@ -1,4 +1,4 @@
-//! Controls, by the name that a screen reader says.
+//! Controls, by the name that a screen reader says. A name that ends in `…` is the beginning of one.
 
 use fantoccini::elements::Element;
 use http::Method;
@@ -16,7 +16,7 @@ const MAY_BEAR: &str = r#"
     const [name, candidates] = arguments;
     const fold = text => (text || "").replace(/\s+/g, " ").trim().toLowerCase();
     const named = id => (document.getElementById(id) || {}).textContent;
-    const wanted = fold(name);
+    const wanted = fold(name.replace(/…$/, ""));
     return candidates.filter(element => [
         element.textContent, element.getAttribute("aria-label"), element.title, element.value,
         element.placeholder, element.alt,
@@ -52,8 +52,12 @@ impl Browser {
         let path = format!("element/{}/computedlabel", element.element_id());
         // It may have gone meanwhile.
         self.try_command(Method::GET, &path, None).is_ok_and(|label| {
-            let label = label.as_str().unwrap_or_default();
-            label.split_whitespace().eq(name.split_whitespace())
+            let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let label = fold(label.as_str().unwrap_or_default());
+            match name.strip_suffix('…') {
+                Some(beginning) => label.starts_with(beginning),
+                None => label == fold(name),
+            }
         })
     }
 

@@ -81,7 +81,7 @@ impl Album {
 
 impl Browser {
     /// Looks at the page in every width and theme: keeps a screen of each, and fails if the page is wider than its
-    /// window or if axe-core finds a violation.
+    /// window, if an icon draws nothing, or if axe-core finds a violation.
     #[track_caller]
     pub fn looks(&self, name: &str) {
         let number = self.album.next();
@@ -92,6 +92,7 @@ impl Browser {
                 let file = format!("{number:02}-{name}-{}-{}", view.width, theme.name());
                 self.keep(&file);
                 complaints.extend(self.overflow().map(|wide| format!("{file}: {wide}")));
+                complaints.extend(self.blank_icon().map(|blank| format!("{file}: {blank}")));
                 complaints.extend(self.violations().into_iter().map(|found| format!("{file}: {found}")));
             }
         }
@@ -129,11 +130,25 @@ impl Browser {
             if (document.documentElement.scrollWidth <= width) return null;
             let widest = null;
             for (const element of document.body.querySelectorAll("*")) {
-                const right = element.getBoundingClientRect().left + Math.max(element.scrollWidth, element.offsetWidth || 0);
+                const { left } = element.getBoundingClientRect();
+                const right = left + Math.max(element.scrollWidth, element.offsetWidth || 0);
                 if (right > width && (!widest || right >= widest.right)) widest = { right, element };
             }
             const by = document.documentElement.scrollWidth - width;
             return `${by} px too wide: ${widest ? widest.element.outerHTML.slice(0, 200) : "?"}`;
+        "#;
+        self.run(script, &[]).as_str().map(str::to_owned)
+    }
+
+    /// An icon that is not drawn: nothing of the sprite is behind its name, or it has no colour.
+    fn blank_icon(&self) -> Option<String> {
+        let script = r#"
+            const seen = [...document.querySelectorAll("svg use")].filter(use => use.checkVisibility());
+            const blank = seen.find(use => {
+                const { fill, stroke } = getComputedStyle(use);
+                return use.getBBox().width === 0 || (fill === "none" && stroke === "none");
+            });
+            return blank ? `an icon that draws nothing: ${blank.outerHTML}` : null;
         "#;
         self.run(script, &[]).as_str().map(str::to_owned)
     }
