@@ -2,7 +2,7 @@
 # missing on this machine (tests/prerequisites.sh) and to install it or say how.
 
 .SUFFIXES:
-.PHONY: help demo run test check prerequisites
+.PHONY: help demo run test check prerequisites test-prerequisites
 
 # rustup installs to ~/.cargo/bin, which a shell opened before that does not know yet.
 PATH := $(PATH):$(HOME)/.cargo/bin
@@ -19,6 +19,10 @@ help:
 
 prerequisites:
 	@tests/prerequisites.sh
+
+# A browser besides.
+test-prerequisites:
+	@tests/prerequisites.sh test
 
 # The dev profile: it builds in a fraction of the release profile's time, and its slow crates are optimised anyway
 # (see [profile.dev.package] in Cargo.toml).
@@ -37,6 +41,6 @@ check: prerequisites
 
 # Programs first: the journeys start them from the target folder, where cargo would not otherwise put them for tests of
 # another package.
-test: check
+test: test-prerequisites check
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace

@@ -1,13 +1,21 @@
 #!/bin/sh
-# Finds what this machine lacks to build, run and test Sealbook. Says each missing thing in a line, installs them with
-# apt where that is allowed (root, or sudo without a password), else prints the exact command and ends with 1. Silent
-# and quick when nothing is missing.
+# Finds what this machine lacks to build and run Sealbook; with the argument `test`, to test it too, which takes a
+# browser. Says each missing thing in a line, installs them with apt where that is allowed (root, or sudo without a
+# password), else prints the exact command and ends with 1. Silent and quick when nothing is missing.
 set -eu
+cd "$(dirname "$0")/.."
 
 oldest_postgres=15
 oldest_rust=90 # 1.90, the workspace's rust-version
 packages=
 missing_rust=
+for_tests=false
+if [ "${1:-}" = test ]; then
+    for_tests=true
+fi
+
+# What the browser tests have from npm goes into the target folder, and stays there until the lock file changes.
+npm_packages=${CARGO_TARGET_DIR:-target}/browser-tests
 
 lacks() { # what, Debian packages
     echo "missing: $1" >&2
@@ -50,6 +58,27 @@ has_softhsm() {
     return 1
 }
 
+has_browser() {
+    has chromedriver && { has chromium || has chromium-browser || has google-chrome; }
+}
+
+has_npm_packages() {
+    cmp -s tests/browser/package-lock.json "$npm_packages/package-lock.json" && [ -d "$npm_packages/node_modules" ]
+}
+
+# npm takes exactly what the lock file names, holds it against the digests there, and runs none of its scripts.
+install_npm_packages() {
+    echo "installing: $(sed -n 's/^ *"\(.*\)": "\([0-9.]*\)"$/\1 \2/p' tests/browser/package.json) from npm" >&2
+    rm -rf "$npm_packages"
+    mkdir -p "$npm_packages"
+    cp tests/browser/package.json tests/browser/package-lock.json "$npm_packages"
+    if ! (cd "$npm_packages" && npm ci --silent --ignore-scripts --no-audit --no-fund >&2); then
+        rm -rf "$npm_packages" # Half an installation must not look like a whole one.
+        echo "npm could not install what tests/browser/package-lock.json names" >&2
+        exit 1
+    fi
+}
+
 PATH="$PATH:$HOME/.cargo/bin"
 if ! has cargo; then
     missing_rust='missing: Rust. Install it with rustup (https://rustup.rs), then run this again.'
@@ -66,13 +95,23 @@ has_postgres || lacks "PostgreSQL $oldest_postgres or newer (server programs)" p
 has_softhsm || lacks 'SoftHSM 2 (libsofthsm2.so)' softhsm2
 has openssl || lacks 'openssl (checks signatures in the tests)' openssl
 has python3 || lacks 'python3 (independent implementations in the tests)' python3
+if $for_tests; then
+    has_browser || lacks 'Chromium and chromedriver (the tests in a browser)' 'chromium chromium-driver'
+    has_npm_packages || has npm || lacks 'npm (axe-core, for the tests in a browser)' npm
+fi
 
 if [ -n "$missing_rust" ]; then
     echo "$missing_rust" >&2
 fi
-if [ -z "$packages" ]; then
+finish() {
+    if $for_tests && ! has_npm_packages; then
+        install_npm_packages
+    fi
     [ -z "$missing_rust" ] # The result of the whole script.
     exit
+}
+if [ -z "$packages" ]; then
+    finish
 fi
 
 install="apt-get update && apt-get install -y --no-install-recommends$packages"
@@ -115,4 +154,4 @@ if ! has_postgres; then
     echo "this system's packages have no PostgreSQL $oldest_postgres: see https://www.postgresql.org/download/" >&2
     exit 1
 fi
-[ -z "$missing_rust" ]
+finish

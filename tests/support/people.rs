@@ -1,6 +1,6 @@
 //! People: a software authenticator each, and what they sign.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sealbook::authenticator::SoftAuthenticator;
 use sealbook::registration;
@@ -21,6 +21,8 @@ pub struct Person {
     pub id: String,
     /// Asked with the person's session, once there is one.
     pub api: Api,
+    /// The file of the person's authenticator.
+    pub key_file: PathBuf,
     key: SoftAuthenticator,
     web_origin: String,
 }
@@ -30,7 +32,7 @@ impl Person {
     pub fn new(folder: &Path, api: &Api, web_origin: &str) -> Self {
         let file = folder.join(format!("{}.key", Uuid::new_v4()));
         let key = SoftAuthenticator::create(&file, RP_ID).unwrap();
-        Self { id: String::new(), api: api.clone(), key, web_origin: web_origin.to_owned() }
+        Self { id: String::new(), api: api.clone(), key_file: file, key, web_origin: web_origin.to_owned() }
     }
 
     /// The credential as the ledger enrols it.

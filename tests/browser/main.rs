@@ -1,0 +1,12 @@
+//! What people do in a browser, in a real one: headless Chromium, driven through chromedriver, with an authenticator for
+//! each person.
+//!
+//! Each person of a journey has a browser of their own ([`support::journey`]). Nothing is waited for by the clock. One
+//! server serves them all; each test founds a tenant of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
+
+mod appearance;
+mod harness;
+mod liveness;
+mod support;
