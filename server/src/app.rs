@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::ceremony::{self, CandidateBody, FounderInvite, FoundingView, Ticket};
+use crate::ceremony::{self, FoundingView, Issued, Plan};
 use crate::clock;
 use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
@@ -89,8 +89,8 @@ pub struct OpenedTenant {
     pub origin: Origin,
     /// The ledger's key, to be pinned.
     pub vkey: Vkey,
-    /// One a founder, in order.
-    pub tickets: Vec<Ticket>,
+    /// One for each founder who has yet to register, in order.
+    pub tickets: Vec<Issued>,
 }
 
 /// Something that is missing for the server to be of full use.
@@ -225,21 +225,19 @@ impl App {
     pub async fn open_tenant(
         &self,
         tenant: TenantName,
-        founders: Vec<FounderInvite>,
+        plan: Plan,
         backend: Option<BackendName>,
     ) -> Result<OpenedTenant, EngineError> {
-        if !sealbook_ledger::founding::FOUNDERS.contains(&founders.len()) {
-            return Err(sealbook_ledger::rule::Rule::FoundingDocument.into());
-        }
+        plan.judge()?;
         let app = self.clone();
-        let task = self.0.runtime.spawn(async move { app.open(tenant, founders, backend).await });
+        let task = self.0.runtime.spawn(async move { app.open(tenant, plan, backend).await });
         task.await.map_err(|error| EngineError::fault("the opening task ended", error))?
     }
 
     async fn open(
         &self,
         tenant: TenantName,
-        founders: Vec<FounderInvite>,
+        plan: Plan,
         backend: Option<BackendName>,
     ) -> Result<OpenedTenant, EngineError> {
         let _one_at_a_time = self.0.opening.lock().await;
@@ -265,6 +263,7 @@ impl App {
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+        plan.keep(store, row.ledger).await?;
         let backend = backend.unwrap_or_else(|| self.0.devices.ledger_backend().clone());
         let devices = &self.0.devices;
         let made = match devices.find_first_ledger_key(store, row.ledger, &row.origin, &backend).await? {
@@ -284,13 +283,20 @@ impl App {
             vkey: made.vkey.clone(),
         };
         ledger.submit(Submission::new(Command::Open(opened))).await?;
-        let mut tickets = Vec::with_capacity(founders.len());
-        for (order, invite) in founders.into_iter().enumerate() {
-            let body = CandidateBody::new(order, invite);
-            tickets
-                .push(ceremony::issue_ticket(store, row.ledger, ceremony::founder_purpose(), &body).await?);
-        }
+        let tickets = ceremony::issue_tickets(store, row.ledger).await?;
         Ok(OpenedTenant { origin: row.origin, vkey: made.vkey, tickets })
+    }
+
+    /// Issues tickets to the founders who have not registered; those issued before are void.
+    pub async fn issue_tickets(&self, ledger: &Ledger) -> Result<OpenedTenant, EngineError> {
+        let _one_at_a_time = self.0.opening.lock().await;
+        let state = ledger.state();
+        if state.founded().is_ok() {
+            return Err(sealbook_ledger::rule::Rule::FoundingDone.into());
+        }
+        let key = state.ledger_key().ok_or(sealbook_ledger::rule::Rule::FoundingMissing)?;
+        let tickets = ceremony::issue_tickets(&self.0.store, ledger.id()).await?;
+        Ok(OpenedTenant { origin: ledger.origin().clone(), vkey: key.vkey.clone(), tickets })
     }
 
     /// Registers a founder's authenticator.
@@ -301,9 +307,8 @@ impl App {
         credential: Credential,
         display_name: Option<String>,
     ) -> Result<sealbook_ledger::ids::MemberId, EngineError> {
-        let (store, purpose) = (&self.0.store, ceremony::founder_purpose());
-        let body =
-            ceremony::register(store, ledger.id(), ticket_sha256, purpose, credential, display_name).await?;
+        let (store, ledger) = (&self.0.store, ledger.id());
+        let body = ceremony::register_founder(store, ledger, ticket_sha256, credential, display_name).await?;
         Ok(body.member)
     }
 
