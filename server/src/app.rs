@@ -3,10 +3,12 @@
 //! Everything here lives on the main multi-thread runtime; HTTP workers reach it through channels.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use sealbook_ledger::command::Command;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Actor;
@@ -43,6 +45,9 @@ use crate::store::{LedgerId, Store, StoreError};
 /// Sequencers of a process; each serves the ledgers that fall to it.
 const SEQUENCERS: u64 = 2;
 
+/// Pause between two looks at the heads for what other servers appended: one query for all ledgers.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Longest time that a stopping server gives its tasks.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -77,6 +82,7 @@ struct Inner {
     signer: Arc<Signer>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    failed: watch::Sender<bool>,
     /// One tenant is opened at a time.
     opening: Mutex<()>,
     runtime: Handle,
@@ -116,6 +122,7 @@ impl App {
             refusals: RwLock::default(),
             stop: watch::Sender::new(false),
             tasks: Mutex::default(),
+            failed: watch::Sender::new(false),
             opening: Mutex::default(),
             runtime: Handle::current(),
             started: Instant::now(),
@@ -127,7 +134,53 @@ impl App {
                 app.serve(&row).await?;
             }
         }
+        let following = app.task(app.clone().follow_heads(app.0.stop.subscribe()));
+        app.0.tasks.lock().await.push(following);
         Ok(app)
+    }
+
+    /// Runs a task of the engine. One that panics is a bug, and ends the server: see [`Self::failed`].
+    fn task(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let app = self.clone();
+        self.0.runtime.spawn(async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                app.0.failed.send_replace(true);
+            }
+        })
+    }
+
+    /// Returns when a part of the engine has panicked. What is recorded is whole; a new process takes it up from there.
+    pub async fn failed(&self) {
+        let mut failed = self.0.failed.subscribe();
+        let doors = self.0.doors.iter().map(|door| Box::pin(door.closed()));
+        tokio::select! {
+            _ = failed.wait_for(|failed| *failed) => {}
+            _ = futures_util::future::select_all(doors) => {}
+        }
+    }
+
+    /// Follows other servers: a ledger that nobody asks anything of here still shows what they append.
+    async fn follow_heads(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = stop.changed() => return,
+            }
+            let heads = match self.0.store.heads().await {
+                Ok(heads) => heads,
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "heads can't be read");
+                    continue;
+                }
+            };
+            let ledgers = self.ledgers();
+            for head in heads {
+                let ahead = |ledger: &&Arc<Ledger>| ledger.id() == head.ledger && ledger.size() < head.size;
+                if ledgers.iter().any(|ledger| ahead(&ledger)) {
+                    self.0.doors[self.door_of(head.ledger)].look(head.ledger);
+                }
+            }
+        }
     }
 
     /// How the server was configured.
@@ -207,12 +260,12 @@ impl App {
         let devices = inner.devices.clone();
         let stock = inventory::run(Arc::clone(&inner.store), Arc::clone(ledger), devices, stop());
         inner.tasks.lock().await.extend([
-            inner.runtime.spawn(sealer.run(stop())),
-            inner.runtime.spawn(effects.run(stop())),
-            inner.runtime.spawn(projector.run(Arc::clone(ledger), stop())),
-            inner.runtime.spawn(refusals.run(Arc::clone(ledger), stop())),
-            inner.runtime.spawn(scrubbing),
-            inner.runtime.spawn(stock),
+            self.task(sealer.run(stop())),
+            self.task(effects.run(stop())),
+            self.task(projector.run(Arc::clone(ledger), stop())),
+            self.task(refusals.run(Arc::clone(ledger), stop())),
+            self.task(scrubbing),
+            self.task(stock),
         ]);
     }
 
