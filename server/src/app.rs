@@ -465,7 +465,8 @@ impl App {
             }
         }
         if self.0.doors.iter().any(Door::is_closed) {
-            let sentence = "a sequencer has ended, so nothing is recorded: restart the server".to_owned();
+            let sentence =
+                "a sequencer has ended, so nothing is recorded: the server ends, start it again".to_owned();
             missing.push(Missing { code: "server.fault", sentence });
         }
         for ledger in self.ledgers() {

@@ -62,6 +62,14 @@ fn two_servers_sign_into_one_ledger_that_stays_one() {
         other.join().unwrap().expect(0);
     });
 
+    // Each knows its own last event at once and the other's within a second.
+    waiting::until("both to know everything", || {
+        let (one, other) =
+            (deployment.client(reading).expect(0).json(), second.client(reading).expect(0).json());
+        let (one, other) = (size_of(&one), size_of(&other));
+        (one == other && one.0 == one.1).then_some(())
+    });
+
     let (vkey, founding) = founder_pins(&deployment);
     let members = deployment.client(["--as", &at("ada"), "member", "list"]).expect(0).json();
     let mut members = members["members"].as_array().unwrap().iter();
