@@ -34,7 +34,7 @@ pub fn judge_policy(policy: &LedgerPolicy, roles: &[BTreeSet<Role>]) -> Result<(
         roles.iter().enumerate().map(|(place, roles)| (id(place), roles.clone())).collect();
     let reachable = policy.actions.iter().all(|(kind, rule)| {
         people.iter().all(|(proposer, own)| {
-            let proposing: BTreeSet<Role> = own.intersection(&rule.proposers).copied().collect();
+            let proposing = rule.proposing(own);
             if proposing.is_empty() {
                 return true;
             }

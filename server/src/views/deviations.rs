@@ -59,7 +59,7 @@ mod tests {
         policy.credentials.aaguids =
             Some(BTreeSet::from(["ee882879-721c-4913-9775-3dfcce97072a".parse().unwrap()]));
         let rule = policy.actions.get_mut(&ActionType::SlotCreate).unwrap();
-        rule.proposers = BTreeSet::from([Role::KeyOwner]);
+        rule.proposers = BTreeSet::from([Role::KeyOwner.into()]);
         rule.quorum = vec![Clause { count: 3, role: Role::Approver }];
         let told = deviations(&policy, 3);
         assert_eq!(told.len(), 4, "{told:?}");
