@@ -13,13 +13,38 @@ use crate::member::{
     Member, credentials_are_sorted, credentials_are_well_formed, is_domain, key_bytes, roles_are_separate,
 };
 use crate::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
-use crate::policy::Role;
+use crate::policy::{LedgerPolicy, Role};
+use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
 use crate::state::{Founded, LedgerKey, Prechecked, RULES};
 use crate::webauthn::{ApprovalRp, Assertion, AssertionError, Credential, Purpose};
 
 /// Fewest and most founders of a ledger; recovery authenticators are no people, and not counted among the fewest.
 pub const FOUNDERS: std::ops::RangeInclusive<usize> = 2..=16;
+
+/// Refuses a policy with which nobody could begin: one that is malformed, that accepts no authenticator, or under which
+/// founders with these roles could not get approved what they may propose. The founding judges it again.
+pub fn judge_policy(policy: &LedgerPolicy, roles: &[BTreeSet<Role>]) -> Result<(), Rule> {
+    let some_make = policy.credentials.aaguids.as_ref().is_none_or(|makes| !makes.is_empty());
+    if !policy.is_well_formed() || !some_make {
+        return Err(Rule::PolicyForm);
+    }
+    let id = |place: usize| MemberId::from(uuid::Uuid::from_u128(place as u128));
+    let people: Vec<Candidate> =
+        roles.iter().enumerate().map(|(place, roles)| (id(place), roles.clone())).collect();
+    let reachable = policy.actions.iter().all(|(kind, rule)| {
+        people.iter().all(|(proposer, own)| {
+            let proposing = rule.proposing(own);
+            if proposing.is_empty() {
+                return true;
+            }
+            let others = people.iter().filter(|(id, _)| id != proposer).cloned();
+            let seats = others.chain(kind.is_emergency().then_some((*proposer, proposing)));
+            quorum::fillable(&rule.quorum, &seats.collect::<Vec<_>>())
+        })
+    });
+    if reachable { Ok(()) } else { Err(Rule::QuorumUnreachable) }
+}
 
 /// A founder who was enrolled before the founding.
 #[derive(Debug, Clone)]
@@ -228,10 +253,7 @@ impl Founded {
     }
 
     /// The founders' roles in their document, for a summary.
-    pub fn roles_in_force(
-        &self,
-        at: crate::timestamp::Timestamp,
-    ) -> BTreeMap<MemberId, BTreeSet<crate::policy::Role>> {
+    pub fn roles_in_force(&self, at: crate::timestamp::Timestamp) -> BTreeMap<MemberId, BTreeSet<Role>> {
         self.members.iter().map(|(id, member)| (*id, member.roles_at(at))).collect()
     }
 }

@@ -3,10 +3,12 @@
 //! Everything here lives on the main multi-thread runtime; HTTP workers reach it through channels.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use sealbook_ledger::command::Command;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Actor;
@@ -20,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::ceremony::{self, CandidateBody, FounderInvite, FoundingView, Ticket};
+use crate::ceremony::{self, FoundingView, Issued, Plan};
 use crate::clock;
 use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
@@ -42,6 +44,9 @@ use crate::store::{LedgerId, Store, StoreError};
 
 /// Sequencers of a process; each serves the ledgers that fall to it.
 const SEQUENCERS: u64 = 2;
+
+/// Pause between two looks at the heads for what other servers appended: one query for all ledgers.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Longest time that a stopping server gives its tasks.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -77,6 +82,7 @@ struct Inner {
     signer: Arc<Signer>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    failed: watch::Sender<bool>,
     /// One tenant is opened at a time.
     opening: Mutex<()>,
     runtime: Handle,
@@ -89,8 +95,8 @@ pub struct OpenedTenant {
     pub origin: Origin,
     /// The ledger's key, to be pinned.
     pub vkey: Vkey,
-    /// One a founder, in order.
-    pub tickets: Vec<Ticket>,
+    /// One for each founder who has yet to register, in order.
+    pub tickets: Vec<Issued>,
 }
 
 /// Something that is missing for the server to be of full use.
@@ -116,6 +122,7 @@ impl App {
             refusals: RwLock::default(),
             stop: watch::Sender::new(false),
             tasks: Mutex::default(),
+            failed: watch::Sender::new(false),
             opening: Mutex::default(),
             runtime: Handle::current(),
             started: Instant::now(),
@@ -127,7 +134,53 @@ impl App {
                 app.serve(&row).await?;
             }
         }
+        let following = app.task(app.clone().follow_heads(app.0.stop.subscribe()));
+        app.0.tasks.lock().await.push(following);
         Ok(app)
+    }
+
+    /// Runs a task of the engine. One that panics is a bug, and ends the server: see [`Self::failed`].
+    fn task(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let app = self.clone();
+        self.0.runtime.spawn(async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                app.0.failed.send_replace(true);
+            }
+        })
+    }
+
+    /// Returns when a part of the engine has panicked. What is recorded is whole; a new process takes it up from there.
+    pub async fn failed(&self) {
+        let mut failed = self.0.failed.subscribe();
+        let doors = self.0.doors.iter().map(|door| Box::pin(door.closed()));
+        tokio::select! {
+            _ = failed.wait_for(|failed| *failed) => {}
+            _ = futures_util::future::select_all(doors) => {}
+        }
+    }
+
+    /// Follows other servers: a ledger that nobody asks anything of here still shows what they append.
+    async fn follow_heads(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = stop.changed() => return,
+            }
+            let heads = match self.0.store.heads().await {
+                Ok(heads) => heads,
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "heads can't be read");
+                    continue;
+                }
+            };
+            let ledgers = self.ledgers();
+            for head in heads {
+                let ahead = |ledger: &&Arc<Ledger>| ledger.id() == head.ledger && ledger.size() < head.size;
+                if ledgers.iter().any(|ledger| ahead(&ledger)) {
+                    self.0.doors[self.door_of(head.ledger)].look(head.ledger);
+                }
+            }
+        }
     }
 
     /// How the server was configured.
@@ -207,12 +260,12 @@ impl App {
         let devices = inner.devices.clone();
         let stock = inventory::run(Arc::clone(&inner.store), Arc::clone(ledger), devices, stop());
         inner.tasks.lock().await.extend([
-            inner.runtime.spawn(sealer.run(stop())),
-            inner.runtime.spawn(effects.run(stop())),
-            inner.runtime.spawn(projector.run(Arc::clone(ledger), stop())),
-            inner.runtime.spawn(refusals.run(Arc::clone(ledger), stop())),
-            inner.runtime.spawn(scrubbing),
-            inner.runtime.spawn(stock),
+            self.task(sealer.run(stop())),
+            self.task(effects.run(stop())),
+            self.task(projector.run(Arc::clone(ledger), stop())),
+            self.task(refusals.run(Arc::clone(ledger), stop())),
+            self.task(scrubbing),
+            self.task(stock),
         ]);
     }
 
@@ -225,21 +278,19 @@ impl App {
     pub async fn open_tenant(
         &self,
         tenant: TenantName,
-        founders: Vec<FounderInvite>,
+        plan: Plan,
         backend: Option<BackendName>,
     ) -> Result<OpenedTenant, EngineError> {
-        if !sealbook_ledger::founding::FOUNDERS.contains(&founders.len()) {
-            return Err(sealbook_ledger::rule::Rule::FoundingDocument.into());
-        }
+        plan.judge()?;
         let app = self.clone();
-        let task = self.0.runtime.spawn(async move { app.open(tenant, founders, backend).await });
+        let task = self.0.runtime.spawn(async move { app.open(tenant, plan, backend).await });
         task.await.map_err(|error| EngineError::fault("the opening task ended", error))?
     }
 
     async fn open(
         &self,
         tenant: TenantName,
-        founders: Vec<FounderInvite>,
+        plan: Plan,
         backend: Option<BackendName>,
     ) -> Result<OpenedTenant, EngineError> {
         let _one_at_a_time = self.0.opening.lock().await;
@@ -265,6 +316,7 @@ impl App {
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+        plan.keep(store, row.ledger).await?;
         let backend = backend.unwrap_or_else(|| self.0.devices.ledger_backend().clone());
         let devices = &self.0.devices;
         let made = match devices.find_first_ledger_key(store, row.ledger, &row.origin, &backend).await? {
@@ -284,13 +336,20 @@ impl App {
             vkey: made.vkey.clone(),
         };
         ledger.submit(Submission::new(Command::Open(opened))).await?;
-        let mut tickets = Vec::with_capacity(founders.len());
-        for (order, invite) in founders.into_iter().enumerate() {
-            let body = CandidateBody::new(order, invite);
-            tickets
-                .push(ceremony::issue_ticket(store, row.ledger, ceremony::founder_purpose(), &body).await?);
-        }
+        let tickets = ceremony::issue_tickets(store, row.ledger).await?;
         Ok(OpenedTenant { origin: row.origin, vkey: made.vkey, tickets })
+    }
+
+    /// Issues tickets to the founders who have not registered; those issued before are void.
+    pub async fn issue_tickets(&self, ledger: &Ledger) -> Result<OpenedTenant, EngineError> {
+        let _one_at_a_time = self.0.opening.lock().await;
+        let state = ledger.state();
+        if state.founded().is_ok() {
+            return Err(sealbook_ledger::rule::Rule::FoundingDone.into());
+        }
+        let key = state.ledger_key().ok_or(sealbook_ledger::rule::Rule::FoundingMissing)?;
+        let tickets = ceremony::issue_tickets(&self.0.store, ledger.id()).await?;
+        Ok(OpenedTenant { origin: ledger.origin().clone(), vkey: key.vkey.clone(), tickets })
     }
 
     /// Registers a founder's authenticator.
@@ -301,9 +360,8 @@ impl App {
         credential: Credential,
         display_name: Option<String>,
     ) -> Result<sealbook_ledger::ids::MemberId, EngineError> {
-        let (store, purpose) = (&self.0.store, ceremony::founder_purpose());
-        let body =
-            ceremony::register(store, ledger.id(), ticket_sha256, purpose, credential, display_name).await?;
+        let (store, ledger) = (&self.0.store, ledger.id());
+        let body = ceremony::register_founder(store, ledger, ticket_sha256, credential, display_name).await?;
         Ok(body.member)
     }
 
@@ -407,7 +465,8 @@ impl App {
             }
         }
         if self.0.doors.iter().any(Door::is_closed) {
-            let sentence = "a sequencer has ended, so nothing is recorded: restart the server".to_owned();
+            let sentence =
+                "a sequencer has ended, so nothing is recorded: the server ends, start it again".to_owned();
             missing.push(Missing { code: "server.fault", sentence });
         }
         for ledger in self.ledgers() {

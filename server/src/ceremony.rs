@@ -23,6 +23,11 @@ use crate::ledger::{Disclosure, EngineError, Ledger, Submission};
 use crate::store::candidates::CandidateRow;
 use crate::store::{LedgerId, Store, StoreError};
 
+mod plan;
+
+pub(crate) use plan::issue_tickets;
+pub use plan::{Issued, Plan};
+
 /// What a founder's ticket is good for.
 const FOUNDER: &str = "founder";
 
@@ -30,7 +35,8 @@ const FOUNDER: &str = "founder";
 pub const TICKET_LIFE_S: u32 = 3 * 24 * 60 * 60;
 
 /// Who is invited to found a ledger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FounderInvite {
     /// What others will see; a disclosure.
     pub display_name: Option<String>,
@@ -96,6 +102,8 @@ impl CandidateBody {
 pub struct FoundingView {
     /// Each founder: id, whether registered, whether signed.
     pub founders: Vec<FounderView>,
+    /// The policy that they sign.
+    pub policy: LedgerPolicy,
     /// What they sign, once all have registered.
     pub document: Option<FoundingDocument>,
     /// Its digest.
@@ -109,6 +117,8 @@ pub struct FoundingView {
 pub struct FounderView {
     /// Who.
     pub member: MemberId,
+    /// What others will see.
+    pub display_name: Option<String>,
     /// Whether an authenticator is registered.
     pub registered: bool,
     /// Whether the document is signed.
@@ -204,7 +214,8 @@ pub(crate) async fn view(
         store.founding_assertions(ledger.id()).await?.into_iter().map(|(member, _)| member).collect();
     let state = ledger.state();
     let vkey = state.ledger_key().map(|key| key.vkey.clone());
-    let document = vkey.and_then(|vkey| document(ledger, vkey, rp, &bodies));
+    let policy = policy(store, ledger.id(), bodies.len()).await?;
+    let document = vkey.and_then(|vkey| document(ledger, vkey, rp, &policy, &bodies));
     let digest = document.as_ref().map(founding_digest).transpose();
     let digest =
         digest.map_err(|error| EngineError::fault("the founding document has no canonical form", error))?;
@@ -212,25 +223,52 @@ pub(crate) async fn view(
         .iter()
         .map(|body| FounderView {
             member: body.member,
+            display_name: body.display_name.clone(),
             registered: body.credential.is_some(),
             signed: signed.contains(&body.member),
         })
         .collect();
-    Ok(FoundingView { founders, document, digest, founded: state.founded().is_ok() })
+    Ok(FoundingView { founders, policy, document, digest, founded: state.founded().is_ok() })
+}
+
+/// The policy that a founding's document holds; the defaults, for a ledger that was opened before plans were kept.
+async fn policy(store: &Store, ledger: LedgerId, founders: usize) -> Result<LedgerPolicy, EngineError> {
+    let plan = Plan::of(store, ledger).await?;
+    Ok(plan.map_or_else(|| LedgerPolicy::default_for(founders), |plan| plan.policy))
+}
+
+async fn candidate_rows(store: &Store, ledger: LedgerId) -> Result<Vec<CandidateRow>, EngineError> {
+    let rows = store.candidates(ledger).await?;
+    Ok(rows.into_iter().filter(|row| row.purpose == FOUNDER).collect())
 }
 
 async fn founders(store: &Store, ledger: LedgerId) -> Result<Vec<CandidateBody>, EngineError> {
-    let rows = store.candidates(ledger).await?;
-    let founders = rows.iter().filter(|row| row.purpose == FOUNDER);
-    let mut bodies = founders.map(from_row).collect::<Result<Vec<_>, _>>()?;
+    let rows = candidate_rows(store, ledger).await?;
+    let mut bodies = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
     bodies.sort_by_key(|body| body.order);
     Ok(bodies)
+}
+
+/// Registers a founder's authenticator, if the policy that the founders sign accepts it.
+pub(crate) async fn register_founder(
+    store: &Store,
+    ledger: LedgerId,
+    ticket_hash: Hash,
+    credential: Credential,
+    display_name: Option<String>,
+) -> Result<CandidateBody, EngineError> {
+    let founders = candidate_rows(store, ledger).await?.len();
+    if !policy(store, ledger, founders).await?.credentials.accept(&credential) {
+        return Err(sealbook_ledger::rule::Rule::CredentialPolicy.into());
+    }
+    register(store, ledger, ticket_hash, FOUNDER, credential, display_name).await
 }
 
 fn document(
     ledger: &Ledger,
     vkey: Vkey,
     rp: &ApprovalRp,
+    policy: &LedgerPolicy,
     bodies: &[CandidateBody],
 ) -> Option<FoundingDocument> {
     let founders: Vec<Founder> = bodies.iter().map(CandidateBody::founder).collect::<Option<_>>()?;
@@ -238,7 +276,7 @@ fn document(
         approval_rp: rp.clone(),
         founders: founders.iter().map(|founder| founder_data(&founder.enrolled, &founder.sd)).collect(),
         origin: ledger.origin().clone(),
-        policy: LedgerPolicy::default_for(bodies.len()),
+        policy: policy.clone(),
         rules: RULES,
         v: 1,
         vkey,

@@ -24,6 +24,7 @@ mod receipt;
 pub mod sentence;
 mod serve;
 mod service;
+mod short_id;
 mod sign;
 mod slot;
 pub mod story;

@@ -29,6 +29,11 @@ pub enum RunError {
     /// The HTTP server failed.
     #[error("the HTTP server failed")]
     Http(#[source] std::io::Error),
+    /// A part of the engine panicked.
+    #[error(
+        "a part of the server has ended by a fault, which its log tells; what is recorded is whole, start it again"
+    )]
+    Engine,
     /// Its tables could not be made.
     #[error("the HTTP server can't be set up: {0}")]
     Setup(String),
@@ -60,9 +65,14 @@ pub async fn until_stopped(
     let server = http::serve(api.clone(), pages::PAGES, listening).map_err(RunError::Http)?;
     let handle = server.handle();
     let mut serving = tokio::spawn(server);
+    let mut broken = false;
     let ended = tokio::select! {
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
+        () = app.failed() => {
+            broken = true;
+            None
+        }
         ended = &mut serving => Some(ended),
     };
     tracing::info!("stopping: requests under way end, what is committed is sealed");
@@ -75,6 +85,9 @@ pub async fn until_stopped(
         Some(ended) => ended,
     };
     app.stop().await;
+    if broken {
+        return Err(RunError::Engine);
+    }
     match result {
         Ok(served) => served.map_err(RunError::Http),
         Err(panicked) => Err(RunError::Http(std::io::Error::other(panicked))),

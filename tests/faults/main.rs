@@ -7,6 +7,8 @@ mod database;
 mod device;
 mod disk;
 mod endings;
+mod lease;
 mod load;
 mod processes;
+mod sealing;
 mod server_killed;

@@ -62,6 +62,33 @@ impl Machine<'_> {
         assert_eq!(ended["status"], "executed", "{ended}");
     }
 
+    /// An approver reads why, and who it is about, before anybody is enrolled; and types what the story prints.
+    fn short_ids_and_reasons(&self) {
+        let asked = ["service", "enroll", "Night build", "--slot", "release", "--token-out", "night.token"];
+        let proposed = [&asked[..], &["--reason", "builds at night", "--yes", "--json"]].concat();
+        let action = self.by(1, &proposed).expect(0).json();
+        let id = text(&action["action"]);
+        for short in [id, &id[..id.len() - 1], &id[id.len() - 12..]] {
+            let shown = self.by(2, &["action", "show", short]).expect(0).stdout;
+            assert!(shown.contains("builds at night") && shown.contains("Night build"), "{shown}");
+            assert!(shown.contains("Ann"), "{shown}");
+        }
+        let approved = self.by(2, &["action", "reject", &id[id.len() - 12..], "--yes"]).expect(0);
+        assert!(approved.stderr.contains("builds at night"), "{approved:?}");
+        assert!(approved.stderr.contains("Night build"), "{approved:?}");
+        // What members have in common is no id: who fits is told.
+        let members = self.by(1, &["member", "list", "--json"]).expect(0).json();
+        let ids: Vec<&str> =
+            members["members"].as_array().unwrap().iter().map(|m| text(&m["member"])).collect();
+        let shared = (0..36).find(|&at| !ids.iter().all(|id| id[..=at] == ids[0][..=at])).unwrap();
+        if shared >= 8 {
+            let refused = self.by(1, &["member", "show", &ids[0][..shared]]).expect(2);
+            assert!(ids.iter().all(|id| refused.stderr.contains(id)), "{refused:?}");
+            assert!(["Ann", "Ben", "Cem"].iter().all(|name| refused.stderr.contains(name)), "{refused:?}");
+        }
+        self.by(1, &["member", "show", &ids[0][28..]]).expect(0);
+    }
+
     fn sign(&self, file: &str) -> Ended {
         self.sealbook(&["--token-file", "ci.token", "sign", "--slot", "release", "--json", file])
     }
@@ -76,10 +103,13 @@ fn three_people_and_a_pipeline_sign_files_that_openssl_and_the_offline_verifier_
     machine.decide(&["slot", "create", "release", "--algorithm", "ecdsa-p256-sha256"]);
     machine.decide(&["service", "enroll", "CI", "--slot", "release", "--token-out", "ci.token"]);
 
+    machine.short_ids_and_reasons();
     fs::write(folder.path().join("app name.bin"), b"what users run").unwrap();
     let signed = machine.sign("app name.bin").expect(0);
     assert!(signed.stdout.contains("app name.bin"), "{signed:?}");
     check_files(folder.path());
+
+    check_files_elsewhere(&machine);
 
     machine.by(2, &["slot", "suspend", "release", "--reason", "an alarm"]).expect(0);
     fs::write(folder.path().join("late.bin"), b"too late").unwrap();
@@ -114,6 +144,20 @@ fn check_files(folder: &Path) {
     let path = format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let checked = run(Command::new("sh").args(["-c", line]).current_dir(folder).env("PATH", path)).expect(0);
     assert!(checked.stdout.contains("valid"), "{checked:?}");
+}
+
+/// Outputs in another folder than the file: the command works where VERIFY.txt lies.
+fn check_files_elsewhere(machine: &Machine<'_>) {
+    fs::create_dir(machine.folder.join("dist")).unwrap();
+    fs::write(machine.folder.join("dist/other.bin"), b"more of what users run").unwrap();
+    let sign = ["--token-file", "ci.token", "sign", "--slot", "release", "--out", "signed/today"];
+    machine.sealbook(&[&sign[..], &["dist/other.bin"]].concat()).expect(0);
+    let folder = machine.folder.join("signed/today");
+    let told = fs::read_to_string(folder.join("other.bin.VERIFY.txt")).unwrap();
+    let line = told.lines().find_map(|line| line.strip_prefix("Check it: ")).expect("a command");
+    let programs = program("sealbook-verify");
+    let path = format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    run(Command::new("sh").args(["-c", line]).current_dir(folder).env("PATH", path)).expect(0);
 }
 
 fn verify_bundle(machine: &Machine<'_>) {

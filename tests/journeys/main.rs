@@ -8,6 +8,7 @@
 mod command_line;
 mod containment;
 mod founding;
+mod founding_policy;
 mod governance;
 mod people;
 mod reading;

@@ -131,14 +131,48 @@ impl Deployment {
         serving
     }
 
+    /// Another server over the same database and token: its own port and data folder, with the high-water files as they
+    /// are now.
+    pub fn second(&self) -> Second<'_> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (first, own) = (self.at("state"), self.at("second-state"));
+        run(Command::new("cp").arg("-a").arg(&first).arg(&own)).expect(0);
+        let text = fs::read_to_string(self.at("sealbook.toml")).unwrap();
+        let text = text.replace(&format!(":{}\"", self.port), &format!(":{port}\""));
+        let text = text.replace(&first.display().to_string(), &own.display().to_string());
+        fs::write(self.at("second.toml"), text).unwrap();
+        let mut command = Command::new(program("sealbook"));
+        command.env_clear().env("SOFTHSM2_CONF", &self.softhsm).stdin(Stdio::null());
+        let log = self.at("second.log");
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        command.args(["serve", "--config"]).arg(self.at("second.toml"));
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        let mut second = Second { deployment: self, port, serving: Serving { child, log } };
+        waiting::until("the second server to answer", || {
+            let ended = second.serving.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended with {ended:?}:\n{}", second.serving.log());
+            (second.client(["doctor"]).code == Some(0)).then_some(())
+        });
+        second
+    }
+
     /// The command-line client, which knows the test's authority alone. Nobody resolves the domain to this machine, so it
     /// connects to `localhost` and asserts with the domain's origin.
     pub fn client<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
+        self.client_at(self.port, "state-of-clients", arguments)
+    }
+
+    fn client_at<A: AsRef<OsStr>>(
+        &self,
+        port: u16,
+        state: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Ended {
         let mut command = Command::new(program("sealbook"));
         command.env_clear().env("SSL_CERT_FILE", self.authority.root()).stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("SEALBOOK_STATE", self.at("state-of-clients"));
-        command.args(["--json", "--tenant", "acme", "--url", &format!("https://localhost:{}", self.port)]);
+        command.env("SEALBOOK_STATE", self.at(state));
+        command.args(["--json", "--tenant", "acme", "--url", &format!("https://localhost:{port}")]);
         run(command.args(["--web-origin", &format!("https://{DOMAIN}")]).args(arguments))
     }
 
@@ -156,6 +190,30 @@ impl Deployment {
         for (name, secret) in &self.secrets {
             assert!(!text.contains(secret.as_str()), "{place} shows {name}");
         }
+    }
+}
+
+/// A second server beside the deployment's first.
+pub struct Second<'a> {
+    deployment: &'a Deployment,
+    port: u16,
+    serving: Serving,
+}
+
+impl Second<'_> {
+    /// The command-line client, asking this server.
+    pub fn client<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
+        self.deployment.client_at(self.port, "state-of-second-clients", arguments)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.serving.log()
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub fn stop(self) -> ExitStatus {
+        self.serving.stop()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use integration::story::Story;
 use integration::{Server, waiting};
+use serde_json::json;
 
 use crate::database::{Role, execute};
 use crate::operator::command;
@@ -47,15 +48,32 @@ fn a_rebuild_agrees_with_a_busy_past_and_repairs_what_was_altered_by_hand() {
 }
 
 /// Somebody with the owner's password switches the trigger off and edits what is sealed.
+const EDIT: &str = "ALTER TABLE sealbook.events DISABLE TRIGGER append_only;
+    UPDATE sealbook.events SET bytes = set_byte(bytes, 9, get_byte(bytes, 9) # 1) WHERE seq = 5;
+    ALTER TABLE sealbook.events ENABLE ALWAYS TRIGGER append_only;";
+
+#[test]
+fn a_scrub_of_a_running_server_finds_a_sealed_event_that_was_edited_and_freezes_the_ledger() {
+    let server = Server::start();
+    let story = Story::tell(&server, &["ecdsa-p256-sha256"]);
+    story.sealed();
+    let scrub = || server.operator().post(&story.tenant.path("/scrub"), &json!({}));
+    scrub().expect(200);
+    execute(&server, Role::Owner, EDIT).unwrap();
+    assert_eq!(scrub().expect(500).code(), "ledger.corrupt");
+    let refused = story.sign("ecdsa-p256-sha256", "frozen").expect(500);
+    assert_eq!(refused.code(), "ledger.corrupt");
+    let ready = server.api().get("/readyz").expect(503);
+    assert!(ready.text().contains("ledger.corrupt"), "{}", ready.said());
+    assert!(server.logs().contains("LEDGER FROZEN"));
+}
+
 #[test]
 fn a_sealed_event_that_was_edited_is_refused_at_the_next_start() {
     let mut server = Server::start();
     let story = Story::tell(&server, &["ecdsa-p256-sha256"]);
     story.sealed();
-    let edit = "ALTER TABLE sealbook.events DISABLE TRIGGER append_only;
-        UPDATE sealbook.events SET bytes = set_byte(bytes, 9, get_byte(bytes, 9) # 1) WHERE seq = 5;
-        ALTER TABLE sealbook.events ENABLE ALWAYS TRIGGER append_only;";
-    execute(&server, Role::Owner, edit).unwrap();
+    execute(&server, Role::Owner, EDIT).unwrap();
     server.stop();
     let said = crate::operator::refused_start(&server);
     assert!(said.contains("ledger.corrupt"), "{said}");

@@ -62,13 +62,19 @@ pub struct Opened {
 
 /// Opens a tenant under a new name for founders with these roles.
 pub fn open(server: &Server, founders: &[&[&str]]) -> Opened {
+    open_with(server, founders, &json!({}))
+}
+
+/// The same, with more members in the request.
+pub fn open_with(server: &Server, founders: &[&[&str]], more: &Value) -> Opened {
     let name = format!("tenant-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let invites = founders.iter().enumerate();
     let invites: Vec<Value> = invites
         .map(|(n, roles)| json!({ "display_name": format!("Founder {}", n + 1), "roles": roles }))
         .collect();
-    let answer = server.operator().post("/v1/tenants", &json!({ "tenant": name, "founders": invites }));
-    let answer = answer.expect(201).json();
+    let mut body = json!({ "tenant": name, "founders": invites });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let answer = server.operator().post("/v1/tenants", &body).expect(201).json();
     let tickets = answer["tickets"].as_array().unwrap().iter();
     let tickets = tickets.map(|ticket| ticket["ticket"].as_str().unwrap().to_owned()).collect();
     Opened { name, answer, tickets }
@@ -82,7 +88,12 @@ impl Tenant {
 
     /// A tenant founded by people with these roles.
     pub fn founded_with(server: &Server, founders: &[&[&str]]) -> Self {
-        let Opened { name, answer, tickets } = open(server, founders);
+        Self::found(server, open(server, founders))
+    }
+
+    /// A tenant that was opened, founded by new people.
+    pub fn found(server: &Server, opened: Opened) -> Self {
+        let Opened { name, answer, tickets } = opened;
         let folder = tempfile::Builder::new().prefix("sb-people-").tempdir().unwrap();
         let (api, url) = (server.api(), server.url());
         let base = format!("/v1/tenants/{name}");

@@ -1,7 +1,6 @@
 //! `sealbook action`: look at what was proposed, and decide on it.
 
 use clap::Subcommand;
-use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::webauthn::{Assertion, Purpose};
 use serde::Serialize;
@@ -10,8 +9,9 @@ use super::context::{Context, Person};
 use super::document::CheckedDocument;
 use super::failure::Failure;
 use super::output::table;
-use super::proposal::Manner;
+use super::proposal::{Manner, Told};
 use super::sentence::sentence;
+use super::short_id::IdArg;
 use crate::client::Call;
 use crate::client::answers::{Action, Actions};
 
@@ -33,7 +33,7 @@ pub enum ActionCommand {
     /// Show one action
     Show {
         /// The action
-        action: ActionId,
+        action: IdArg,
     },
     /// Approve an action
     Approve(Decide),
@@ -47,7 +47,7 @@ pub enum ActionCommand {
 #[derive(Debug, clap::Args)]
 pub struct Decide {
     /// The action
-    action: ActionId,
+    action: IdArg,
     /// The role to decide in; the first of yours that fits, if absent
     #[arg(long)]
     role: Option<Role>,
@@ -103,7 +103,7 @@ pub fn run(command: &ActionCommand, context: &Context) -> Result<(), Failure> {
         }
         ActionCommand::Show { action } => {
             let client = context.caller()?;
-            let action = context.action(&client, *action)?;
+            let action = context.action(&client, context.action_id(&client, action)?)?;
             context.show_action(&client, &action)
         }
         ActionCommand::Approve(decide) => decide_on(context, decide, Decision::Approve),
@@ -140,19 +140,20 @@ fn list(context: &Context, status: Option<&str>, kind: Option<&str>, limit: u32)
 fn decide_on(context: &Context, decide: &Decide, decision: Decision) -> Result<(), Failure> {
     let person = context.person()?;
     let ledger = context.ledger(&person.client)?;
-    let action = context.action(&person.client, decide.action)?;
-    let checked = CheckedDocument::open(&action.document, &ledger.origin)?.of_action(decide.action)?;
+    let id = context.action_id(&person.client, &decide.action)?;
+    let action = context.action(&person.client, id)?;
+    let checked = CheckedDocument::open(&action.document, &ledger.origin)?.of_action(id)?;
     let (purpose, name) = decision.purpose();
     let challenge = checked.challenge(purpose, action.challenges.get(name))?;
     let role = match decide.role {
         Some(role) => role,
         None => deciding_role(context, &person, &action, &checked, decision)?,
     };
-    let names = context.names(&person.client)?;
-    context.confirm(decision.verb(), &checked, &names, role, &challenge.to_string(), &decide.manner)?;
+    let told = Told::of(&checked, &action.disclosures, context.names(&person.client)?)?;
+    context.confirm(decision.verb(), &checked, &told, role, &challenge.to_string(), &decide.manner)?;
     let assertion = person.session.assert(challenge)?;
     let request = DecideRequest { role, assertion: &assertion };
-    let path = context.path(&format!("/actions/{}/{}", decide.action, decision.route()))?;
+    let path = context.path(&format!("/actions/{id}/{}", decision.route()))?;
     let action: Action = person.client.json(&Call::post(path, &request)?)?;
     let action = context.waited(&person.client, action, &decide.manner)?;
     context.show_action(&person.client, &action)

@@ -40,7 +40,8 @@ pub struct Globals {
     #[arg(long = "as", global = true, env = "SEALBOOK_AUTHENTICATOR", value_name = "FILE")]
     pub authenticator: Option<PathBuf>,
     /// The member that the authenticator belongs to, where no earlier run has learnt it
-    #[arg(long, global = true, env = "SEALBOOK_MEMBER", value_name = "ID")]
+    // Its id is its own: commands about a member name theirs `member`, and are not to change who acts.
+    #[arg(id = "acting_member", long = "member", global = true, env = "SEALBOOK_MEMBER", value_name = "ID")]
     pub member: Option<MemberId>,
     /// The web origin that assertions name, where it is not the server's URL
     #[arg(long, global = true, env = "SEALBOOK_WEB_ORIGIN", value_name = "ORIGIN")]

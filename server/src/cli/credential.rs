@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use sealbook_ledger::action::{ActionType, CredentialAddParams, CredentialRemoveParams};
 use sealbook_ledger::encoding::B64;
-use sealbook_ledger::ids::MemberId;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::proposal::Terms;
+use super::short_id::IdArg;
 use crate::authenticator::SoftAuthenticator;
 
 /// Authenticators of people who are enrolled
@@ -18,7 +18,7 @@ pub enum CredentialCommand {
     /// Propose another authenticator for somebody
     Add {
         /// Whose
-        member: MemberId,
+        member: IdArg,
         /// The new authenticator's key file
         file: PathBuf,
         #[command(flatten)]
@@ -27,7 +27,7 @@ pub enum CredentialCommand {
     /// Propose to take an authenticator from somebody
     Remove {
         /// Whose
-        member: MemberId,
+        member: IdArg,
         /// Which, as `member show` lists it; one that begins with a hyphen comes last, after `--`
         credential: B64,
         #[command(flatten)]
@@ -36,7 +36,7 @@ pub enum CredentialCommand {
     /// Suspend an authenticator at once: containment needs one person
     Suspend {
         /// Whose
-        member: MemberId,
+        member: IdArg,
         /// Which, as `member show` lists it; one that begins with a hyphen comes last, after `--`
         credential: B64,
         /// Why
@@ -50,15 +50,20 @@ pub fn run(command: &CredentialCommand, context: &Context) -> Result<(), Failure
     match command {
         CredentialCommand::Add { member, file, terms } => {
             let credential = SoftAuthenticator::open(file)?.credential().clone();
-            let params = CredentialAddParams { credential, member: *member };
+            let params = CredentialAddParams { credential, member: context.member_id(member)? };
             context.propose_params(ActionType::CredentialAdd, &params, terms)
         }
         CredentialCommand::Remove { member, credential, terms } => {
-            let params = CredentialRemoveParams { credential_id: credential.clone(), member: *member };
+            let params = CredentialRemoveParams {
+                credential_id: credential.clone(),
+                member: context.member_id(member)?,
+            };
             context.propose_params(ActionType::CredentialRemove, &params, terms)
         }
-        CredentialCommand::Suspend { member, credential, reason } => {
-            super::suspend(context, &format!("/members/{member}/credentials/{credential}"), reason.as_deref())
-        }
+        CredentialCommand::Suspend { member, credential, reason } => super::suspend(
+            context,
+            &format!("/members/{}/credentials/{credential}", context.member_id(member)?),
+            reason.as_deref(),
+        ),
     }
 }

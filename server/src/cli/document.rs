@@ -1,7 +1,7 @@
 //! What a person is about to sign, checked on this machine: the server draws documents up, it doesn't get to choose
 //! what is signed.
 
-use sealbook_ledger::action::{ActionDocument, ActionType};
+use sealbook_ledger::action::{ActionDocument, ActionType, Params};
 use sealbook_ledger::canonical::{self, Unrepresentable};
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::founding::founding_digest;
@@ -156,6 +156,25 @@ impl CheckedDocument {
         }
         let written = serde_json::to_value(&self.document).map_err(DocumentError::Form)?;
         if written["params"] == expected { Ok(self) } else { differs("parameters") }
+    }
+
+    /// The private field whose digest the document holds, where it is disclosed; refuses one that does not open it.
+    pub fn disclosed<'a>(
+        &self,
+        name: &'static str,
+        disclosures: &'a [DraftDisclosure],
+    ) -> Result<Option<&'a str>, DocumentError> {
+        let differs = Err(DocumentError::Differs { member: name });
+        let mut named = disclosures.iter().filter(|disclosure| disclosure.name == name);
+        let Some(disclosure) = named.next() else { return Ok(None) };
+        let digest = disclosed_digest(disclosures, name, &disclosure.value)?;
+        let written = match (name, &self.document.params) {
+            ("reason", _) => Some(&self.document.reason_digest),
+            (_, Params::MemberEnroll(p)) => p.display_name_digest.as_ref(),
+            (_, Params::ServiceEnroll(p)) => p.display_name_digest.as_ref(),
+            _ => None,
+        };
+        if written.is_some() && digest.as_ref() == written { Ok(Some(&disclosure.value)) } else { differs }
     }
 
     /// The challenge to sign for a purpose; refuses where the server claims another.

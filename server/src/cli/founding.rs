@@ -13,8 +13,9 @@ use super::failure::Failure;
 use super::output::{fields, printable, table};
 use super::private_file;
 use super::sentence::join;
-use crate::client::answers::{Founding, FoundingProgress, FoundingState, Registered};
+use crate::client::answers::{Founding, FoundingCandidate, FoundingProgress, FoundingState, Registered};
 use crate::client::{Call, Client, PersonSession, Token, TokenKind};
+use crate::views::deviations::deviations;
 
 /// The founding of a ledger
 #[derive(Debug, Subcommand)]
@@ -128,11 +129,22 @@ fn describe(founding: &Founding) -> String {
         .iter()
         .map(|candidate| {
             let member = candidate.member.map_or_else(|| "-".to_owned(), |member| member.to_string());
-            vec![member, word(candidate.registered), word(candidate.signed)]
+            let name = candidate.display_name.clone().unwrap_or_else(|| "-".to_owned());
+            vec![name, member, word(candidate.registered), word(candidate.signed)]
         })
         .collect();
-    text.push_str(&table(&["FOUNDER", "REGISTERED", "SIGNED"], &rows));
+    text.push_str(&table(&["NAME", "FOUNDER", "REGISTERED", "SIGNED"], &rows));
+    text.push_str(&policy_in_words(&founding.policy_deviations));
     text
+}
+
+/// What founders are to know about the policy before they sign it.
+fn policy_in_words(deviations: &[String]) -> String {
+    if deviations.is_empty() {
+        return "The policy is the default one.\n".to_owned();
+    }
+    let lines = deviations.iter().map(|line| format!("  - {}\n", printable(line)));
+    format!("The policy differs from the default one:\n{}", lines.collect::<String>())
 }
 
 fn sign(context: &Context, ticket: &Ticket, yes: bool, pin: Option<&Path>) -> Result<(), Failure> {
@@ -141,7 +153,7 @@ fn sign(context: &Context, ticket: &Ticket, yes: bool, pin: Option<&Path>) -> Re
     let founding: Founding = client.json(&Call::get(context.path("/founding")?))?;
     let checked = CheckedFounding::open(&founding)?;
     let member = checked.founder_of(session.authenticator().credential())?;
-    context.out.note(&summary(&checked));
+    context.out.note(&summary(&checked, &founding.candidates));
     context.ask("Sign it? Compare the digest with the other founders' first.", yes)?;
     let assertion = session.assert(checked.digest())?;
     let request = SignRequest { member, assertion: &assertion };
@@ -174,7 +186,8 @@ fn sign(context: &Context, ticket: &Ticket, yes: bool, pin: Option<&Path>) -> Re
     })
 }
 
-fn summary(checked: &CheckedFounding) -> String {
+/// The founders' names are the server's word; everything else stands in the document.
+fn summary(checked: &CheckedFounding, candidates: &[FoundingCandidate]) -> String {
     let document = checked.document();
     let mut pairs = vec![
         ("ledger", document.origin.to_string()),
@@ -187,10 +200,16 @@ fn summary(checked: &CheckedFounding) -> String {
     let text_of = |value: Option<&serde_json::Value>| value.map(ToString::to_string).unwrap_or_default();
     for founder in &document.founders {
         let roles = text_of(founder.get("roles")).replace(['[', ']', '"'], "").replace(',', ", ");
-        pairs.push(("founder", format!("{} ({roles})", text_of(founder.get("member")).replace('"', ""))));
+        let member = text_of(founder.get("member")).replace('"', "");
+        let same =
+            |candidate: &&FoundingCandidate| candidate.member.is_some_and(|id| id.to_string() == member);
+        let name = candidates.iter().find(same).and_then(|candidate| candidate.display_name.as_deref());
+        let named = name.map(|name| format!("{name}, ")).unwrap_or_default();
+        pairs.push(("founder", format!("{named}{member} ({roles})")));
     }
     pairs.push(("digest", checked.digest().to_string()));
-    fields(&pairs)
+    let told = deviations(&document.policy, document.founders.len());
+    format!("{}{}", fields(&pairs), policy_in_words(&told))
 }
 
 /// What verifiers start from. The tenant's name is a slug: it can't leave the folder.

@@ -2,13 +2,13 @@
 
 use clap::{Subcommand, ValueEnum};
 use sealbook_ledger::action::{ActionType, KeyRevokeParams, RevocationReason};
-use sealbook_ledger::ids::KeyId;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::output::{fields, table};
 use super::proposal::Terms;
+use super::short_id::IdArg;
 use crate::client::Call;
 use crate::client::answers::{Key, Keys};
 
@@ -20,12 +20,12 @@ pub enum KeyCommand {
     /// Show one key
     Show {
         /// Which
-        key: KeyId,
+        key: IdArg,
     },
     /// Propose to revoke a key for good
     Revoke {
         /// Which
-        key: KeyId,
+        key: IdArg,
         /// Why, by RFC 5280
         #[arg(long, value_enum)]
         because: Because,
@@ -75,6 +75,7 @@ pub fn run(command: &KeyCommand, context: &Context) -> Result<(), Failure> {
             context.out.show(&keys, || table(&["KEY", "STATE", "SLOT", "ALGORITHM"], &rows))
         }
         KeyCommand::Show { key } => {
+            let key = context.key_id(key)?;
             let key: Key = context.caller()?.json(&Call::get(context.path(&format!("/keys/{key}"))?))?;
             context.out.show(&key, || {
                 let digest = key.spki_sha256.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
@@ -93,7 +94,7 @@ pub fn run(command: &KeyCommand, context: &Context) -> Result<(), Failure> {
             let kind = if *emergency { ActionType::KeyRevokeEmergency } else { ActionType::KeyRevoke };
             let params = KeyRevokeParams {
                 compromised_since: *compromised_since,
-                key: *key,
+                key: context.key_id(key)?,
                 reason: (*because).into(),
             };
             context.propose_params(kind, &params, terms)

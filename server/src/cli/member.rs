@@ -20,6 +20,7 @@ use super::output::{fields, printable, table};
 use super::private_file;
 use super::proposal::Terms;
 use super::sentence::join;
+use super::short_id::IdArg;
 use crate::client::answers::{Candidates, Invited, Member, Members, RegisteredCandidate};
 use crate::client::{Call, Token, TokenKind};
 
@@ -31,7 +32,7 @@ pub enum MemberCommand {
     /// Show one person
     Show {
         /// Who
-        member: MemberId,
+        member: IdArg,
     },
     /// Invite somebody: writes a one-time ticket to hand over privately
     Invite {
@@ -62,14 +63,14 @@ pub enum MemberCommand {
     /// Propose to remove somebody
     Remove {
         /// Who
-        member: MemberId,
+        member: IdArg,
         #[command(flatten)]
         terms: Terms,
     },
     /// Suspend somebody at once: containment needs one person
     Suspend {
         /// Who
-        member: MemberId,
+        member: IdArg,
         /// Why
         #[arg(long)]
         reason: Option<String>,
@@ -77,7 +78,7 @@ pub enum MemberCommand {
     /// Propose to lift a suspension
     Restore {
         /// Who
-        member: MemberId,
+        member: IdArg,
         /// Lift that of this authenticator alone
         #[arg(long, allow_hyphen_values = true)]
         credential: Option<B64>,
@@ -87,7 +88,7 @@ pub enum MemberCommand {
     /// Propose to give somebody a role
     Grant {
         /// To whom
-        member: MemberId,
+        member: IdArg,
         /// Which
         #[arg(value_name = "ROLE")]
         granted: Role,
@@ -103,7 +104,7 @@ pub enum MemberCommand {
     /// Propose to take a role from somebody
     Revoke {
         /// From whom
-        member: MemberId,
+        member: IdArg,
         /// Which
         #[arg(value_name = "ROLE")]
         revoked: Role,
@@ -116,24 +117,27 @@ pub enum MemberCommand {
 pub fn run(command: &MemberCommand, context: &Context) -> Result<(), Failure> {
     match command {
         MemberCommand::List => list(context),
-        MemberCommand::Show { member } => show(context, *member),
+        MemberCommand::Show { member } => show(context, context.member_id(member)?),
         MemberCommand::Invite { name, roles, ticket_out } => invite(context, name, roles, ticket_out),
         MemberCommand::Candidates => candidates(context),
         MemberCommand::Register { ticket_file } => register(context, ticket_file),
         MemberCommand::Enroll { candidate, terms } => enroll(context, candidate, terms),
-        MemberCommand::Remove { member, terms } => {
-            context.propose_params(ActionType::MemberRemove, &MemberParams { member: *member }, terms)
-        }
+        MemberCommand::Remove { member, terms } => context.propose_params(
+            ActionType::MemberRemove,
+            &MemberParams { member: context.member_id(member)? },
+            terms,
+        ),
         MemberCommand::Suspend { member, reason } => {
-            super::suspend(context, &format!("/members/{member}"), reason.as_deref())
+            super::suspend(context, &format!("/members/{}", context.member_id(member)?), reason.as_deref())
         }
         MemberCommand::Restore { member, credential, terms } => {
-            let params = MemberRestoreParams { credential_id: credential.clone(), member: *member };
+            let params =
+                MemberRestoreParams { credential_id: credential.clone(), member: context.member_id(member)? };
             context.propose_params(ActionType::MemberRestore, &params, terms)
         }
         MemberCommand::Grant { member, granted, not_before, not_after, terms } => {
             let params = RoleGrantParams {
-                member: *member,
+                member: context.member_id(member)?,
                 not_after: *not_after,
                 not_before: *not_before,
                 role: *granted,
@@ -142,7 +146,7 @@ pub fn run(command: &MemberCommand, context: &Context) -> Result<(), Failure> {
         }
         MemberCommand::Revoke { member, revoked, terms } => context.propose_params(
             ActionType::RoleRevoke,
-            &RoleRevokeParams { member: *member, role: *revoked },
+            &RoleRevokeParams { member: context.member_id(member)?, role: *revoked },
             terms,
         ),
     }

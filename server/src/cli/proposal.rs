@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use sealbook_ledger::action::{ActionType, MAX_ACTION_LIFE_S};
+use sealbook_ledger::action::{ActionType, MAX_ACTION_LIFE_S, Params};
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::policy::{Proposer, Role};
 use sealbook_ledger::webauthn::{Assertion, Purpose};
@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::output::{fields, printable};
 use super::sentence::{join, sentence};
 use super::story::Names;
-use crate::client::answers::{Action, ActionStatus, Draft, Policy};
+use crate::client::answers::{Action, ActionStatus, Draft, DraftDisclosure, Policy};
 use crate::client::{Call, Client};
 
 /// The pauses between looks at an action that takes effect.
@@ -116,8 +116,8 @@ impl Context {
             &draft.disclosures,
         )?;
         let challenge = checked.challenge(Purpose::Proposal, draft.challenges.get("proposal"))?;
-        let names = self.names(&person.client)?;
-        self.confirm("Propose", &checked, &names, role, &challenge.to_string(), &terms.manner)?;
+        let told = Told::of(&checked, &draft.disclosures, self.names(&person.client)?)?;
+        self.confirm("Propose", &checked, &told, role, &challenge.to_string(), &terms.manner)?;
         let assertion = person.session.assert(challenge)?;
         let disclosures = draft.disclosures.iter().map(serde_json::to_value).collect::<Result<_, _>>();
         let disclosures = disclosures.map_err(|error| Failure::Output(error.into()))?;
@@ -146,17 +146,19 @@ impl Context {
         &self,
         verb: &str,
         checked: &CheckedDocument,
-        names: &Names,
+        told: &Told,
         role: Role,
         digest: &str,
         manner: &Manner,
     ) -> Result<(), Failure> {
         let document = checked.document();
-        let what = sentence(document, names);
+        let what = sentence(document, &told.names);
         self.out.note(&format!("{verb} as {role}: {}", self.out.strong(&printable(&what))));
         let pairs = [
             ("action", document.action.to_string()),
             ("type", document.kind().to_string()),
+            ("reason", told.reason()),
+            ("proposed by", told.names.proposer(document.proposed_by)),
             ("ledger", document.origin.to_string()),
             ("expires", document.expires_at.to_string()),
             ("digest", digest.to_owned()),
@@ -180,10 +182,10 @@ impl Context {
             return Err(Failure::NotConfirmed);
         }
         let mut stderr = io::stderr().lock();
-        write!(stderr, "{question} [yes/no] ").and_then(|()| stderr.flush()).map_err(Failure::Output)?;
+        write!(stderr, "{question} [y/n] ").and_then(|()| stderr.flush()).map_err(Failure::Output)?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).map_err(Failure::Output)?;
-        if answer.trim() == "yes" { Ok(()) } else { Err(Failure::NotConfirmed) }
+        if is_yes(&answer) { Ok(()) } else { Err(Failure::NotConfirmed) }
     }
 
     /// The action itself, or its end where that is waited for. Any end but execution is a failure.
@@ -215,9 +217,9 @@ impl Context {
     /// Shows how far an action has come.
     pub(super) fn show_action(&self, client: &Client, action: &Action) -> Result<(), Failure> {
         let ledger = self.ledger(client)?;
-        let names = self.names(client)?;
         let checked = CheckedDocument::open(&action.document, &ledger.origin)?.of_action(action.action)?;
-        self.out.show(action, || describe(action, &checked, &names))?;
+        let told = Told::of(&checked, &action.disclosures, self.names(client)?)?;
+        self.out.show(action, || describe(action, &checked, &told))?;
         match action.status {
             ActionStatus::Failed => Err(Failure::ActionEnded {
                 status: action.status.name(),
@@ -228,7 +230,42 @@ impl Context {
     }
 }
 
-fn describe(action: &Action, checked: &CheckedDocument, names: &Names) -> String {
+/// What is told beside a document: names, and what opens its digests, checked against it.
+pub(super) struct Told {
+    names: Names,
+    reason: Option<String>,
+}
+
+impl Told {
+    /// Refuses disclosures that are not those of the document. A name that it brings goes before what the server says.
+    pub(super) fn of(
+        checked: &CheckedDocument,
+        disclosures: &[DraftDisclosure],
+        mut names: Names,
+    ) -> Result<Self, Failure> {
+        if let Some(name) = checked.disclosed("display_name", disclosures)? {
+            match &checked.document().params {
+                Params::MemberEnroll(params) => names.name_member(params.member, name),
+                Params::ServiceEnroll(params) => names.name_service(params.service, name),
+                _ => {}
+            }
+        }
+        let reason = checked.disclosed("reason", disclosures)?.map(str::to_owned);
+        Ok(Self { names, reason })
+    }
+
+    fn reason(&self) -> String {
+        self.reason.clone().unwrap_or_else(|| "not disclosed".to_owned())
+    }
+}
+
+/// Anything but a plain yes is a no.
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+fn describe(action: &Action, checked: &CheckedDocument, told: &Told) -> String {
+    let names = &told.names;
     let seat = |seat: &crate::client::answers::Seat| match seat.filled_by {
         Some(member) => format!("{} ({})", seat.role, names.member(member)),
         None => format!("{} (open)", seat.role),
@@ -237,6 +274,7 @@ fn describe(action: &Action, checked: &CheckedDocument, names: &Names) -> String
         ("action", action.action.to_string()),
         ("status", action.status.name().to_owned()),
         ("what", sentence(checked.document(), names)),
+        ("reason", told.reason()),
         ("proposed by", names.proposer(action.proposed_by)),
         ("expires", checked.document().expires_at.to_string()),
         ("seats", join(action.seats.iter().map(seat))),
@@ -245,4 +283,15 @@ fn describe(action: &Action, checked: &CheckedDocument, names: &Names) -> String
     pairs.extend(action.created.as_ref().map(|made| ("made", made.to_string())));
     pairs.extend(action.failure.as_ref().map(|why| ("failure", why.to_string())));
     fields(&pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn y_and_yes_are_a_yes_and_nothing_else_is() {
+        assert!(["y", "yes", "Y\n", " YES "].iter().all(|answer| is_yes(answer)));
+        assert!(["", "n", "no", "ye", "yes please", "yy"].iter().all(|answer| !is_yes(answer)));
+    }
 }

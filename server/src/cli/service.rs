@@ -17,6 +17,7 @@ use super::output::{printable, table};
 use super::private_file;
 use super::proposal::Terms;
 use super::sentence::join;
+use super::short_id::IdArg;
 use crate::client::answers::{Service, Services};
 use crate::client::{Call, Token, TokenKind};
 
@@ -44,7 +45,7 @@ pub enum ServiceCommand {
     /// Propose other slots for a service, or another token
     Grant {
         /// Which service
-        service: ServiceId,
+        service: IdArg,
         /// A slot that it may use from then on; give it for each
         #[arg(long = "slot")]
         slots: Vec<SlotName>,
@@ -60,7 +61,7 @@ pub enum ServiceCommand {
     /// Suspend a service at once: containment needs one person
     Suspend {
         /// Which
-        service: ServiceId,
+        service: IdArg,
         /// Why
         #[arg(long)]
         reason: Option<String>,
@@ -68,14 +69,14 @@ pub enum ServiceCommand {
     /// Propose to lift a suspension
     Restore {
         /// Which
-        service: ServiceId,
+        service: IdArg,
         #[command(flatten)]
         terms: Terms,
     },
     /// Propose to remove a service
     Remove {
         /// Which
-        service: ServiceId,
+        service: IdArg,
         #[command(flatten)]
         terms: Terms,
     },
@@ -100,19 +101,22 @@ pub fn run(command: &ServiceCommand, context: &Context) -> Result<(), Failure> {
         ServiceCommand::Grant { service, slots, token_out, token_days, terms } => {
             let made = token_out.as_ref().map(|file| new_token(context, file, *token_days)).transpose()?;
             let token = made.map(|(sha256, expires_at)| TokenGrant { expires_at, sha256 });
-            let params =
-                ServiceGrantParams { service: *service, slots: slots.iter().cloned().collect(), token };
+            let params = ServiceGrantParams {
+                service: context.service_id(service)?,
+                slots: slots.iter().cloned().collect(),
+                token,
+            };
             context.propose_params(ActionType::ServiceGrant, &params, terms)
         }
         ServiceCommand::Suspend { service, reason } => {
-            super::suspend(context, &format!("/services/{service}"), reason.as_deref())
+            super::suspend(context, &format!("/services/{}", context.service_id(service)?), reason.as_deref())
         }
         ServiceCommand::Restore { service, terms } => {
-            let params = ServiceParams { service: *service };
+            let params = ServiceParams { service: context.service_id(service)? };
             context.propose_params(ActionType::ServiceRestore, &params, terms)
         }
         ServiceCommand::Remove { service, terms } => {
-            let params = ServiceParams { service: *service };
+            let params = ServiceParams { service: context.service_id(service)? };
             context.propose_params(ActionType::ServiceRemove, &params, terms)
         }
     }

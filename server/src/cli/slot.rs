@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use sealbook_ledger::action::{ActionType, SlotCreateParams, SlotParams, SlotPolicyParams};
 use sealbook_ledger::algorithm::Algorithm;
-use sealbook_ledger::ids::{BackendName, MemberId, SlotName};
+use sealbook_ledger::ids::{BackendName, SlotName};
 use sealbook_ledger::policy::{ArtifactField, Caller, Environment, Release, SigningPolicy};
 
 use super::context::Context;
@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::output::{fields, table};
 use super::proposal::Terms;
 use super::sentence::signing_policy;
+use super::short_id::IdArg;
 use crate::client::Call;
 use crate::client::answers::{Slot, Slots};
 
@@ -37,7 +38,7 @@ pub enum SlotCommand {
         backend: BackendName,
         /// The member who answers for it; you, if absent
         #[arg(long)]
-        owner: Option<MemberId>,
+        owner: Option<IdArg>,
         /// Days after which its key is to be replaced
         #[arg(long, default_value_t = 90)]
         rotation_days: u16,
@@ -177,7 +178,10 @@ pub fn run(command: &SlotCommand, context: &Context) -> Result<(), Failure> {
             terms,
         } => {
             let person = context.person()?;
-            let owner = owner.map_or_else(|| person.session.member(), Ok)?;
+            let owner = match owner {
+                Some(given) => context.member_id(given)?,
+                None => person.session.member()?,
+            };
             let params = SlotCreateParams {
                 algorithm: *algorithm,
                 backend: backend.clone(),

@@ -1,11 +1,11 @@
 //! `sealbook tenant`: ledgers, for whoever runs the deployment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Subcommand;
-use sealbook_ledger::ids::{BackendName, TenantName};
-use sealbook_ledger::policy::Role;
+use sealbook_ledger::ids::{Aaguid, BackendName, TenantName};
+use sealbook_ledger::policy::{CredentialRules, LedgerPolicy, Role};
 use serde::Serialize;
 use serde_json::json;
 
@@ -29,6 +29,23 @@ pub enum TenantCommand {
         /// The device that keeps the ledger key
         #[arg(long)]
         backend: Option<BackendName>,
+        /// The folder that the tickets are written to
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+        /// The ledger policy that the founders sign, as JSON; the defaults, if absent
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// Accept only attested hardware authenticators
+        #[arg(long)]
+        hardware_only: bool,
+        /// Accept only authenticators of this make; give it for each
+        #[arg(long = "aaguid", value_name = "AAGUID")]
+        aaguids: Vec<Aaguid>,
+    },
+    /// Write new tickets for the founders who have not registered; their earlier ones are void (takes the operator's token)
+    Tickets {
+        /// The tenant
+        name: TenantName,
         /// The folder that the tickets are written to
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
@@ -67,13 +84,25 @@ struct OpenRequest<'a> {
     founders: &'a [Founder],
     #[serde(skip_serializing_if = "Option::is_none")]
     backend: Option<&'a BackendName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<LedgerPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<CredentialRules>,
 }
 
 /// Runs the command.
 pub fn run(command: &TenantCommand, context: &Context) -> Result<(), Failure> {
     match command {
-        TenantCommand::Open { name, founders, backend, out } => {
-            open(context, &OpenRequest { tenant: name, founders, backend: backend.as_ref() }, out)
+        TenantCommand::Open { name, founders, backend, out, policy, hardware_only, aaguids } => {
+            let policy = policy.as_deref().map(read_policy).transpose()?;
+            let credentials = credential_rules(policy.as_ref(), *hardware_only, aaguids);
+            let backend = backend.as_ref();
+            let request = OpenRequest { tenant: name, founders, backend, policy, credentials };
+            let call = Call::post("/v1/tenants", &request)?;
+            write_tickets(context, &call, out)
+        }
+        TenantCommand::Tickets { name, out } => {
+            write_tickets(context, &Call::post(format!("/v1/tenants/{name}/tickets"), &json!({}))?, out)
         }
         TenantCommand::List => {
             let tenants: Tenants = context.operator()?.json(&Call::get("/v1/tenants"))?;
@@ -92,9 +121,35 @@ pub fn run(command: &TenantCommand, context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn open(context: &Context, request: &OpenRequest<'_>, out: &std::path::Path) -> Result<(), Failure> {
+fn read_policy(path: &Path) -> Result<LedgerPolicy, Failure> {
+    let text = std::fs::read(path).map_err(Failure::file("read", path))?;
+    serde_json::from_slice(&text).map_err(|error| {
+        let what = format!("{} holds no ledger policy: {error}", path.display());
+        Failure::usage(what, "Write it as `policy` in a founding document; `GET …/policy` shows one.")
+    })
+}
+
+/// The rules that options give, on top of a policy's own; `None` where no option does.
+fn credential_rules(
+    policy: Option<&LedgerPolicy>,
+    hardware_only: bool,
+    aaguids: &[Aaguid],
+) -> Option<CredentialRules> {
+    if !hardware_only && aaguids.is_empty() {
+        return None;
+    }
+    let own = policy.map(|policy| policy.credentials.clone());
+    let mut rules = own.unwrap_or(CredentialRules { aaguids: None, hardware_only: false });
+    rules.hardware_only |= hardware_only;
+    if !aaguids.is_empty() {
+        rules.aaguids = Some(aaguids.iter().copied().collect());
+    }
+    Some(rules)
+}
+
+fn write_tickets(context: &Context, call: &Call, out: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(out).map_err(Failure::file("create", out))?;
-    let opened: OpenedTenant = context.operator()?.json(&Call::post("/v1/tenants", request)?)?;
+    let opened: OpenedTenant = context.operator()?.json(call)?;
     let mut written = Vec::new();
     for entry in &opened.tickets {
         let path = out.join(format!("{}-founder-{}.ticket", opened.tenant, entry.founder));

@@ -70,6 +70,11 @@ fn the_documented_commands_are_accepted() {
     let id = MEMBER;
     for line in [
         "sealbook tenant open acme --founder Ada --founder Bob:approver,key_owner --out t --operator-token-file f",
+        "sealbook tenant open acme --founder Ada --founder Bob --policy p.json --hardware-only \
+         --aaguid ee882879-721c-4913-9775-3dfcce97072a",
+        "sealbook tenant tickets acme --out t",
+        "sealbook action approve 5a1d2c3e --yes",
+        "sealbook key show 5a1d2c3e",
         "sealbook authenticator create ada.key --rp-id localhost",
         "sealbook founding sign --ticket-file t --as ada.key --tenant acme --yes --pin p",
         "sealbook slot create s --algorithm ed25519 --environment production --caller packaging_engineers \

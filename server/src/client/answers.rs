@@ -139,6 +139,9 @@ answer!(
         /// The founders.
         #[serde(default)]
         candidates: Vec<FoundingCandidate>,
+        /// How the policy differs from the defaults, as the server tells it.
+        #[serde(default)]
+        policy_deviations: Vec<String>,
         /// What is signed, once all have registered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         document: Option<Value>,
@@ -153,6 +156,9 @@ answer!(
         /// The member, once registered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         member: Option<MemberId>,
+        /// The name, where one was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        display_name: Option<String>,
         /// Whether an authenticator is registered.
         registered: bool,
         /// Whether the document is signed.

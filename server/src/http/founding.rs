@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, get, post, web};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::payload::{FounderAssertion, FoundingDocument};
+use sealbook_ledger::policy::LedgerPolicy;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +14,7 @@ use super::problem::{Problem, ProblemDocument};
 use crate::ceremony::FoundingView;
 use crate::registration::{self, Registration};
 use crate::text::{Name, Untrusted};
+use crate::views::deviations::deviations;
 
 /// A founder's authenticator.
 #[derive(Deserialize, ToSchema)]
@@ -43,6 +45,11 @@ struct FoundingStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     vkey: Option<String>,
     candidates: Vec<FounderStatus>,
+    /// The ledger policy that the document holds.
+    #[schema(value_type = Object)]
+    policy: LedgerPolicy,
+    /// How it differs from the defaults, in words; empty where it does not.
+    policy_deviations: Vec<String>,
     /// What every founder signs; there once all have registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -57,6 +64,8 @@ struct FoundingStatus {
 struct FounderStatus {
     #[schema(value_type = String, format = Uuid)]
     member: MemberId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
     registered: bool,
     signed: bool,
 }
@@ -107,6 +116,7 @@ pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Prob
     let view = app.founding(&ledger).await?;
     let candidates = view.founders.iter().map(|founder| FounderStatus {
         member: founder.member,
+        display_name: founder.display_name.clone(),
         registered: founder.registered,
         signed: founder.signed,
     });
@@ -115,6 +125,8 @@ pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Prob
         origin: ledger.origin().to_string(),
         vkey: ledger.state().ledger_key().map(|key| key.vkey.to_string()),
         candidates: candidates.collect(),
+        policy_deviations: deviations(&view.policy, view.founders.len()),
+        policy: view.policy,
         document: view.document,
         founding_digest: view.digest,
     }))

@@ -46,6 +46,7 @@ routes! {
     platform::errors,
     tenants::open_tenant,
     tenants::list_tenants,
+    tenants::issue_tickets,
     tenants::scrub,
     tenants::show_tenant,
     tenants::show_policy,

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use actix_web::{HttpResponse, get, post, web};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::founding::FOUNDERS;
-use sealbook_ledger::ids::{BackendName, TenantName};
-use sealbook_ledger::policy::Role;
+use sealbook_ledger::ids::{Aaguid, BackendName, TenantName};
+use sealbook_ledger::policy::{CredentialRules, LedgerPolicy, Role};
 use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,7 +15,8 @@ use super::Api;
 use super::auth::{Operator, Reader, Visitor};
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
-use crate::ceremony::FounderInvite;
+use crate::app::OpenedTenant;
+use crate::ceremony::{FounderInvite, Plan};
 use crate::text::Untrusted;
 use crate::views::ledger::{LedgerEntry, LedgerView, PolicyView};
 
@@ -30,6 +31,23 @@ struct TenantBody {
     /// The device of the ledger key; the configuration's first where absent.
     #[schema(value_type = Option<String>)]
     backend: Option<BackendName>,
+    /// The whole ledger policy, as founding documents hold it; the defaults where absent.
+    #[schema(value_type = Option<Object>)]
+    policy: Option<LedgerPolicy>,
+    /// The policy's credential rules alone, in the place of its own.
+    credentials: Option<CredentialsBody>,
+}
+
+/// Which authenticators are accepted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CredentialsBody {
+    /// Only attested, hardware-bound ones that can't be backed up.
+    #[serde(default)]
+    hardware_only: bool,
+    /// Only these makes; any where absent.
+    #[schema(value_type = Option<Vec<String>>)]
+    aaguids: Option<BTreeSet<Aaguid>>,
 }
 
 /// Somebody who is to found a ledger.
@@ -52,7 +70,7 @@ struct OpenedView {
     /// The ledger key, in C2SP form: what auditors pin.
     vkey: String,
     founding_url: String,
-    /// One a founder; shown here once.
+    /// One for each founder who has not registered; shown here once.
     tickets: Vec<TicketView>,
 }
 
@@ -91,24 +109,48 @@ pub(super) async fn open_tenant(
     api: web::Data<Api>,
     body: Body<TenantBody>,
 ) -> Result<HttpResponse, Problem> {
-    let TenantBody { tenant, founders, backend } = body.value;
+    let TenantBody { tenant, founders, backend, policy, credentials } = body.value;
     if !FOUNDERS.contains(&founders.len()) {
         return Err(Problem::of("tenant.founders"));
     }
-    let founders = founders.into_iter().map(invite).collect::<Result<_, _>>()?;
-    let opened = api.app.open_tenant(tenant.clone(), founders, backend).await?;
-    let tickets = opened.tickets.into_iter().enumerate().map(|(index, issued)| TicketView {
-        founder: index + 1,
-        ticket: issued.secret.to_string(),
-        expires_at: issued.expires_at,
+    let founders: Vec<FounderInvite> = founders.into_iter().map(invite).collect::<Result<_, _>>()?;
+    let mut policy = policy.unwrap_or_else(|| LedgerPolicy::default_for(founders.len()));
+    if let Some(CredentialsBody { hardware_only, aaguids }) = credentials {
+        policy.credentials = CredentialRules { aaguids, hardware_only };
+    }
+    let opened = api.app.open_tenant(tenant.clone(), Plan { founders, policy }, backend).await?;
+    Ok(HttpResponse::Created().json(opened_view(&api, tenant, opened)))
+}
+
+fn opened_view(api: &Api, tenant: TenantName, opened: OpenedTenant) -> OpenedView {
+    let tickets = opened.tickets.into_iter().map(|issued| TicketView {
+        founder: issued.place + 1,
+        ticket: issued.ticket.secret.to_string(),
+        expires_at: issued.ticket.expires_at,
     });
-    Ok(HttpResponse::Created().json(OpenedView {
+    OpenedView {
         founding_url: format!("{}/v1/tenants/{tenant}/founding", api.public_url),
         origin: opened.origin.to_string(),
         vkey: opened.vkey.to_string(),
         tickets: tickets.collect(),
         tenant,
-    }))
+    }
+}
+
+/// Issues new tickets to the founders who have not registered, for answers and files that were lost. Their earlier
+/// tickets are void from then on.
+#[utoipa::path(tag = "tenants", params(("tenant" = String, Path)), security(("operator" = [])), responses(
+    (status = 200, body = OpenedView), (status = "4XX", body = ProblemDocument)
+))]
+#[post("/v1/tenants/{tenant}/tickets")]
+pub(super) async fn issue_tickets(
+    _operator: Operator,
+    api: web::Data<Api>,
+    tenant: web::Path<TenantName>,
+) -> Result<HttpResponse, Problem> {
+    let ledger = api.app.ledger(&tenant).ok_or_else(|| Problem::of("tenant.unknown"))?;
+    let opened = api.app.issue_tickets(&ledger).await?;
+    Ok(HttpResponse::Ok().json(opened_view(&api, tenant.into_inner(), opened)))
 }
 
 /// Lists the tenants.

@@ -38,12 +38,24 @@ pub(crate) struct Door {
     /// For commands.
     pub(crate) lanes: Lanes,
     adopt: mpsc::Sender<Adoption>,
+    look: mpsc::Sender<LedgerId>,
 }
 
 impl Door {
     /// Whether the sequencer has ended: only by a panic does it before its doors.
     pub(crate) fn is_closed(&self) -> bool {
         self.lanes.usual.is_closed()
+    }
+
+    /// Returns when the sequencer has ended.
+    pub(crate) async fn closed(&self) {
+        self.lanes.usual.closed().await;
+    }
+
+    /// Has a ledger follow what other servers appended. It may be late, for a busy sequencer follows by itself.
+    pub(crate) fn look(&self, ledger: LedgerId) {
+        // A full queue looks soon anyway.
+        let _ = self.look.try_send(ledger);
     }
 
     /// Gives a ledger to the sequencer; returns once it is served.
@@ -67,9 +79,10 @@ pub(crate) fn start(store: Arc<Store>, limits: Limits) -> Door {
     let (usual, submissions) = mpsc::channel(QUEUE);
     let (urgent, containments) = mpsc::channel(URGENT_QUEUE);
     let (adopt, adoptions) = mpsc::channel(16);
+    let (look, looks) = mpsc::channel(QUEUE);
     let sequencer = Sequencer { store, limits, ledgers: HashMap::new() };
-    tokio::spawn(sequencer.run(containments, submissions, adoptions));
-    Door { lanes: Lanes { usual, urgent }, adopt }
+    tokio::spawn(sequencer.run(containments, submissions, adoptions, looks));
+    Door { lanes: Lanes { usual, urgent }, adopt, look }
 }
 
 struct Sequencer {
@@ -84,6 +97,7 @@ impl Sequencer {
         mut containments: mpsc::Receiver<Envelope>,
         mut submissions: mpsc::Receiver<Envelope>,
         mut adoptions: mpsc::Receiver<Adoption>,
+        mut looks: mpsc::Receiver<LedgerId>,
     ) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         loop {
@@ -101,6 +115,7 @@ impl Sequencer {
                 taken = submissions.recv_many(&mut batch, MAX_BATCH) => if taken == 0 {
                     return;
                 },
+                Some(ledger) = looks.recv() => self.look(ledger).await,
             }
             if !batch.is_empty() {
                 self.round(std::mem::take(&mut batch)).await;

@@ -85,6 +85,21 @@ impl Sequencer {
         self.append(round, draft).await;
     }
 
+    /// Follows what other servers appended to a ledger that nobody here asks anything of.
+    pub(super) async fn look(&mut self, ledger: LedgerId) {
+        if self.ledgers.get(&ledger).is_none_or(|live| live.ledger.frozen().is_some()) {
+            return;
+        }
+        let looked = async {
+            let round = self.store.begin_round(&[ledger]).await?;
+            self.catch_up(&round).await?;
+            round.rollback().await
+        };
+        if let Err(error) = looked.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "other servers could not be followed");
+        }
+    }
+
     async fn append(&mut self, round: Round, mut draft: Draft) {
         for (id, tip) in &draft.tips {
             if let Some(live) = self.ledgers.get(id) {

@@ -110,6 +110,54 @@ impl Store {
         }
     }
 
+    /// Puts another ticket in the place of one that has not been used. [`StoreError::Conflict`] if it has been.
+    pub async fn replace_ticket(
+        &self,
+        ledger: LedgerId,
+        candidate: Uuid,
+        ticket_hash: Hash,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE candidates SET ticket_hash = $3, expires_at = $4 \
+             WHERE ledger_id = $1 AND candidate_id = $2 AND used_at IS NULL";
+        let (id, hash) = (ledger.get(), ticket_hash.0.as_slice());
+        let connection = self.connection().await?;
+        match connection
+            .write("replace a ticket", SQL, &[&id, &candidate, &hash, &PgTime(expires_at)])
+            .await?
+        {
+            0 => Err(StoreError::conflict("the ticket has been used")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps what a ledger is opened with, in the place of an earlier plan. [`StoreError::Conflict`] once the ledger has
+    /// its first event: that event and this write wait for each other at the head.
+    pub async fn set_founding_plan(&self, ledger: LedgerId, plan: &Value) -> Result<(), StoreError> {
+        const DOING: &str = "keep a founding's plan";
+        const EMPTY: &str = "SELECT size FROM heads WHERE ledger_id = $1 FOR UPDATE";
+        const SQL: &str = "INSERT INTO founding_plans (ledger_id, plan) VALUES ($1, $2::text::json) \
+             ON CONFLICT (ledger_id) DO UPDATE SET plan = excluded.plan";
+        let id = ledger.get();
+        let connection = self.connection().await?;
+        connection.begin().await?;
+        let head = connection.query_opt(DOING, EMPTY, &[&id]).await?;
+        let size = head.as_ref().map(|head| columns::get::<i64>(head, 0)).transpose()?;
+        if size != Some(0) {
+            connection.rollback().await?;
+            return Err(StoreError::conflict("the ledger has been opened"));
+        }
+        connection.execute(DOING, SQL, &[&id, &plan.to_string()]).await?;
+        connection.commit().await
+    }
+
+    /// What a ledger was opened with; `None` for one that was opened before plans were kept.
+    pub async fn founding_plan(&self, ledger: LedgerId) -> Result<Option<Value>, StoreError> {
+        const SQL: &str = "SELECT plan FROM founding_plans WHERE ledger_id = $1";
+        let row = self.connection().await?.query_opt("read a founding's plan", SQL, &[&ledger.get()]).await?;
+        row.as_ref().map(|row| columns::get(row, 0)).transpose()
+    }
+
     /// Keeps a founder's assertion until all are there. [`StoreError::Conflict`] if this founder has made one already.
     pub async fn insert_founding_assertion(
         &self,

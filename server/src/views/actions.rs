@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sealbook_ledger::action::{ActionDocument, ActionType};
-use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::event::Event;
 use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ProposerId, SlotName};
 use sealbook_ledger::payload::{FailureCode, Payload};
@@ -123,6 +123,25 @@ pub struct Created {
     pub vkey: Option<String>,
 }
 
+/// A private field of a proposal, with what opens its digest in the document.
+#[derive(Serialize, ToSchema)]
+pub struct Disclosed {
+    /// The field's name.
+    #[schema(example = "reason")]
+    pub name: String,
+    /// 16 random bytes, base64url.
+    #[schema(value_type = String)]
+    pub salt: B64,
+    /// What it says.
+    pub value: String,
+}
+
+impl std::fmt::Debug for Disclosed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disclosed").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// An action.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActionView {
@@ -148,6 +167,8 @@ pub struct ActionView {
     /// Why, if that is disclosed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What the document holds by its digest, as far as it is disclosed: whoever decides checks it against the document.
+    pub disclosures: Vec<Disclosed>,
     /// The consents, in their order.
     pub approvals: Vec<ApprovalView>,
     /// The quorum, seat by seat.
@@ -202,13 +223,16 @@ async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<
     }
     let proposals: Vec<u64> = rows.iter().map(|row| row.proposed_seq).collect();
     let disclosed = store.disclosures_of(ledger, &proposals).await?;
-    let mut reasons: HashMap<u64, String> =
-        disclosed.into_iter().filter(|row| row.name == "reason").map(|row| (row.seq, row.value)).collect();
+    let mut opened: HashMap<u64, Vec<Disclosed>> = HashMap::with_capacity(rows.len());
+    for row in disclosed {
+        let salt = B64::from(row.salt.as_slice());
+        opened.entry(row.seq).or_default().push(Disclosed { name: row.name, salt, value: row.value });
+    }
     rows.into_iter()
         .map(|row| {
             let history = histories.remove(&row.action).unwrap_or_default();
-            let reason = reasons.remove(&row.proposed_seq);
-            view(row, history, reason, &names)
+            let disclosures = opened.remove(&row.proposed_seq).unwrap_or_default();
+            view(row, history, disclosures, &names)
         })
         .collect()
 }
@@ -216,7 +240,7 @@ async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<
 fn view(
     row: ActionRow,
     history: History,
-    reason: Option<String>,
+    disclosures: Vec<Disclosed>,
     names: &Names,
 ) -> Result<ActionView, ViewError> {
     let corrupt = |what| ViewError::Corrupt { what, seq: row.proposed_seq };
@@ -236,7 +260,8 @@ fn view(
             cancellation: Purpose::Cancellation.challenge(&bytes),
         },
         proposed_by: document.proposed_by,
-        reason,
+        reason: disclosures.iter().find(|field| field.name == "reason").map(|field| field.value.clone()),
+        disclosures,
         seats: seats(&document.quorum, history.approvals.iter().chain(own)),
         approvals: history.approvals,
         failure: history.failure,

@@ -216,7 +216,7 @@ fn counted(count: u64, unit: &str) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     match words.split_last() {
         None => "nothing".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +61,20 @@ impl Target {
             targets.push(Self { file: file.clone(), name, stem });
         }
         Ok(targets)
+    }
+
+    /// The artifact, seen from the folder of its outputs: a command that is run there finds both.
+    fn seen_from_outputs(&self) -> Result<String, Failure> {
+        let folder_of = |path: &Path| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            folder.canonicalize().map_err(Failure::file("find", folder))
+        };
+        let (from, to) = (folder_of(&self.stem)?, folder_of(&self.file)?);
+        let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+        let up = from.components().skip(shared).map(|_| Component::ParentDir);
+        let path: PathBuf = up.chain(to.components().skip(shared)).collect();
+        Ok(path.join(&self.name).to_string_lossy().into_owned())
     }
 
     pub(super) fn output(&self, ending: &str) -> PathBuf {
@@ -268,6 +282,7 @@ impl Signer {
         write_whole(&target.stem.with_file_name(&pem_name), key.to_pem().as_bytes())?;
         let text = VerifyTxt {
             name: &target.name,
+            artifact: &target.seen_from_outputs()?,
             sha256: artifact.sha256,
             slot: &self.request.slot,
             seq: signed.seq,

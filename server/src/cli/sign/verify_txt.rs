@@ -12,6 +12,8 @@ use crate::cli::output::{printable, steers};
 pub(super) struct VerifyTxt<'a> {
     /// The artifact's name, without folders.
     pub(super) name: &'a str,
+    /// Where it lies, seen from the folder that this is written to.
+    pub(super) artifact: &'a str,
     /// Its SHA-256.
     pub(super) sha256: Hash,
     /// The slot that signed it.
@@ -39,7 +41,7 @@ impl fmt::Display for VerifyTxt<'_> {
         writeln!(
             f,
             "Check it: sealbook-verify --artifact {} --signature {} --receipt {} --pubkey {} --vkey {}",
-            quoted(""),
+            shell_quote(self.artifact),
             quoted(".sig"),
             quoted(".tlog-proof"),
             self.pem_name,
@@ -89,6 +91,7 @@ mod tests {
     fn three_lines_name_the_artifact_the_command_and_the_key() {
         let text = VerifyTxt {
             name: "app.bin",
+            artifact: "../dist/app.bin",
             sha256: Hash::ZERO,
             slot: &"release-p256".parse().unwrap(),
             seq: Seq::new(7).unwrap(),
@@ -100,7 +103,7 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert!(lines[0].starts_with("Artifact: app.bin (sha256 0000"));
         let command = format!(
-            "sealbook-verify --artifact app.bin --signature app.bin.sig --receipt app.bin.tlog-proof \
+            "sealbook-verify --artifact ../dist/app.bin --signature app.bin.sig --receipt app.bin.tlog-proof \
              --pubkey release-p256.00000000.pem --vkey {VKEY}"
         );
         assert!(lines[1].ends_with(&command), "{}", lines[1]);

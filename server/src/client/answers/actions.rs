@@ -102,6 +102,9 @@ answer!(
         challenges: BTreeMap<String, Hash>,
         /// Who asked.
         proposed_by: ProposerId,
+        /// What opens digests in the document, to be checked against it.
+        #[serde(default)]
+        disclosures: Vec<DraftDisclosure>,
         /// Who agreed.
         #[serde(default)]
         approvals: Vec<ActionApproval>,

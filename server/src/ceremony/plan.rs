@@ -1,0 +1,99 @@
+//! What a ledger is opened with: who founds it, and under which policy. Kept from the opening on, so that every founder
+//! signs the same document, and a ticket that was lost on its way can be issued again.
+
+use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::founding;
+use sealbook_ledger::policy::LedgerPolicy;
+use sealbook_ledger::rule::Rule;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    CandidateBody, FOUNDER, FounderInvite, TICKET_LIFE_S, Ticket, candidate_rows, from_row, issue_ticket,
+};
+use crate::clock;
+use crate::ledger::EngineError;
+use crate::store::{LedgerId, Store, StoreError};
+
+/// An opening, as its operator asked for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Who founds the ledger, in the order of the tickets.
+    pub founders: Vec<FounderInvite>,
+    /// The ledger policy that they sign.
+    pub policy: LedgerPolicy,
+}
+
+/// A founder's new ticket.
+pub struct Issued {
+    /// The founder's place in the plan, from 0.
+    pub place: usize,
+    /// The ticket.
+    pub ticket: Ticket,
+}
+
+impl Plan {
+    /// Refuses what no founding could end well with.
+    pub fn judge(&self) -> Result<(), Rule> {
+        if !founding::FOUNDERS.contains(&self.founders.len()) {
+            return Err(Rule::FoundingDocument);
+        }
+        let roles: Vec<_> = self.founders.iter().map(|founder| founder.roles.clone()).collect();
+        founding::judge_policy(&self.policy, &roles)
+    }
+
+    /// Keeps it, while the ledger has no event yet. [`EngineError::Conflict`] otherwise.
+    pub(crate) async fn keep(&self, store: &Store, ledger: LedgerId) -> Result<(), EngineError> {
+        let json = serde_json::to_value(self);
+        let json = json.map_err(|error| EngineError::fault("a founding's plan has no JSON form", error))?;
+        match store.set_founding_plan(ledger, &json).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Conflict { .. }) => Err(EngineError::Conflict {
+                code: "tenant.exists",
+                sentence: "a tenant of this name exists already",
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The plan of a ledger; `None` for one that was opened before plans were kept.
+    pub(crate) async fn of(store: &Store, ledger: LedgerId) -> Result<Option<Self>, EngineError> {
+        let Some(json) = store.founding_plan(ledger).await? else { return Ok(None) };
+        let plan = serde_json::from_value(json);
+        plan.map(Some).map_err(|error| EngineError::fault("a stored plan can't be read", error))
+    }
+}
+
+/// Issues a ticket to every founder who has not registered; one that was issued before is void from then on.
+pub(crate) async fn issue_tickets(store: &Store, ledger: LedgerId) -> Result<Vec<Issued>, EngineError> {
+    let mut rows = Vec::new();
+    for row in candidate_rows(store, ledger).await? {
+        rows.push((from_row(&row)?, row));
+    }
+    let planned = Plan::of(store, ledger).await?.map(|plan| plan.founders).unwrap_or_default();
+    let mut issued = Vec::new();
+    for (body, row) in rows.iter().filter(|(_, row)| row.used_at.is_none()) {
+        let secret: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
+        let expires_at = clock::now().plus_seconds(TICKET_LIFE_S);
+        match store.replace_ticket(ledger, row.candidate, Hash::sha256(secret.as_slice()), expires_at).await {
+            Ok(()) => {
+                let secret = Zeroizing::new(format!("sbf_{}", B64::from(secret.as_slice())));
+                let ticket = Ticket { secret, expires_at, candidate: row.candidate };
+                issued.push(Issued { place: body.order, ticket });
+            }
+            // Registered just now: there is nobody to invite.
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // The opening was interrupted before these were issued at all.
+    for (place, invite) in planned.into_iter().enumerate() {
+        if rows.iter().all(|(body, _)| body.order != place) {
+            let body = CandidateBody::new(place, invite);
+            issued.push(Issued { place, ticket: issue_ticket(store, ledger, FOUNDER, &body).await? });
+        }
+    }
+    issued.sort_by_key(|issued| issued.place);
+    Ok(issued)
+}
