@@ -31,6 +31,7 @@ use crate::high_water::HighWaterFile;
 use crate::inventory;
 use crate::ledger::{EngineError, Ledger, Submission};
 use crate::loading;
+use crate::notifying::{Notifier, Notifying};
 use crate::projector::Projector;
 use crate::refusals::Refusals;
 use crate::scrubber::{self, Scrubbed};
@@ -61,6 +62,8 @@ pub struct AppConfig {
     pub operator_token_sha256: Hash,
     /// The operator's word that a missing high-water file is no loss; recorded.
     pub accept_missing_high_water: bool,
+    /// Who is told what people should look at.
+    pub notifying: Notifying,
 }
 
 /// The server.
@@ -75,6 +78,7 @@ struct Inner {
     ledgers: RwLock<BTreeMap<TenantName, Arc<Ledger>>>,
     refusals: RwLock<BTreeMap<LedgerId, Arc<Refusals>>>,
     signer: Arc<Signer>,
+    notifier: Arc<Notifier>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     /// One tenant is opened at a time.
@@ -109,6 +113,7 @@ impl App {
         let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
+            notifier: Arc::new(Notifier::new(config.notifying.clone(), Arc::clone(&store))),
             config,
             devices,
             doors,
@@ -127,6 +132,8 @@ impl App {
                 app.serve(&row).await?;
             }
         }
+        let notifying = app.0.notifier.start(&app.0.devices, &app.0.stop);
+        app.0.tasks.lock().await.extend(notifying);
         Ok(app)
     }
 
@@ -143,6 +150,11 @@ impl App {
     /// The custody backends.
     pub fn devices(&self) -> &Devices {
         &self.0.devices
+    }
+
+    /// Who is told what people should look at, and how that goes.
+    pub fn notifier(&self) -> &Arc<Notifier> {
+        &self.0.notifier
     }
 
     /// Since when the server runs.
@@ -183,6 +195,8 @@ impl App {
             verifier: loaded.verifier,
             unsigned: None,
         };
+        let follower = inner.notifier.follow(&ledger, inner.stop.subscribe()).await?;
+        inner.tasks.lock().await.extend(follower);
         self.begin(&ledger, sealer).await;
         inner
             .ledgers

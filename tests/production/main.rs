@@ -10,3 +10,4 @@ mod deployment;
 mod operating;
 mod refusals;
 mod token;
+mod webhooks;

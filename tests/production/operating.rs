@@ -12,7 +12,7 @@ use crate::deployment::{DOMAIN, Deployment, PIN_VARIABLE};
 const FOUNDERS: [&str; 3] = ["ada", "grace", "alan"];
 
 /// Opens the tenant with the operator's token, and founds it by people with software authenticators.
-fn found(deployment: &Deployment) {
+pub fn found(deployment: &Deployment) {
     let at = |name: &str| deployment.at(name).display().to_string();
     let (token, tickets) = (at("operator_token"), at("tickets"));
     let mut open = vec!["tenant", "open", "acme", "--operator-token-file", &token, "--out", &tickets];
@@ -32,7 +32,7 @@ fn found(deployment: &Deployment) {
 }
 
 /// Proposes as Ada, and has the others approve, until the action is executed.
-fn by_quorum(deployment: &Deployment, arguments: &[&str]) {
+pub fn by_quorum(deployment: &Deployment, arguments: &[&str]) {
     let at = |name: &str| deployment.at(name).display().to_string();
     let ada = at("ada");
     let propose = [&["--as", ada.as_str()], arguments, &["--reason", "a test needs it", "--yes"]].concat();
@@ -83,7 +83,7 @@ fn exported_ledger_verifies(deployment: &Deployment, bundle: &Path) {
 #[test]
 fn a_deployment_is_migrated_founded_signs_and_is_backed_up_without_showing_a_secret() {
     let deployment = Deployment::prepare();
-    assert_eq!(deployment.operated(["--json", "migrate"]).expect(0).json()["applied"], 1);
+    assert_eq!(deployment.operated(["--json", "migrate"]).expect(0).json()["applied"], 2);
     assert_eq!(deployment.operated(["--json", "migrate"]).expect(0).json()["applied"], 0);
     let serving = deployment.serve();
     assert_eq!(deployment.missing().as_deref(), Some("ready"));

@@ -24,6 +24,7 @@ use sealbook::custody::{Backend, softhsm};
 use sealbook::devices::Devices;
 use sealbook::embedded::{DataFolder, EmbeddedPostgres};
 use sealbook::ledger::{Disclosure, EngineError, IdempotencyKey, Ledger, Submission, digests};
+use sealbook::notifying::Notifying;
 use sealbook::signing::{SignCall, SignInput};
 use sealbook::store::{Store, StoreConfig, Transport};
 use sealbook_ledger::action::{
@@ -90,6 +91,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         max_unsealed: Duration::from_secs(5),
         operator_token: OperatorToken::parse(&format!("sbo_{secret}")).unwrap(),
         accept_missing_high_water: false,
+        notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },
     };
     parts.assemble().await.unwrap()
 }
@@ -172,6 +174,7 @@ async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, 
         max_unsealed: Duration::from_secs(60),
         operator_token_sha256: Hash::sha256(b"an operator"),
         accept_missing_high_water: false,
+        notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },
     };
     let store = Store::open(StoreConfig::new(postgres.app_config(), Transport::Plain)).unwrap();
     let backend: Arc<dyn Backend> = device.clone();
