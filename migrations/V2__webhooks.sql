@@ -20,6 +20,7 @@ CREATE TABLE webhook_outbox (
     PRIMARY KEY (ledger_id, delivery)
 );
 CREATE INDEX webhook_outbox_due ON webhook_outbox (destination, next_at) WHERE state = 0;
+CREATE INDEX webhook_outbox_dead ON webhook_outbox (destination) WHERE state = 2;
 CREATE INDEX webhook_outbox_ended ON webhook_outbox (ended_at) WHERE state <> 0;
 
 CREATE TABLE webhook_positions (

@@ -100,6 +100,16 @@ impl Deployment {
         fs::write(file, text.replacen(from, to, 1)).unwrap();
     }
 
+    /// Where its listener is, under the name that the test's authority has certified.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// The test's authority, for a server that is to know it.
+    pub fn root(&self) -> PathBuf {
+        self.authority.root()
+    }
+
     /// Adds sections at the configuration's end.
     pub fn configure(&self, sections: &str) {
         let mut file = File::options().append(true).open(self.at("sealbook.toml")).unwrap();

@@ -208,6 +208,28 @@ fn a_redirect_is_not_followed_and_a_name_of_this_machine_is_not_sent_to() {
 }
 
 #[test]
+fn a_receivers_certificate_has_to_hold() {
+    let receiver = Receiver::start(Answer::Status(200));
+    let deployment = prepare(&receiver, "allow_private = true");
+    // The server's own listener stands for a receiver with a certificate; it has no such page.
+    tell(&deployment, "certified", &format!("{}/hook", deployment.url()), "allow_private = true");
+    let serving = deployment.serve();
+    found(&deployment);
+    propose(&deployment, "a certificate");
+    waiting::until("the unknown authority to be refused", || {
+        let log = serving.log();
+        (log.contains("invalid peer certificate") && log.contains("unreachable")).then_some(())
+    });
+    assert!(!serving.log().contains("\"outcome\":\"answered"), "nothing was sent");
+    assert!(serving.stop().success());
+    let mut command = deployment.operate(["serve"]);
+    command.env("SSL_CERT_FILE", deployment.root());
+    let serving = deployment.serve_by(command);
+    waiting::until("the request to pass", || serving.log().contains("answered 404").then_some(()));
+    assert!(serving.stop().success());
+}
+
+#[test]
 fn an_address_that_may_not_be_sent_to_is_refused_before_anything_is_served() {
     let receiver = Receiver::start(Answer::Status(200));
     let deployment = prepare(&receiver, "");
@@ -251,16 +273,46 @@ fn a_server_that_is_killed_before_it_could_tell_tells_after_its_restart_once() {
 }
 
 #[test]
-fn a_device_in_trouble_is_told_and_that_it_is_back() {
+fn a_proposal_whose_time_is_three_quarters_over_is_called_overdue_once() {
     let receiver = Receiver::start(Answer::Status(200));
     let deployment = prepare(&receiver, "allow_private = true");
+    let serving = deployment.serve();
+    found(&deployment);
+    let ada = deployment.at("ada").display().to_string();
+    let words = [&["--as", ada.as_str()][..], &FIRST_SLOT, &["hsm", "--expires-in", "60"]].concat();
+    deployment.client([&words[..], &["--reason", "soon over", "--yes"]].concat());
+    let overdue = await_one(&receiver, "action.overdue", "open");
+    assert!(!overdue["action"]["open_seats"].as_array().unwrap().is_empty(), "{overdue}");
+    assert!(overdue["time"].as_str() < overdue["action"]["expires_at"].as_str(), "{overdue}");
+    let id = overdue["action"]["id"].as_str().unwrap();
+    deployment.client(["--as", &ada, "action", "cancel", id, "--yes"]).expect(0);
+    assert_eq!(await_one(&receiver, "action.refused", "cancelled")["action"]["id"], id);
+    assert_eq!(accepted(&receiver, "action.overdue", "open").len(), 1);
+    assert!(serving.stop().success());
+}
+
+#[test]
+fn a_device_and_sealing_in_trouble_are_told_and_that_they_are_back() {
+    let receiver = Receiver::start(Answer::Status(200));
+    let deployment = prepare(&receiver, "allow_private = true");
+    let serving = deployment.serve();
+    found(&deployment);
+    assert!(serving.stop().success());
     let pin = deployment.secret("pin").to_owned();
     deployment.write_secret("pin", "not the token's pin");
     let serving = deployment.serve();
     let down = await_one(&receiver, "custody.trouble", "down");
     assert_eq!(down["backend"], "hsm");
     assert!(down.get("tenant").is_none(), "{down}");
+    propose(&deployment, "it can't be sealed");
+    let behind = await_one(&receiver, "sealing.trouble", "behind");
+    assert_eq!(behind["tenant"], "acme");
+    assert_eq!(behind["url"], format!("https://{DOMAIN}/t/acme/health"));
     deployment.write_secret("pin", &pin);
     await_one(&receiver, "custody.trouble", "ready");
+    await_one(&receiver, "sealing.trouble", "ready");
+    for (kind, status) in [("custody.trouble", "down"), ("sealing.trouble", "behind")] {
+        assert_eq!(accepted(&receiver, kind, status).len(), 1, "{kind} is told once, however long it lasts");
+    }
     assert!(serving.stop().success());
 }

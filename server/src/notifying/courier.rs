@@ -127,9 +127,9 @@ impl Courier {
     }
 
     async fn count(&self) -> Result<(), EngineError> {
-        let counts = self.notifier.store.webhook_counts(&self.webhook.name, None).await?;
-        self.tally.pending.store(counts.pending, Ordering::Relaxed);
-        self.tally.dead.store(counts.dead, Ordering::Relaxed);
+        let (pending, dead) = self.notifier.store.webhook_backlog(&self.webhook.name).await?;
+        self.tally.pending.store(pending, Ordering::Relaxed);
+        self.tally.dead.store(dead, Ordering::Relaxed);
         Ok(())
     }
 }

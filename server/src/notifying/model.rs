@@ -154,7 +154,8 @@ impl Endpoint {
             None => return Err("has no host"),
         };
         let local = judge_host(&host, allow_private)?;
-        if !https && !(allow_private && local) {
+        let plain_is_fine = allow_private && local;
+        if !(https || plain_is_fine) {
             return Err("is no https address (plain http is for this machine itself, with allow_private)");
         }
         let port = port.unwrap_or(if https { 443 } else { 80 });

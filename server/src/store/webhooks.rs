@@ -260,6 +260,17 @@ impl Store {
         connection.write("delete old webhooks", FORGET, &[&KEPT_S]).await.map(drop)
     }
 
+    /// How many rows of a destination wait, and how many were given up: what is counted all the time.
+    pub async fn webhook_backlog(&self, destination: &str) -> Result<(u64, u64), StoreError> {
+        const SQL: &str = "SELECT \
+             (SELECT count(*) FROM webhook_outbox WHERE destination = $1 AND state = 0), \
+             (SELECT count(*) FROM webhook_outbox WHERE destination = $1 AND state = 2)";
+        let connection = self.connection().await?;
+        let row = connection.query_opt("count webhooks", SQL, &[&destination]).await?;
+        let row = row.ok_or_else(|| StoreError::fault("a count without a row"))?;
+        Ok((columns::unsigned(&row, 0)?, columns::unsigned(&row, 1)?))
+    }
+
     /// How a destination does, in one ledger or over all of them.
     pub async fn webhook_counts(
         &self,

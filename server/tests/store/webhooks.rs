@@ -109,6 +109,7 @@ async fn what_does_not_arrive_within_a_day_is_dead_and_forgotten_after_a_month()
     store.put_off_webhook(&claimed, "answered 500", Duration::from_secs(3600)).await.unwrap();
     let counts = store.webhook_counts("chat", None).await.unwrap();
     assert_eq!((counts.pending, counts.dead), (1, 1));
+    assert_eq!(store.webhook_backlog("chat").await.unwrap(), (1, 1));
     // The other row's destination is nobody's any more: it is never claimed.
     pass(&database, "UPDATE sealbook.webhook_outbox SET created_at = now() - interval '3 days'").await;
     store.tidy_webhooks().await.unwrap();
@@ -132,12 +133,8 @@ async fn trouble_is_told_once_and_its_end_by_whoever_told_it_or_once_that_one_is
     let database = Cluster::shared().database().await;
     let store = &database.store;
     let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let condition = |level, reporter| Condition {
-        ledger: LedgerId::DEPLOYMENT,
-        subject: "custody hsm",
-        level,
-        reporter,
-    };
+    let condition =
+        |level, reporter| Condition { ledger: LedgerId::DEPLOYMENT, subject: "custody hsm", level, reporter };
     let note = async |level, reporter, n| {
         let rows = [row(LedgerId::DEPLOYMENT, n)];
         store.note_condition(condition(level, reporter), &rows).await.unwrap()
