@@ -33,6 +33,7 @@ use crate::high_water::HighWaterFile;
 use crate::inventory;
 use crate::ledger::{EngineError, Ledger, Submission};
 use crate::loading;
+use crate::notifying::{Notifier, Notifying};
 use crate::projector::Projector;
 use crate::refusals::Refusals;
 use crate::scrubber::{self, Scrubbed};
@@ -66,6 +67,8 @@ pub struct AppConfig {
     pub operator_token_sha256: Hash,
     /// The operator's word that a missing high-water file is no loss; recorded.
     pub accept_missing_high_water: bool,
+    /// Who is told what people should look at.
+    pub notifying: Notifying,
 }
 
 /// The server.
@@ -80,6 +83,7 @@ struct Inner {
     ledgers: RwLock<BTreeMap<TenantName, Arc<Ledger>>>,
     refusals: RwLock<BTreeMap<LedgerId, Arc<Refusals>>>,
     signer: Arc<Signer>,
+    notifier: Arc<Notifier>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     failed: watch::Sender<bool>,
@@ -115,6 +119,7 @@ impl App {
         let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
+            notifier: Arc::new(Notifier::new(config.notifying.clone(), Arc::clone(&store))),
             config,
             devices,
             doors,
@@ -136,6 +141,8 @@ impl App {
         }
         let following = app.task(app.clone().follow_heads(app.0.stop.subscribe()));
         app.0.tasks.lock().await.push(following);
+        let notifying = app.0.notifier.start(&app.0.devices, &app.0.stop);
+        app.0.tasks.lock().await.extend(notifying);
         Ok(app)
     }
 
@@ -198,6 +205,11 @@ impl App {
         &self.0.devices
     }
 
+    /// Who is told what people should look at, and how that goes.
+    pub fn notifier(&self) -> &Arc<Notifier> {
+        &self.0.notifier
+    }
+
     /// Since when the server runs.
     pub fn started(&self) -> Instant {
         self.0.started
@@ -236,6 +248,8 @@ impl App {
             verifier: loaded.verifier,
             unsigned: None,
         };
+        let follower = inner.notifier.follow(&ledger, inner.stop.subscribe()).await?;
+        inner.tasks.lock().await.extend(follower);
         self.begin(&ledger, sealer).await;
         inner
             .ledgers

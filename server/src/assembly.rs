@@ -15,6 +15,7 @@ use crate::custody::pkcs11::Pkcs11Backend;
 use crate::custody::{Backend, CustodyError, Pkcs11Config};
 use crate::devices::Devices;
 use crate::ledger::EngineError;
+use crate::notifying::Notifying;
 use crate::store::migrate;
 use crate::store::{Store, StoreConfig, StoreError, Transport};
 use crate::tls::{self, TlsError};
@@ -69,6 +70,8 @@ pub struct Parts {
     pub operator_token: OperatorToken,
     /// Whether a missing high-water file is accepted.
     pub accept_missing_high_water: bool,
+    /// Who is told what people should look at.
+    pub notifying: Notifying,
 }
 
 impl Parts {
@@ -90,6 +93,10 @@ impl Parts {
             max_unsealed: config.limits.max_unsealed,
             operator_token: config.operator_token.clone(),
             accept_missing_high_water,
+            notifying: Notifying {
+                webhooks: config.webhooks.clone(),
+                public_url: config.public_url.as_str().to_owned(),
+            },
         })
     }
 
@@ -118,6 +125,7 @@ impl Parts {
             max_unsealed: self.max_unsealed,
             operator_token_sha256: self.operator_token.sha256(),
             accept_missing_high_water: self.accept_missing_high_water,
+            notifying: self.notifying,
         };
         Ok(App::start(config, store, Devices::new(backends, self.ledger_backend)).await?)
     }

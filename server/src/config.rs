@@ -8,6 +8,7 @@ mod error;
 mod operator_token;
 mod raw;
 mod web;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,6 +26,7 @@ pub use operator_token::OperatorToken;
 pub use web::{Mode, OriginPrefix, RelyingParty, WebOrigin};
 
 use crate::custody::{MAX_SESSIONS, PinSource, Pkcs11Config};
+use crate::notifying::model::Webhook;
 use raw::Raw;
 
 /// Longest configuration file in bytes.
@@ -59,6 +61,8 @@ pub struct Config {
     pub limits: Limits,
     /// The token of the person who runs the server, e.g. to found tenants.
     pub operator_token: OperatorToken,
+    /// Who is told what people should look at.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// How the listener is protected.
@@ -135,6 +139,7 @@ impl Config {
             custody: parse_custody(raw.custody)?,
             limits: parse_limits(&raw.limits)?,
             operator_token: read_operator_token(&operator_token_file)?,
+            webhooks: webhooks::parse(raw.webhooks, environment)?,
         })
     }
 }

@@ -21,6 +21,7 @@ pub mod http;
 mod inventory;
 pub mod ledger;
 mod loading;
+pub mod notifying;
 pub mod pages;
 pub mod passkeys;
 mod projections;

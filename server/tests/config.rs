@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic there is the report")]
 
 use sealbook::config::{Config, ConfigError, DatabaseTls, Listener};
+use sealbook::notifying::model::Kind;
 
 const TOKEN: &str = "sbo_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -225,4 +226,79 @@ fn a_database_without_tls_must_be_on_this_machine() {
         let text = GOOD.replace("db.example.com", host).replace("[tls]", "tls = \"disable\"\n[tls]");
         assert_eq!(files.load(&text, &[]).is_ok(), accepted, "{host}");
     }
+}
+
+const SECRET: &str = "a receiver's secret, of 32 bytes and more";
+
+/// A destination whose secret is in the environment.
+const WEBHOOK: &str = r#"
+[[webhooks]]
+name = "chat"
+url = "https://hooks.example.com/services/T0PSECRET"
+secret_env = "HOOK_SECRET"
+tenants = ["acme"]
+kinds = ["action.waiting", "custody.trouble"]
+"#;
+
+#[test]
+fn a_destination_is_told_of_its_kinds_and_tenants_alone_and_shows_no_secret() {
+    let files = Files::new();
+    assert!(files.load(GOOD, &[]).unwrap().webhooks.is_empty());
+    let environment = [("HOOK_SECRET", SECRET)];
+    let config = files.load(&format!("{GOOD}{WEBHOOK}"), &environment).unwrap();
+    let [hook] = &config.webhooks[..] else { panic!("one was configured") };
+    let (acme, other) = ("acme".parse().unwrap(), "other".parse().unwrap());
+    assert!(hook.wants(Kind::ActionWaiting, Some(&acme)));
+    assert!(!hook.wants(Kind::ActionWaiting, Some(&other)));
+    assert!(!hook.wants(Kind::ActionRefused, Some(&acme)));
+    assert!(hook.wants(Kind::CustodyTrouble, None));
+    assert!(!hook.allow_private && !hook.disclose);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains(SECRET) && !shown.contains("T0PSECRET"), "{shown}");
+    let every = WEBHOOK.replace("[\"acme\"]", "\"*\"");
+    let config = files.load(&format!("{GOOD}{every}"), &environment).unwrap();
+    assert!(config.webhooks[0].wants(Kind::ActionWaiting, Some(&other)));
+}
+
+/// Replaces `from` by `to` in the destination; the refusal names `key`.
+const BAD_WEBHOOK: [(&str, &str, &str); 17] = [
+    ("name = \"chat\"\n", "", "`webhooks.name`"),
+    ("\"chat\"", "\"Chat room\"", "`webhooks.name`"),
+    ("\"chat\"", "\"\"", "`webhooks.name`"),
+    ("url = \"https://hooks.example.com/services/T0PSECRET\"\n", "", "`webhooks.url`"),
+    ("https://hooks", "http://hooks", "`webhooks.chat.url`"),
+    ("hooks.example.com", "127.0.0.1", "`webhooks.chat.url`"),
+    ("hooks.example.com", "10.1.2.3", "`webhooks.chat.url`"),
+    ("hooks.example.com", "[fe80::1]", "`webhooks.chat.url`"),
+    ("hooks.example.com", "user:word@hooks.example.com", "`webhooks.chat.url`"),
+    ("secret_env = \"HOOK_SECRET\"\n", "", "`webhooks.secret_file`"),
+    ("HOOK_SECRET", "HOOK_SHORT", "`webhooks.chat.secret`"),
+    ("HOOK_SECRET", "HOOK_UNSET", "`webhooks.secret_env`"),
+    ("tenants = [\"acme\"]\n", "", "`webhooks.chat.tenants`"),
+    ("[\"acme\"]", "\"acme\"", "`webhooks.chat.tenants`"),
+    ("[\"acme\"]", "[\"A B\"]", "`webhooks.chat.tenants`"),
+    ("\"action.waiting\"", "\"action.everything\"", "`webhooks.chat.kinds`"),
+    ("\"action.waiting\", \"custody.trouble\"", "", "`webhooks.chat.kinds`"),
+];
+
+#[test]
+fn every_mistake_about_a_destination_is_refused_without_showing_its_url() {
+    let files = Files::new();
+    let environment = [("HOOK_SECRET", SECRET), ("HOOK_SHORT", "short")];
+    let refused = |section: &str| {
+        let error = files.load(&format!("{GOOD}{section}"), &environment).expect_err(section);
+        format!("{error}")
+    };
+    for (from, to, key) in BAD_WEBHOOK {
+        assert!(WEBHOOK.contains(from), "the table has gone stale: {from}");
+        let text = refused(&WEBHOOK.replacen(from, to, 1));
+        assert!(text.contains(key) && text.contains("write "), "{from} → {to}: {text}");
+        assert!(!text.contains("T0PSECRET") && !text.contains("short\""), "{text}");
+    }
+    assert!(refused(&WEBHOOK.repeat(2)).contains("two destinations"));
+    let many: String = (0..17).map(|n| WEBHOOK.replace("\"chat\"", &format!("\"chat-{n}\""))).collect();
+    assert!(refused(&many).contains("too many"));
+    // Also in clear sight of a private network, clouds' credentials are not for receivers.
+    let private = WEBHOOK.replace("hooks.example.com", "169.254.169.254") + "allow_private = true\n";
+    assert!(refused(&private).contains("no receiver"));
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -97,6 +98,40 @@ impl Deployment {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains(from), "the configuration has gone stale: {from}");
         fs::write(file, text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Where its listener is, under the name that the test's authority has certified.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// The test's authority, for a server that is to know it.
+    pub fn root(&self) -> PathBuf {
+        self.authority.root()
+    }
+
+    /// Adds sections at the configuration's end.
+    pub fn configure(&self, sections: &str) {
+        let mut file = File::options().append(true).open(self.at("sealbook.toml")).unwrap();
+        file.write_all(sections.as_bytes()).unwrap();
+    }
+
+    /// `GET` of a public route of the server's, through `openssl`, which knows the test's authority alone.
+    pub fn get(&self, path: &str) -> String {
+        let address = format!("localhost:{}", self.port);
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-quiet", "-verify_return_error", "-connect", &address, "-CAfile"]);
+        command.arg(self.authority.root()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        // Kept open until the answer has ended: with its input's end, `s_client` would end too.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+        drop(input);
+        child.wait().unwrap();
+        answer
     }
 
     /// `sealbook COMMAND… --config FILE`, as the operator on the server's machine; nothing else of the environment.
@@ -227,6 +262,12 @@ impl Serving {
     pub fn process(&self) -> String {
         let read = fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap();
         String::from_utf8_lossy(&read).into_owned()
+    }
+
+    /// Ends it at once (SIGKILL): what it was about to do is not done.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Asks it to stop (SIGTERM) and waits for its end.

@@ -11,3 +11,4 @@ mod operating;
 mod refusals;
 mod token;
 mod two_servers;
+mod webhooks;

@@ -10,6 +10,7 @@ pub mod api;
 pub mod bundle;
 pub mod people;
 pub mod programs;
+pub mod receiver;
 pub mod server;
 pub mod story;
 pub mod tenant;

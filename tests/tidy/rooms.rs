@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 33] = [
+const ROOMS: [(&str, &[&str]); 34] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -17,6 +17,7 @@ const ROOMS: [(&str, &[&str]); 33] = [
             "config",
             "custody",
             "embedded",
+            "notifying",
             "rebuilding",
             "restoring",
             "running",
@@ -36,6 +37,7 @@ const ROOMS: [(&str, &[&str]); 33] = [
             "clock",
             "custody",
             "ledger",
+            "notifying",
             "registration",
             "signing",
             "store",
@@ -50,8 +52,8 @@ const ROOMS: [(&str, &[&str]); 33] = [
     ("text", &[]),
     // Putting a server together and keeping it up.
     ("running", &["app", "custody", "http", "pages"]),
-    ("assembly", &["app", "config", "custody", "devices", "ledger", "store", "tls"]),
-    ("config", &["custody", "tls"]),
+    ("assembly", &["app", "config", "custody", "devices", "ledger", "notifying", "store", "tls"]),
+    ("config", &["custody", "notifying", "tls"]),
     ("tls", &["config"]),
     ("embedded", &[]),
     // The engine.
@@ -69,6 +71,7 @@ const ROOMS: [(&str, &[&str]); 33] = [
             "inventory",
             "ledger",
             "loading",
+            "notifying",
             "projector",
             "refusals",
             "scrubber",
@@ -82,6 +85,8 @@ const ROOMS: [(&str, &[&str]); 33] = [
     ("signing", &["custody", "devices", "effects", "ledger", "store"]),
     ("effects", &["custody", "devices", "ledger", "store"]),
     ("exporting", &["ledger", "store"]),
+    // Sentence and names of an action, for destinations that may know them: told in one way only.
+    ("notifying", &["clock", "custody", "devices", "ledger", "store", "views"]),
     ("refusals", &["effects", "ledger"]),
     ("loading", &["high_water", "ledger", "sequencer", "store"]),
     ("rebuilding", &["ledger", "projector", "sequencer", "store"]),
@@ -225,6 +230,7 @@ fn only_the_store_talks_to_postgres() {
 fn only_the_border_knows_http() {
     report(&outside(&["http/", "pages/", "running.rs"], &["actix_web", "actix_http", "actix_rt"]));
     report(&outside(&["client.rs", "client/"], &["reqwest", "hyper::"]));
+    report(&outside(&["client.rs", "client/", "notifying/post.rs"], &["ureq::Agent", "Agent::with_parts"]));
 }
 
 /// The client says how old things are, by the clock of the machine that it runs on.

@@ -19,6 +19,7 @@ use crate::assembly::{self, Parts};
 use crate::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
 use crate::custody::softhsm;
 use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres};
+use crate::notifying::Notifying;
 use crate::running;
 use crate::store::{StoreConfig, Transport};
 
@@ -112,6 +113,8 @@ async fn serve_on(
         max_unsealed: Duration::from_secs(command.max_unsealed),
         operator_token,
         accept_missing_high_water: command.accept_missing_high_water,
+        // A development server tells nobody.
+        notifying: Notifying { webhooks: Vec::new(), public_url: url.clone() },
     };
     let app =
         parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;

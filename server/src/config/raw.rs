@@ -21,6 +21,7 @@ pub(super) struct Raw {
     pub(super) tls: Tls,
     pub(super) custody: Custody,
     pub(super) limits: Limits,
+    pub(super) webhooks: Vec<Webhook>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,6 +82,34 @@ pub(super) struct Pkcs11 {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Limits {
     pub(super) max_unsealed_seconds: Option<u64>,
+}
+
+/// A destination. URLs may hold a secret of the receiver's: they are never printed.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Webhook {
+    pub(super) name: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) secret_env: Option<String>,
+    pub(super) tenants: Option<Names>,
+    pub(super) kinds: Vec<String>,
+    pub(super) allow_private: bool,
+    pub(super) disclose: bool,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhook").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A name, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Names {
+    One(String),
+    Several(Vec<String>),
 }
 
 /// Puts one variable's text in its key's place; `false` means that the text is not of the key's type.

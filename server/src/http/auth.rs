@@ -111,6 +111,9 @@ pub struct Export;
 /// Invites people.
 pub struct Invite;
 
+/// Looks after the deployment: where notices go.
+pub struct Oversee;
+
 /// Proposes and decides: every role but the auditor's.
 pub struct Act;
 
@@ -121,6 +124,10 @@ impl Demand for Export {
 
 impl Demand for Invite {
     const ANY_OF: &'static [Role] = &[Role::PlatformAdmin, Role::SecurityReviewer];
+}
+
+impl Demand for Oversee {
+    const ANY_OF: &'static [Role] = &[Role::Auditor, Role::PlatformAdmin];
 }
 
 impl Demand for Act {
@@ -140,6 +147,9 @@ pub type Exporter = Holder<Export>;
 
 /// A member who may invite.
 pub type Inviter = Holder<Invite>;
+
+/// A member who looks after the deployment.
+pub type Overseer = Holder<Oversee>;
 
 /// A member who may act.
 pub type ActingMember = Holder<Act>;

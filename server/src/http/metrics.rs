@@ -62,6 +62,28 @@ fn devices(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
     device_work(app, registry)
 }
 
+/// How notices arrive. Without destinations there is nothing to count.
+fn webhooks(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
+    let gauge = |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["destination"]);
+    let counter = |name: &str, help: &str| IntCounterVec::new(Opts::new(name, help), &["destination"]);
+    let pending = gauge("sealbook_webhooks_pending", "Notices that wait or are tried again.")?;
+    let dead = gauge("sealbook_webhooks_dead", "Notices that were given up in the last 31 days.")?;
+    let delivered = counter("sealbook_webhooks_delivered_total", "Requests with notices that arrived.")?;
+    let failed = counter("sealbook_webhooks_failed_total", "Requests with notices that did not arrive.")?;
+    registry.register(Box::new(pending.clone()))?;
+    registry.register(Box::new(dead.clone()))?;
+    registry.register(Box::new(delivered.clone()))?;
+    registry.register(Box::new(failed.clone()))?;
+    for standing in app.notifier().standings() {
+        let labels = [standing.name.as_str()];
+        pending.with_label_values(&labels).set(number(standing.pending));
+        dead.with_label_values(&labels).set(number(standing.dead));
+        delivered.with_label_values(&labels).inc_by(standing.delivered);
+        failed.with_label_values(&labels).inc_by(standing.failed);
+    }
+    Ok(())
+}
+
 /// What the devices have done since the process started; signatures made count whether or not they were released.
 fn device_work(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
     let counter = |name: &str, help: &str| IntCounterVec::new(Opts::new(name, help), &["backend"]);
@@ -89,6 +111,7 @@ fn text(app: &App) -> Result<Vec<u8>, prometheus::Error> {
     registry.register(Box::new(uptime))?;
     ledgers(app, &registry)?;
     devices(app, &registry)?;
+    webhooks(app, &registry)?;
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
     Ok(text)

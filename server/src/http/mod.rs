@@ -30,6 +30,7 @@ mod slots;
 mod suspensions;
 mod tenants;
 pub mod token;
+mod webhooks;
 
 use std::net::TcpListener;
 use std::time::Duration;

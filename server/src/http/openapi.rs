@@ -90,6 +90,7 @@ routes! {
     proofs::checkpoint,
     proofs::receipt,
     proofs::export,
+    webhooks::list_webhooks,
 }
 
 /// The four kinds of bearer token.

@@ -20,6 +20,8 @@ struct Health {
     unsealed: u64,
     /// What is missing for full service.
     missing: Vec<MissingView>,
+    /// Notices that were given up in the last 31 days, over all destinations.
+    dead_webhooks: u64,
 }
 
 /// Something that is missing.
@@ -72,7 +74,9 @@ pub(super) async fn health(api: web::Data<Api>) -> HttpResponse {
         (false, false) => "degraded",
     };
     let version = env!("CARGO_PKG_VERSION");
-    HttpResponse::Ok().json(Health { status, version, ledgers: ledgers.len(), unsealed, missing })
+    let dead_webhooks = api.app.notifier().standings().iter().map(|standing| standing.dead).sum();
+    let ledgers = ledgers.len();
+    HttpResponse::Ok().json(Health { status, version, ledgers, unsealed, missing, dead_webhooks })
 }
 
 /// Whether the process lives.

@@ -110,11 +110,15 @@ pub(super) async fn open_tenant(
     body: Body<TenantBody>,
 ) -> Result<HttpResponse, Problem> {
     let TenantBody { tenant, founders, backend, policy, credentials } = body.value;
-    if !FOUNDERS.contains(&founders.len()) {
+    if founders.len() > *FOUNDERS.end() {
         return Err(Problem::of("tenant.founders"));
     }
     let founders: Vec<FounderInvite> = founders.into_iter().map(invite).collect::<Result<_, _>>()?;
-    let mut policy = policy.unwrap_or_else(|| LedgerPolicy::default_for(founders.len()));
+    let people = founders.iter().filter(|founder| !founder.roles.contains(&Role::Recovery)).count();
+    if !FOUNDERS.contains(&people) {
+        return Err(Problem::of("tenant.founders"));
+    }
+    let mut policy = policy.unwrap_or_else(|| LedgerPolicy::default_for(people));
     if let Some(CredentialsBody { hardware_only, aaguids }) = credentials {
         policy.credentials = CredentialRules { aaguids, hardware_only };
     }

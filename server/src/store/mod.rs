@@ -6,6 +6,7 @@
 //! - [`append`] is the one way in: a round locks heads, inserts everything, moves the heads, commits
 //! - [`load`], [`export`], [`checkpoints`], [`signatures`] and [`projections`] read, and keep what follows the events
 //! - [`candidates`] keeps what precedes them: tickets, and the founders' assertions
+//! - [`webhooks`] keeps what is to be told to other systems
 //! - [`restore`] puts a lost tail back by the same round
 
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub mod read;
 pub mod restore;
 pub mod rows;
 pub mod signatures;
+pub mod webhooks;
 
 pub use connection::{Connection, Transport};
 pub use error::StoreError;

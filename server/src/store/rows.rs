@@ -13,6 +13,9 @@ use super::error::StoreError;
 pub struct LedgerId(i64);
 
 impl LedgerId {
+    /// Stands in rows that concern no ledger but the deployment as a whole, such as a device's.
+    pub const DEPLOYMENT: Self = Self(-1);
+
     /// An id from 64 random bits, of which 63 are used.
     pub fn from_random(bits: u64) -> Self {
         Self((bits >> 1).cast_signed())

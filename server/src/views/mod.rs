@@ -13,6 +13,7 @@ pub mod people;
 pub mod sentence;
 pub mod services;
 pub mod slots;
+pub mod webhooks;
 
 pub use names::Names;
 

@@ -17,13 +17,14 @@ use moody::Moody;
 use sealbook::app::{App, AppConfig};
 use sealbook::assembly::Parts;
 use sealbook::authenticator::SoftAuthenticator;
-use sealbook::ceremony::FounderInvite;
+use sealbook::ceremony::{FounderInvite, Plan};
 use sealbook::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
 use sealbook::custody::pkcs11::Pkcs11Backend;
 use sealbook::custody::{Backend, softhsm};
 use sealbook::devices::Devices;
 use sealbook::embedded::{DataFolder, EmbeddedPostgres};
 use sealbook::ledger::{Disclosure, EngineError, IdempotencyKey, Ledger, Submission, digests};
+use sealbook::notifying::Notifying;
 use sealbook::signing::{SignCall, SignInput};
 use sealbook::store::{Store, StoreConfig, Transport};
 use sealbook_ledger::action::{
@@ -36,7 +37,7 @@ use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ActionId, BackendName, MemberId, ServiceId, TenantName};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{ActionApproved, ActionProposed, FounderAssertion, SignedProposal};
-use sealbook_ledger::policy::{Environment, Role, SigningPolicy};
+use sealbook_ledger::policy::{Environment, LedgerPolicy, Role, SigningPolicy};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::verify::{Pins, verify_bundle};
 use sealbook_ledger::webauthn::{ApprovalRp, Assertion, Purpose};
@@ -90,6 +91,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         max_unsealed: Duration::from_secs(5),
         operator_token: OperatorToken::parse(&format!("sbo_{secret}")).unwrap(),
         accept_missing_high_water: false,
+        notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },
     };
     parts.assemble().await.unwrap()
 }
@@ -172,6 +174,7 @@ async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, 
         max_unsealed: Duration::from_secs(60),
         operator_token_sha256: Hash::sha256(b"an operator"),
         accept_missing_high_water: false,
+        notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },
     };
     let store = Store::open(StoreConfig::new(postgres.app_config(), Transport::Plain)).unwrap();
     let backend: Arc<dyn Backend> = device.clone();
@@ -184,10 +187,11 @@ async fn found(app: App, path: &Path) -> Site {
     let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
     let invites =
         (1..=3).map(|n| FounderInvite { display_name: Some(format!("Founder {n}")), roles: roles.clone() });
-    let opened = app.open_tenant(tenant.clone(), invites.collect(), None).await.unwrap();
+    let plan = Plan { founders: invites.collect(), policy: LedgerPolicy::default_for(3) };
+    let opened = app.open_tenant(tenant.clone(), plan, None).await.unwrap();
     let ledger = app.ledger(&tenant).unwrap();
     let mut people = Vec::new();
-    let tickets: Vec<Hash> = opened.tickets.iter().map(|ticket| ticket_hash(&ticket.secret)).collect();
+    let tickets: Vec<Hash> = opened.tickets.iter().map(|ticket| ticket_hash(&ticket.ticket.secret)).collect();
     for (n, ticket) in tickets.iter().enumerate() {
         let key = SoftAuthenticator::create(&path.join(format!("person-{n}.json")), "localhost").unwrap();
         let id = app.register_founder(&ledger, *ticket, key.credential().clone(), None).await.unwrap();

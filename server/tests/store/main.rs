@@ -9,3 +9,4 @@ mod ledger;
 mod projections;
 mod reading;
 mod rounds;
+mod webhooks;

@@ -1,0 +1,219 @@
+//! What a notice says: ids, types, times and the page to look at. Nothing in it can act, and nothing is disclosed.
+
+use sealbook_ledger::action::{ActionDocument, ActionType};
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::ids::{ActionId, MemberId, ProposerId};
+use sealbook_ledger::policy::{Clause, Role};
+use sealbook_ledger::timestamp::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Notifying;
+use super::model::Kind;
+use crate::ledger::Ledger;
+use crate::store::LedgerId;
+use crate::store::webhooks::OutboxRow;
+
+/// What is told.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Notice {
+    pub(crate) kind: &'static str,
+    /// Where the thing stands now.
+    pub(crate) status: &'static str,
+    pub(crate) time: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<String>,
+    /// The event that says so, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) action: Option<ActionNotice>,
+    /// The device's name in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backend: Option<String>,
+    /// The page to look at: it asks for a sign-in like any other.
+    pub(crate) url: String,
+}
+
+/// An action, as far as anybody may know it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ActionNotice {
+    id: ActionId,
+    #[serde(rename = "type")]
+    kind: ActionType,
+    proposed_by: ProposerId,
+    expires_at: Timestamp,
+    /// Seats that nobody has taken yet; absent once that is no longer the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_seats: Option<Vec<OpenSeats>>,
+}
+
+/// Seats of one role that are free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct OpenSeats {
+    role: Role,
+    count: u8,
+}
+
+impl ActionNotice {
+    pub(crate) fn new(document: &ActionDocument, open_seats: Option<Vec<OpenSeats>>) -> Self {
+        Self {
+            id: document.action,
+            kind: document.kind(),
+            proposed_by: document.proposed_by,
+            expires_at: document.expires_at,
+            open_seats,
+        }
+    }
+}
+
+/// The free seats of a quorum: each person fills one, first come first seated, as the pages show it.
+pub(crate) fn open_seats(
+    quorum: &[Clause],
+    consents: impl Iterator<Item = (MemberId, Role)>,
+) -> Vec<OpenSeats> {
+    let mut free: Vec<OpenSeats> =
+        quorum.iter().map(|clause| OpenSeats { role: clause.role, count: clause.count }).collect();
+    let mut seated: Vec<MemberId> = Vec::new();
+    for (member, role) in consents {
+        let seat = free.iter_mut().find(|seat| seat.role == role && seat.count > 0);
+        if let Some(seat) = seat.filter(|_| !seated.contains(&member)) {
+            seat.count -= 1;
+            seated.push(member);
+        }
+    }
+    free.retain(|seat| seat.count > 0);
+    free
+}
+
+impl Notice {
+    /// About an action of a ledger.
+    pub(crate) fn of_action(
+        notifying: &Notifying,
+        ledger: &Ledger,
+        (kind, status): (Kind, &'static str),
+        (time, seq): (Timestamp, Option<u64>),
+        action: ActionNotice,
+    ) -> Self {
+        let page = format!("{}/t/{}/actions/{}", notifying.public_url, ledger.tenant(), action.id);
+        Self {
+            kind: kind.name(),
+            status,
+            time,
+            tenant: Some(ledger.tenant().to_string()),
+            origin: Some(ledger.origin().to_string()),
+            seq,
+            action: Some(action),
+            backend: None,
+            url: page,
+        }
+    }
+
+    /// About a ledger's sealing.
+    pub(crate) fn of_sealing(
+        notifying: &Notifying,
+        ledger: &Ledger,
+        status: &'static str,
+        time: Timestamp,
+    ) -> Self {
+        Self {
+            kind: Kind::SealingTrouble.name(),
+            status,
+            time,
+            tenant: Some(ledger.tenant().to_string()),
+            origin: Some(ledger.origin().to_string()),
+            seq: None,
+            action: None,
+            backend: None,
+            url: format!("{}/t/{}/health", notifying.public_url, ledger.tenant()),
+        }
+    }
+
+    /// About a device.
+    pub(crate) fn of_device(
+        notifying: &Notifying,
+        backend: &str,
+        status: &'static str,
+        time: Timestamp,
+    ) -> Self {
+        Self {
+            kind: Kind::CustodyTrouble.name(),
+            status,
+            time,
+            tenant: None,
+            origin: None,
+            seq: None,
+            action: None,
+            backend: Some(backend.to_owned()),
+            url: format!("{}/", notifying.public_url),
+        }
+    }
+
+    /// The notice's body.
+    pub(crate) fn body(&self) -> Value {
+        // Texts, numbers and lists of them always have a JSON form.
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}
+
+/// The row of a notice for a destination. `cause` is what made it, e.g. an event: the same cause has the same delivery id
+/// whoever makes the row, and however often.
+pub(crate) fn row(ledger: LedgerId, destination: &str, kind: Kind, cause: &str, body: Value) -> OutboxRow {
+    let about = format!("sealbook webhook v1\0{}\0{destination}\0{}\0{cause}", ledger.get(), kind.name());
+    let digest = Hash::sha256(about.as_bytes()).0;
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    let delivery = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+    OutboxRow { ledger, delivery, destination: destination.to_owned(), kind: kind.name().to_owned(), body }
+}
+
+/// A cause that never comes again.
+pub(crate) fn unique_cause() -> String {
+    Uuid::now_v7().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(n: u128) -> MemberId {
+        Uuid::from_u128(n).into()
+    }
+
+    #[test]
+    fn a_seat_is_open_until_somebody_of_its_role_has_taken_it() {
+        let quorum =
+            [Clause { count: 2, role: Role::Approver }, Clause { count: 1, role: Role::SecurityReviewer }];
+        let open = |consents: &[(u128, Role)]| -> Vec<(Role, u8)> {
+            let consents = consents.iter().map(|(n, role)| (member(*n), *role));
+            open_seats(&quorum, consents).into_iter().map(|seat| (seat.role, seat.count)).collect()
+        };
+        assert_eq!(open(&[]), [(Role::Approver, 2), (Role::SecurityReviewer, 1)]);
+        assert_eq!(open(&[(1, Role::Approver)]), [(Role::Approver, 1), (Role::SecurityReviewer, 1)]);
+        // One person sits once, and only where the role is asked for.
+        let twice = [(1, Role::Approver), (1, Role::SecurityReviewer), (2, Role::Auditor)];
+        assert_eq!(open(&twice), [(Role::Approver, 1), (Role::SecurityReviewer, 1)]);
+        let all = [(1, Role::Approver), (2, Role::SecurityReviewer), (3, Role::Approver)];
+        assert_eq!(open(&all), []);
+    }
+
+    #[test]
+    fn a_delivery_is_told_apart_by_everything_that_made_it() {
+        let id = |ledger: u64, destination: &str, kind: Kind, cause: &str| {
+            row(LedgerId::from_random(ledger), destination, kind, cause, Value::Null).delivery
+        };
+        let one = id(2, "chat", Kind::ActionWaiting, "seq 1");
+        assert_eq!(one, id(2, "chat", Kind::ActionWaiting, "seq 1"));
+        for other in [
+            id(4, "chat", Kind::ActionWaiting, "seq 1"),
+            id(2, "mail", Kind::ActionWaiting, "seq 1"),
+            id(2, "chat", Kind::ActionOverdue, "seq 1"),
+            id(2, "chat", Kind::ActionWaiting, "seq 2"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+}
