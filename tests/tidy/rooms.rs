@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 33] = [
+const ROOMS: [(&str, &[&str]); 34] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -36,6 +36,7 @@ const ROOMS: [(&str, &[&str]); 33] = [
             "clock",
             "custody",
             "ledger",
+            "passkeys",
             "registration",
             "signing",
             "store",
@@ -46,6 +47,7 @@ const ROOMS: [(&str, &[&str]); 33] = [
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
     ("pages", &["app", "clock", "http", "ledger", "store", "views"]),
     ("views", &["authenticator", "store"]),
+    ("passkeys", &[]),
     ("registration", &["authenticator"]),
     ("text", &[]),
     // Putting a server together and keeping it up.
@@ -212,6 +214,12 @@ fn only_the_store_and_the_views_know_sql() {
 #[test]
 fn only_pages_know_templates() {
     report(&outside(&["pages/"], &["askama", "text/html"]));
+}
+
+/// What browsers' passkeys say is checked in one room.
+#[test]
+fn only_passkeys_know_webauthn_rs() {
+    report(&outside(&["passkeys"], &["webauthn_rs", "serde_cbor_2"]));
 }
 
 /// Elsewhere a connection's configuration is handed over, nothing more.

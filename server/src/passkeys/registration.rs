@@ -247,7 +247,7 @@ fn cbor() -> MediaType {
     "application/cbor".parse().expect("a media type")
 }
 
-fn core(rp: &ApprovalRp) -> Result<WebauthnCore, PasskeyError> {
+pub(super) fn core(rp: &ApprovalRp) -> Result<WebauthnCore, PasskeyError> {
     let origins = rp.origins.iter().map(|origin| origin.parse());
     let origins =
         origins.collect::<Result<Vec<_>, _>>().map_err(|error| PasskeyError::Options(Box::new(error)))?;
