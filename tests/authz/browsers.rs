@@ -1,6 +1,9 @@
 //! Browsers: a cookie says who asks, and is not enough to change anything.
 
-use integration::{Api, Person, Server, Tenant};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use integration::{Api, Person, Server, Tenant, waiting};
 use sealbook::http::token::{Token, TokenKind};
 use sealbook_ledger::encoding::{B64, Hash};
 use serde_json::{Value, json};
@@ -257,4 +260,46 @@ fn a_member_sees_and_ends_own_sessions_only() {
     );
     assert!(signed_out.expect(204).header("set-cookie").unwrap().contains("Max-Age=0"));
     here.get(&page(&tenant, "inbox")).expect(303);
+}
+
+/// Opens a live stream, reads its first event, and leaves it open.
+fn follow(server: &Server, tenant: &Tenant, cookie: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    stream.set_read_timeout(Some(waiting::DEADLINE)).unwrap();
+    let path = page(tenant, "live");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\n\r\n").unwrap();
+    let said = read_until(&mut stream, |said| said.contains("\n\n") || said.contains("problem+json"));
+    (stream, said)
+}
+
+fn read_until(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> String {
+    let (mut said, mut piece) = (String::new(), [0; 4096]);
+    while !enough(&said) {
+        let read = stream.read(&mut piece).unwrap();
+        assert_ne!(read, 0, "it ended after {said}");
+        said.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    said
+}
+
+#[test]
+fn a_live_page_hears_of_growth_and_a_member_has_six_of_them() {
+    let server = Server::shared();
+    let tenant = Tenant::founded(&server, 2);
+    let mut browser = Browser::new(&server);
+    browser.sign_in(tenant.person(0));
+    let (mut stream, first) = follow(&server, &tenant, &browser.cookie);
+    assert!(first.contains("text/event-stream") && first.contains("event: changed"), "{first}");
+    let evidence = json!({
+        "digest": integration::tenant::sha256(b"a paper"), "media_type": "text/plain",
+        "subject": { "kind": "member", "id": tenant.person(0).id },
+    });
+    let before = tenant.get("").expect(200).json()["size"].as_u64().unwrap();
+    let recorded = tenant.post("/evidence", &evidence);
+    assert!(recorded.status == 201, "{}", recorded.said());
+    let grown = format!("{{\"size\":{}}}", before + 1);
+    read_until(&mut stream, |said| said.contains(&grown));
+    let _open: Vec<_> = (1..6).map(|_| follow(&server, &tenant, &browser.cookie)).collect();
+    let (_, refused) = follow(&server, &tenant, &browser.cookie);
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
 }
