@@ -14,7 +14,6 @@ pub fn role(role: Role) -> &'static str {
         Role::PackagingEngineer => "packaging engineer",
         Role::Recovery => "recovery authenticator",
         Role::PlatformAdmin => "platform admin",
-        Role::Recovery => "recovery",
         Role::SecurityReviewer => "security reviewer",
     }
 }
