@@ -47,7 +47,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
     ("pages", &["app", "clock", "http", "ledger", "store", "views"]),
     ("views", &["authenticator", "store"]),
-    ("passkeys", &[]),
+    ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
     ("text", &[]),
     // Putting a server together and keeping it up.

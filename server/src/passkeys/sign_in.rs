@@ -139,7 +139,7 @@ pub fn holds(
 fn for_core(credential: &Credential) -> Option<CoreCredential> {
     let cbor: serde_cbor_2::Value = serde_cbor_2::from_slice(credential.cose_public_key.as_bytes()).ok()?;
     Some(CoreCredential {
-        cred_id: credential.credential_id.as_bytes().to_vec().into(),
+        cred_id: credential.credential_id.as_bytes().to_vec(),
         cred: COSEKey::try_from(&cbor).ok()?,
         counter: 0,
         transports: None,
