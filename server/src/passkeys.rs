@@ -6,6 +6,7 @@
 mod attestation_object;
 mod registration;
 mod roots;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 
@@ -13,3 +14,4 @@ pub use registration::{
     Asked, Begun, CHALLENGE_LIFE_S, MadePasskey, PasskeyError, PasskeyResponse, begin, finish,
 };
 pub use roots::{AttestationRoots, RootsError};
+pub use sign_in::{PasskeyAnswer, SIGN_IN_LIFE_S, SignIns, holds};

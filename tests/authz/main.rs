@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
+mod browsers;
 mod table;
 
 use std::collections::BTreeSet;
@@ -126,6 +127,7 @@ fn cast(server: &Server) -> Cast {
         ("{key}", text(&slot["created"]["key"]).to_owned()),
         ("{action}", text(&open["action"]).to_owned()),
         ("{seq}", "0".to_owned()),
+        ("{session}", "AAAA".to_owned()),
     ];
     Cast { tenant, callers, ids }
 }

@@ -38,6 +38,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "custody",
             "ledger",
             "notifying",
+            "passkeys",
             "registration",
             "signing",
             "store",
@@ -48,6 +49,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
     ("pages", &["app", "clock", "http", "ledger", "store", "views"]),
     ("views", &["authenticator", "store"]),
+    ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
     ("text", &[]),
     // Putting a server together and keeping it up.
@@ -217,6 +219,12 @@ fn only_the_store_and_the_views_know_sql() {
 #[test]
 fn only_pages_know_templates() {
     report(&outside(&["pages/"], &["askama", "text/html"]));
+}
+
+/// What browsers' passkeys say is checked in one room.
+#[test]
+fn only_passkeys_know_webauthn_rs() {
+    report(&outside(&["passkeys"], &["webauthn_rs", "serde_cbor_2"]));
 }
 
 /// Elsewhere a connection's configuration is handed over, nothing more.

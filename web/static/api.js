@@ -96,7 +96,7 @@ export function showRefusal(error, into = document.getElementById("notice")) {
     }
     into.append(rule);
   }
-  if (error.status === 401) {
+  if (error.status === 401 && location.pathname !== "/signin") {
     const link = document.createElement("a");
     link.href = `/signin?next=${location.pathname}`;
     link.textContent = "Sign in again";

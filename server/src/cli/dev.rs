@@ -154,6 +154,7 @@ fn greet(
     let seconds = began.elapsed().as_secs_f64();
     let text = format!(
         "Sealbook is ready after {seconds:.1} s at {url}\n\n\
+         \x20 sign in     {url}/signin\n\
          \x20 data        {}\n\
          \x20 tenants     {tenants}\n\
          \x20 operator    export SEALBOOK_OPERATOR_TOKEN_FILE={}\n\

@@ -10,7 +10,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use sealbook_ledger::event::Actor;
@@ -27,6 +26,7 @@ use super::body::Body;
 use super::cookie;
 use super::problem::Problem;
 use super::session_table::Carrier;
+use super::shown::Shown;
 use super::token::{Token, TokenKind, same};
 use crate::app::App;
 use crate::clock;
@@ -138,6 +138,7 @@ impl Demand for Act {
         Role::KeyOwner,
         Role::PackagingEngineer,
         Role::PlatformAdmin,
+        Role::Recovery,
         Role::SecurityReviewer,
     ];
 }
@@ -277,7 +278,7 @@ fn unauthenticated() -> Problem {
     Problem::of("auth.token")
 }
 
-fn api(req: &HttpRequest) -> Result<&Api, Problem> {
+pub(super) fn api(req: &HttpRequest) -> Result<&Api, Problem> {
     let api = req.app_data::<web::Data<Api>>().ok_or_else(|| Problem::fault("an app without its data"))?;
     Ok(api)
 }
@@ -288,26 +289,6 @@ fn bearer(req: &HttpRequest) -> Result<Token, Problem> {
 
 fn is_operator(app: &App, token: &Token) -> bool {
     token.kind() == TokenKind::Operator && same(&token.sha256(), &app.config().operator_token_sha256)
-}
-
-/// What a request shows to say who asks.
-pub(crate) struct Shown {
-    /// The token.
-    pub(crate) token: Token,
-    /// How it came.
-    pub(crate) carrier: Carrier,
-}
-
-impl Shown {
-    /// A bearer token; without any, the cookie of a browser's session.
-    pub(crate) fn of(req: &HttpRequest) -> Option<Self> {
-        let headers = req.headers();
-        if headers.contains_key(AUTHORIZATION) {
-            Token::bearer(headers).map(|token| Self { token, carrier: Carrier::Bearer })
-        } else {
-            cookie::token(headers).map(|token| Self { token, carrier: Carrier::Cookie })
-        }
-    }
 }
 
 /// Recognises the caller and compares the tenant; notes the name under which refusals are recorded.
@@ -349,7 +330,7 @@ fn service_of(app: &App, token: &Token) -> Option<Caller> {
 }
 
 /// The member of a session; a session ends with the member's or the credential's suspension.
-fn member_of(api: &Api, req: &HttpRequest, token: &Token, carrier: Carrier) -> Option<Caller> {
+pub(super) fn member_of(api: &Api, req: &HttpRequest, token: &Token, carrier: Carrier) -> Option<Caller> {
     let (hash, now) = (token.sha256(), clock::now());
     let by_itself = req.headers().contains_key(&cookie::BACKGROUND);
     let session = if by_itself { api.sessions.peek(&hash, now) } else { api.sessions.find(&hash, now) };

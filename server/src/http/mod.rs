@@ -19,16 +19,19 @@ pub mod listeners;
 mod members;
 mod metrics;
 pub mod openapi;
+mod passkey_sessions;
 mod platform;
 pub mod problem;
 mod proofs;
 mod services;
 pub mod session_table;
-mod sessions;
+pub mod sessions;
+pub mod shown;
 mod signing;
 mod slots;
 mod suspensions;
 mod tenants;
+pub mod throttle;
 pub mod token;
 mod webhooks;
 
@@ -42,9 +45,11 @@ use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::passkeys::SignIns;
 use listeners::Listeners;
 use problem::{Problem, ProblemDocument};
 use session_table::Sessions;
+use throttle::Throttle;
 
 /// Longest wait for a request's head.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -58,6 +63,8 @@ pub struct Api {
     pub(crate) sessions: Sessions,
     /// An origin as browsers write it: the configuration takes no other.
     pub(crate) public_url: String,
+    pub(crate) sign_ins: SignIns,
+    pub(crate) throttle: Throttle,
     pub(crate) listeners: Listeners,
     stopping: watch::Sender<bool>,
 }
@@ -69,6 +76,8 @@ impl Api {
             app,
             sessions: Sessions::new()?,
             public_url: public_url.trim_end_matches('/').to_owned(),
+            sign_ins: SignIns::default(),
+            throttle: Throttle::default(),
             listeners: Listeners::default(),
             stopping: watch::Sender::new(false),
         })

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::auth::{MemberCaller, Shown};
+use super::auth::MemberCaller;
 use super::body::Body;
 use super::cookie;
 use super::problem::{Problem, ProblemDocument};
 use super::session_table::{Carrier, Session, SignIn};
+use super::shown::Shown;
 use crate::clock;
 
 /// Nothing.
@@ -81,7 +82,9 @@ pub(super) async fn session_challenge(
     tenant: web::Path<TenantName>,
     api: web::Data<Api>,
     _body: Body<Empty>,
+    req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    api.throttle.pass(Some(&tenant), &req, clock::now())?;
     let origin = api.app.config().origin_prefix.origin(&tenant).map_err(Problem::fault)?.to_string();
     let (nonce, expires_at) = api.sessions.issue_nonce(&tenant, clock::now())?;
     Ok(HttpResponse::Ok().json(NonceView { nonce, expires_at, origin }))
@@ -98,6 +101,7 @@ pub(super) async fn sign_in(
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (body, now) = (body.value, clock::now());
+    api.throttle.pass(Some(&tenant), &req, now)?;
     if !api.sessions.knows_nonce(&tenant, &body.nonce, now) {
         return Err(Problem::of("session.nonce"));
     }

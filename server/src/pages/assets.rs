@@ -34,6 +34,8 @@ const ASSETS: &[Asset] = assets![
     "mark.svg" SVG,
     "page.js" JS,
     "sealbook.css" CSS,
+    "sessions.js" JS,
+    "signin.js" JS,
     "theme.js" JS,
     "times.js" JS,
 ];

@@ -14,9 +14,10 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::http::Api;
-use crate::http::auth::{MemberCaller, Shown};
+use crate::http::auth::MemberCaller;
 use crate::http::listeners::Place;
 use crate::http::problem::Problem;
+use crate::http::shown::Shown;
 use crate::ledger::Ledger;
 
 /// How often a quiet stream says that it lives: proxies cut off what is silent for a minute.

@@ -9,6 +9,7 @@ mod inbox;
 mod live;
 pub mod page;
 mod problem;
+mod sessions;
 mod visit;
 mod wording;
 
@@ -23,5 +24,11 @@ pub const PAGES: Pages = Pages { routes, problem: problem::page };
 
 /// Registers every page.
 fn routes(config: &mut web::ServiceConfig) {
-    config.service(assets::asset).service(home::home).service(inbox::inbox).service(live::live);
+    config
+        .service(assets::asset)
+        .service(home::home)
+        .service(home::sign_in)
+        .service(inbox::inbox)
+        .service(live::live)
+        .service(sessions::sessions);
 }

@@ -4,6 +4,7 @@ use actix_web::http::header::{ACCEPT, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::home::is_page;
 use super::page;
 use crate::http::problem::{Kind, Problem, ProblemDocument};
 
@@ -63,12 +64,7 @@ fn wants_page(req: &HttpRequest) -> bool {
 fn sign_in_for(req: &HttpRequest) -> String {
     let path = req.path();
     // What could not be a page's path, or would have to be escaped, is not worth coming back to.
-    let plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.".contains(&b));
-    if plain && path.starts_with("/t/") && path.len() <= 300 {
-        format!("/signin?next={path}")
-    } else {
-        "/signin".to_owned()
-    }
+    if is_page(path) { format!("/signin?next={path}") } else { "/signin".to_owned() }
 }
 
 /// What a person may do about it.

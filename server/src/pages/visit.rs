@@ -8,9 +8,10 @@ use super::inbox::waits_for;
 use super::page::{Frame, Place};
 use super::wording;
 use crate::http::Api;
-use crate::http::auth::{MemberCaller, Shown};
+use crate::http::auth::MemberCaller;
 use crate::http::problem::Problem;
 use crate::http::session_table::Carrier;
+use crate::http::shown::Shown;
 use crate::store::{LedgerId, Store};
 use crate::views::Names;
 

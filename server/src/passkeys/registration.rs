@@ -156,8 +156,8 @@ struct ClientData {
 /// [`PasskeyError::Options`] where the relying party can't be used.
 pub fn begin(asked: &Asked<'_>, now: Timestamp) -> Result<(Value, Begun), PasskeyError> {
     let core = core(asked.rp)?;
-    let exclude = (!asked.exclude.is_empty())
-        .then(|| asked.exclude.iter().map(|id| id.as_bytes().to_vec().into()).collect());
+    let exclude =
+        (!asked.exclude.is_empty()).then(|| asked.exclude.iter().map(|id| id.as_bytes().to_vec()).collect());
     let builder = core
         .new_challenge_register_builder(asked.member.uuid().as_bytes(), asked.name, asked.name)
         .map_err(|error| PasskeyError::Options(error.into()))?
@@ -247,7 +247,7 @@ fn cbor() -> MediaType {
     "application/cbor".parse().expect("a media type")
 }
 
-fn core(rp: &ApprovalRp) -> Result<WebauthnCore, PasskeyError> {
+pub(super) fn core(rp: &ApprovalRp) -> Result<WebauthnCore, PasskeyError> {
     let origins = rp.origins.iter().map(|origin| origin.parse());
     let origins =
         origins.collect::<Result<Vec<_>, _>>().map_err(|error| PasskeyError::Options(Box::new(error)))?;

@@ -343,6 +343,7 @@ pub const BORDER: &[Entry] = &[
         Kind::Forbidden,
         "This ledger's approval credentials don't sign in: its founders did not share them.",
     ),
+    entry("session.rate", Kind::Rate, "Too many attempts to sign in from this address; wait a little."),
     entry(
         "session.refused",
         Kind::Unauthenticated,
