@@ -33,7 +33,7 @@ demo: prerequisites
 # The built program is started by make itself, so that a signal to make reaches it.
 run: prerequisites
 	cargo build --locked -p sealbook -p sealbook-ledger --bins
-	$(TARGET)/debug/sealbook dev
+	$(TARGET)/debug/sealbook dev --found trial
 
 check: prerequisites
 	cargo fmt --all --check

@@ -167,7 +167,7 @@ impl ActionRule {
 }
 
 /// Which authenticators members may enrol.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialRules {
     /// The makes that are accepted; any where absent.
@@ -243,7 +243,7 @@ impl LedgerPolicy {
         let rule = |kind: ActionType| (kind, Self::default_rule(kind, founders <= 2));
         Self {
             actions: ActionType::ALL.into_iter().map(rule).collect(),
-            credentials: CredentialRules { aaguids: None, hardware_only: false },
+            credentials: CredentialRules::default(),
             v: 1,
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Everything here lives on the main multi-thread runtime; HTTP workers reach it through channels.
 
+mod founding;
+
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -14,15 +16,15 @@ use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{BackendName, Origin, TenantName};
 use sealbook_ledger::note::Vkey;
-use sealbook_ledger::payload::{FounderAssertion, LedgerOpened, NextVkey};
+use sealbook_ledger::payload::{LedgerOpened, NextVkey};
 use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::state::RULES;
-use sealbook_ledger::webauthn::{ApprovalRp, Credential};
+use sealbook_ledger::webauthn::ApprovalRp;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::ceremony::{self, FoundingView, Issued, Plan};
+use crate::ceremony::{self, Issued, Plan};
 use crate::clock;
 use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
@@ -34,6 +36,7 @@ use crate::inventory;
 use crate::ledger::{EngineError, Ledger, Submission};
 use crate::loading;
 use crate::notifying::{Notifier, Notifying};
+use crate::passkeys::AttestationRoots;
 use crate::projector::Projector;
 use crate::refusals::Refusals;
 use crate::scrubber::{self, Scrubbed};
@@ -59,6 +62,8 @@ pub struct AppConfig {
     pub origin_prefix: OriginPrefix,
     /// Who asks for approvals.
     pub approval_rp: ApprovalRp,
+    /// Whose attestations prove hardware.
+    pub attestation_roots: Arc<AttestationRoots>,
     /// Where high-water files are, outside the database.
     pub high_water: PathBuf,
     /// While the oldest unsealed event is older, nothing new is signed.
@@ -364,41 +369,6 @@ impl App {
         let key = state.ledger_key().ok_or(sealbook_ledger::rule::Rule::FoundingMissing)?;
         let tickets = ceremony::issue_tickets(&self.0.store, ledger.id()).await?;
         Ok(OpenedTenant { origin: ledger.origin().clone(), vkey: key.vkey.clone(), tickets })
-    }
-
-    /// Registers a founder's authenticator.
-    pub async fn register_founder(
-        &self,
-        ledger: &Ledger,
-        ticket_sha256: Hash,
-        credential: Credential,
-        display_name: Option<String>,
-    ) -> Result<sealbook_ledger::ids::MemberId, EngineError> {
-        let (store, ledger) = (&self.0.store, ledger.id());
-        let body = ceremony::register_founder(store, ledger, ticket_sha256, credential, display_name).await?;
-        Ok(body.member)
-    }
-
-    /// Where a founding stands.
-    pub async fn founding(&self, ledger: &Ledger) -> Result<FoundingView, EngineError> {
-        ceremony::view(&self.0.store, ledger, &self.0.config.approval_rp).await
-    }
-
-    /// Whether a ticket is a founder's of this ledger and still good.
-    pub async fn is_founders_ticket(&self, ledger: &Ledger, ticket_sha256: Hash) -> Result<(), EngineError> {
-        ceremony::candidate_of(&self.0.store, ledger.id(), ticket_sha256, ceremony::founder_purpose())
-            .await
-            .map(drop)
-    }
-
-    /// Takes a founder's signature.
-    pub async fn sign_founding(
-        &self,
-        ledger: &Ledger,
-        ticket_sha256: Hash,
-        assertion: FounderAssertion,
-    ) -> Result<FoundingView, EngineError> {
-        ceremony::sign(&self.0.store, ledger, &self.0.config.approval_rp, ticket_sha256, assertion).await
     }
 
     /// Signs; see [`crate::signing`].

@@ -16,6 +16,7 @@ use crate::custody::{Backend, CustodyError, Pkcs11Config};
 use crate::devices::Devices;
 use crate::ledger::EngineError;
 use crate::notifying::Notifying;
+use crate::passkeys::{AttestationRoots, RootsError};
 use crate::store::migrate;
 use crate::store::{Store, StoreConfig, StoreError, Transport};
 use crate::tls::{self, TlsError};
@@ -37,6 +38,9 @@ pub enum AssemblyError {
     /// TLS to the database can't be set up.
     #[error("TLS to the database can't be set up")]
     Tls(#[from] TlsError),
+    /// The attestation roots can't be used.
+    #[error("the attestation roots can't be used")]
+    Roots(#[from] RootsError),
     /// A ledger can't be served.
     #[error("the ledgers can't be served")]
     Engine(#[from] EngineError),
@@ -62,6 +66,8 @@ pub struct Parts {
     pub origin_prefix: OriginPrefix,
     /// Who asks for approvals.
     pub rp: RelyingParty,
+    /// Whose attestations prove hardware.
+    pub attestation_roots: AttestationRoots,
     /// Where high-water files are.
     pub high_water: PathBuf,
     /// While the oldest unsealed event is older, nothing new is signed.
@@ -78,17 +84,19 @@ impl Parts {
     /// From a production configuration.
     ///
     /// # Errors
-    /// [`AssemblyError::Tls`], or a high-water folder that can't be made.
+    /// [`AssemblyError::Tls`], [`AssemblyError::Roots`], or a high-water folder that can't be made.
     pub fn from_config(config: &Config, accept_missing_high_water: bool) -> Result<Self, AssemblyError> {
         let high_water = config.data_folder.join("high-water");
         std::fs::create_dir_all(&high_water)
             .map_err(|source| AssemblyError::File { what: "the folder of the high-water files", source })?;
+        let roots = config.attestation_roots.as_deref().map(AttestationRoots::load).transpose()?;
         Ok(Self {
             store: store_config(config, config.database.app().clone())?,
             backends: config.custody.backends().clone(),
             ledger_backend: config.custody.ledger_backend().clone(),
             origin_prefix: config.origin_prefix.clone(),
             rp: config.rp.clone(),
+            attestation_roots: roots.unwrap_or_default(),
             high_water,
             max_unsealed: config.limits.max_unsealed,
             operator_token: config.operator_token.clone(),
@@ -121,6 +129,7 @@ impl Parts {
                 // Approval credentials of their own come with the web UI.
                 shared: true,
             },
+            attestation_roots: Arc::new(self.attestation_roots),
             high_water: self.high_water,
             max_unsealed: self.max_unsealed,
             operator_token_sha256: self.operator_token.sha256(),

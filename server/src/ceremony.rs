@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use sealbook_ledger::attachment::Attachment;
 use sealbook_ledger::canonical;
 use sealbook_ledger::command::{Command, Founder};
 use sealbook_ledger::encoding::{B64, Hash};
@@ -11,25 +12,24 @@ use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
 use sealbook_ledger::policy::{LedgerPolicy, Role};
+use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Prechecked, RULES};
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::webauthn::{ApprovalRp, Credential};
+use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::ledger::{Disclosure, EngineError, Ledger, Submission};
-use crate::store::candidates::CandidateRow;
+use crate::passkeys::{self, Asked, Begun, MadePasskey};
+use crate::store::candidates::{CandidateRow, FOUNDER};
 use crate::store::{LedgerId, Store, StoreError};
 
 mod plan;
 
 pub(crate) use plan::issue_tickets;
 pub use plan::{Issued, Plan};
-
-/// What a founder's ticket is good for.
-const FOUNDER: &str = "founder";
 
 /// How long a ticket can be used, in seconds: three days.
 pub const TICKET_LIFE_S: u32 = 3 * 24 * 60 * 60;
@@ -65,6 +65,12 @@ pub(crate) struct CandidateBody {
     /// Of the disclosure `display_name`; drawn once, so that the document stays the same.
     pub(crate) salt: B64,
     pub(crate) credential: Option<Credential>,
+    /// The bytes that the credential's attestation refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) attestation: Option<B64>,
+    /// What a browser was asked for last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) begun: Option<Begun>,
 }
 
 impl CandidateBody {
@@ -77,6 +83,8 @@ impl CandidateBody {
             display_name: invite.display_name,
             salt: B64::from(salt.as_slice()),
             credential: None,
+            attestation: None,
+            begun: None,
         }
     }
 
@@ -84,6 +92,12 @@ impl CandidateBody {
     pub(crate) fn disclosure(&self) -> Option<Disclosure> {
         let salt = self.salt.as_bytes().try_into().ok()?;
         Some(Disclosure::with_salt("display_name", salt, self.display_name.clone()?))
+    }
+
+    /// The attestation object, with the reference that the credential makes to it.
+    fn attachment(&self) -> Option<(Attachment, Vec<u8>)> {
+        let reference = self.credential.as_ref()?.attestation.clone()?;
+        Some((reference, self.attestation.as_ref()?.as_bytes().to_vec()))
     }
 
     fn founder(&self) -> Option<Founder> {
@@ -117,8 +131,12 @@ pub struct FoundingView {
 pub struct FounderView {
     /// Who.
     pub member: MemberId,
-    /// What others will see.
+    /// As the invitation, or the founder, says.
     pub display_name: Option<String>,
+    /// The roles to begin with.
+    pub roles: BTreeSet<Role>,
+    /// What kind of authenticator is registered.
+    pub kind: Option<CredentialKind>,
     /// Whether an authenticator is registered.
     pub registered: bool,
     /// Whether the document is signed.
@@ -183,14 +201,26 @@ pub(crate) async fn register(
     ledger: LedgerId,
     ticket_hash: Hash,
     purpose: &str,
-    credential: Credential,
+    made: MadePasskey,
     display_name: Option<String>,
 ) -> Result<CandidateBody, EngineError> {
     let (row, mut body) = candidate_of(store, ledger, ticket_hash, purpose).await?;
     if row.used_at.is_some() || body.credential.is_some() {
         return Err(INVALID_TICKET);
     }
-    body.credential = Some(credential);
+    // Found out later, it would end the founding: nobody could take it back.
+    let taken = |other: &CandidateBody| {
+        other.credential.as_ref().is_some_and(|held| {
+            held.credential_id == made.credential.credential_id
+                || held.cose_public_key.as_bytes() == made.credential.cose_public_key.as_bytes()
+        })
+    };
+    if founders(store, ledger).await?.iter().any(taken) {
+        return Err(Rule::CredentialDuplicate.into());
+    }
+    body.credential = Some(made.credential);
+    body.attestation = made.attestation;
+    body.begun = None;
     body.display_name = display_name.or(body.display_name);
     match store.use_candidate(ledger, ticket_hash, &to_json(&body)?, clock::now()).await {
         Ok(()) => Ok(body),
@@ -199,8 +229,27 @@ pub(crate) async fn register(
     }
 }
 
-pub(crate) fn founder_purpose() -> &'static str {
-    FOUNDER
+/// Draws the challenge of a founder's registration in a browser, and keeps it with the ticket.
+pub(crate) async fn begin(
+    store: &Store,
+    ledger: &Ledger,
+    rp: &ApprovalRp,
+    ticket_hash: Hash,
+) -> Result<serde_json::Value, EngineError> {
+    let (row, mut body) = candidate_of(store, ledger.id(), ticket_hash, FOUNDER).await?;
+    if row.used_at.is_some() || body.credential.is_some() {
+        return Err(INVALID_TICKET);
+    }
+    let name = body.display_name.clone().unwrap_or_else(|| format!("A founder of {}", ledger.tenant()));
+    let asked = Asked { rp, member: body.member, name: &name, exclude: &[] };
+    let (options, begun) = passkeys::begin(&asked, clock::now())
+        .map_err(|error| EngineError::fault("the options of a registration", error))?;
+    body.begun = Some(begun);
+    match store.update_candidate(ledger.id(), ticket_hash, &to_json(&body)?, clock::now()).await {
+        Ok(()) => Ok(options),
+        Err(StoreError::Conflict { .. }) => Err(INVALID_TICKET),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Where a ledger's founding stands, and the document once it is complete.
@@ -224,6 +273,8 @@ pub(crate) async fn view(
         .map(|body| FounderView {
             member: body.member,
             display_name: body.display_name.clone(),
+            roles: body.roles.clone(),
+            kind: body.credential.as_ref().map(|credential| credential.kind),
             registered: body.credential.is_some(),
             signed: signed.contains(&body.member),
         })
@@ -254,14 +305,14 @@ pub(crate) async fn register_founder(
     store: &Store,
     ledger: LedgerId,
     ticket_hash: Hash,
-    credential: Credential,
+    made: MadePasskey,
     display_name: Option<String>,
 ) -> Result<CandidateBody, EngineError> {
     let founders = candidate_rows(store, ledger).await?.len();
-    if !policy(store, ledger, founders).await?.credentials.accept(&credential) {
-        return Err(sealbook_ledger::rule::Rule::CredentialPolicy.into());
+    if !policy(store, ledger, founders).await?.credentials.accept(&made.credential) {
+        return Err(Rule::CredentialPolicy.into());
     }
-    register(store, ledger, ticket_hash, FOUNDER, credential, display_name).await
+    register(store, ledger, ticket_hash, FOUNDER, made, display_name).await
 }
 
 fn document(
@@ -300,12 +351,12 @@ pub(crate) async fn sign(
         });
     };
     let credential = body.credential.as_ref().filter(|_| body.member == assertion.member);
-    let credential = credential.ok_or(sealbook_ledger::rule::Rule::FoundingSignatures)?;
-    let signed = assertion.to_assertion().map_err(|_| sealbook_ledger::rule::Rule::AssertionInvalid)?;
+    let credential = credential.ok_or(Rule::FoundingSignatures)?;
+    let signed = assertion.to_assertion().map_err(|_| Rule::AssertionInvalid)?;
     let mut checked = Prechecked::default();
     if let Err(error) = checked.check(&signed, credential, rp, digest) {
         tracing::info!(origin = %ledger.origin(), code = error.code(), "a founder's signature does not hold");
-        return Err(sealbook_ledger::rule::Rule::AssertionInvalid.into());
+        return Err(Rule::AssertionInvalid.into());
     }
     let json = serde_json::to_value(&assertion);
     let json = json.map_err(|error| EngineError::fault("an assertion has no JSON form", error))?;
@@ -347,6 +398,7 @@ async fn complete(
     let founders = bodies.iter().filter_map(CandidateBody::founder).collect();
     let founded = Box::new(LedgerFounded { assertions, document });
     let mut submission = Submission::new(Command::Found { founders, founded });
+    submission.attachments = bodies.iter().filter_map(CandidateBody::attachment).collect();
     submission.disclosures = bodies.iter().filter_map(CandidateBody::disclosure).collect();
     submission.checked = checked;
     match ledger.submit(submission).await {

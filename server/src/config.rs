@@ -53,6 +53,8 @@ pub struct Config {
     pub data_folder: PathBuf,
     /// Whom passkeys are made for.
     pub rp: RelyingParty,
+    /// Whose attestations prove hardware: a PEM file, or a folder of them. Without, nothing counts as hardware.
+    pub attestation_roots: Option<PathBuf>,
     /// The database.
     pub database: Database,
     /// The devices that hold keys.
@@ -135,6 +137,7 @@ impl Config {
             origin_prefix: parse_origin_prefix(raw.origin_prefix)?,
             data_folder: parse_data_folder(raw.data_folder)?,
             rp: parse_rp(raw.rp)?,
+            attestation_roots: raw.webauthn.attestation_roots,
             database: Database::parse(raw.database, environment)?,
             custody: parse_custody(raw.custody)?,
             limits: parse_limits(&raw.limits)?,

@@ -29,6 +29,7 @@ mod projector;
 pub mod rebuilding;
 mod refusals;
 pub mod registration;
+pub mod reports;
 pub mod restoring;
 pub mod running;
 pub mod scrubber;

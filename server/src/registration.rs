@@ -39,7 +39,7 @@ pub enum RegistrationError {
     #[error("the credential was made for another relying party")]
     RelyingParty,
     /// Only software authenticators can be registered without a browser.
-    #[error("this version registers credentials of kind software only")]
+    #[error("this form registers credentials of kind software only")]
     Kind,
 }
 

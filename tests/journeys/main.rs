@@ -10,6 +10,7 @@ mod containment;
 mod founding;
 mod founding_policy;
 mod governance;
+mod passkeys;
 mod people;
 mod reading;
 mod refusals;

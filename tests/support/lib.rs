@@ -14,6 +14,7 @@ pub mod receiver;
 pub mod server;
 pub mod story;
 pub mod tenant;
+pub mod vendor;
 pub mod verifier;
 pub mod waiting;
 

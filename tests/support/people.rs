@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sealbook::authenticator::SoftAuthenticator;
 use sealbook::registration;
 use sealbook_ledger::canonical;
-use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::webauthn::Purpose;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -50,6 +50,15 @@ impl Person {
         let secret = sealbook::http::token::Token::parse(ticket).expect("a ticket");
         let made = self.key.register(registration::challenge(secret.secret()), &self.web_origin).unwrap();
         json!({ "credential": made.credential, "client_data_json": made.client_data_json })
+    }
+
+    /// A browser's answer to registration options, as the body of a registration has it.
+    pub fn passkey(&self, options: &Value) -> Value {
+        let challenge = options["options"]["publicKey"]["challenge"].as_str().expect("a challenge");
+        let challenge: B64 = challenge.parse().expect("base64url");
+        let challenge = Hash(challenge.as_bytes().try_into().expect("32 bytes"));
+        let made = self.key.register(challenge, &self.web_origin).unwrap();
+        json!({ "attestation_object": made.attestation_object, "client_data_json": made.client_data_json })
     }
 
     /// An assertion over a challenge.

@@ -5,19 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 34] = [
+const ROOMS: [(&str, &[&str]); 36] = [
     // The borders.
     ("main", &["cli"]),
     (
         "cli",
         &[
+            "app",
             "assembly",
             "authenticator",
+            "ceremony",
             "client",
             "config",
             "custody",
             "embedded",
             "notifying",
+            "passkeys",
             "rebuilding",
             "restoring",
             "running",
@@ -40,6 +43,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "notifying",
             "passkeys",
             "registration",
+            "reports",
             "signing",
             "store",
             "text",
@@ -51,10 +55,12 @@ const ROOMS: [(&str, &[&str]); 34] = [
     ("views", &["authenticator", "store"]),
     ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
+    // Their tests use a software authenticator.
+    ("reports", &["authenticator"]),
     ("text", &[]),
     // Putting a server together and keeping it up.
     ("running", &["app", "custody", "http", "pages"]),
-    ("assembly", &["app", "config", "custody", "devices", "ledger", "notifying", "store", "tls"]),
+    ("assembly", &["app", "config", "custody", "devices", "ledger", "notifying", "passkeys", "store", "tls"]),
     ("config", &["custody", "notifying", "tls"]),
     ("tls", &["config"]),
     ("embedded", &[]),
@@ -74,6 +80,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "ledger",
             "loading",
             "notifying",
+            "passkeys",
             "projector",
             "refusals",
             "scrubber",
@@ -83,7 +90,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "store",
         ],
     ),
-    ("ceremony", &["clock", "ledger", "store"]),
+    ("ceremony", &["clock", "ledger", "passkeys", "store"]),
     ("signing", &["custody", "devices", "effects", "ledger", "store"]),
     ("effects", &["custody", "devices", "ledger", "store"]),
     ("exporting", &["ledger", "store"]),
@@ -196,6 +203,17 @@ fn outside(places: &[&str], words: &[&str]) -> Vec<String> {
 #[test]
 fn only_the_devices_room_knows_pkcs11() {
     report(&outside(&["custody/pkcs11/", "custody/softhsm.rs"], &["cryptoki"]));
+}
+
+/// `lopdf` is what `printpdf` writes with.
+#[test]
+fn only_one_file_knows_how_a_pdf_is_written() {
+    report(&outside(&["reports/pdf"], &["printpdf", "lopdf", "typst_assets"]));
+}
+
+#[test]
+fn only_the_passkeys_room_knows_webauthn_rs() {
+    report(&outside(&["passkeys/", "passkeys.rs"], &["webauthn_rs"]));
 }
 
 /// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store.

@@ -8,11 +8,10 @@ use sealbook_ledger::rule::Rule;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{
-    CandidateBody, FOUNDER, FounderInvite, TICKET_LIFE_S, Ticket, candidate_rows, from_row, issue_ticket,
-};
+use super::{CandidateBody, FounderInvite, TICKET_LIFE_S, Ticket, candidate_rows, from_row, issue_ticket};
 use crate::clock;
 use crate::ledger::EngineError;
+use crate::store::candidates::FOUNDER;
 use crate::store::{LedgerId, Store, StoreError};
 
 /// An opening, as its operator asked for it.

@@ -5,22 +5,38 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use sealbook_ledger::action::{ActionType, CredentialAddParams, CredentialRemoveParams};
 use sealbook_ledger::encoding::B64;
+use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::webauthn::Credential;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::proposal::Terms;
 use super::short_id::IdArg;
 use crate::authenticator::SoftAuthenticator;
+use crate::client::Call;
+use crate::client::answers::{Candidate, Candidates};
 
 /// Authenticators of people who are enrolled
 #[derive(Debug, Subcommand)]
 pub enum CredentialCommand {
-    /// Propose another authenticator for somebody
+    /// Invite a member to register another authenticator: writes a one-time ticket to hand over privately
+    Invite {
+        /// Whom; members may invite themselves
+        member: IdArg,
+        /// The file that the ticket is written to
+        #[arg(long, value_name = "FILE")]
+        ticket_out: PathBuf,
+    },
+    /// Propose another authenticator for somebody: a key file, or what they registered by invitation
     Add {
         /// Whose
         member: IdArg,
         /// The new authenticator's key file
-        file: PathBuf,
+        #[arg(required_unless_present = "candidate", conflicts_with = "candidate")]
+        file: Option<PathBuf>,
+        /// The invitation under which it was registered, as `member candidates` lists it
+        #[arg(long)]
+        candidate: Option<String>,
         #[command(flatten)]
         terms: Terms,
     },
@@ -45,12 +61,31 @@ pub enum CredentialCommand {
     },
 }
 
+/// What a member registered by invitation.
+fn registered(context: &Context, member: MemberId, wanted: Option<&str>) -> Result<Credential, Failure> {
+    let all: Candidates = context.person()?.client.json(&Call::get(context.path("/candidates")?))?;
+    let fits = |candidate: &Candidate| {
+        wanted == Some(candidate.candidate.as_str()) && candidate.member == Some(member)
+    };
+    let found = all.candidates.into_iter().find(fits).and_then(|candidate| candidate.credential);
+    let hint = "`sealbook member candidates` lists the invitations; the member has to register first.";
+    found.ok_or_else(|| Failure::usage("nothing is registered under this invitation for the member", hint))
+}
+
 /// Runs the command.
 pub fn run(command: &CredentialCommand, context: &Context) -> Result<(), Failure> {
     match command {
-        CredentialCommand::Add { member, file, terms } => {
-            let credential = SoftAuthenticator::open(file)?.credential().clone();
-            let params = CredentialAddParams { credential, member: context.member_id(member)? };
+        CredentialCommand::Invite { member, ticket_out } => {
+            let path = format!("/members/{}/invitations", context.member_id(member)?);
+            super::member::issue(context, &path, &serde_json::json!({}), ticket_out)
+        }
+        CredentialCommand::Add { member, file, candidate, terms } => {
+            let member = context.member_id(member)?;
+            let credential = match (file, candidate) {
+                (Some(file), _) => SoftAuthenticator::open(file)?.credential().clone(),
+                (None, wanted) => registered(context, member, wanted.as_deref())?,
+            };
+            let params = CredentialAddParams { credential, member };
             context.propose_params(ActionType::CredentialAdd, &params, terms)
         }
         CredentialCommand::Remove { member, credential, terms } => {

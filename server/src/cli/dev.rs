@@ -1,7 +1,7 @@
 //! `sealbook dev`: everything in one folder, ready in a few seconds, with nothing to configure.
 
-use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -10,18 +10,27 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use sealbook_ledger::encoding::B64;
+use sealbook_ledger::ids::TenantName;
+use sealbook_ledger::policy::{LedgerPolicy, Role};
 use zeroize::Zeroizing;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::operate::{self, Logs};
+use super::private_file;
+use crate::app::App;
 use crate::assembly::{self, Parts};
+use crate::ceremony::{FounderInvite, Plan};
 use crate::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
 use crate::custody::softhsm;
 use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres};
 use crate::notifying::Notifying;
+use crate::passkeys::AttestationRoots;
 use crate::running;
 use crate::store::{StoreConfig, Transport};
+
+/// Who found the tenant that is opened on request: three, so that two can approve what the third proposes.
+const FOUNDERS: usize = 3;
 
 /// The name of the SoftHSM backend.
 const BACKEND: &str = "softhsm";
@@ -38,9 +47,15 @@ pub struct DevCommand {
     /// What the ledgers' origins begin with
     #[arg(long, value_name = "NAME", default_value = "sealbook.localhost")]
     origin_prefix: String,
+    /// Where there is no tenant yet, open one of this name and print its three founders' links
+    #[arg(long, value_name = "TENANT")]
+    found: Option<TenantName>,
     /// While the oldest unsealed event is older, in seconds, nothing new is signed
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     max_unsealed: u64,
+    /// PEM file, or folder of them, with the roots whose attestations prove hardware; without, nothing does
+    #[arg(long, value_name = "PATH")]
+    attestation_roots: Option<PathBuf>,
     /// Go on without a high-water file that ought to be there; recorded in the ledger
     #[arg(long)]
     accept_missing_high_water: bool,
@@ -103,12 +118,15 @@ async fn serve_on(
     let (operator_token, token_file) = operator_token(folder)?;
     let backend = BACKEND.parse().map_err(|error| Failure::operate("the backend's name", error))?;
     let configured = |error| Failure::operate("the options can't be used", error);
+    let roots = command.attestation_roots.as_deref().map(AttestationRoots::load).transpose();
+    let roots = roots.map_err(|error| Failure::operate("the attestation roots can't be used", error))?;
     let parts = Parts {
         store: StoreConfig::new(postgres.app_config(), Transport::Plain),
         backends: BTreeMap::from([(BackendLabel::clone(&backend), token)]),
         ledger_backend: backend,
         origin_prefix: OriginPrefix::new(&command.origin_prefix).map_err(configured)?,
         rp: RelyingParty::new("localhost", std::slice::from_ref(&url), Mode::Dev).map_err(configured)?,
+        attestation_roots: roots.unwrap_or_default(),
         high_water: folder.high_water(),
         max_unsealed: Duration::from_secs(command.max_unsealed),
         operator_token,
@@ -118,7 +136,12 @@ async fn serve_on(
     };
     let app =
         parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
+    let links = match &command.found {
+        Some(tenant) => founding_links(&app, tenant, &url, folder).await?,
+        None => Vec::new(),
+    };
     greet(&url, folder, &token_file, app.ledgers().len(), began)?;
+    show_links(&links)?;
     let result = running::until_stopped(app.clone(), listener, None, &url).await;
     result.map_err(|error| Failure::operate("the server ended", error))
 }
@@ -141,6 +164,46 @@ fn operator_token(folder: &DataFolder) -> Result<(OperatorToken, PathBuf), Failu
     let written = file.and_then(|mut file| writeln!(file, "{}", text.as_str()));
     written.map_err(|error| Failure::operate("the operator's token can't be written", error))?;
     Ok((token, path))
+}
+
+/// Opens a tenant where there is none, and keeps its founders' links in files that only the owner reads.
+async fn founding_links(
+    app: &App,
+    tenant: &TenantName,
+    url: &str,
+    folder: &DataFolder,
+) -> Result<Vec<(PathBuf, Zeroizing<String>)>, Failure> {
+    if !app.ledgers().is_empty() {
+        return Ok(Vec::new());
+    }
+    let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
+    let founders = vec![FounderInvite { display_name: None, roles }; FOUNDERS];
+    let opened = app
+        .open_tenant(tenant.clone(), Plan { founders, policy: LedgerPolicy::default_for(FOUNDERS) }, None)
+        .await;
+    let opened = opened.map_err(|error| Failure::operate("the tenant can't be opened", error))?;
+    let page = format!("{url}/t/{tenant}/found");
+    let mut links = Vec::new();
+    for (at, ticket) in opened.tickets.iter().enumerate() {
+        let path = folder.cli().join(format!("{tenant}-founder-{}.link", at + 1));
+        let link = Zeroizing::new(super::tenant::link(&page, &ticket.ticket.secret));
+        private_file::write(&path, &link)?;
+        links.push((path, link));
+    }
+    Ok(links)
+}
+
+/// On a terminal the links themselves, elsewhere where they are: output that is kept is no place for secrets.
+fn show_links(links: &[(PathBuf, Zeroizing<String>)]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let seen = out.is_terminal();
+    for (at, (path, link)) in links.iter().enumerate() {
+        let place = path.display().to_string();
+        let shown = if seen { link.as_str() } else { place.as_str() };
+        let written = writeln!(out, "  founder {}   {shown}", at + 1).and_then(|()| out.flush());
+        written.map_err(|error| Failure::operate("the links can't be written", error))?;
+    }
+    Ok(())
 }
 
 fn greet(

@@ -185,19 +185,33 @@ fn show(context: &Context, member: MemberId) -> Result<(), Failure> {
 
 fn invite(context: &Context, name: &str, roles: &[Role], ticket_out: &Path) -> Result<(), Failure> {
     let request = json!({"display_name": name, "roles": roles});
+    issue(context, "/candidates", &request, ticket_out)
+}
+
+/// Has an invitation made and writes its ticket; the link is shown to a person alone.
+pub(super) fn issue(
+    context: &Context,
+    path: &str,
+    request: &serde_json::Value,
+    ticket_out: &Path,
+) -> Result<(), Failure> {
     let person = context.person()?;
-    let invited: Invited = person.client.json(&Call::post(context.path("/candidates")?, &request)?)?;
+    let invited: Invited = person.client.json(&Call::post(context.path(path)?, request)?)?;
     let ticket = Token::parse(TokenKind::Ticket, &invited.ticket);
     let ticket = ticket.map_err(|source| Failure::Token { path: ticket_out.to_owned(), source })?;
     private_file::write(ticket_out, ticket.expose())?;
     let result =
         json!({"candidate": invited.candidate, "expires_at": invited.expires_at, "ticket_file": ticket_out});
     context.out.show(&result, || {
-        fields(&[
+        let mut pairs = vec![
             ("candidate", invited.candidate.clone()),
             ("ticket", printable(&ticket_out.display().to_string())),
             ("until", invited.expires_at.to_string()),
-        ])
+        ];
+        if context.out.is_seen() {
+            pairs.push(("link", super::tenant::link(&invited.page_url, &invited.ticket)));
+        }
+        fields(&pairs)
     })
 }
 
@@ -237,6 +251,10 @@ fn enroll(context: &Context, wanted: &str, terms: &Terms) -> Result<(), Failure>
     let hint = "`sealbook member candidates` lists them; the person has to register first.";
     let candidate = all.candidates.into_iter().find(|candidate| candidate.candidate == wanted);
     let candidate = candidate.ok_or_else(|| Failure::usage("there is no such candidate", hint))?;
+    if candidate.purpose != "enrolment" {
+        let hint = "`sealbook credential add --candidate` proposes it.";
+        return Err(Failure::usage("this is another authenticator of somebody who is enrolled", hint));
+    }
     let (Some(member), Some(credential)) = (candidate.member, candidate.credential) else {
         return Err(Failure::usage("the candidate has not registered an authenticator yet", hint));
     };

@@ -24,6 +24,11 @@ impl Output {
         Self { json, colour: unset && !json && io::stdout().is_terminal() }
     }
 
+    /// Whether a person sees the results at once: secrets are shown there, and nowhere where they are kept.
+    pub fn is_seen(self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
     /// Whether results are JSON.
     pub fn is_json(self) -> bool {
         self.json

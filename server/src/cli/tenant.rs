@@ -19,7 +19,7 @@ use crate::client::{Call, Token, TokenKind};
 /// Tenants, each with a ledger of its own
 #[derive(Debug, Subcommand)]
 pub enum TenantCommand {
-    /// Open a tenant's ledger and write its founders' tickets (takes the operator's token)
+    /// Open a tenant's ledger and write its founders' tickets and links (takes the operator's token)
     Open {
         /// The tenant
         name: TenantName,
@@ -54,6 +54,12 @@ pub enum TenantCommand {
     List,
     /// Show the tenant named with --tenant
     Show,
+    /// Write the ledger birth certificate of the tenant named with --tenant, as PDF
+    Certificate {
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// A founder to be: a name, and roles where the default ones don't fit.
@@ -118,6 +124,7 @@ pub fn run(command: &TenantCommand, context: &Context) -> Result<(), Failure> {
             context.out.show(&tenants, || table(&["TENANT", "STATE", "SEALED", "ORIGIN"], &rows))
         }
         TenantCommand::Show => show(context),
+        TenantCommand::Certificate { out } => certificate(context, out),
     }
 }
 
@@ -156,6 +163,8 @@ fn write_tickets(context: &Context, call: &Call, out: &Path) -> Result<(), Failu
         let ticket = Token::parse(TokenKind::Ticket, &entry.ticket);
         let ticket = ticket.map_err(|source| Failure::Token { path: path.clone(), source })?;
         private_file::write(&path, ticket.expose())?;
+        let beside = path.with_extension("link");
+        private_file::write(&beside, &link(&opened.page_url, &entry.ticket))?;
         written.push((entry, path));
     }
     let tickets: Vec<_> = written
@@ -176,8 +185,27 @@ fn write_tickets(context: &Context, call: &Call, out: &Path) -> Result<(), Failu
             let file = printable(&path.display().to_string());
             text.push_str(&format!("  {file}  (until {})\n", entry.expires_at));
         }
+        if context.out.is_seen() {
+            text.push_str("their links, to open in a browser:\n");
+            for entry in &opened.tickets {
+                text.push_str(&format!("  {}\n", link(&opened.page_url, &entry.ticket)));
+            }
+        }
         text
     })
+}
+
+/// The page, with the ticket in the fragment, which browsers keep to themselves.
+pub(super) fn link(page: &str, ticket: &str) -> String {
+    format!("{page}#{ticket}")
+}
+
+/// The PDF goes to a file; what it says is no secret.
+fn certificate(context: &Context, out: &std::path::Path) -> Result<(), Failure> {
+    let (_, bytes) = context.caller()?.bytes(&Call::get(context.path("/birth-certificate")?))?;
+    std::fs::write(out, bytes).map_err(Failure::file("write", out))?;
+    let file = printable(&out.display().to_string());
+    context.out.show(&json!({ "file": out }), || fields(&[("wrote", file)]))
 }
 
 fn show(context: &Context) -> Result<(), Failure> {

@@ -42,6 +42,8 @@ pub struct OpenedTenant {
     pub origin: Origin,
     /// Its ledger key.
     pub vkey: Vkey,
+    /// The founders' page.
+    pub page_url: String,
     /// One for each founder.
     pub tickets: Vec<FounderTicket>,
 }

@@ -22,6 +22,7 @@ pub(super) struct Raw {
     pub(super) custody: Custody,
     pub(super) limits: Limits,
     pub(super) webhooks: Vec<Webhook>,
+    pub(super) webauthn: Webauthn,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,6 +81,12 @@ pub(super) struct Pkcs11 {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct Webauthn {
+    pub(super) attestation_roots: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Limits {
     pub(super) max_unsealed_seconds: Option<u64>,
 }
@@ -117,7 +124,7 @@ type Set = fn(&mut Raw, String) -> bool;
 
 /// Which environment variables stand above which keys. Nothing else beginning with `SEALBOOK_` is the server's: the
 /// command-line client has variables of its own.
-const OVERRIDES: [(&str, Set); 19] = [
+const OVERRIDES: [(&str, Set); 20] = [
     ("SEALBOOK_LISTEN", |raw, text| put(&mut raw.listen, text)),
     ("SEALBOOK_PUBLIC_URL", |raw, text| put(&mut raw.public_url, text)),
     ("SEALBOOK_ORIGIN_PREFIX", |raw, text| put(&mut raw.origin_prefix, text)),
@@ -139,6 +146,7 @@ const OVERRIDES: [(&str, Set); 19] = [
     ("SEALBOOK_TLS_CERT", |raw, text| put(&mut raw.tls.cert, text)),
     ("SEALBOOK_TLS_KEY", |raw, text| put(&mut raw.tls.key, text)),
     ("SEALBOOK_CUSTODY_LEDGER_BACKEND", |raw, text| put(&mut raw.custody.ledger_backend, text)),
+    ("SEALBOOK_WEBAUTHN_ATTESTATION_ROOTS", |raw, text| put(&mut raw.webauthn.attestation_roots, text)),
     ("SEALBOOK_LIMITS_MAX_UNSEALED_SECONDS", |raw, text| parse(&mut raw.limits.max_unsealed_seconds, &text)),
 ];
 

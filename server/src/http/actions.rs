@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::correlation;
 use super::auth::{ActingMember, MemberCaller, Reader};
 use super::body::Body;
+use super::candidates::attestations;
 use super::disclosure::DisclosureBody;
 use super::problem::{Problem, ProblemDocument};
 use crate::ledger::{Disclosure, Submission, digests};
@@ -131,6 +132,7 @@ pub(super) async fn propose(
     let disclosures = disclosed(disclosures, &document)?;
     let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
     let checked = precheck(&member, &assertion, Purpose::Proposal, &bytes)?;
+    let attachments = attestations(&member, &document).await?;
     let signed = SignedProposal {
         authenticator_data: assertion.authenticator_data().clone(),
         client_data_json: assertion.client_data_json().clone(),
@@ -143,7 +145,7 @@ pub(super) async fn propose(
     let submission = Submission {
         command: Command::Propose(Box::new(proposed)),
         disclosures,
-        attachments: Vec::new(),
+        attachments,
         checked,
         idempotency,
         correlation: correlation(&req)?,

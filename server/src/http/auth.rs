@@ -32,10 +32,7 @@ use crate::app::App;
 use crate::clock;
 use crate::ledger::Ledger;
 use crate::store::Store;
-use crate::store::candidates::CandidateRow;
-
-/// What a candidate's ticket for an enrolment says it is for; founders' tickets say something else.
-pub const ENROLMENT: &str = "enrolment";
+use crate::store::candidates::{CREDENTIAL, CandidateRow, ENROLMENT, FOUNDER};
 
 /// Whoever holds the operator's token.
 pub struct Operator(());
@@ -178,18 +175,18 @@ pub trait Purpose {
 /// To found the ledger.
 pub struct ToFound;
 
-/// To be enrolled by action.
+/// To be enrolled by action, or to have another authenticator added.
 pub struct ToEnrol;
 
 impl Purpose for ToFound {
     fn fits(invitation: &CandidateRow) -> bool {
-        !ToEnrol::fits(invitation)
+        invitation.purpose == FOUNDER
     }
 }
 
 impl Purpose for ToEnrol {
     fn fits(invitation: &CandidateRow) -> bool {
-        invitation.purpose == ENROLMENT
+        invitation.purpose == ENROLMENT || invitation.purpose == CREDENTIAL
     }
 }
 
@@ -270,7 +267,7 @@ impl MemberCaller {
     }
 }
 
-fn any(held: &BTreeSet<Role>, demanded: &[Role]) -> bool {
+pub(super) fn any(held: &BTreeSet<Role>, demanded: &[Role]) -> bool {
     demanded.iter().any(|role| held.contains(role))
 }
 

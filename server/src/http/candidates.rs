@@ -1,24 +1,39 @@
 //! Candidates: people who were invited and register an authenticator, before a quorum enrols them.
 
+mod known;
+
 use std::collections::BTreeSet;
 
-use actix_web::{HttpResponse, get, post};
+use actix_web::{HttpResponse, get, post, web};
+use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::MemberId;
-use sealbook_ledger::policy::Role;
+use sealbook_ledger::policy::{CredentialRules, Role};
+use sealbook_ledger::rule::Rule;
+use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::Credential;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::auth::{ENROLMENT, Inviter, Reader, TicketHolder, Ticketed, ToEnrol};
+pub(super) use known::attestations;
+use known::{Known, Registered};
+
+use super::Api;
+use super::auth::{
+    self, Demand as _, Invite, Inviter, MemberCaller, Reader, Ticket, TicketHolder, Ticketed, ToEnrol,
+};
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
+use super::registering::{self, Forms, RegistrationOptions};
 use super::token::{Token, TokenKind};
-use crate::registration::{self, Registration};
+use crate::ledger::Ledger;
+use crate::passkeys::{self, Asked, PasskeyResponse};
+use crate::registration::Registration;
 use crate::store::StoreError;
-use crate::store::candidates::CandidateRow;
+use crate::store::candidates::{CREDENTIAL, CandidateRow, ENROLMENT};
 use crate::text::{Name, Untrusted};
+use crate::views::Names;
 
 /// How long an invitation holds, in seconds: a week.
 const INVITATION_LIFE_S: u32 = 7 * 24 * 60 * 60;
@@ -41,20 +56,26 @@ struct InvitationView {
     candidate: Uuid,
     /// Shown here once.
     ticket: String,
+    /// The page of the invited; a link to it carries the ticket behind a `#`.
+    page_url: String,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
 }
 
-/// A candidate's authenticator.
+/// A candidate's authenticator, in one of two forms.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CandidateRegistration {
     /// `credential` and `client_data_json`; the challenge is SHA-256 of `sealbook registration v1\0` and the ticket's 32
     /// bytes.
-    #[schema(value_type = Object)]
-    registration: Registration,
+    #[schema(value_type = Option<Object>)]
+    registration: Option<Registration>,
+    /// A browser's answer to the registration options: `attestation_object` and `client_data_json`, base64url.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<PasskeyResponse>,
 }
 
+/// A candidate who registered; a quorum enrols them.
 #[derive(Serialize, ToSchema)]
 struct RegisteredCandidate {
     #[schema(value_type = String, format = Uuid)]
@@ -63,29 +84,15 @@ struct RegisteredCandidate {
     member: MemberId,
 }
 
-/// What is known about a candidate: who was invited, then what they registered.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Known {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    display_name: Option<String>,
-    roles: BTreeSet<Role>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    registered: Option<Registered>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Registered {
-    member: MemberId,
-    credential: Credential,
-}
-
-/// A candidate: what a `member.enroll` proposal needs.
+/// A candidate: what a `member.enroll` or `credential.add` proposal needs.
 #[derive(Serialize, ToSchema)]
 struct CandidateView {
     #[schema(value_type = String, format = Uuid)]
     candidate: Uuid,
+    /// `enrolment`, or `credential` for another authenticator of somebody who is a member.
+    purpose: String,
+    /// Whether the ledger has the registered credential already.
+    enrolled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Uuid)]
     member: Option<MemberId>,
@@ -106,19 +113,20 @@ struct CandidateList {
     candidates: Vec<CandidateView>,
 }
 
-impl Known {
-    fn of(row: &CandidateRow) -> Result<Self, Problem> {
-        Self::deserialize(&row.body).map_err(|error| Problem::of("store.corruption").because(error))
-    }
-}
-
 impl CandidateView {
-    fn new(row: &CandidateRow) -> Result<Self, Problem> {
+    fn new(row: &CandidateRow, founded: &Founded) -> Result<Self, Problem> {
         let known = Known::of(row)?;
         let (member, credential) = known.registered.map(|made| (made.member, made.credential)).unzip();
+        let held = |id: &MemberId| founded.members().get(id).map_or(&[][..], |member| &member.credentials);
+        let enrolled = member
+            .iter()
+            .flat_map(held)
+            .any(|held| credential.as_ref().is_some_and(|made| held.credential == *made));
         Ok(Self {
             candidate: row.candidate,
-            member,
+            purpose: row.purpose.clone(),
+            enrolled,
+            member: member.or(known.member.filter(|_| row.purpose == CREDENTIAL)),
             display_name: known.display_name,
             roles: known.roles,
             credential,
@@ -131,31 +139,139 @@ impl CandidateView {
 #[utoipa::path(tag = "candidates", params(("tenant" = String, Path)), request_body = InvitationBody,
     responses((status = 201, body = InvitationView), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/candidates")]
-pub(super) async fn invite(inviter: Inviter, body: Body<InvitationBody>) -> Result<HttpResponse, Problem> {
+pub(super) async fn invite(
+    inviter: Inviter,
+    api: web::Data<Api>,
+    body: Body<InvitationBody>,
+) -> Result<HttpResponse, Problem> {
     let ledger = &inviter.member.ledger;
     let InvitationBody { display_name, roles } = body.value;
     if roles.is_empty() {
         return Err(Problem::of("role.values"));
     }
     let display_name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
-    let known = Known { display_name, roles, registered: None };
+    let known = Known { display_name, roles, member: None, begun: None, registered: None };
+    issue(&api, ledger, ENROLMENT, &known).await
+}
+
+/// Invites a member to register another authenticator, be it beside the others or in place of a lost one: members
+/// themselves do, and whoever may invite. A quorum adds it.
+#[utoipa::path(tag = "candidates", params(("tenant" = String, Path), ("member" = Uuid, Path)),
+    responses((status = 201, body = InvitationView), (status = "4XX", body = ProblemDocument)))]
+#[post("/v1/tenants/{tenant}/members/{member}/invitations")]
+pub(super) async fn invite_again(
+    caller: MemberCaller,
+    api: web::Data<Api>,
+    path: web::Path<(String, MemberId)>,
+) -> Result<HttpResponse, Problem> {
+    let (_, id) = path.into_inner();
+    if caller.id != id && !auth::any(&caller.roles, Invite::ANY_OF) {
+        return Err(Rule::RoleMissing.into());
+    }
+    let living = caller.founded()?.members().get(&id).filter(|member| !member.removed);
+    living.ok_or(Rule::MemberUnknown)?;
+    let names = Names::load(caller.store(), caller.ledger.id()).await?;
+    let display_name = names.member(id).map(str::to_owned);
+    let known =
+        Known { display_name, roles: BTreeSet::new(), member: Some(id), begun: None, registered: None };
+    issue(&api, &caller.ledger, CREDENTIAL, &known).await
+}
+
+/// Draws a ticket and keeps its hash with what is known.
+async fn issue(api: &Api, ledger: &Ledger, purpose: &str, known: &Known) -> Result<HttpResponse, Problem> {
     let (token, now) = (Token::draw(TokenKind::Ticket)?, ledger.now());
     let row = CandidateRow {
         ledger: ledger.id(),
         candidate: Uuid::new_v4(),
         ticket_hash: token.sha256(),
-        purpose: ENROLMENT.to_owned(),
+        purpose: purpose.to_owned(),
         body: serde_json::to_value(known).map_err(Problem::fault)?,
         created_at: now,
         expires_at: now.plus_seconds(INVITATION_LIFE_S),
         used_at: None,
     };
-    inviter.member.store().insert_candidate(&row).await?;
+    api.app.store().insert_candidate(&row).await?;
     Ok(HttpResponse::Created().json(InvitationView {
         candidate: row.candidate,
         ticket: token.reveal().to_string(),
+        page_url: format!("{}/t/{}/join", api.public_url, ledger.tenant()),
         expires_at: row.expires_at,
     }))
+}
+
+/// A ticket that is gone answers the same, however it went.
+fn used_up(error: StoreError) -> Problem {
+    match error {
+        StoreError::Conflict { .. } => Problem::of("ticket.invalid"),
+        other => other.into(),
+    }
+}
+
+/// What the holder of an invitation's ticket may know.
+#[derive(Serialize, ToSchema)]
+struct InvitationStatus {
+    /// `enrolment`, or `credential` for another authenticator of somebody who is a member.
+    purpose: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    #[schema(value_type = Vec<String>)]
+    roles: BTreeSet<Role>,
+    registered: bool,
+    /// Whether the ledger has the registered credential.
+    enrolled: bool,
+    /// SHA-256 of the registered public key, for the invited to read to those who decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    fingerprint: Option<Hash>,
+    /// Which authenticators may be enrolled.
+    #[schema(value_type = Object)]
+    credential_rules: CredentialRules,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+/// Shows an invitation to whoever holds its ticket, used or not.
+#[utoipa::path(tag = "candidates", params(("tenant" = String, Path)), security(("ticket" = [])),
+    responses((status = 200, body = InvitationStatus), (status = "4XX", body = ProblemDocument)))]
+#[get("/v1/tenants/{tenant}/invitation")]
+pub(super) async fn show_invitation(ticket: Ticket<ToEnrol>) -> Result<HttpResponse, Problem> {
+    let TicketHolder { ledger, invitation, .. } = ticket.holder;
+    let state = ledger.state();
+    let founded = state.founded()?;
+    let view = CandidateView::new(&invitation, founded)?;
+    let key = view.credential.as_ref().map(|credential| credential.cose_public_key.as_bytes());
+    Ok(HttpResponse::Ok().json(InvitationStatus {
+        registered: key.is_some(),
+        fingerprint: key.map(Hash::sha256),
+        purpose: view.purpose,
+        display_name: view.display_name,
+        roles: view.roles,
+        enrolled: view.enrolled,
+        credential_rules: founded.policy().credentials.clone(),
+        expires_at: view.expires_at,
+    }))
+}
+
+/// Draws up what a candidate's browser is to be asked for. Only the newest options of a ticket can be answered.
+#[utoipa::path(tag = "candidates", params(("tenant" = String, Path)), security(("ticket" = [])),
+    responses((status = 200, body = RegistrationOptions), (status = "4XX", body = ProblemDocument)))]
+#[post("/v1/tenants/{tenant}/candidates/registration-options")]
+pub(super) async fn begin_candidate(ticket: Ticket<ToEnrol>) -> Result<HttpResponse, Problem> {
+    let TicketHolder { app, ledger, token, invitation } = ticket.holder;
+    let mut known = Known::of(&invitation)?;
+    let state = ledger.state();
+    let founded = state.founded()?;
+    let member = known.member.unwrap_or_else(|| MemberId::from(Uuid::new_v4()));
+    let held = founded.members().get(&member).map_or(&[][..], |member| &member.credentials);
+    let exclude: Vec<B64> = held.iter().map(|held| held.credential.credential_id.clone()).collect();
+    let name = known.display_name.clone().unwrap_or_else(|| format!("A member of {}", ledger.tenant()));
+    let asked = Asked { rp: founded.approval_rp(), member, name: &name, exclude: &exclude };
+    let (options, begun) = passkeys::begin(&asked, ledger.now())?;
+    (known.member, known.begun) = (Some(member), Some(begun));
+    let known = serde_json::to_value(known).map_err(Problem::fault)?;
+    app.store().update_candidate(ledger.id(), token.sha256(), &known, ledger.now()).await.map_err(used_up)?;
+    let rules = founded.policy().credentials.clone();
+    Ok(HttpResponse::Ok().json(RegistrationOptions::new(options, rules)))
 }
 
 /// Registers a candidate's authenticator and uses the ticket up.
@@ -166,19 +282,20 @@ pub(super) async fn invite(inviter: Inviter, body: Body<InvitationBody>) -> Resu
 pub(super) async fn register_candidate(
     Ticketed { holder, body, .. }: Ticketed<ToEnrol, CandidateRegistration>,
 ) -> Result<HttpResponse, Problem> {
+    let CandidateRegistration { registration, passkey } = body.value;
+    let state = holder.ledger.state();
+    let founded = state.founded()?;
+    let mut known = Known::of(&holder.invitation)?;
+    let made = Forms { registration, passkey }.made(&holder, known.begun.as_ref(), founded.approval_rp())?;
+    registering::accepted(&founded.policy().credentials, &made)?;
     let TicketHolder { app, ledger, token, invitation } = holder;
-    let registration = body.value.registration;
-    let state = ledger.state();
-    registration.check(registration::challenge(token.secret()), state.founded()?.approval_rp())?;
-    let member = MemberId::from(Uuid::new_v4());
-    let mut known = Known::of(&invitation)?;
-    known.registered = Some(Registered { member, credential: registration.credential });
+    let member = known.member.unwrap_or_else(|| MemberId::from(Uuid::new_v4()));
+    known.begun = None;
+    known.registered =
+        Some(Registered { member, credential: made.credential, attestation: made.attestation });
     let known = serde_json::to_value(known).map_err(Problem::fault)?;
     let used = app.store().use_candidate(ledger.id(), token.sha256(), &known, ledger.now()).await;
-    used.map_err(|error| match error {
-        StoreError::Conflict { .. } => Problem::of("ticket.invalid"),
-        other => other.into(),
-    })?;
+    used.map_err(used_up)?;
     Ok(HttpResponse::Created().json(RegisteredCandidate { candidate: invitation.candidate, member }))
 }
 
@@ -188,7 +305,9 @@ pub(super) async fn register_candidate(
 #[get("/v1/tenants/{tenant}/candidates")]
 pub(super) async fn list_candidates(reader: Reader) -> Result<HttpResponse, Problem> {
     let rows = reader.store().candidates(reader.ledger.id()).await?;
-    let waiting = rows.iter().filter(|row| row.purpose == ENROLMENT && reader.at < row.expires_at);
-    let candidates = waiting.map(CandidateView::new).collect::<Result<_, _>>()?;
+    let invited = |row: &&CandidateRow| row.purpose == ENROLMENT || row.purpose == CREDENTIAL;
+    let waiting = rows.iter().filter(invited).filter(|row| reader.at < row.expires_at);
+    let founded = reader.founded()?;
+    let candidates = waiting.map(|row| CandidateView::new(row, founded)).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(CandidateList { candidates }))
 }

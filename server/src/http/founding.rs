@@ -1,29 +1,38 @@
 //! The founding: founders register their authenticators, then each signs one document.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpResponse, get, post, web};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::payload::{FounderAssertion, FoundingDocument};
-use sealbook_ledger::policy::LedgerPolicy;
+use sealbook_ledger::policy::{CredentialRules, LedgerPolicy, Role};
+use sealbook_ledger::webauthn::CredentialKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::{Founder, TicketHolder, Ticketed, ToFound};
 use super::problem::{Problem, ProblemDocument};
-use crate::ceremony::FoundingView;
-use crate::registration::{self, Registration};
+use super::registering::{self, Forms, RegistrationOptions};
+use crate::ceremony::{self, FoundingView};
+use crate::passkeys::PasskeyResponse;
+use crate::registration::Registration;
+use crate::reports::qr;
 use crate::text::{Name, Untrusted};
 use crate::views::deviations::deviations;
 
-/// A founder's authenticator.
+/// A founder's authenticator, in one of two forms.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FounderRegistration {
     /// `credential` and `client_data_json`; the challenge is SHA-256 of `sealbook registration v1\0` and the ticket's 32
     /// bytes.
-    #[schema(value_type = Object)]
-    registration: Registration,
+    #[schema(value_type = Option<Object>)]
+    registration: Option<Registration>,
+    /// A browser's answer to the registration options: `attestation_object` and `client_data_json`, base64url.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<PasskeyResponse>,
     /// Replaces the name in the invitation.
     #[schema(value_type = Option<String>)]
     display_name: Option<Untrusted>,
@@ -41,6 +50,12 @@ struct FoundingStatus {
     /// `collecting`, `signing` or `founded`.
     state: &'static str,
     origin: String,
+    /// The holder of the ticket.
+    #[schema(value_type = String, format = Uuid)]
+    you: MemberId,
+    /// Which authenticators the founding accepts.
+    #[schema(value_type = Object)]
+    credential_rules: CredentialRules,
     /// The ledger key, in C2SP form.
     #[serde(skip_serializing_if = "Option::is_none")]
     vkey: Option<String>,
@@ -54,10 +69,20 @@ struct FoundingStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     document: Option<FoundingDocument>,
+    /// vkey and founding digest as QR codes, SVG; there once the ledger is founded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes: Option<Codes>,
     /// The challenge to sign, in hex: what the ceremony shows next to the vkey.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     founding_digest: Option<Hash>,
+}
+
+/// What others pin, for a camera.
+#[derive(Serialize, ToSchema)]
+struct Codes {
+    vkey: String,
+    founding_digest: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -66,6 +91,12 @@ struct FounderStatus {
     member: MemberId,
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
+    #[schema(value_type = Vec<String>)]
+    roles: BTreeSet<Role>,
+    /// `hardware`, `synced`, `unattested` or `software`, once registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    kind: Option<CredentialKind>,
     registered: bool,
     signed: bool,
 }
@@ -90,6 +121,22 @@ fn state_name(view: &FoundingView) -> &'static str {
     }
 }
 
+fn codes(view: &FoundingView) -> Option<Codes> {
+    let (document, digest) = (view.document.as_ref().filter(|_| view.founded)?, view.digest?);
+    Some(Codes { vkey: qr::svg(&document.vkey.to_string())?, founding_digest: qr::svg(&digest.to_string())? })
+}
+
+/// Draws up what a founder's browser is to be asked for. Only the newest options of a ticket can be answered.
+#[utoipa::path(tag = "founding", params(("tenant" = String, Path)), security(("ticket" = [])),
+    responses((status = 200, body = RegistrationOptions), (status = "4XX", body = ProblemDocument)))]
+#[post("/v1/tenants/{tenant}/founding/registration-options")]
+pub(super) async fn begin_founder(founder: Founder) -> Result<HttpResponse, Problem> {
+    let TicketHolder { app, ledger, token, .. } = founder.holder;
+    let rules = app.founding(&ledger).await?.policy.credentials;
+    let options = app.begin_founders_registration(&ledger, token.sha256()).await?;
+    Ok(HttpResponse::Ok().json(RegistrationOptions::new(options, rules)))
+}
+
 /// Registers a founder's authenticator. The ticket stays its holder's name until the founding is over.
 #[utoipa::path(tag = "founding", params(("tenant" = String, Path)), security(("ticket" = [])),
     request_body = FounderRegistration,
@@ -99,11 +146,14 @@ pub(super) async fn register_founder(
     api: web::Data<Api>,
     Ticketed { holder, body, .. }: Ticketed<ToFound, FounderRegistration>,
 ) -> Result<HttpResponse, Problem> {
-    let FounderRegistration { registration, display_name } = body.value;
-    registration.check(registration::challenge(holder.token.secret()), &api.app.config().approval_rp)?;
+    let FounderRegistration { registration, passkey, display_name } = body.value;
+    let invited = ceremony::from_row(&holder.invitation)?;
+    let rp = &api.app.config().approval_rp;
+    let made = Forms { registration, passkey }.made(&holder, invited.begun.as_ref(), rp)?;
+    registering::accepted(&api.app.founding(&holder.ledger).await?.policy.credentials, &made)?;
     let name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
     let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
-    let member = api.app.register_founder(ledger, ticket, registration.credential, name).await?;
+    let member = api.app.register_founder(ledger, ticket, made, name).await?;
     Ok(HttpResponse::Created().json(RegisteredView { member }))
 }
 
@@ -112,17 +162,23 @@ pub(super) async fn register_founder(
     responses((status = 200, body = FoundingStatus), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/founding")]
 pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Problem> {
-    let TicketHolder { app, ledger, .. } = founder.holder;
+    let TicketHolder { app, ledger, invitation, .. } = founder.holder;
+    let you = ceremony::from_row(&invitation)?.member;
     let view = app.founding(&ledger).await?;
     let candidates = view.founders.iter().map(|founder| FounderStatus {
         member: founder.member,
         display_name: founder.display_name.clone(),
+        roles: founder.roles.clone(),
+        kind: founder.kind,
         registered: founder.registered,
         signed: founder.signed,
     });
     Ok(HttpResponse::Ok().json(FoundingStatus {
         state: state_name(&view),
+        codes: codes(&view),
         origin: ledger.origin().to_string(),
+        you,
+        credential_rules: view.policy.credentials.clone(),
         vkey: ledger.state().ledger_key().map(|key| key.vkey.to_string()),
         candidates: candidates.collect(),
         policy_deviations: deviations(&view.policy, view.founders.len()),

@@ -20,6 +20,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::ledger::EngineError;
+use crate::passkeys::PasskeyError;
 use crate::registration::RegistrationError;
 use crate::store::StoreError;
 use crate::text::TextError;
@@ -228,6 +229,12 @@ impl From<TextError> for Problem {
 impl From<RegistrationError> for Problem {
     fn from(error: RegistrationError) -> Self {
         Self::of(error.code()).saying(&error)
+    }
+}
+
+impl From<PasskeyError> for Problem {
+    fn from(error: PasskeyError) -> Self {
+        Self::of(error.code()).saying(&error).because(error)
     }
 }
 

@@ -71,6 +71,9 @@ struct OpenedView {
     vkey: String,
     founding_url: String,
     /// One for each founder who has not registered; shown here once.
+    /// The founders' page; a link to it carries the ticket behind a `#`.
+    page_url: String,
+    /// One a founder; shown here once.
     tickets: Vec<TicketView>,
 }
 
@@ -134,6 +137,7 @@ fn opened_view(api: &Api, tenant: TenantName, opened: OpenedTenant) -> OpenedVie
     });
     OpenedView {
         founding_url: format!("{}/v1/tenants/{tenant}/founding", api.public_url),
+        page_url: format!("{}/t/{tenant}/found", api.public_url),
         origin: opened.origin.to_string(),
         vkey: opened.vkey.to_string(),
         tickets: tickets.collect(),

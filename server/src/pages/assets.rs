@@ -29,14 +29,20 @@ macro_rules! assets {
 const ASSETS: &[Asset] = assets![
     "api.js" JS,
     "bytes.js" JS,
+    "elements.js" JS,
+    "founding.js" JS,
     "icons.svg" SVG,
+    "jcs.js" JS,
+    "join.js" JS,
     "live.js" JS,
     "mark.svg" SVG,
     "page.js" JS,
+    "passkeys.js" JS,
     "sealbook.css" CSS,
     "sessions.js" JS,
     "signin.js" JS,
     "theme.js" JS,
+    "ticket.js" JS,
     "times.js" JS,
 ];
 

@@ -4,6 +4,7 @@
 //! only show: whatever changes something is asked of the API by the page's own modules, so there is one way to do a thing.
 
 pub mod assets;
+mod ceremonies;
 mod home;
 mod inbox;
 mod live;
@@ -26,6 +27,9 @@ pub const PAGES: Pages = Pages { routes, problem: problem::page };
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(assets::asset)
+        .service(ceremonies::birth_certificate)
+        .service(ceremonies::found)
+        .service(ceremonies::join)
         .service(home::home)
         .service(home::sign_in)
         .service(inbox::inbox)

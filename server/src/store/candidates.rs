@@ -12,6 +12,15 @@ use super::columns::{self, PgTime};
 use super::error::StoreError;
 use super::rows::LedgerId;
 
+/// What a founder's ticket says it is for.
+pub const FOUNDER: &str = "founder";
+
+/// What a ticket for an enrolment says it is for.
+pub const ENROLMENT: &str = "enrolment";
+
+/// What a ticket for another authenticator of somebody who is a member says it is for.
+pub const CREDENTIAL: &str = "credential";
+
 /// Somebody who was invited to found a ledger or to be enrolled in one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CandidateRow {
@@ -127,6 +136,25 @@ impl Store {
             .await?
         {
             0 => Err(StoreError::conflict("the ticket has been used")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps something more about an invitation whose ticket has not been used. [`StoreError::Conflict`] if it has been, has
+    /// expired or never was.
+    pub async fn update_candidate(
+        &self,
+        ledger: LedgerId,
+        ticket_hash: Hash,
+        body: &Value,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE candidates SET body = $3::text::json \
+             WHERE ledger_id = $1 AND ticket_hash = $2 AND used_at IS NULL AND expires_at > $4";
+        let (id, hash, body) = (ledger.get(), ticket_hash.0.as_slice(), body.to_string());
+        let connection = self.connection().await?;
+        match connection.write("keep an invitation", SQL, &[&id, &hash, &body, &PgTime(at)]).await? {
+            0 => Err(StoreError::conflict("the ticket has been used or has expired")),
             _ => Ok(()),
         }
     }

@@ -93,6 +93,11 @@ pub async fn stored(store: &Store, ledger: LedgerId, seq: Seq) -> Result<Option<
     Ok(page.into_iter().find(|event| event.seq == seq.get()))
 }
 
+/// The ledger's first events, at most so many.
+pub async fn first_events(store: &Store, ledger: LedgerId, most: usize) -> Result<Vec<Event>, ViewError> {
+    store.page(ledger, 0, most).await?.iter().map(parse).collect()
+}
+
 /// One event; `None` beyond the ledger's end.
 pub async fn one(store: &Store, ledger: LedgerId, seq: Seq) -> Result<Option<Event>, ViewError> {
     stored(store, ledger, seq).await?.as_ref().map(parse).transpose()

@@ -25,6 +25,7 @@ use sealbook::devices::Devices;
 use sealbook::embedded::{DataFolder, EmbeddedPostgres};
 use sealbook::ledger::{Disclosure, EngineError, IdempotencyKey, Ledger, Submission, digests};
 use sealbook::notifying::Notifying;
+use sealbook::passkeys::MadePasskey;
 use sealbook::signing::{SignCall, SignInput};
 use sealbook::store::{Store, StoreConfig, Transport};
 use sealbook_ledger::action::{
@@ -87,6 +88,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         ledger_backend: "softhsm".parse().unwrap(),
         origin_prefix: OriginPrefix::new("sealbook.test").unwrap(),
         rp: RelyingParty::new("localhost", &[ORIGIN.to_owned()], Mode::Dev).unwrap(),
+        attestation_roots: Default::default(),
         high_water: folder.high_water(),
         max_unsealed: Duration::from_secs(5),
         operator_token: OperatorToken::parse(&format!("sbo_{secret}")).unwrap(),
@@ -170,6 +172,7 @@ async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, 
             origins: BTreeSet::from([ORIGIN.to_owned()]),
             shared: true,
         },
+        attestation_roots: Default::default(),
         high_water: folder.high_water(),
         max_unsealed: Duration::from_secs(60),
         operator_token_sha256: Hash::sha256(b"an operator"),
@@ -194,7 +197,8 @@ async fn found(app: App, path: &Path) -> Site {
     let tickets: Vec<Hash> = opened.tickets.iter().map(|ticket| ticket_hash(&ticket.ticket.secret)).collect();
     for (n, ticket) in tickets.iter().enumerate() {
         let key = SoftAuthenticator::create(&path.join(format!("person-{n}.json")), "localhost").unwrap();
-        let id = app.register_founder(&ledger, *ticket, key.credential().clone(), None).await.unwrap();
+        let made = MadePasskey { credential: key.credential().clone(), attestation: None };
+        let id = app.register_founder(&ledger, *ticket, made, None).await.unwrap();
         people.push(Person { id, key });
     }
     let digest = app.founding(&ledger).await.unwrap().digest.expect("all have registered");

@@ -67,6 +67,8 @@ pub struct Invited {
     pub candidate: String,
     /// The ticket.
     pub ticket: Zeroizing<String>,
+    /// The page that a link with the ticket leads to.
+    pub page_url: String,
     /// First moment that it no longer holds.
     pub expires_at: Timestamp,
 }
@@ -92,6 +94,8 @@ answer!(
     Candidate {
         /// The invitation.
         candidate: String,
+        /// `enrolment` or `credential`.
+        purpose: String,
         /// The member to be, once registered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         member: Option<MemberId>,

@@ -179,6 +179,11 @@ pub const BORDER: &[Entry] = &[
         "The clocks of server and database differ by more than 2 s; containment alone is recorded until they agree.",
     ),
     entry(
+        "credential.unregistered",
+        Kind::Conflict,
+        "Only an authenticator that was registered here by invitation, for this member, can be proposed.",
+    ),
+    entry(
         "custody.already_exists",
         Kind::Unavailable,
         "The device holds a key of this label already; its operator looks.",
@@ -262,6 +267,26 @@ pub const BORDER: &[Entry] = &[
     entry("method.unknown", Kind::Method, "The path exists but takes other methods."),
     entry("path.unknown", Kind::NotFound, "There is nothing at this path."),
     entry("rate.exceeded", Kind::Rate, "The slot's policy allows fewer signatures a minute."),
+    entry(
+        "registration.algorithm",
+        Kind::Invalid,
+        "The passkey's public key must be of ES256, EdDSA or RS256, in canonical form.",
+    ),
+    entry(
+        "registration.attestation",
+        Kind::Invalid,
+        "The authenticator's attestation does not verify; take another authenticator.",
+    ),
+    entry(
+        "registration.attestation_object",
+        Kind::Invalid,
+        "The attestation object must be as authenticators make it.",
+    ),
+    entry(
+        "registration.backup_state",
+        Kind::Invalid,
+        "The passkey claims a backup that it is not eligible for.",
+    ),
     entry("registration.ceremony_type", Kind::Invalid, "The client data must be of type webauthn.create."),
     entry("registration.challenge", Kind::Invalid, "The registration must answer the ticket's challenge."),
     entry(
@@ -269,7 +294,17 @@ pub const BORDER: &[Entry] = &[
         Kind::Invalid,
         "The client data must be a JSON object with type, challenge and origin.",
     ),
-    entry("registration.kind", Kind::Invalid, "This version registers credentials of kind software only."),
+    entry(
+        "registration.expired",
+        Kind::Invalid,
+        "No registration waits for this answer: ask for the options and answer within five minutes.",
+    ),
+    entry("registration.form", Kind::Invalid, "Send either `registration` or `passkey`."),
+    entry(
+        "registration.kind",
+        Kind::Invalid,
+        "The form `registration` is for credentials of kind software only.",
+    ),
     entry(
         "registration.origin",
         Kind::Invalid,
@@ -284,6 +319,11 @@ pub const BORDER: &[Entry] = &[
         "registration.too_long",
         Kind::Invalid,
         "Client data or credential id is longer than authenticators make it.",
+    ),
+    entry(
+        "registration.user_verification",
+        Kind::Invalid,
+        "The authenticator must verify its user by PIN, fingerprint or face.",
     ),
     entry(
         "request.json",

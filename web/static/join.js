@@ -1,0 +1,71 @@
+// Joining: an invited person registers a passkey; then a quorum decides.
+
+import { announce, clearRefusal, get, path, post, showRefusal } from "./api.js";
+import { showSteps } from "./elements.js";
+import { available, createPasskey, inWords } from "./passkeys.js";
+import { takeTicket } from "./ticket.js";
+
+/** How often is asked whether the quorum has decided, in milliseconds. */
+const EVERY = 5000;
+
+const by = { bearer: takeTicket() };
+const at = (id) => document.getElementById(id);
+let invitation = null;
+
+function show() {
+  const { purpose, display_name: name, roles, registered, enrolled, credential_rules: rules } = invitation;
+  const another = purpose === "credential";
+  at("who").textContent = name ?? "You";
+  at("roles").textContent = roles.map((role) => role.replaceAll("_", " ")).join(", ");
+  at("as").hidden = another;
+  at("another").hidden = !another;
+  at("fingerprint").textContent = invitation.fingerprint ?? "";
+  const said = [];
+  if (rules.hardware_only) said.push("Only attested hardware is accepted: a security key whose maker the operator trusts.");
+  if (rules.aaguids) said.push(`Only these makes are accepted (AAGUID): ${rules.aaguids.join(", ")}.`);
+  at("rules").hidden = said.length === 0;
+  at("rules").textContent = said.join(" ");
+  showSteps(enrolled ? "done" : registered ? "wait" : "register");
+}
+
+async function register() {
+  clearRefusal();
+  at("register").disabled = true;
+  announce("Waiting for your authenticator …");
+  try {
+    const options = await post(path("candidates", "registration-options"), {}, by);
+    const { passkey } = await createPasskey(options);
+    await post(path("candidates", "register"), { passkey }, by);
+    announce("");
+  } catch (error) {
+    announce("");
+    showRefusal(inWords(error, "Not registered"));
+  } finally {
+    at("register").disabled = false;
+  }
+  await refresh();
+}
+
+async function refresh() {
+  invitation = await get(path("invitation"), by);
+  show();
+}
+
+async function follow() {
+  try {
+    await refresh();
+  } catch (error) {
+    if (error.status === 401) return showSteps("invalid");
+  }
+  if (!invitation?.enrolled) setTimeout(follow, EVERY);
+  return undefined;
+}
+
+if (!by.bearer) {
+  showSteps("invalid");
+} else {
+  at("no-passkeys").hidden = available();
+  at("register").disabled = !available();
+  at("register").addEventListener("click", register);
+  follow();
+}
