@@ -211,11 +211,6 @@ fn only_one_file_knows_how_a_pdf_is_written() {
     report(&outside(&["reports/pdf"], &["printpdf", "lopdf", "typst_assets"]));
 }
 
-#[test]
-fn only_the_passkeys_room_knows_webauthn_rs() {
-    report(&outside(&["passkeys/", "passkeys.rs"], &["webauthn_rs"]));
-}
-
 /// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store.
 #[test]
 fn only_the_store_and_the_views_know_sql() {
