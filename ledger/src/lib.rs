@@ -36,6 +36,7 @@ pub mod merkle;
 pub mod note;
 pub mod payload;
 pub mod policy;
+mod prechecked;
 pub mod public_key;
 mod quorum;
 pub mod receipt;
