@@ -4,7 +4,7 @@
 //! the same two functions, so they can't come to differ. Nothing in the state grows with signatures: an
 //! authorisation leaves it with its outcome. The big maps are shared, so that a copy of a state is cheap.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::action::ActionDocument;

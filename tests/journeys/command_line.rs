@@ -40,7 +40,12 @@ impl Machine<'_> {
         let mut tickets: Vec<_> =
             fs::read_dir(self.folder.join("tickets")).unwrap().map(|entry| entry.unwrap().path()).collect();
         tickets.sort();
-        let tickets: Vec<&str> = tickets.iter().filter_map(|path| path.to_str()).collect();
+        // Each has a link beside it, for who founds in a browser.
+        let tickets: Vec<&str> = tickets
+            .iter()
+            .filter_map(|path| path.to_str())
+            .filter(|path| path.ends_with(".ticket"))
+            .collect();
         assert_eq!(tickets.len(), 3);
         for (person, ticket) in (1..).zip(&tickets) {
             self.sealbook(&["authenticator", "create", &format!("{person}.json")]).expect(0);
