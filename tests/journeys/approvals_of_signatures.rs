@@ -184,6 +184,9 @@ fn members_propose_with_their_own_signature() {
         "type": "signing.batch", "params": params, "reason": "release 8", "digests": digests,
         "private": { "names": ["one", "two", "three"] },
     });
+    let mut fewer = body.clone();
+    fewer["private"]["names"] = json!(["one", "two"]);
+    by.api.post(&tenant.path("/actions/draft"), &fewer).refused(400, "request.json");
     let drawn = |body: &Value| by.api.post(&tenant.path("/actions/draft"), body).expect(200).json();
     let draft = drawn(&body);
     let mut proposal = tenant.proposal(by, "packaging_engineer", &draft);

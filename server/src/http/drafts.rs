@@ -164,6 +164,10 @@ fn attach(body: &mut DraftBody) -> Result<Vec<AttachmentView>, Problem> {
     if !(1..=MAX_CLEARED as usize).contains(&digests.len()) || body.kind != ActionType::SigningBatch {
         return Err(Rule::SigningList.into());
     }
+    let names = body.private_fields.as_ref().and_then(|fields| fields.names.as_ref());
+    if names.is_some_and(|names| names.len() != digests.len()) {
+        return Err(Problem::of("request.json").saying("a list has one name for each digest, or none at all"));
+    }
     let (attachment, bytes) = clearing::attached(&digests);
     body.params.insert("count".to_owned(), json!(digests.len()));
     body.params.insert("digests".to_owned(), json!(attachment));
