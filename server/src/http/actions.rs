@@ -167,10 +167,10 @@ pub(super) async fn propose(
     let ProposalBody { document, role, assertion, disclosures, attachments } = body.value;
     let action = document.action;
     let disclosures = disclosed(disclosures, &document)?;
-    let attachments = attached(&attachments, &document)?;
+    let mut attachments = attached(&attachments, &document)?;
     let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
     let checked = precheck(&member, &assertion, Purpose::Proposal, &bytes)?;
-    let attachments = attestations(&member, &document).await?;
+    attachments.extend(attestations(&member, &document).await?);
     let signed = SignedProposal {
         authenticator_data: assertion.authenticator_data().clone(),
         client_data_json: assertion.client_data_json().clone(),
