@@ -192,7 +192,7 @@ fn members_propose_with_their_own_signature() {
     let mut proposal = tenant.proposal(by, "packaging_engineer", &draft);
     let propose = |proposal: &Value| by.api.post(&tenant.path("/actions"), proposal);
     propose(&proposal).refused(400, "attachment.mismatch");
-    body["digests"] = json!([app(9)["digest"]]);
+    (body["digests"], body["private"]["names"]) = (json!([app(9)["digest"]]), json!(["nine"]));
     proposal["attachments"] = drawn(&body)["attachments"].clone();
     propose(&proposal).refused(400, "attachment.mismatch");
     proposal["attachments"] = draft["attachments"].clone();
