@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::action::{ActionDocument, Params};
+use crate::action::{ActionDocument, Params, SigningBatchParams};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::Actor;
 use crate::ids::{ActionId, ServiceId, SlotName};
-use crate::merkle::{self, Tree};
+use crate::merkle::{self, Frontier, Tree};
 use crate::payload::{ClearanceUse, SignatureAuthorized, SigningApproved};
 use crate::policy::{Environment, Proposer};
 use crate::rule::Rule;
@@ -44,6 +44,11 @@ impl Clearance {
         index < self.count && at < self.expires_at && !self.used.contains(&index)
     }
 
+    /// Whether every place was used up.
+    pub fn is_used_up(&self) -> bool {
+        self.used.len() >= self.count as usize
+    }
+
     /// How many places were used up.
     pub fn used(&self) -> usize {
         self.used.len()
@@ -59,7 +64,37 @@ pub fn tree<'a>(digests: impl IntoIterator<Item = &'a HexBytes>) -> Tree {
     tree
 }
 
-fn leaf(digest: &HexBytes) -> Hash {
+/// Longest list in bytes: as many digests as a decision covers, each as long as a digest can be.
+pub const MAX_LIST_LEN: usize = MAX_CLEARED as usize * MAX_DIGEST_LEN;
+
+/// Longest digest that an algorithm signs, in bytes: SHA-512's.
+const MAX_DIGEST_LEN: usize = 64;
+
+/// The digests of a list, where these are the very bytes that its proposal names by hash, count and root.
+///
+/// The rules read no attachment. Whoever accepts a proposal or decides on it asks here whether people see what the root
+/// stands for.
+pub fn read_list(params: &SigningBatchParams, bytes: &[u8]) -> Option<Vec<HexBytes>> {
+    let count =
+        usize::try_from(params.count).ok().filter(|count| (1..=MAX_CLEARED as usize).contains(count))?;
+    let len = bytes.len().checked_div(count).filter(|len| (1..=MAX_DIGEST_LEN).contains(len))?;
+    let whole = len * count == bytes.len() && params.digests.size == bytes.len() as u64;
+    if !whole || Hash::sha256(bytes) != params.digests.sha256 {
+        return None;
+    }
+    let digests: Vec<HexBytes> = bytes.chunks_exact(len).map(|digest| HexBytes(digest.to_vec())).collect();
+    (root(&digests) == params.root).then_some(digests)
+}
+
+/// The root of the tree over a list of digests.
+pub fn root(digests: &[HexBytes]) -> Hash {
+    let mut frontier = Frontier::new();
+    digests.iter().for_each(|digest| frontier.append(leaf(digest)));
+    frontier.root()
+}
+
+/// The leaf of a digest: also the root of the list that holds nothing else.
+pub fn leaf(digest: &HexBytes) -> Hash {
     merkle::leaf_hash(&digest.0)
 }
 

@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 use sealbook_ledger::command::Command;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Actor;
-use sealbook_ledger::ids::{BackendName, Origin, TenantName};
+use sealbook_ledger::ids::{ActionId, BackendName, Origin, TenantName};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{LedgerOpened, NextVkey};
 use sealbook_ledger::receipt::Receipt;
@@ -25,6 +25,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::ceremony::{self, Issued, Plan};
+use crate::clearing::ListCall;
 use crate::clock;
 use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
@@ -42,7 +43,7 @@ use crate::refusals::Refusals;
 use crate::scrubber::{self, Scrubbed};
 use crate::sealer::Sealer;
 use crate::sequencer::{self, Door, Limits, Live};
-use crate::signing::{SignCall, Signed, Signer};
+use crate::signing::{Reply, SignCall, Signer};
 use crate::store::ledgers::LedgerRow;
 use crate::store::{LedgerId, Store, StoreError};
 
@@ -372,8 +373,13 @@ impl App {
     }
 
     /// Signs; see [`crate::signing`].
-    pub async fn sign(&self, ledger: Arc<Ledger>, call: SignCall) -> Result<Signed, EngineError> {
+    pub async fn sign(&self, ledger: Arc<Ledger>, call: SignCall) -> Result<Reply, EngineError> {
         self.0.signer.sign(ledger, call).await
+    }
+
+    /// Puts a list of digests before people, in a service's name; see [`crate::clearing`].
+    pub async fn ask_for_list(&self, ledger: &Ledger, call: ListCall) -> Result<ActionId, EngineError> {
+        self.0.signer.clearing().ask_for_list(ledger, call).await
     }
 
     /// A receipt for one event, once a checkpoint covers it.

@@ -14,6 +14,7 @@ pub mod failure;
 mod founding;
 mod governance;
 mod key;
+mod listed;
 mod maintenance;
 mod member;
 mod operate;

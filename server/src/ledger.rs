@@ -11,8 +11,9 @@ use sealbook_ledger::canonical;
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::command::Command;
 use sealbook_ledger::decide::{Decided, Refusal};
+use sealbook_ledger::disclosure;
 use sealbook_ledger::encoding::{B64, Hash};
-use sealbook_ledger::ids::{Correlation, Origin, TenantName};
+use sealbook_ledger::ids::{Correlation, Origin, Seq, TenantName};
 use sealbook_ledger::merkle::Tree;
 use sealbook_ledger::state::{Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
@@ -149,6 +150,14 @@ impl Disclosure {
         &self.value
     }
 
+    /// Whether a bundle can hold it, wherever it is recorded: as one line of `disclosures.jsonl`.
+    pub fn fits(&self) -> bool {
+        let Some(last) = Seq::new(canonical::MAX_INTEGER) else { return false };
+        let (name, value) = (self.name.clone(), self.value.clone());
+        let line = disclosure::Disclosure::new(last, name, value, self.salt).to_line();
+        line.is_ok_and(|line| line.len() <= disclosure::MAX_DISCLOSURE_LEN)
+    }
+
     /// SHA-256 over JCS([salt, name, value]): what `_sd` lists.
     pub fn digest(&self) -> B64 {
         let salt = B64::from(self.salt.as_slice()).to_string();
@@ -173,6 +182,14 @@ pub struct IdempotencyKey {
     pub key_hash: Hash,
     /// SHA-256 over the request.
     pub body_hash: Hash,
+}
+
+impl IdempotencyKey {
+    /// The key of a step that comes before what the caller asked for: the same request keeps one for each.
+    pub(crate) fn of_step(self, step: &[u8]) -> Self {
+        let key_hash = Hash::sha256_in_context(step, &self.key_hash.0);
+        Self { key_hash, ..self }
+    }
 }
 
 /// A command on its way to its ledger's sequencer.

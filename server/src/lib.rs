@@ -7,6 +7,7 @@ pub mod app;
 pub mod assembly;
 pub mod authenticator;
 pub mod ceremony;
+pub mod clearing;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -248,12 +248,12 @@ fn owned(item: Item<'_>, ledger: LedgerId) -> Result<Option<Owned>, RestoreError
             salt: disclosure.salt(),
             value: disclosure.value().to_owned(),
         }),
-        Item::Attachment { sha256, message } => Owned::Attachment(AttachmentRow {
+        Item::Attachment { sha256, bytes } => Owned::Attachment(AttachmentRow {
             ledger,
             sha256,
             seq: 0,
             media_type: "application/octet-stream".to_owned(),
-            bytes: message.ok_or_else(|| {
+            bytes: bytes.ok_or_else(|| {
                 RestoreError::Invalid(format!(
                     "the attachment {sha256} is longer than any that this version writes"
                 ))

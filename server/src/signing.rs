@@ -1,33 +1,39 @@
 //! A signature from request to release: write-ahead custody on one screen (DOMAIN).
 //!
-//! 1. authorise: `signature.authorized` is durable before the device is touched
+//! 1. authorise: `signature.authorized` is durable before the device is touched; where the slot's policy asks for it,
+//!    people have approved the digest first (see [`crate::clearing`])
 //! 2. the device signs; the signature is verified against the recorded public key
 //! 3. exactly one outcome is durable before anything leaves: created, failed or withheld; where nobody knows, the
 //!    authorisation is abandoned after its expiry
+
+mod call;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sealbook_ledger::algorithm::Algorithm;
-use sealbook_ledger::attachment::{Attachment, MediaType};
-use sealbook_ledger::command::{Command, SignRequest, SigningOutcome};
-use sealbook_ledger::encoding::{B64, Hash, HexBytes};
+use sealbook_ledger::command::{Command, SigningOutcome};
+use sealbook_ledger::decide::Refusal;
+use sealbook_ledger::encoding::B64;
 use sealbook_ledger::event::{Actor, Envelope, Event};
-use sealbook_ledger::ids::{Correlation, KeyId, Seq, SlotName};
+use sealbook_ledger::ids::{ActionId, Correlation, KeyId, Seq, SlotName};
 use sealbook_ledger::payload::{Payload, SignatureAuthorized, SignatureCreated, WithheldReason};
-use sealbook_ledger::policy::{ArtifactField, Environment, Release, SigningPolicy};
+use sealbook_ledger::policy::{Release, SigningPolicy};
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
+use crate::clearing::{Answer, Clearing, Question, Wanted};
 use crate::custody::{BackendHealth, SigningInput};
 use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
 use crate::effects::failure_code;
-use crate::ledger::{Appended, Disclosure, EngineError, IdempotencyKey, Ledger, Submission, digests};
+use crate::ledger::{Appended, EngineError, Ledger, Submission};
 use crate::store::Store;
 use crate::store::load::EventFilter;
+pub use call::{SignCall, SignInput};
+use call::{check_artifact, submission};
 
 /// How long a signature may take from its authorisation to its release, in seconds.
 const AUTHORIZATION_S: u32 = 60;
@@ -38,36 +44,11 @@ const SEAL_WAIT: Duration = Duration::from_secs(10);
 /// How long an outcome is offered to a ledger that can't take it: past the expiry it is withheld, and then abandoned.
 const SETTLE_FOR: Duration = Duration::from_secs(120);
 
+/// How often approvals are looked for again where they were given, or used up, meanwhile.
+const LOOKS: usize = 4;
+
 /// Most signatures under way at a time.
 const MAX_UNDER_WAY: usize = 4096;
-
-/// A request for one signature, as a caller makes it.
-#[derive(Debug)]
-pub struct SignCall {
-    /// Who asks.
-    pub caller: Actor,
-    /// Which slot.
-    pub slot: SlotName,
-    /// What is to be signed.
-    pub input: SignInput,
-    /// Where the artifact is meant to go.
-    pub environment: Environment,
-    /// What is said about it.
-    pub artifact: Vec<(ArtifactField, String)>,
-    /// The caller's key, where one was sent.
-    pub idempotency: Option<IdempotencyKey>,
-    /// The piece of work.
-    pub correlation: Correlation,
-}
-
-/// What is to be signed.
-#[derive(Debug, Clone)]
-pub enum SignInput {
-    /// A digest of the length that the slot's algorithm fixes.
-    Digest(Vec<u8>),
-    /// The message, for pure Ed25519.
-    Message(Vec<u8>),
-}
 
 /// A signature that was released.
 #[derive(Debug, Clone)]
@@ -84,12 +65,27 @@ pub struct Signed {
     pub correlation: Correlation,
 }
 
+/// What a caller gets.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// A signature.
+    Signed(Box<Signed>),
+    /// The action that people have to decide on first.
+    Awaiting(ActionId),
+}
+
+enum Authorized {
+    Recorded(Appended),
+    Awaiting(ActionId),
+}
+
 /// Signs for callers; shared by all of them.
 pub(crate) struct Signer {
     /// The main runtime: an HTTP worker's own ends with its connection.
     runtime: tokio::runtime::Handle,
     store: Arc<Store>,
     devices: Devices,
+    clearing: Clearing,
     public_keys: Mutex<HashMap<KeyId, PublicKey>>,
     rates: Mutex<HashMap<(i64, SlotName), (Timestamp, u32)>>,
     /// Requests under way, also those whose callers have gone.
@@ -100,6 +96,7 @@ impl Signer {
     pub(crate) fn new(store: Arc<Store>, devices: Devices) -> Self {
         Self {
             runtime: tokio::runtime::Handle::current(),
+            clearing: Clearing::new(Arc::clone(&store)),
             store,
             devices,
             public_keys: Mutex::default(),
@@ -108,12 +105,17 @@ impl Signer {
         }
     }
 
+    /// What people approve first.
+    pub(crate) fn clearing(&self) -> &Clearing {
+        &self.clearing
+    }
+
     /// The whole path. Once authorised it goes on to its outcome even when the caller has gone.
     pub(crate) async fn sign(
         self: &Arc<Self>,
         ledger: Arc<Ledger>,
         call: SignCall,
-    ) -> Result<Signed, EngineError> {
+    ) -> Result<Reply, EngineError> {
         let sealed = self.guard(&ledger, &call)?;
         // A task of its own: a caller who goes away between authorisation and device would leave it open.
         let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
@@ -124,24 +126,72 @@ impl Signer {
             let _place = place;
             signer.authorize_and_perform(&work, call).await
         });
-        let signed = task.await.map_err(|error| EngineError::fault("the signing task ended", error))??;
+        let reply = task.await.map_err(|error| EngineError::fault("the signing task ended", error))??;
+        let Reply::Signed(signed) = &reply else { return Ok(reply) };
         if sealed && ledger.wait_sealed(signed.seq.get() + 1, SEAL_WAIT).await.is_none() {
             return Err(EngineError::unavailable(
                 "seal.pending",
                 "the signature is recorded and will be released once it is sealed; ask again with the same Idempotency-Key",
             ));
         }
-        Ok(signed)
+        Ok(reply)
     }
 
-    async fn authorize_and_perform(&self, ledger: &Ledger, call: SignCall) -> Result<Signed, EngineError> {
-        let (submission, message) = submission(&call);
-        let appended = ledger.submit(submission).await?;
-        if appended.replayed {
-            self.outcome_of(ledger, call.slot, &appended).await
+    async fn authorize_and_perform(&self, ledger: &Ledger, call: SignCall) -> Result<Reply, EngineError> {
+        let appended = match self.authorize(ledger, &call).await? {
+            Authorized::Recorded(appended) => appended,
+            Authorized::Awaiting(action) => return Ok(Reply::Awaiting(action)),
+        };
+        let signed = if appended.replayed {
+            self.outcome_of(ledger, call.slot, &appended).await?
         } else {
-            self.perform(ledger, call.slot, appended, message).await
+            let message = call.input.message().map(<[u8]>::to_vec);
+            self.perform(ledger, call.slot, appended, message).await?
+        };
+        Ok(Reply::Signed(Box::new(signed)))
+    }
+
+    /// Authorises by an approval, where there is one; whether one is needed is the rules' to say.
+    async fn authorize(&self, ledger: &Ledger, call: &SignCall) -> Result<Authorized, EngineError> {
+        let digest = call.input.digest();
+        let wanted = Wanted { slot: &call.slot, environment: call.environment, digest: &digest };
+        for _ in 0..LOOKS {
+            for place in self.clearing.places(ledger, wanted).await? {
+                match ledger.submit(submission(call, Some(place))).await {
+                    // Somebody else was faster: another place may be left.
+                    Err(error) if is_about_approval(&error) => {}
+                    other => return other.map(Authorized::Recorded),
+                }
+            }
+            let refused = match ledger.submit(submission(call, None)).await {
+                Err(error) if is_about_approval(&error) => error,
+                other => return other.map(Authorized::Recorded),
+            };
+            match self.ask(ledger, call, wanted, refused).await? {
+                Answer::Waits(action) => return Ok(Authorized::Awaiting(action)),
+                Answer::Approved => {}
+            }
         }
+        Err(Rule::SigningUsed.into())
+    }
+
+    /// Has people asked, where they may be: on a service's behalf. Members ask with a signature of their own.
+    async fn ask(
+        &self,
+        ledger: &Ledger,
+        call: &SignCall,
+        wanted: Wanted<'_>,
+        refused: EngineError,
+    ) -> Result<Answer, EngineError> {
+        let (Actor::Service(service), true) = (call.caller, call.may_ask) else {
+            let Wanted { slot, environment, digest } = wanted;
+            let one = std::slice::from_ref(digest);
+            let before = self.clearing.asked_before(ledger, call.caller, slot, environment, one).await?;
+            return before.map(Answer::Waits).ok_or(refused);
+        };
+        let (idempotency, correlation) = (call.idempotency, call.correlation);
+        let question = Question { wanted, artifact: &call.artifact, idempotency, correlation };
+        self.clearing.ask(ledger, service, question).await
     }
 
     /// What may stop a request before anything is recorded; says whether the release waits for a seal.
@@ -345,52 +395,6 @@ enum DeviceFailure {
     Unknown(EngineError),
 }
 
-fn submission(call: &SignCall) -> (Submission, Option<Vec<u8>>) {
-    let disclosures: Vec<Disclosure> =
-        call.artifact.iter().map(|(field, value)| Disclosure::new(field.name(), value)).collect();
-    let (digest, message) = match &call.input {
-        SignInput::Digest(digest) => (digest.clone(), None),
-        SignInput::Message(message) => (Hash::sha256(message).0.to_vec(), Some(message.clone())),
-    };
-    let attachment = message.as_ref().map(|bytes| Attachment {
-        sha256: Hash::sha256(bytes),
-        size: bytes.len() as u64,
-        media_type: octets(),
-    });
-    let request = SignRequest {
-        clearance: None,
-        slot: call.slot.clone(),
-        digest: HexBytes(digest),
-        message: attachment.clone(),
-        environment: call.environment,
-        life_s: AUTHORIZATION_S,
-        sd: digests(&disclosures),
-    };
-    let command = Command::Authorize { caller: call.caller, request: Box::new(request) };
-    let mut submission = Submission { correlation: call.correlation, ..Submission::new(command) };
-    submission.disclosures = disclosures;
-    submission.attachments = attachment.zip(message.clone()).into_iter().collect();
-    submission.idempotency = call.idempotency;
-    (submission, message)
-}
-
-#[allow(clippy::expect_used, reason = "the literal is a media type")]
-fn octets() -> MediaType {
-    "application/octet-stream".parse().expect("a media type")
-}
-
-fn check_artifact(policy: &SigningPolicy, artifact: &[(ArtifactField, String)]) -> Result<(), EngineError> {
-    let said = |field: &ArtifactField| artifact.iter().any(|(said, _)| said == field);
-    if policy.artifact_fields.iter().all(said) {
-        Ok(())
-    } else {
-        Err(EngineError::Conflict {
-            code: "artifact.fields",
-            sentence: "the slot's policy demands more about the artifact: name, version or ticket is missing",
-        })
-    }
-}
-
 fn check(
     public: &PublicKey,
     algorithm: Algorithm,
@@ -406,6 +410,12 @@ fn check(
         sentence: "the device's signature does not verify, so it is not released".to_owned(),
         source: Some(Box::new(error)),
     })
+}
+
+/// Whether it was refused for want of an approval that is not used up.
+fn is_about_approval(error: &EngineError) -> bool {
+    let EngineError::Refused(Refusal::Rule(rule)) = error else { return false };
+    matches!(rule, Rule::SigningApproval | Rule::SigningUsed)
 }
 
 fn outcome_for(payload: &Payload) -> Option<Seq> {

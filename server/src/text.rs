@@ -57,6 +57,12 @@ impl Untrusted {
         FreeText::new(self.0)
     }
 
+    /// The text as names, a line each.
+    pub fn names(self) -> Result<String, TextError> {
+        self.0.split('\n').try_for_each(|name| Name::new(name.to_owned()).map(drop))?;
+        Ok(self.0)
+    }
+
     /// The text as a reason or description of at most [`MAX_TEXT`] bytes.
     pub fn text(self) -> Result<FreeText, TextError> {
         FreeText::new(self.0)
@@ -128,6 +134,15 @@ mod tests {
         ] {
             assert_eq!(text(bad).unwrap_err().code(), "text.characters", "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_are_lines_and_each_is_a_name() {
+        let names = |text: &str| Untrusted(text.to_owned()).names();
+        assert_eq!(names("a.bin\nb.bin").unwrap(), "a.bin\nb.bin");
+        assert_eq!(names("a.bin\n").unwrap_err().code(), "text.length");
+        assert_eq!(names("a\tb\nc").unwrap_err().code(), "text.characters");
+        assert_eq!(names(&"n".repeat(MAX_NAME + 1)).unwrap_err().code(), "text.length");
     }
 
     #[test]

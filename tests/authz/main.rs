@@ -149,6 +149,7 @@ fn body(route: &str) -> Value {
     match route.rsplit('/').next().unwrap() {
         _ if route.starts_with("get ") || route.starts_with("delete ") => Value::Null,
         "sign" => json!({ "digest": digest }),
+        "batches" => json!({ "artifacts": [{ "name": "app.bin", "digest": digest }] }),
         "verify" => json!({ "digest": digest, "signature_b64": "AAAA" }),
         "evidence" => json!({
             "digest": digest, "media_type": "text/plain", "subject": { "kind": "slot", "id": "release" },

@@ -269,7 +269,24 @@ class People:
             if document is None:
                 raise Invalid("rules", "a decision on no action", event["seq"])
             self.documents[document["action"]] = document
-            self.check(event, data, DECISIONS[kind], document)
+            if kind == "action.proposed" and event["actor"]["kind"] == "service":
+                # Nobody signs a service's proposal, which can be about signatures alone.
+                if "member" in data or not document["type"].startswith("signing."):
+                    raise Invalid("rules", "more than a service may propose", event["seq"])
+            else:
+                self.check(event, data, DECISIONS[kind], document)
+
+    def lists(self, attachments):
+        """Whether the lists that people saw are those that they let be signed."""
+        for document in self.documents.values():
+            if document["type"] == "signing.batch":
+                params, tree = document["params"], Tree()
+                data = attachments.get("attachments/" + params["digests"]["sha256"], b"")
+                size = len(data) // params["count"]
+                for at in range(params["count"]):
+                    tree.append(data[at * size:(at + 1) * size])
+                if not data or size * params["count"] != len(data) or tree.root().hex() != params["root"]:
+                    raise Invalid("rules", f"the list of action {document['action']} is not what its root stands for")
 
     def founded(self, event, data):
         document, context = data["document"], b"sealbook founding v1\0"
@@ -393,6 +410,7 @@ def read(path, vkey, founding_digest):
     for name, data in found.items():
         if name.startswith("attachments/") and hashlib.sha256(data).hexdigest() != name.split("/")[1]:
             raise Invalid("bytes", f"{name} has another content")
+    ledger.people.lists(found)
     disclosures = ledger.disclose(lines(found.get("disclosures.jsonl", b"")))
     return {"verdict": "valid", "events": ledger.tree.size, "root": ledger.tree.root().hex(), "head": ledger.prev,
             "founding": ledger.people.founding, "assertions": ledger.people.checked, "disclosures": disclosures,

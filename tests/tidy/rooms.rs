@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 36] = [
+const ROOMS: [(&str, &[&str]); 37] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -37,6 +37,7 @@ const ROOMS: [(&str, &[&str]); 36] = [
         &[
             "app",
             "ceremony",
+            "clearing",
             "clock",
             "custody",
             "ledger",
@@ -69,6 +70,7 @@ const ROOMS: [(&str, &[&str]); 36] = [
         "app",
         &[
             "ceremony",
+            "clearing",
             "clock",
             "config",
             "custody",
@@ -91,7 +93,9 @@ const ROOMS: [(&str, &[&str]); 36] = [
         ],
     ),
     ("ceremony", &["clock", "ledger", "passkeys", "store"]),
-    ("signing", &["custody", "devices", "effects", "ledger", "store"]),
+    // What a service asks of people, and what they approved.
+    ("clearing", &["ledger", "store"]),
+    ("signing", &["clearing", "custody", "devices", "effects", "ledger", "store"]),
     ("effects", &["custody", "devices", "ledger", "store"]),
     ("exporting", &["ledger", "store"]),
     // Sentence and names of an action, for destinations that may know them: told in one way only.

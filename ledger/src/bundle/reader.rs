@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::tape::{Line, Tape};
 use super::{BundleError, MAX_TRANSITIONS, Member};
-use crate::algorithm::MAX_PURE_MESSAGE;
 use crate::checkpoint::SignedCheckpoint;
+use crate::clearance::MAX_LIST_LEN;
 use crate::disclosure::{Disclosure, DisclosureError, MAX_DISCLOSURE_LEN};
 use crate::encoding::Hash;
 use crate::event::MAX_EVENT_LEN;
@@ -26,8 +26,9 @@ pub enum Item<'a> {
     Attachment {
         /// SHA-256 of the bytes.
         sha256: Hash,
-        /// The bytes, where they are few enough to be a message of pure Ed25519.
-        message: Option<Vec<u8>>,
+        /// The bytes, where they are few enough for anything that this version attaches: a message of pure Ed25519, a
+        /// statement of an authenticator, a list of digests.
+        bytes: Option<Vec<u8>>,
     },
     /// One line of `events.jsonl`: 1 to [`MAX_EVENT_LEN`] bytes.
     Event(&'a [u8]),
@@ -205,18 +206,18 @@ impl<R: Read> Reader<R> {
 
     fn read_attachment(&mut self, sha256: Hash) -> Result<Item<'static>, BundleError> {
         let mut hash = Sha256::new();
-        let mut message = Some(Vec::new());
+        let mut bytes = Some(Vec::new());
         while let Some(piece) = self.tape.read_piece()? {
             hash.update(piece);
-            message = message.filter(|kept| kept.len() + piece.len() <= MAX_PURE_MESSAGE);
-            if let Some(kept) = &mut message {
+            bytes = bytes.filter(|kept: &Vec<u8>| kept.len() + piece.len() <= MAX_LIST_LEN);
+            if let Some(kept) = &mut bytes {
                 kept.extend_from_slice(piece);
             }
             let read = piece.len();
             self.tape.consume(read);
         }
         if Hash(hash.finalize().into()) == sha256 {
-            Ok(Item::Attachment { sha256, message })
+            Ok(Item::Attachment { sha256, bytes })
         } else {
             Err(BundleError::Attachment { sha256 })
         }

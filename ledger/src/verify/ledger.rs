@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use crate::algorithm::MAX_PURE_MESSAGE;
 use crate::bundle::{BundleError, Item, Reader};
 use crate::checkpoint::SignedCheckpoint;
 use crate::payload::{NextVkey, Payload};
@@ -79,8 +80,10 @@ impl<'a> Audit<'a> {
                 self.transitions.insert(transition.checkpoint().size, transition);
             }
             Item::Disclosure(disclosure) => self.disclosures.add(&disclosure),
-            Item::Attachment { sha256, message } => {
-                if let Some(message) = message.filter(|_| self.pins.signatures) {
+            Item::Attachment { sha256, bytes } => {
+                let may_be_a_message =
+                    |bytes: &Vec<u8>| self.pins.signatures && bytes.len() <= MAX_PURE_MESSAGE;
+                if let Some(message) = bytes.filter(may_be_a_message) {
                     self.signatures.keep_message(sha256, message);
                 }
             }

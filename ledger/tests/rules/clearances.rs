@@ -259,3 +259,30 @@ fn an_approval_that_nobody_could_give_is_not_asked_for() {
     let remove = Params::MemberRemove(sealbook_ledger::action::MemberParams { member });
     assert_eq!(rule_of(ledger.propose(0, remove).unwrap_err()), Rule::QuorumUnreachable);
 }
+
+#[test]
+fn a_list_is_read_only_where_it_is_the_one_that_people_saw() {
+    let bytes =
+        |digests: &[HexBytes]| digests.iter().flat_map(|digest| digest.0.clone()).collect::<Vec<u8>>();
+    let list = digests(5);
+    let params = batch(&list);
+    assert_eq!(clearance::read_list(&params, &bytes(&list)), Some(list.clone()));
+    let changed = |change: fn(&mut SigningBatchParams)| {
+        let mut params = params.clone();
+        change(&mut params);
+        params
+    };
+    for wrong in [
+        changed(|p| p.count = 0),
+        changed(|p| p.count = 4),
+        changed(|p| p.count = 160),
+        changed(|p| p.count = MAX_CLEARED + 1),
+        changed(|p| p.root = Hash::ZERO),
+        changed(|p| p.digests.size += 1),
+        changed(|p| p.digests.sha256 = Hash::ZERO),
+    ] {
+        assert_eq!(clearance::read_list(&wrong, &bytes(&list)), None, "{wrong:?}");
+    }
+    assert_eq!(clearance::read_list(&params, &bytes(&list[1..])), None);
+    assert_eq!(clearance::read_list(&params, &[]), None);
+}

@@ -249,7 +249,7 @@ fn the_reader_gives_back_what_was_written() {
         match item {
             Item::Event(bytes) => events.push(bytes.to_vec()),
             Item::Disclosure(disclosure) => disclosures.push(disclosure),
-            Item::Attachment { message, .. } => messages += usize::from(message.is_some()),
+            Item::Attachment { bytes, .. } => messages += usize::from(bytes.is_some()),
             Item::Checkpoint(read) => assert_eq!(read, ledger.checkpoint()),
             Item::Transition(read) => assert_eq!(read, ledger.transitions[0]),
             Item::Receipt(receipt) => panic!("{:?}", Seq::new(receipt.index())),

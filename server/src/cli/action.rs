@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::context::{Context, Person};
 use super::document::CheckedDocument;
 use super::failure::Failure;
+use super::listed::Listed;
 use super::output::table;
 use super::proposal::{Manner, Told};
 use super::sentence::sentence;
@@ -150,6 +151,11 @@ fn decide_on(context: &Context, decide: &Decide, decision: Decision) -> Result<(
         None => deciding_role(context, &person, &action, &checked, decision)?,
     };
     let told = Told::of(&checked, &action.disclosures, context.names(&person.client)?)?;
+    let listed = Listed::of(&checked, &action)?;
+    let listed = if decision == Decision::Approve { Listed::shown(listed, &checked)? } else { listed };
+    if let Some(listed) = &listed {
+        context.out.note(listed.beginning().trim_end());
+    }
     context.confirm(decision.verb(), &checked, &told, role, &challenge.to_string(), &decide.manner)?;
     let assertion = person.session.assert(challenge)?;
     let request = DecideRequest { role, assertion: &assertion };

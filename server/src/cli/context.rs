@@ -129,6 +129,11 @@ impl Context {
         Ok(Person { client: self.anonymous()?.with_person(Arc::clone(&session)), session })
     }
 
+    /// Whether a person was named to ask as.
+    pub(super) fn is_person(&self) -> bool {
+        self.globals.authenticator.is_some()
+    }
+
     /// The server, asked by whoever was named: a person, else a service.
     pub(super) fn caller(&self) -> Result<Client, Failure> {
         if self.globals.authenticator.is_some() {

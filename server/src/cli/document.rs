@@ -170,6 +170,10 @@ impl CheckedDocument {
         let digest = disclosed_digest(disclosures, name, &disclosure.value)?;
         let written = match (name, &self.document.params) {
             ("reason", _) => Some(&self.document.reason_digest),
+            ("artifact_name", Params::SigningApprove(p)) => p.artifact_name_digest.as_ref(),
+            ("artifact_ticket", Params::SigningApprove(p)) => p.artifact_ticket_digest.as_ref(),
+            ("artifact_version", Params::SigningApprove(p)) => p.artifact_version_digest.as_ref(),
+            ("names", Params::SigningBatch(p)) => p.names_digest.as_ref(),
             (_, Params::MemberEnroll(p)) => p.display_name_digest.as_ref(),
             (_, Params::ServiceEnroll(p)) => p.display_name_digest.as_ref(),
             _ => None,

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::context::{Context, Person};
 use super::document::{Asked, CheckedDocument};
 use super::failure::Failure;
+use super::listed::Listed;
 use super::output::{fields, printable};
 use super::sentence::{join, sentence};
 use super::story::Names;
@@ -219,7 +220,11 @@ impl Context {
         let ledger = self.ledger(client)?;
         let checked = CheckedDocument::open(&action.document, &ledger.origin)?.of_action(action.action)?;
         let told = Told::of(&checked, &action.disclosures, self.names(client)?)?;
-        self.out.show(action, || describe(action, &checked, &told))?;
+        let listed = Listed::of(&checked, action)?;
+        self.out.show(action, || {
+            let list = listed.map(|listed| listed.whole()).unwrap_or_default();
+            describe(action, &checked, &told) + &list
+        })?;
         match action.status {
             ActionStatus::Failed => Err(Failure::ActionEnded {
                 status: action.status.name(),

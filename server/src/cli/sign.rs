@@ -1,5 +1,6 @@
 //! `sealbook sign`: files are hashed here, their digests are signed there, and what comes back is checked here.
 
+mod approval;
 mod artifact;
 mod one;
 mod summary;
@@ -53,6 +54,15 @@ pub struct SignCommand {
     /// Longest wait for an event to be sealed, in seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     receipt_wait: u64,
+    /// Ask people for all files at once where the slot's policy wants approval; what several files do by themselves
+    #[arg(long)]
+    batch: bool,
+    /// Why the files are to be signed, for those who approve it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Wait for people's approval, so many seconds at most, and sign then
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "3600")]
+    wait: Option<u64>,
     /// Also print a table for CI pages
     #[arg(long, value_enum)]
     summary: Option<SummaryFormat>,
@@ -79,12 +89,24 @@ pub fn run(command: &SignCommand, context: &Context) -> Result<(), Failure> {
         receipt_wait: Duration::from_secs(command.receipt_wait),
     };
     let signer = Signer::new(context, request)?;
-    let outcomes = sign_all(context, &signer, &targets, usize::from(command.jobs));
+    let together = command.batch || targets.len() > 1;
+    // A person asks by an action of their own; a service asks by signing.
+    let ask = !(signer.asks_people() && together && !context.is_person());
+    let mut run = approval::Run {
+        signer: &signer,
+        targets: &targets,
+        outcomes: sign_all(context, &signer, &targets, usize::from(command.jobs), ask),
+    };
+    run.ask_together(command.reason.as_deref());
+    if let Some(seconds) = command.wait {
+        run.wait(context, Duration::from_secs(seconds), usize::from(command.jobs));
+    }
+    let outcomes = run.outcomes;
     report(command, context, &outcomes)
 }
 
 /// Signs the targets on some threads; outcomes stand in the targets' order.
-fn sign_all(context: &Context, signer: &Signer, targets: &[Target], jobs: usize) -> Vec<Outcome> {
+fn sign_all(context: &Context, signer: &Signer, targets: &[Target], jobs: usize, ask: bool) -> Vec<Outcome> {
     let bar = context.out.progress(targets.len() as u64, "{bar:30} {pos}/{len} signed ({eta} left)");
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Outcome)>> = Mutex::new(Vec::with_capacity(targets.len()));
@@ -94,7 +116,7 @@ fn sign_all(context: &Context, signer: &Signer, targets: &[Target], jobs: usize)
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(target) = targets.get(at) else { break };
-                    let outcome = signer.sign(target);
+                    let outcome = signer.sign(target, ask);
                     bar.inc(1);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((at, outcome));
                 }
@@ -113,6 +135,9 @@ fn report(command: &SignCommand, context: &Context, outcomes: &[Outcome]) -> Res
         if markdown { summary::markdown(&command.slot, outcomes) } else { summary::text(outcomes) }
     })?;
     let unsigned: Vec<Exit> = outcomes.iter().map(Outcome::exit).filter(|exit| *exit != Exit::Done).collect();
+    for awaiting in summary::awaited(outcomes) {
+        context.out.note(&summary::waits(awaiting));
+    }
     match worst(&unsigned) {
         None => Ok(()),
         Some(exit) => {

@@ -24,7 +24,10 @@ mod actions;
 mod people;
 mod records;
 
-pub use actions::{Action, ActionApproval, ActionStatus, Actions, Draft, DraftDisclosure, Policy, Seat};
+pub use actions::{
+    Action, ActionApproval, ActionStatus, Actions, Awaiting, Draft, DraftDisclosure, ListedArtifact, Policy,
+    Seat,
+};
 pub use people::{
     Candidate, Candidates, HeldCredential, Invited, Member, Members, RegisteredCandidate, RoleGrant, Service,
     Services, Suspended,

@@ -192,6 +192,8 @@ fn hint_for(problem: &Problem) -> &'static str {
         }
         "slot.suspended" => "Propose to resume it: `sealbook slot resume`.",
         "approval.own" => "Somebody else has to approve it.",
+        "signing.approval" => "Have it approved first: propose signing.approve, or let a service ask for it.",
+        "signing.names" => "Sign in several runs of fewer files.",
         "role.missing" => "Somebody who holds the role has to do it, or name another with --role.",
         "quorum.unreachable" => "Enrol enough people first.",
         "action.voided" | "action.expired" => "Propose it again.",

@@ -1,7 +1,13 @@
 //! Actions: proposed, approved, rejected or taken back by people's own signatures.
 
+use std::time::{Duration, Instant};
+
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use sealbook_ledger::action::{ActionDocument, ActionType};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sealbook_ledger::action::{ActionDocument, ActionType, Params};
+use sealbook_ledger::attachment::Attachment;
+use sealbook_ledger::clearance;
 use sealbook_ledger::command::Command;
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::payload::{
@@ -15,14 +21,16 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::correlation;
-use super::auth::{ActingMember, MemberCaller, Reader};
+use super::auth::{ActingMember, Caller, MemberCaller, Reader, Who};
 use super::body::Body;
 use super::candidates::attestations;
 use super::disclosure::DisclosureBody;
 use super::problem::{Problem, ProblemDocument};
-use crate::ledger::{Disclosure, Submission, digests};
+use super::proofs::Wait;
+use crate::ledger::{Disclosure, Ledger, Submission, digests};
 use crate::store::read::ActionFilter;
 use crate::views::actions::{self, ActionPage, ActionStatus, ActionView};
+use crate::views::artifacts;
 
 /// Most actions of a page.
 const MAX_PAGE: usize = 100;
@@ -42,6 +50,17 @@ struct ProposalBody {
     assertion: Assertion,
     /// One for each digest that the document lists.
     disclosures: Vec<DisclosureBody>,
+    /// For `signing.batch` the list of digests, as its draft brought it; standard base64.
+    #[serde(default)]
+    attachments: Vec<AttachmentBody>,
+}
+
+/// Bytes that a document names by their SHA-256.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AttachmentBody {
+    /// Standard base64.
+    bytes_b64: String,
 }
 
 /// A signed decision.
@@ -86,6 +105,24 @@ fn disclosed(bodies: Vec<DisclosureBody>, document: &ActionDocument) -> Result<V
     }
 }
 
+/// The attachments of a proposal: exactly those that its document names, for approvers are to see what they approve.
+fn attached(
+    bodies: &[AttachmentBody],
+    document: &ActionDocument,
+) -> Result<Vec<(Attachment, Vec<u8>)>, Problem> {
+    let mismatch = || Problem::of("attachment.mismatch");
+    match (&document.params, bodies) {
+        (Params::SigningBatch(params), [body]) => {
+            let bytes = STANDARD.decode(&body.bytes_b64).map_err(|_| mismatch())?;
+            clearance::read_list(params, &bytes).ok_or_else(mismatch)?;
+            Ok(vec![(params.digests.clone(), bytes)])
+        }
+        (Params::SigningBatch(_), _) => Err(mismatch()),
+        (_, []) => Ok(Vec::new()),
+        _ => Err(mismatch()),
+    }
+}
+
 /// Checks an assertion ahead of the sequencer, which is not to do it under the ledger's lock.
 ///
 /// Whether the credential is the member's is a rule: where it is unknown, the rule says so.
@@ -127,12 +164,13 @@ pub(super) async fn propose(
 ) -> Result<HttpResponse, Problem> {
     let member = member.member;
     let idempotency = body.idempotency(&req, sealbook_ledger::event::Actor::Member(member.id))?;
-    let ProposalBody { document, role, assertion, disclosures } = body.value;
+    let ProposalBody { document, role, assertion, disclosures, attachments } = body.value;
     let action = document.action;
     let disclosures = disclosed(disclosures, &document)?;
+    let mut attachments = attached(&attachments, &document)?;
     let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
     let checked = precheck(&member, &assertion, Purpose::Proposal, &bytes)?;
-    let attachments = attestations(&member, &document).await?;
+    attachments.extend(attestations(&member, &document).await?);
     let signed = SignedProposal {
         authenticator_data: assertion.authenticator_data().clone(),
         client_data_json: assertion.client_data_json().clone(),
@@ -172,16 +210,44 @@ pub(super) async fn list_actions(
     Ok(HttpResponse::Ok().json(page))
 }
 
-/// Shows one action. Once its quorum holds it begins by itself: ask until its status is final.
-#[utoipa::path(tag = "actions", params(("tenant" = String, Path), ("action" = uuid::Uuid, Path)),
+/// Shows one action, with the artifacts that it lists. Once its quorum holds it begins by itself: ask until its status is
+/// final, or wait for that with `wait_ms`. A service sees what it asked for itself.
+#[utoipa::path(tag = "actions", params(("tenant" = String, Path), ("action" = uuid::Uuid, Path), Wait),
     responses((status = 200, body = ActionView), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/actions/{action}")]
 pub(super) async fn show_action(
-    reader: Reader,
+    caller: Caller,
     path: web::Path<(String, ActionId)>,
+    wait: web::Query<Wait>,
 ) -> Result<HttpResponse, Problem> {
-    let view = actions::one(reader.store(), reader.ledger.id(), path.into_inner().1).await?;
-    Ok(HttpResponse::Ok().json(view.ok_or(Rule::ActionUnknown)?))
+    let (_, action) = path.into_inner();
+    ended(&caller.ledger, action, wait.duration()).await?;
+    let view = actions::one(caller.store(), caller.ledger.id(), action).await?;
+    let mut view = view.filter(|view| is_theirs(&caller.who, view)).ok_or(Rule::ActionUnknown)?;
+    view.artifacts = artifacts::of(caller.store(), caller.ledger.id(), &view).await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// Every action is a member's to read; a service's are those that it proposed.
+fn is_theirs(who: &Who, view: &ActionView) -> bool {
+    match who {
+        Who::Member { .. } => true,
+        Who::Service { id, .. } => view.proposed_by == (*id).into(),
+    }
+}
+
+/// Waits until an action has ended, or the time is over.
+async fn ended(ledger: &Ledger, action: ActionId, wait: Duration) -> Result<(), Problem> {
+    let until = Instant::now() + wait;
+    let mut size = ledger.watch_size();
+    loop {
+        size.borrow_and_update();
+        let open = ledger.state().founded()?.actions().contains_key(&action);
+        let left = until.saturating_duration_since(Instant::now());
+        if !open || left.is_zero() || tokio::time::timeout(left, size.changed()).await.is_err() {
+            return Ok(());
+        }
+    }
 }
 
 macro_rules! decision {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use crate::clearing::names_too_long;
 use crate::ledger::Disclosure;
 use crate::text::Untrusted;
 
@@ -33,16 +34,20 @@ pub(super) struct DisclosureView {
 }
 
 impl DisclosureBody {
-    /// The disclosure and its digest. Display names have a name's bound, other texts a text's.
+    /// The disclosure and its digest. What names somebody or something has a name's bound, other texts a text's.
     pub(super) fn read(self) -> Result<Disclosure, Problem> {
         let mismatch = || Problem::of("disclosure.mismatch");
         let salt: [u8; 16] = self.salt.as_bytes().try_into().map_err(|_| mismatch())?;
         let value = match self.name.as_str() {
-            "display_name" => self.value.name()?.into_string(),
+            "artifact_name" | "artifact_ticket" | "artifact_version" | "display_name" => {
+                self.value.name()?.into_string()
+            }
+            "names" => self.value.names()?,
             "reason" => self.value.text()?.into_string(),
             _ => return Err(mismatch()),
         };
-        Ok(Disclosure::with_salt(self.name, salt, value))
+        let disclosure = Disclosure::with_salt(self.name, salt, value);
+        if disclosure.fits() { Ok(disclosure) } else { Err(names_too_long().into()) }
     }
 }
 

@@ -4,7 +4,8 @@ use actix_web::{HttpResponse, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealbook_ledger::action::{ActionDocument, ActionType, MAX_ACTION_LIFE_S};
-use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::clearance::{self, MAX_CLEARED};
+use sealbook_ledger::encoding::{Hash, HexBytes};
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::webauthn::Purpose;
@@ -17,13 +18,17 @@ use super::auth::{ActingMember, MemberCaller};
 use super::body::Body;
 use super::disclosure::DisclosureView;
 use super::problem::{Problem, ProblemDocument};
+use crate::clearing::{self, names_too_long};
 use crate::ledger::Disclosure;
-use crate::text::Untrusted;
+use crate::text::{Name, Untrusted};
 use crate::views::Names;
 use crate::views::sentence::sentence;
 
 /// How long an action stays open where its proposer says nothing, in seconds: a day.
 const USUAL_LIFE_S: u32 = 24 * 60 * 60;
+
+/// How long a recovery stays open: it begins after 72 hours, and has to be approved and take effect then.
+const RECOVERY_LIFE_S: u32 = 7 * 24 * 60 * 60;
 
 /// What is wanted.
 #[derive(Deserialize, ToSchema)]
@@ -38,8 +43,11 @@ struct DraftBody {
     params: Map<String, Value>,
     #[schema(value_type = String)]
     reason: Untrusted,
-    /// Seconds that it stays open; a day where absent, 30 days at most.
+    /// Seconds that it stays open; a day where absent (a week for `member.recover`), 30 days at most.
     expires_in_s: Option<u32>,
+    /// For `signing.batch`, lower-case hex: `count`, `digests` and `root` of the parameters are made from them.
+    #[schema(value_type = Option<Vec<String>>)]
+    digests: Option<Vec<HexBytes>>,
     #[serde(rename = "private")]
     private_fields: Option<PrivateFields>,
 }
@@ -50,6 +58,23 @@ struct DraftBody {
 struct PrivateFields {
     #[schema(value_type = Option<String>)]
     display_name: Option<Untrusted>,
+    /// Of `signing.approve`.
+    #[schema(value_type = Option<String>)]
+    artifact_name: Option<Untrusted>,
+    #[schema(value_type = Option<String>)]
+    artifact_ticket: Option<Untrusted>,
+    #[schema(value_type = Option<String>)]
+    artifact_version: Option<Untrusted>,
+    /// Of `signing.batch`: one for each digest, in their order.
+    #[schema(value_type = Option<Vec<String>>)]
+    names: Option<Vec<Untrusted>>,
+}
+
+/// Bytes that the document names by their SHA-256, to be sent back with the proposal.
+#[derive(Serialize, ToSchema)]
+struct AttachmentView {
+    /// Standard base64.
+    bytes_b64: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -69,6 +94,8 @@ struct DraftView {
     sentence: String,
     challenges: DraftChallenges,
     disclosures: Vec<DisclosureView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<AttachmentView>,
 }
 
 /// Draws up an action document. The client may as well build it by itself.
@@ -78,17 +105,18 @@ struct DraftView {
 pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result<HttpResponse, Problem> {
     let member = member.member;
     let mut body = body.value;
-    let name = body.private_fields.take().and_then(|fields| fields.display_name);
-    let name = name.map(Untrusted::name).transpose()?;
+    let attachments = attach(&mut body)?;
     let mut names = Names::load(member.store(), member.ledger.id()).await?;
     let mut disclosures = Vec::new();
-    if let Some(name) = name {
+    for disclosed in
+        body.private_fields.take().map(PrivateFields::disclosures).transpose()?.into_iter().flatten()
+    {
         let subject = body.params.get("member").or(body.params.get("service")).and_then(Value::as_str);
-        if let Some(id) = subject {
-            names = names.with(id.to_owned(), name.as_str().to_owned());
+        if let (Some(id), "display_name") = (subject, disclosed.name()) {
+            names = names.with(id.to_owned(), disclosed.value().to_owned());
         }
-        let disclosed = Disclosure::new("display_name", name.into_string());
-        body.params.insert("display_name_digest".to_owned(), Value::String(disclosed.digest().to_string()));
+        let digest = Value::String(disclosed.digest().to_string());
+        body.params.insert(format!("{}_digest", disclosed.name()), digest);
         disclosures.push(DisclosureView::from(&disclosed));
     }
     let reason = Disclosure::new("reason", body.reason.clone().text()?.into_string());
@@ -100,8 +128,51 @@ pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result
         sentence: sentence(&document, &names),
         challenges: DraftChallenges { proposal: Purpose::Proposal.challenge(&bytes) },
         disclosures,
+        attachments,
         document,
     }))
+}
+
+impl PrivateFields {
+    fn disclosures(self) -> Result<Vec<Disclosure>, Problem> {
+        let named = [
+            ("artifact_name", self.artifact_name),
+            ("artifact_ticket", self.artifact_ticket),
+            ("artifact_version", self.artifact_version),
+            ("display_name", self.display_name),
+        ];
+        let mut disclosures = Vec::new();
+        for (name, text) in named {
+            let Some(text) = text else { continue };
+            disclosures.push(Disclosure::new(name, text.name()?.into_string()));
+        }
+        if let Some(names) = self.names {
+            let names = names.into_iter().map(|name| name.name().map(Name::into_string));
+            let names = Disclosure::new("names", names.collect::<Result<Vec<_>, _>>()?.join("\n"));
+            if !names.fits() {
+                return Err(names_too_long().into());
+            }
+            disclosures.push(names);
+        }
+        Ok(disclosures)
+    }
+}
+
+/// Makes the parameters of a list from its digests; they travel beside the document.
+fn attach(body: &mut DraftBody) -> Result<Vec<AttachmentView>, Problem> {
+    let Some(digests) = body.digests.take() else { return Ok(Vec::new()) };
+    if !(1..=MAX_CLEARED as usize).contains(&digests.len()) || body.kind != ActionType::SigningBatch {
+        return Err(Rule::SigningList.into());
+    }
+    let names = body.private_fields.as_ref().and_then(|fields| fields.names.as_ref());
+    if names.is_some_and(|names| names.len() != digests.len()) {
+        return Err(Problem::of("request.json").saying("a list has one name for each digest, or none at all"));
+    }
+    let (attachment, bytes) = clearing::attached(&digests);
+    body.params.insert("count".to_owned(), json!(digests.len()));
+    body.params.insert("digests".to_owned(), json!(attachment));
+    body.params.insert("root".to_owned(), json!(clearance::root(&digests)));
+    Ok(vec![AttachmentView { bytes_b64: STANDARD.encode(bytes) }])
 }
 
 /// Fills in what the ledger knows: origin, head, policy, quorum, id and times.
@@ -109,7 +180,8 @@ fn document(member: &MemberCaller, body: DraftBody, reason_digest: Value) -> Res
     let founded = member.founded()?;
     let head = founded.latest_head().ok_or(Rule::FoundingMissing)?;
     let rule = founded.policy().actions.get(&body.kind).ok_or(Rule::PolicyForm)?;
-    let life_s = body.expires_in_s.unwrap_or(USUAL_LIFE_S).min(MAX_ACTION_LIFE_S);
+    let usual = if body.kind == ActionType::MemberRecover { RECOVERY_LIFE_S } else { USUAL_LIFE_S };
+    let life_s = body.expires_in_s.unwrap_or(usual).min(MAX_ACTION_LIFE_S);
     let document = json!({
         "action": ActionId::from(Uuid::new_v4()),
         "expires_at": member.at.plus_seconds(life_s),

@@ -6,6 +6,7 @@
 mod actions;
 pub mod answer;
 pub mod auth;
+mod batches;
 pub mod body;
 mod candidates;
 pub mod certificate;

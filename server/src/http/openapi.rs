@@ -87,6 +87,7 @@ routes! {
     slots::show_slot,
     slots::pubkey,
     signing::sign,
+    batches::propose_batch,
     signing::verify,
     keys::list_keys,
     keys::show_key,

@@ -13,20 +13,20 @@ use super::auth::{Caller, Exporter, MemberCaller};
 use super::events::readable;
 use super::problem::{Problem, ProblemDocument};
 
-/// Longest wait for the sealer, in milliseconds.
+/// Longest wait for the sealer, or for people, in milliseconds.
 const MAX_WAIT_MS: u64 = 10_000;
 
-/// How long to wait for the sealer.
+/// How long to wait for what is asked about.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Wait {
+pub(super) struct Wait {
     /// Milliseconds, at most 10,000; no wait where absent.
     wait_ms: Option<u64>,
 }
 
 impl Wait {
-    fn duration(&self) -> Duration {
+    pub(super) fn duration(&self) -> Duration {
         Duration::from_millis(self.wait_ms.unwrap_or(0).min(MAX_WAIT_MS))
     }
 }

@@ -17,9 +17,10 @@ use utoipa::ToSchema;
 
 use super::answer::correlation as correlation_of;
 use super::auth::Caller;
+use super::batches::{self, AwaitingView};
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
-use crate::signing::{SignCall, SignInput, Signed};
+use crate::signing::{Reply, SignCall, SignInput, Signed};
 use crate::text::{Name, Untrusted};
 use crate::views::events;
 use crate::views::keys::public_key;
@@ -38,6 +39,9 @@ struct SignBody {
     #[schema(value_type = Option<String>)]
     environment: Option<Environment>,
     artifact: Option<ArtifactBody>,
+    /// Where the slot's policy asks for approval and nobody has asked people yet: `false` refuses with `signing.approval`
+    /// instead of asking them.
+    propose: Option<bool>,
 }
 
 /// What is said about the artifact; recorded as disclosures.
@@ -130,11 +134,12 @@ fn artifact(body: Option<ArtifactBody>) -> Result<Vec<(ArtifactField, String)>, 
     said.map(|(field, text)| Ok((field, text.name().map(Name::into_string)?))).collect()
 }
 
-/// Signs a digest, or a message for pure Ed25519. Where the slot's policy says so, the answer waits for the seal.
+/// Signs a digest, or a message for pure Ed25519. Where the slot's policy says so, the answer waits for the seal, or
+/// people approve the digest first: 202 names their action, and the same request signs once it was executed.
 #[utoipa::path(tag = "signing",
     params(("tenant" = String, Path), ("slot" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     request_body = SignBody,
-    responses((status = 200, body = SignatureView), (status = "4XX", body = ProblemDocument),
+    responses((status = 200, body = SignatureView), (status = 202, body = AwaitingView), (status = "4XX", body = ProblemDocument),
         (status = 503, body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/slots/{slot}/sign")]
 pub(super) async fn sign(
@@ -154,11 +159,15 @@ pub(super) async fn sign(
         input: input(body.digest, body.message)?,
         environment: body.environment.unwrap_or(Environment::Production),
         artifact: artifact(body.artifact)?,
+        may_ask: body.propose.unwrap_or(true),
         idempotency,
         correlation: correlation_of(&req)?,
     };
     let ledger = &caller.ledger;
-    let Signed { created, seq, time, correlation, .. } = caller.app.sign(ledger.clone(), call).await?;
+    let Signed { created, seq, time, correlation, .. } = match caller.app.sign(ledger.clone(), call).await? {
+        Reply::Signed(signed) => *signed,
+        Reply::Awaiting(action) => return batches::awaiting(&caller, action).await,
+    };
     Ok(HttpResponse::Ok().json(SignatureView {
         receipt: format!("/v1/tenants/{}/receipts/{}", ledger.tenant(), seq),
         slot,

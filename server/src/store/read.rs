@@ -167,6 +167,24 @@ impl Store {
             .collect()
     }
 
+    /// Which of these digests a slot has signed since an event, in no order.
+    pub async fn signed_since(
+        &self,
+        ledger: LedgerId,
+        slot: &SlotName,
+        since: u64,
+        digests: &[&[u8]],
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        const SQL: &str = "SELECT DISTINCT digest FROM p_signatures \
+             WHERE ledger_id = $1 AND slot = $2 AND seq > $3 AND outcome = 1 AND digest = ANY($4)";
+        let since = signed(since)?;
+        let connection = self.connection().await?;
+        let rows = connection
+            .query("find signed digests", SQL, &[&ledger.get(), &slot.as_str(), &since, &digests])
+            .await?;
+        rows.iter().map(|row| columns::get(row, 0)).collect()
+    }
+
     /// Seqs of the events by which a slot recorded a signature over a digest, newest first.
     pub async fn signatures_over(
         &self,

@@ -12,6 +12,7 @@ use sealbook_ledger::webauthn::Purpose;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::artifacts::ArtifactView;
 use super::sentence::sentence;
 use super::{Names, ViewError, events};
 use crate::store::projections::ActionRow;
@@ -169,6 +170,9 @@ pub struct ActionView {
     pub reason: Option<String>,
     /// What the document holds by its digest, as far as it is disclosed: whoever decides checks it against the document.
     pub disclosures: Vec<Disclosed>,
+    /// The artifacts whose signatures it is about, where it is shown by itself and is about signatures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<ArtifactView>,
     /// The consents, in their order.
     pub approvals: Vec<ApprovalView>,
     /// The quorum, seat by seat.
@@ -262,6 +266,7 @@ fn view(
         proposed_by: document.proposed_by,
         reason: disclosures.iter().find(|field| field.name == "reason").map(|field| field.value.clone()),
         disclosures,
+        artifacts: Vec::new(),
         seats: seats(&document.quorum, history.approvals.iter().chain(own)),
         approvals: history.approvals,
         failure: history.failure,

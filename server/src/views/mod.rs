@@ -4,6 +4,7 @@
 //! been (actions, events, evidence, disclosures) comes from the store.
 
 pub mod actions;
+pub mod artifacts;
 pub mod deviations;
 pub mod events;
 pub mod keys;

@@ -26,7 +26,7 @@ use sealbook::embedded::{DataFolder, EmbeddedPostgres};
 use sealbook::ledger::{Disclosure, EngineError, IdempotencyKey, Ledger, Submission, digests};
 use sealbook::notifying::Notifying;
 use sealbook::passkeys::MadePasskey;
-use sealbook::signing::{SignCall, SignInput};
+use sealbook::signing::{Reply, SignCall, SignInput, Signed};
 use sealbook::store::{Store, StoreConfig, Transport};
 use sealbook_ledger::action::{
     ActionDocument, DeviceKeyParams, Params, ServiceEnrollParams, SlotCreateParams,
@@ -348,13 +348,21 @@ fn call(service: ServiceId, slot: &str, n: u8) -> SignCall {
         input: SignInput::Digest(Hash::sha256(&[n]).0.to_vec()),
         environment: Environment::Production,
         artifact: Vec::new(),
+        may_ask: true,
         idempotency: None,
         correlation: sealbook::clock::correlation(),
     }
 }
 
+fn signed(reply: Reply) -> Signed {
+    match reply {
+        Reply::Signed(signed) => *signed,
+        Reply::Awaiting(action) => panic!("nobody has to approve this, and yet {action}"),
+    }
+}
+
 async fn sign(site: &Site, service: ServiceId, slot: &str, n: u8) -> Result<(), EngineError> {
-    let signed = site.app.sign(Arc::clone(&site.ledger), call(service, slot, n)).await?;
+    let signed = signed(site.app.sign(Arc::clone(&site.ledger), call(service, slot, n)).await?);
     let receipt = site.app.receipt(&site.ledger, signed.seq.get(), Duration::from_secs(10)).await.unwrap();
     let vkey = site.ledger.state().ledger_key().unwrap().vkey.clone();
     receipt.verify(&[vkey]).expect("the receipt holds");
@@ -364,8 +372,8 @@ async fn sign(site: &Site, service: ServiceId, slot: &str, n: u8) -> Result<(), 
 async fn one_key_signs_once(site: &Site, service: ServiceId) {
     let key = IdempotencyKey { key_hash: Hash::sha256(b"key"), body_hash: Hash::sha256(b"body") };
     let asked = || SignCall { idempotency: Some(key), ..call(service, "release-p256", 77) };
-    let first = site.app.sign(Arc::clone(&site.ledger), asked()).await.unwrap();
-    let again = site.app.sign(Arc::clone(&site.ledger), asked()).await.unwrap();
+    let first = signed(site.app.sign(Arc::clone(&site.ledger), asked()).await.unwrap());
+    let again = signed(site.app.sign(Arc::clone(&site.ledger), asked()).await.unwrap());
     assert_eq!((first.seq, first.created), (again.seq, again.created));
 }
 

@@ -1,6 +1,6 @@
 //! One file's way: hash, ask, check the signature, fetch and check the receipt, write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -10,9 +10,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealbook_ledger::algorithm::Algorithm;
-use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Envelope, Event};
-use sealbook_ledger::ids::SlotName;
+use sealbook_ledger::ids::{ActionId, SlotName};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::policy::Environment;
 use sealbook_ledger::public_key::PublicKey;
@@ -25,7 +25,7 @@ use super::verify_txt::VerifyTxt;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::printable;
-use crate::client::answers::{Signed, Slot};
+use crate::client::answers::{Action, ActionStatus, Awaiting, Signed, Slot};
 use crate::client::{Call, Client};
 
 /// How long the server may be asked to wait for a seal, in milliseconds.
@@ -99,6 +99,7 @@ pub(super) struct Signer {
     tenant: String,
     request: Request,
     algorithm: Algorithm,
+    approval: BTreeSet<Environment>,
     run: Uuid,
     keys: Mutex<BTreeMap<Hash, PublicKey>>,
 }
@@ -118,14 +119,16 @@ pub(super) enum Done {
     /// It is signed, and everything is written.
     Signed { signed: Box<Signed>, signature: PathBuf, receipt: PathBuf },
     /// The request is recorded and waits for people.
-    Awaiting { answer: Value },
+    Awaiting(Box<Awaiting>),
+    /// People have to be asked, and were not yet.
+    Unasked(HexBytes),
 }
 
 impl Outcome {
     pub(super) fn exit(&self) -> Exit {
         match &self.end {
             Ok(Done::Signed { .. }) => Exit::Done,
-            Ok(Done::Awaiting { .. }) => Exit::Awaiting,
+            Ok(Done::Awaiting(_) | Done::Unasked(_)) => Exit::Awaiting,
             Err(failure) => failure.exit(),
         }
     }
@@ -145,28 +148,65 @@ impl Signer {
             tenant,
             request,
             algorithm: slot.algorithm,
+            approval: slot.signing_policy.approval,
             run: Uuid::new_v4(),
             keys: Mutex::default(),
         })
     }
 
-    pub(super) fn sign(&self, target: &Target) -> Outcome {
+    /// Whether the slot signs only what people approved first.
+    pub(super) fn asks_people(&self) -> bool {
+        self.approval.contains(&self.request.environment)
+    }
+
+    /// Asks people to approve these artifacts together.
+    pub(super) fn ask(
+        &self,
+        artifacts: &[(String, HexBytes)],
+        reason: Option<&str>,
+    ) -> Result<Awaiting, Failure> {
+        let named: Vec<Value> =
+            artifacts.iter().map(|(name, digest)| json!({ "name": name, "digest": digest })).collect();
+        let mut body = json!({ "environment": self.request.environment, "artifacts": named });
+        if let Some(reason) = reason {
+            body["reason"] = json!(reason);
+        }
+        let path = format!("{}/slots/{}/batches", self.tenant, self.request.slot);
+        let key = Hash::sha256(format!("{}\n{body}", self.run).as_bytes()).to_string();
+        Ok(self.client.json(&Call::post(path, &body)?.idempotency_key(key))?)
+    }
+
+    /// Where an action stands once it has ended, or after some seconds.
+    pub(super) fn decided(&self, action: ActionId, wait: Duration) -> Result<ActionStatus, Failure> {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(SEAL_WAIT_MS);
+        let path = format!("{}/actions/{action}?wait_ms={wait_ms}", self.tenant);
+        let action: Action = self.client.json(&Call::get(path))?;
+        Ok(action.status)
+    }
+
+    /// Signs one file. `ask` has people asked where that is needed and nobody has done it yet.
+    pub(super) fn sign(&self, target: &Target, ask: bool) -> Outcome {
         let artifact = Artifact::read(&target.file, self.algorithm);
         let sha256 = artifact.as_ref().ok().map(|artifact| artifact.sha256);
         let end = artifact
             .map_err(Failure::file("read", &target.file))
-            .and_then(|artifact| self.sign_artifact(target, &artifact));
+            .and_then(|artifact| self.sign_artifact(target, &artifact, ask));
         Outcome { file: target.file.clone(), sha256, end }
     }
 
-    fn sign_artifact(&self, target: &Target, artifact: &Artifact) -> Result<Done, Failure> {
+    fn sign_artifact(&self, target: &Target, artifact: &Artifact, ask: bool) -> Result<Done, Failure> {
         let path = format!("{}/slots/{}/sign", self.tenant, self.request.slot);
-        let call = Call::post(path.clone(), &self.body(target, artifact))?;
-        let (status, answer) =
-            self.client.bytes(&call.idempotency_key(self.idempotency_key(target, artifact)))?;
+        let call = Call::post(path.clone(), &self.body(target, artifact, ask))?;
+        let key = self.idempotency_key(target, artifact);
+        let (status, answer) = match self.client.bytes(&call.idempotency_key(key)) {
+            Err(error) if !ask && error.code() == "signing.approval" => {
+                return Ok(Done::Unasked(artifact.digest.clone()));
+            }
+            answered => answered?,
+        };
         let form = |source| crate::client::ClientError::Form { path: path.clone(), source };
         if status == 202 {
-            return Ok(Done::Awaiting { answer: serde_json::from_slice(&answer).map_err(form)? });
+            return Ok(Done::Awaiting(serde_json::from_slice(&answer).map_err(form)?));
         }
         let signed: Signed = serde_json::from_slice(&answer).map_err(form)?;
         let (key, signature) = self.checked(artifact, &signed)?;
@@ -179,7 +219,7 @@ impl Signer {
         Ok(Done::Signed { signed: Box::new(signed), signature: signature_file, receipt: receipt_file })
     }
 
-    fn body(&self, target: &Target, artifact: &Artifact) -> Value {
+    fn body(&self, target: &Target, artifact: &Artifact, ask: bool) -> Value {
         let mut about = Map::new();
         about.insert("name".to_owned(), json!(printable(&target.name)));
         about.extend(self.request.version.as_ref().map(|version| ("version".to_owned(), json!(version))));
@@ -188,6 +228,9 @@ impl Signer {
             ("environment".to_owned(), json!(self.request.environment)),
             ("artifact".to_owned(), Value::Object(about)),
         ]);
+        if !ask {
+            body.insert("propose".to_owned(), json!(false));
+        }
         match &artifact.message {
             Some(message) => body.insert("message".to_owned(), json!(B64::from(message.as_slice()))),
             None => body.insert("digest".to_owned(), json!(artifact.digest)),

@@ -1,10 +1,14 @@
 //! A run of `sealbook sign`, told to scripts, terminals and CI pages.
 
+use std::collections::BTreeSet;
+
 use sealbook_ledger::ids::SlotName;
 use serde_json::{Value, json};
 
 use super::one::{Done, Outcome};
 use crate::cli::output::{printable, table};
+use crate::cli::sentence::join;
+use crate::client::answers::Awaiting;
 
 /// One object a file.
 pub(super) fn json(outcomes: &[Outcome]) -> Value {
@@ -15,9 +19,10 @@ pub(super) fn json(outcomes: &[Outcome]) -> Value {
                 "file": file, "sha256": sha256, "result": "signed", "seq": signed.seq,
                 "algorithm": signed.algorithm, "key": signed.key, "signature": signature, "receipt": receipt,
             }),
-            Ok(Done::Awaiting { answer }) => {
+            Ok(Done::Awaiting(answer)) => {
                 json!({"file": file, "sha256": sha256, "result": "awaiting", "answer": answer})
             }
+            Ok(Done::Unasked(_)) => json!({"file": file, "sha256": sha256, "result": "unasked"}),
             Err(failure) => json!({
                 "file": file, "sha256": sha256, "result": word(outcome), "code": failure.code(),
                 "error": failure.to_string(), "to_do": failure.hint(),
@@ -41,7 +46,8 @@ fn word(outcome: &Outcome) -> &'static str {
 fn what(outcome: &Outcome) -> String {
     match &outcome.end {
         Ok(Done::Signed { signed, .. }) => format!("event {}", signed.seq),
-        Ok(Done::Awaiting { .. }) => String::new(),
+        Ok(Done::Awaiting(answer)) => format!("action {}", answer.action),
+        Ok(Done::Unasked(_)) => "nobody was asked".to_owned(),
         Err(failure) => failure.code().to_owned(),
     }
 }
@@ -54,6 +60,32 @@ pub(super) fn text(outcomes: &[Outcome]) -> String {
     table(&["RESULT", "WHERE", "FILE"], &outcomes.iter().map(row).collect::<Vec<_>>())
 }
 
+/// What people have to decide on, each action once.
+pub(super) fn awaited(outcomes: &[Outcome]) -> Vec<&Awaiting> {
+    let mut seen = BTreeSet::new();
+    let waiting = outcomes.iter().filter_map(|outcome| match &outcome.end {
+        Ok(Done::Awaiting(awaiting)) => Some(&**awaiting),
+        _ => None,
+    });
+    waiting.filter(|awaiting| seen.insert(awaiting.action)).collect()
+}
+
+/// The roles whose seats are open.
+fn deciders(awaiting: &Awaiting) -> String {
+    join(awaiting.seats.iter().filter(|seat| seat.filled_by.is_none()).map(|seat| seat.role))
+}
+
+/// Who has to do what before the files are signed.
+pub(super) fn waits(awaiting: &Awaiting) -> String {
+    format!(
+        "waits for approval by {}: {}\n  to do: sealbook action approve {}\n  until: {}",
+        deciders(awaiting),
+        printable(&awaiting.sentence),
+        awaiting.action,
+        awaiting.expires_at
+    )
+}
+
 /// For CI pages: GitHub's flavour of Markdown.
 pub(super) fn markdown(slot: &SlotName, outcomes: &[Outcome]) -> String {
     let mut text =
@@ -62,6 +94,14 @@ pub(super) fn markdown(slot: &SlotName, outcomes: &[Outcome]) -> String {
         let sha256 = outcome.sha256.map(|hash| format!("`{hash}`")).unwrap_or_default();
         let file = cell(&outcome.file.to_string_lossy());
         text.push_str(&format!("| {file} | {sha256} | {} | {} |\n", word(outcome), cell(&what(outcome))));
+    }
+    for awaiting in awaited(outcomes) {
+        text.push_str(&format!(
+            "\n**Waits for approval** by {} until {}: action `{}`\n",
+            cell(&deciders(awaiting)),
+            awaiting.expires_at,
+            awaiting.action
+        ));
     }
     text
 }

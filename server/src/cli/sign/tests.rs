@@ -27,6 +27,8 @@ use crate::client::{Token, TokenKind};
 const KEY: &str = "01934f00-0000-4000-8000-0000000000c1";
 const POLICY: &str = r#"{"artifact_fields":[],"callers":["services"],"environments":["production"],"release":"durable","v":1}"#;
 
+const AWAITING: &str = r#"{"action":"01934f00-0000-4000-8000-0000000000d1","status":"open","sentence":"Sign it.","seats":[{"role":"change_board"}],"expires_at":"2030-01-01T00:00:00.000000Z"}"#;
+
 /// A slot, a ledger key, and what is wrong about this server.
 struct Device {
     key: EcdsaKeyPair,
@@ -189,7 +191,7 @@ fn exit_where_signing_answers(status: u16, body: &'static str) -> Exit {
 
 #[test]
 fn exit_codes_say_whether_to_wait_to_give_up_or_to_try_again() {
-    assert_eq!(exit_where_signing_answers(202, r#"{"action":"x"}"#), Exit::Awaiting);
+    assert_eq!(exit_where_signing_answers(202, AWAITING), Exit::Awaiting);
     assert_eq!(exit_where_signing_answers(409, r#"{"code":"slot.suspended"}"#), Exit::Refused);
     assert_eq!(exit_where_signing_answers(404, r#"{"code":"slot.unknown"}"#), Exit::Refused);
     assert_eq!(exit_where_signing_answers(503, r#"{"code":"custody.unavailable"}"#), Exit::Unavailable);

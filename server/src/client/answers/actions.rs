@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::ids::{ActionId, MemberId, ProposerId, Seq};
 use sealbook_ledger::policy::{LedgerPolicy, Role};
+use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -105,6 +106,9 @@ answer!(
         /// What opens digests in the document, to be checked against it.
         #[serde(default)]
         disclosures: Vec<DraftDisclosure>,
+        /// What it lets be signed, where it is about signatures and shown by itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        artifacts: Vec<ListedArtifact>,
         /// Who agreed.
         #[serde(default)]
         approvals: Vec<ActionApproval>,
@@ -120,6 +124,34 @@ answer!(
         /// What it made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         created: Option<Value>,
+    }
+);
+answer!(
+    /// An artifact that an action lets be signed.
+    ListedArtifact {
+        /// Its name, as the server says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// What is signed.
+        digest: HexBytes,
+        /// Whether it was signed since.
+        signed: bool,
+    }
+);
+answer!(
+    /// What people have to decide on before a signature.
+    Awaiting {
+        /// The action.
+        action: ActionId,
+        /// How far it has come.
+        status: ActionStatus,
+        /// What people are asked.
+        sentence: String,
+        /// Who has to approve it.
+        #[serde(default)]
+        seats: Vec<Seat>,
+        /// When it is too late.
+        expires_at: Timestamp,
     }
 );
 answer!(

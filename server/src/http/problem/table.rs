@@ -169,6 +169,11 @@ pub const BORDER: &[Entry] = &[
     ),
     entry("assertion.user_verification", Kind::Forbidden, "The authenticator must verify its user."),
     entry(
+        "attachment.mismatch",
+        Kind::Invalid,
+        "Send exactly the attachments that the document names; a list's digests must be what its root stands for.",
+    ),
+    entry(
         "auth.token",
         Kind::Unauthenticated,
         "Send a valid token: it is missing, wrong, expired, revoked, or not meant for this.",
@@ -397,6 +402,21 @@ pub const BORDER: &[Entry] = &[
         "signature.pending",
         Kind::Unavailable,
         "The first request with this idempotency key is still under way; ask again.",
+    ),
+    entry(
+        "signing.ended",
+        Kind::Conflict,
+        "What was asked for with this idempotency key has been decided; ask again with a new key.",
+    ),
+    entry(
+        "signing.names",
+        Kind::Invalid,
+        "The names of one list have at most 65,535 bytes together; split it into several.",
+    ),
+    entry(
+        "signing.waiting",
+        Kind::Rate,
+        "A hundred requests of this service wait for approval; ask for several artifacts in one list.",
     ),
     entry(
         "store.commit_unknown",
