@@ -131,6 +131,14 @@ impl ActionType {
         self.name().ends_with("_emergency")
     }
 
+    /// Whether a device makes a key for it: its beginning is an intent, as an authorisation is one.
+    pub fn makes_key(self) -> bool {
+        matches!(
+            self,
+            Self::LedgerEvidenceKeySet | Self::LedgerKeyRecover | Self::LedgerKeyRotate | Self::SlotCreate
+        )
+    }
+
     /// Whether it asks for approval of signatures: the one thing that services may propose.
     pub fn concerns_signatures(self) -> bool {
         matches!(self, Self::SigningApprove | Self::SigningBatch)

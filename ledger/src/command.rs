@@ -192,9 +192,4 @@ impl Command {
     pub fn is_containment(&self) -> bool {
         matches!(self, Self::Contain { .. } | Self::Reject(_))
     }
-
-    /// Whether it asks for something new of a device: refused while sealing is too far behind.
-    pub fn is_intent(&self) -> bool {
-        matches!(self, Self::Authorize { .. } | Self::Begin { .. })
-    }
 }

@@ -33,15 +33,20 @@ pub(super) fn guard(
             "the clocks of server and database differ by more than 2 s; set them right",
         ));
     }
-    // Recovering a lost ledger key is what ends a lack of seals: it is never stopped by it.
-    let recovers = begins == Some(ActionType::LedgerKeyRecover);
-    if submission.command.is_intent() && !recovers && live.unsealed_for() > limits.max_unsealed {
+    if asks_a_device(&submission.command, begins) && live.unsealed_for() > limits.max_unsealed {
         return Err(EngineError::unavailable(
             "seal.behind",
             "sealing is too far behind, so nothing new is signed; see /readyz for what is missing",
         ));
     }
     Ok(())
+}
+
+/// Whether something new is asked of a device: a signature or a key (LEDGER_FORMAT §4). What an approved action changes
+/// without one is recorded whether or not it can be sealed, and recovering a lost ledger key is what ends a lack of seals.
+fn asks_a_device(command: &Command, begins: Option<ActionType>) -> bool {
+    let makes_key = |kind: ActionType| kind.makes_key() && kind != ActionType::LedgerKeyRecover;
+    matches!(command, Command::Authorize { .. }) || begins.is_some_and(makes_key)
 }
 
 /// The type of the approved action that a submission begins.
