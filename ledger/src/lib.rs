@@ -8,8 +8,8 @@
 //! - what is recorded: [`event`] (the envelope), [`payload`] (the catalogue), [`action`], [`policy`]
 //! - what binds it: [`chain`], [`merkle`], [`note`], [`checkpoint`], [`receipt`]
 //! - who signed it: [`webauthn`], [`public_key`]
-//! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`recovery`], [`approval`],
-//!   [`effect`], [`slot`], [`clearance`], [`signature`]
+//! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`reachability`], [`recovery`],
+//!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`]
 //! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 
@@ -38,6 +38,7 @@ pub mod payload;
 pub mod policy;
 pub mod public_key;
 mod quorum;
+pub mod reachability;
 pub mod receipt;
 pub mod recovery;
 pub mod rule;
