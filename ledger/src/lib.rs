@@ -10,7 +10,7 @@
 //! - who signed it: [`webauthn`], [`public_key`]
 //! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`reachability`], [`recovery`],
 //!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`]
-//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`]
+//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`], [`sample`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 
 pub mod action;
@@ -42,6 +42,7 @@ pub mod reachability;
 pub mod receipt;
 pub mod recovery;
 pub mod rule;
+pub mod sample;
 pub mod signature;
 pub mod slot;
 pub mod state;

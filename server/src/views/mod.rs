@@ -4,8 +4,12 @@
 //! been (actions, events, evidence, disclosures) comes from the store.
 
 pub mod actions;
+pub mod as_at;
+pub mod candidates;
+pub mod csv;
 pub mod deviations;
 pub mod events;
+pub mod health;
 pub mod keys;
 pub mod ledger;
 pub mod names;
