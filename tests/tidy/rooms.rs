@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 34] = [
+const ROOMS: [(&str, &[&str]); 35] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -33,9 +33,14 @@ const ROOMS: [(&str, &[&str]); 34] = [
         "http",
         &[
             "app",
+            "auditing",
             "ceremony",
             "clock",
             "custody",
+            // What part of a ledger is exported.
+            "exporting",
+            // A tenant's health shows the marks outside the database.
+            "high_water",
             "ledger",
             "notifying",
             "passkeys",
@@ -62,6 +67,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
     (
         "app",
         &[
+            "auditing",
             "ceremony",
             "clock",
             "config",
@@ -86,6 +92,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
     ("ceremony", &["clock", "ledger", "store"]),
     ("signing", &["custody", "devices", "effects", "ledger", "store"]),
     ("effects", &["custody", "devices", "ledger", "store"]),
+    ("auditing", &["ledger", "store"]),
     ("exporting", &["ledger", "store"]),
     // Sentence and names of an action, for destinations that may know them: told in one way only.
     ("notifying", &["clock", "custody", "devices", "ledger", "store", "views"]),

@@ -34,7 +34,7 @@ struct AsAtQuery {
 }
 
 /// The form of a list.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     Csv,
@@ -110,6 +110,20 @@ impl Question {
         // What has not happened yet can't be said.
         let at = at.map_or(member.at, |at| at.min(member.at));
         Self { member, at, since }
+    }
+
+    /// The same about everything up to a moment, by somebody who goes on looking.
+    pub(crate) fn of(member: &MemberCaller, at: Option<Timestamp>) -> Self {
+        let MemberCaller { app, ledger, state, at: now, id, roles } = member;
+        let member = MemberCaller {
+            app: app.clone(),
+            ledger: ledger.clone(),
+            state: state.clone(),
+            at: *now,
+            id: *id,
+            roles: roles.clone(),
+        };
+        Self::new(member, at, None)
     }
 
     fn moment(&self, size: u64) -> as_at::Moment {

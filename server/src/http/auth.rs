@@ -270,7 +270,7 @@ impl MemberCaller {
     }
 }
 
-fn any(held: &BTreeSet<Role>, demanded: &[Role]) -> bool {
+pub(super) fn any(held: &BTreeSet<Role>, demanded: &[Role]) -> bool {
     demanded.iter().any(|role| held.contains(role))
 }
 

@@ -5,6 +5,7 @@
 
 mod actions;
 pub mod answer;
+pub(crate) mod audit;
 pub mod auth;
 pub mod body;
 mod candidates;
@@ -14,10 +15,12 @@ mod drafts;
 mod events;
 mod evidence;
 mod founding;
+pub(crate) mod health_report;
 mod keys;
 pub mod listeners;
 mod members;
 mod metrics;
+pub(crate) mod moment;
 pub mod openapi;
 mod passkey_sessions;
 mod platform;

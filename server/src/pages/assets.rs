@@ -28,11 +28,13 @@ macro_rules! assets {
 /// Every file of `web/static`.
 const ASSETS: &[Asset] = assets![
     "api.js" JS,
+    "audit.js" JS,
     "bytes.js" JS,
     "icons.svg" SVG,
     "live.js" JS,
     "mark.svg" SVG,
     "page.js" JS,
+    "people.js" JS,
     "sealbook.css" CSS,
     "sessions.js" JS,
     "signin.js" JS,

@@ -4,10 +4,13 @@
 //! only show: whatever changes something is asked of the API by the page's own modules, so there is one way to do a thing.
 
 pub mod assets;
+mod audit;
+mod health;
 mod home;
 mod inbox;
 mod live;
 pub mod page;
+mod people;
 mod problem;
 mod sessions;
 mod visit;
@@ -26,6 +29,9 @@ pub const PAGES: Pages = Pages { routes, problem: problem::page };
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(assets::asset)
+        .service(audit::audit)
+        .service(health::health)
+        .service(people::people)
         .service(home::home)
         .service(home::sign_in)
         .service(inbox::inbox)
