@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
+mod auditing;
 mod command_line;
 mod containment;
 mod founding;
