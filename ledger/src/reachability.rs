@@ -181,7 +181,12 @@ impl<'a> Filling<'a> {
     }
 
     /// Different people who fill every seat for an asker while somebody is away; `None` where nobody can.
-    fn seated(&self, asker: &Asker, away: Option<MemberId>, more: Option<Role>) -> Option<BTreeSet<MemberId>> {
+    fn seated(
+        &self,
+        asker: &Asker,
+        away: Option<MemberId>,
+        more: Option<Role>,
+    ) -> Option<BTreeSet<MemberId>> {
         let there = |id: &MemberId| Some(*id) != asker.id && Some(*id) != away;
         let others = self.seats.iter().filter(|(id, _)| there(id)).cloned();
         let own = asker.id.filter(|_| !asker.own.is_empty()).map(|id| (id, asker.own.clone()));
@@ -297,10 +302,7 @@ mod tests {
         let filling = Filling::new(kind, &rule, &people, askers(&people, &rule, kind));
         assert_eq!(filling.needed(), BTreeSet::from([id(0), id(1), id(2)]));
         // With a second reviewer, the one who is both may sit as approver.
-        assert_eq!(
-            filling.mending(id(1)),
-            BTreeSet::from([Role::Approver, Role::SecurityReviewer])
-        );
+        assert_eq!(filling.mending(id(1)), BTreeSet::from([Role::Approver, Role::SecurityReviewer]));
         assert_eq!(filling.mending(id(2)), BTreeSet::from([Role::SecurityReviewer]));
         // Only another proposer helps where the only one is away.
         assert_eq!(filling.mending(id(0)), BTreeSet::new());

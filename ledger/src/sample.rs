@@ -42,10 +42,7 @@ impl std::str::FromStr for Seed {
         if (1..=64).contains(&text.len()) && text.bytes().all(clean) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidId {
-                what: "seed",
-                why: "1 to 64 letters, digits, dots, underscores and hyphens",
-            })
+            Err(InvalidId { what: "seed", why: "1 to 64 letters, digits, dots, underscores and hyphens" })
         }
     }
 }

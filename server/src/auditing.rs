@@ -71,18 +71,14 @@ impl Auditing {
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, EngineError> {
-        let busy = || {
-            EngineError::unavailable("audit.busy", "others are asking about the past; try again shortly")
-        };
+        let busy =
+            || EngineError::unavailable("audit.busy", "others are asking about the past; try again shortly");
         let turn = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await;
         turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// Takes a turn for some work, and ends it at the deadline.
-    async fn within<T>(
-        &self,
-        work: impl Future<Output = Result<T, EngineError>>,
-    ) -> Result<T, EngineError> {
+    async fn within<T>(&self, work: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
         let _turn = self.turn().await?;
         let late = || EngineError::unavailable("audit.slow", "the past could not be read in time; ask again");
         tokio::time::timeout(DEADLINE, work).await.map_err(|_| late())?
@@ -129,7 +125,9 @@ impl Auditing {
             while let Some(from) = place.filter(|from| *from < size) {
                 let (page, next) = self.page(ledger.id(), kinds.clone(), from, size).await?;
                 place = next;
-                events.extend(off_the_workers(move || page.iter().map(parsed).collect::<Result<Vec<_>, _>>()).await??);
+                events.extend(
+                    off_the_workers(move || page.iter().map(parsed).collect::<Result<Vec<_>, _>>()).await??,
+                );
                 if events.len() > MAX_LISTED {
                     return Err(EngineError::Conflict {
                         code: "audit.too_long",
@@ -212,12 +210,7 @@ impl Auditing {
     }
 
     /// How many events of a type each stretch of [`MAX_SCAN`] seqs holds; without a type, one number for all.
-    async fn counts(
-        &self,
-        ledger: LedgerId,
-        kind: Option<&str>,
-        size: u64,
-    ) -> Result<Vec<u64>, EngineError> {
+    async fn counts(&self, ledger: LedgerId, kind: Option<&str>, size: u64) -> Result<Vec<u64>, EngineError> {
         let Some(kind) = kind else { return Ok(vec![size]) };
         let (mut counts, mut from) = (Vec::new(), 0);
         while from < size {
@@ -252,7 +245,8 @@ impl Auditing {
 
 /// The types that people, services, slots, keys and actions follow from.
 fn few_kinds() -> Vec<String> {
-    let few = |kind: &&str| !["signature.", "evidence.", "refusal."].iter().any(|many| kind.starts_with(many));
+    let few =
+        |kind: &&str| !["signature.", "evidence.", "refusal."].iter().any(|many| kind.starts_with(many));
     Payload::TYPE_NAMES.into_iter().filter(few).map(str::to_owned).collect()
 }
 
@@ -292,7 +286,10 @@ mod tests {
     #[test]
     fn what_the_state_does_not_follow_from_is_what_ledgers_are_full_of() {
         let few = few_kinds();
-        assert!(few.iter().any(|kind| kind == "member.enrolled") && few.iter().any(|kind| kind == "key.activated"));
+        assert!(
+            few.iter().any(|kind| kind == "member.enrolled")
+                && few.iter().any(|kind| kind == "key.activated")
+        );
         assert!(!few.iter().any(|kind| kind == "signature.created"));
         assert!(few.len() < Payload::TYPE_NAMES.len());
     }

@@ -55,9 +55,8 @@ pub(crate) async fn export(
 /// A checkpoint over what is there now, if it comes in time; else the newest.
 async fn newest(ledger: &Ledger, wait: Duration) -> Result<Arc<SignedCheckpoint>, EngineError> {
     let checkpoint = ledger.wait_sealed(ledger.size(), wait).await.or_else(|| ledger.seal().checkpoint);
-    checkpoint.ok_or_else(|| {
-        EngineError::unavailable("seal.pending", "nothing is sealed yet; ask again shortly")
-    })
+    checkpoint
+        .ok_or_else(|| EngineError::unavailable("seal.pending", "nothing is sealed yet; ask again shortly"))
 }
 
 /// Streams everything under a checkpoint.

@@ -42,7 +42,10 @@ fn people_keys_and_decisions_are_told_as_at_a_moment() {
     let keys = |at: &str| tenant.get(&format!("/audit/keys?at={at}")).expect(200).json();
     assert_eq!(keys(&suspended)["keys"].as_array().unwrap().len(), 0);
     let latest = tenant.get("/audit/keys").expect(200).json();
-    assert_eq!((&latest["keys"][0]["slot"], &latest["keys"][0]["state"]), (&json!("release"), &json!("active")));
+    assert_eq!(
+        (&latest["keys"][0]["slot"], &latest["keys"][0]["state"]),
+        (&json!("release"), &json!("active"))
+    );
 
     let decisions = |query: &str| tenant.get(&format!("/audit/approvals{query}")).expect(200).json();
     let then = decisions(&format!("?at={enrolled}"));

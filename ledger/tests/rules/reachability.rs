@@ -44,7 +44,9 @@ fn a_delegation_that_ends_fills_no_seat() {
     let auditor = ledger.enroll(&[Role::Auditor]);
     let member = ledger.people[auditor].id;
     let not_after = Some(ledger.state.time().unwrap().plus_seconds(86_400));
-    let grant = |not_after| Params::RoleGrant(RoleGrantParams { member, not_after, not_before: None, role: Role::Approver });
+    let grant = |not_after| {
+        Params::RoleGrant(RoleGrantParams { member, not_after, not_before: None, role: Role::Approver })
+    };
     ledger.decree(grant(not_after));
     assert!(blocked(&ledger, 1).contains(&ActionType::SlotCreate));
     ledger.decree(grant(None));

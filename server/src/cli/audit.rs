@@ -115,7 +115,8 @@ fn moment(text: &str) -> Result<String, Failure> {
 }
 
 fn as_at(args: &AsAtArgs, context: &Context, list: &str, columns: &[&str]) -> Result<(), Failure> {
-    let mut path = context.path(&format!("/audit/{list}?format={}", if args.csv { "csv" } else { "json" }))?;
+    let mut path =
+        context.path(&format!("/audit/{list}?format={}", if args.csv { "csv" } else { "json" }))?;
     for (name, value) in [("at", &args.at), ("from", &args.from)] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", moment(value)?));
@@ -144,7 +145,9 @@ fn as_at(args: &AsAtArgs, context: &Context, list: &str, columns: &[&str]) -> Re
 }
 
 fn cell(value: &Value) -> String {
-    value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
 }
 
 fn sample(args: &SampleArgs, context: &Context) -> Result<(), Failure> {
@@ -174,7 +177,13 @@ fn sample(args: &SampleArgs, context: &Context) -> Result<(), Failure> {
         let head = fields(&[
             ("drawn", format!("{} of {} events", drawn.sample.len(), drawn.population)),
             ("under", format!("the checkpoint of size {}, root {}", drawn.size, drawn.root)),
-            ("kept in", args.out.as_ref().map_or_else(|| "nothing: give --out".to_owned(), |folder| printable(&folder.display().to_string()))),
+            (
+                "kept in",
+                args.out.as_ref().map_or_else(
+                    || "nothing: give --out".to_owned(),
+                    |folder| printable(&folder.display().to_string()),
+                ),
+            ),
         ]);
         format!("{head}\n{}", table(&["PLACE", "SEQ", "TIME", "TYPE"], &rows))
     })

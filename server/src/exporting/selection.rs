@@ -16,9 +16,9 @@ use super::{
     CHUNK, Chunks, Export, ExportStream, QUEUE, SLOWEST_CHUNK, broken, corrupt, disclosure, flush, newest,
 };
 use crate::ledger::{EngineError, Ledger};
+use crate::store::Store;
 use crate::store::load::{EventFilter, MAX_PAGE};
 use crate::store::rows::StoredEvent;
-use crate::store::Store;
 
 /// Most events of a selection: their receipts are some 100 MB. Who wants more takes the whole ledger.
 const MAX_SELECTED: usize = 20_000;

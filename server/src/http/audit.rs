@@ -136,7 +136,8 @@ impl Question {
 
     /// The people.
     pub(crate) async fn members(&self) -> Result<MembersAsAt, Problem> {
-        let (names, then) = (self.names().await?, self.member.app.as_at(self.member.ledger.clone(), self.at).await?);
+        let (names, then) =
+            (self.names().await?, self.member.app.as_at(self.member.ledger.clone(), self.at).await?);
         Ok(MembersAsAt::new(self.moment(then.size), then.state.founded()?, &names))
     }
 

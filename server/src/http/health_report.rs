@@ -84,7 +84,8 @@ async fn sealing(member: &MemberCaller) -> Result<SealingHealth, Problem> {
         false => None,
     };
     let oldest = oldest.as_ref().map(events::parse).transpose()?;
-    let age = |since: i64| u64::try_from(member.at.unix_micros().saturating_sub(since) / 1_000_000).unwrap_or(0);
+    let age =
+        |since: i64| u64::try_from(member.at.unix_micros().saturating_sub(since) / 1_000_000).unwrap_or(0);
     Ok(SealingHealth {
         size,
         sealed_size,

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::Visit;
 use super::page::{self, Frame, Place};
 use super::wording;
-use crate::http::auth::{Demand as _, Export};
 use crate::http::audit::Question;
+use crate::http::auth::{Demand as _, Export};
 use crate::http::moment::Moment;
 use crate::http::problem::Problem;
 use crate::views::as_at::{ApprovalsAsAt, KeysAsAt, MembersAsAt, RefusalsAsAt};
@@ -59,8 +59,9 @@ const LISTS: [(&str, &str); 4] =
 pub(super) async fn audit(visit: Visit, query: web::Query<AuditQuery>) -> Result<HttpResponse, Problem> {
     if !Export::ANY_OF.iter().any(|role| visit.member.roles.contains(role)) {
         let who = wording::list(Export::ANY_OF.iter().map(|role: &Role| wording::role(*role)));
-        return Err(Problem::from(Rule::RoleMissing)
-            .saying(format!("Bundles and lists of the past are for these roles: {who}. Everybody reads the ledger.")));
+        return Err(Problem::from(Rule::RoleMissing).saying(format!(
+            "Bundles and lists of the past are for these roles: {who}. Everybody reads the ledger."
+        )));
     }
     let founded = visit.member.founded()?;
     let wanted = query.list.as_deref().unwrap_or("members");

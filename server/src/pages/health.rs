@@ -80,7 +80,9 @@ impl Absence {
             let mending = match roles.as_slice() {
                 [] => "Another person who may propose these would mend it.".to_owned(),
                 [role] => format!("Another {role} would mend it."),
-                roles => format!("Another person with one of these roles would mend it: {}.", roles.join(", ")),
+                roles => {
+                    format!("Another person with one of these roles would mend it: {}.", roles.join(", "))
+                }
             };
             Blocked { types: group.types.iter().map(ToString::to_string).collect(), mending }
         });

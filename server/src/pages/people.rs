@@ -125,14 +125,17 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Problem> {
     for (id, member) in founded.members() {
         let row = MemberRow::new(&visit, *id, member, &begun, &decided);
         let sealed = member.grants.iter().any(|grant| grant.role == Role::Recovery);
-        if member.removed { gone.push(row) } else if sealed { recovery.push(row) } else { members.push(row) }
+        if member.removed {
+            gone.push(row)
+        } else if sealed {
+            recovery.push(row)
+        } else {
+            members.push(row)
+        }
     }
     members.sort_by_key(|row| row.name.to_lowercase());
-    let mut services: Vec<ServiceRow> = founded
-        .services()
-        .iter()
-        .map(|(id, service)| ServiceRow::new(&visit, *id, service, &uses))
-        .collect();
+    let mut services: Vec<ServiceRow> =
+        founded.services().iter().map(|(id, service)| ServiceRow::new(&visit, *id, service, &uses)).collect();
     services.sort_by_key(|row| (row.removed, row.name.to_lowercase()));
     let invited = candidates::waiting(visit.store(), visit.ledger(), at).await?;
     let invited = invited.iter().map(|invited| InvitedRow::new(&visit, invited)).collect();
@@ -217,7 +220,10 @@ impl MemberRow {
             you: id == visit.member.id,
             standing: Chip::of(Standing::at(member.removed, member.suspension, at)),
             roles: member.grants.iter().map(|grant| RoleRow::new(grant, at)).collect(),
-            credentials: (1..).zip(&member.credentials).map(|(n, held)| CredentialRow::new(n, held, at)).collect(),
+            credentials: (1..)
+                .zip(&member.credentials)
+                .map(|(n, held)| CredentialRow::new(n, held, at))
+                .collect(),
             since: first(member).and_then(|seq| begun.get(&seq)).map(Timestamp::to_string),
             decided: decided.get(&id.to_string()).map(|row| Moment::of(row, at)),
             active: member.is_active(at),

@@ -19,8 +19,7 @@ impl Store {
         while from < to {
             let middle = from + (to - from) / 2;
             let seq = signed(middle)?;
-            let row =
-                connection.query_opt("find a moment", SQL, &[&ledger.get(), &seq, &PgTime(at)]).await?;
+            let row = connection.query_opt("find a moment", SQL, &[&ledger.get(), &seq, &PgTime(at)]).await?;
             let row = row.ok_or_else(|| StoreError::corruption("a ledger with a gap in its events"))?;
             if columns::get(&row, 0)? {
                 from = middle + 1;

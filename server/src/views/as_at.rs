@@ -191,9 +191,10 @@ impl KeysAsAt {
             let suspension = founded.slots().get(slot).and_then(|slot| slot.suspension);
             Standing::at(false, suspension, moment.at)
         };
-        let keys = founded.keys().iter().map(|(id, key)| {
-            Ok(KeyAsAt { key: KeyView::new(*id, key)?, slot_status: standing(&key.slot) })
-        });
+        let keys = founded
+            .keys()
+            .iter()
+            .map(|(id, key)| Ok(KeyAsAt { key: KeyView::new(*id, key)?, slot_status: standing(&key.slot) }));
         Ok(Self { keys: keys.collect::<Result<_, _>>()?, moment })
     }
 
@@ -238,7 +239,16 @@ impl ApprovalsAsAt {
     /// As a table.
     pub fn to_csv(&self) -> String {
         let mut table = Table::new(&[
-            "seq", "time", "action", "type", "decision", "status", "by", "name", "role", "credential_id",
+            "seq",
+            "time",
+            "action",
+            "type",
+            "decision",
+            "status",
+            "by",
+            "name",
+            "role",
+            "credential_id",
         ]);
         for decision in &self.decisions {
             table.row([
@@ -305,12 +315,8 @@ impl Decision {
                 let by = signed.map(|signed| (signed.role, signed.credential_id.clone())).unzip();
                 ("proposed", p.document.action, by.0, by.1)
             }
-            Payload::ActionApproved(p) => {
-                ("approved", p.action, Some(p.role), Some(p.credential_id.clone()))
-            }
-            Payload::ActionRejected(p) => {
-                ("rejected", p.action, Some(p.role), Some(p.credential_id.clone()))
-            }
+            Payload::ActionApproved(p) => ("approved", p.action, Some(p.role), Some(p.credential_id.clone())),
+            Payload::ActionRejected(p) => ("rejected", p.action, Some(p.role), Some(p.credential_id.clone())),
             Payload::ActionCancelled(p) => {
                 ("cancelled", p.action, Some(p.role), Some(p.credential_id.clone()))
             }

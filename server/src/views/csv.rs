@@ -55,7 +55,10 @@ mod tests {
 
     #[test]
     fn what_separates_cells_is_quoted() {
-        assert_eq!(line(&["plain", "a,b", "say \"no\"", "two\nlines"]), "plain,\"a,b\",\"say \"\"no\"\"\",\"two\nlines\"\r\n");
+        assert_eq!(
+            line(&["plain", "a,b", "say \"no\"", "two\nlines"]),
+            "plain,\"a,b\",\"say \"\"no\"\"\",\"two\nlines\"\r\n"
+        );
     }
 
     #[test]

@@ -164,7 +164,9 @@ impl AbsentView {
         let mut absent: Vec<Self> = Vec::new();
         for (member, blocked) in founded.absence(at) {
             let mut groups: Vec<BlockedView> = Vec::new();
-            for (kind, mended_by) in blocked.into_iter().filter(|(kind, _)| *kind != ActionType::MemberRecover) {
+            for (kind, mended_by) in
+                blocked.into_iter().filter(|(kind, _)| *kind != ActionType::MemberRecover)
+            {
                 match groups.iter_mut().find(|group| group.mended_by == mended_by) {
                     Some(group) => {
                         group.types.insert(kind);
