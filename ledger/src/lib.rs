@@ -8,9 +8,9 @@
 //! - what is recorded: [`event`] (the envelope), [`payload`] (the catalogue), [`action`], [`policy`]
 //! - what binds it: [`chain`], [`merkle`], [`note`], [`checkpoint`], [`receipt`]
 //! - who signed it: [`webauthn`], [`public_key`]
-//! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`recovery`], [`approval`],
-//!   [`effect`], [`slot`], [`clearance`], [`signature`]
-//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`]
+//! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`reachability`], [`recovery`],
+//!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`]
+//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`], [`sample`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 
 pub mod action;
@@ -39,9 +39,11 @@ pub mod policy;
 mod prechecked;
 pub mod public_key;
 mod quorum;
+pub mod reachability;
 pub mod receipt;
 pub mod recovery;
 pub mod rule;
+pub mod sample;
 pub mod signature;
 pub mod slot;
 pub mod state;

@@ -8,8 +8,7 @@ use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::ids::{MemberId, Seq, ServiceId, SlotName};
 use crate::payload::{CredentialSuspended, MemberEnrolled, MemberSuspended, Payload, ServiceSuspended};
-use crate::policy::{Proposer, Role, SigningPolicy};
-use crate::quorum::{self, Candidate};
+use crate::policy::Role;
 use crate::recovery::recovery_stands_alone;
 use crate::rule::Rule;
 use crate::state::{Approval, Founded};
@@ -131,19 +130,19 @@ impl Member {
     }
 
     /// Whether the person could sign a decision: credentials for signing in alone don't count.
-    fn can_sign(&self, rp: &ApprovalRp, at: Timestamp) -> bool {
+    pub(crate) fn can_sign(&self, rp: &ApprovalRp, at: Timestamp) -> bool {
         let signs = |held: &HeldCredential| held.credential.rp_id == rp.id && !suspended(held.suspension, at);
         self.is_active(at) && self.credentials.iter().any(signs)
     }
 
     /// Roles that hold at a moment or will later: what their holder may propose has to be reachable.
-    fn coming_roles(&self, at: Timestamp) -> BTreeSet<Role> {
+    pub(crate) fn coming_roles(&self, at: Timestamp) -> BTreeSet<Role> {
         let ahead = |grant: &&Grant| grant.not_after.is_none_or(|end| at < end);
         self.grants.iter().filter(ahead).map(|grant| grant.role).collect()
     }
 
     /// Roles that count towards reachability: a delegation that ends does not.
-    fn lasting_roles(&self) -> BTreeSet<Role> {
+    pub(crate) fn lasting_roles(&self) -> BTreeSet<Role> {
         self.grants.iter().filter(|grant| grant.is_untimed()).map(|grant| grant.role).collect()
     }
 }
@@ -252,93 +251,6 @@ impl Founded {
     pub fn require_role(&self, id: MemberId, role: Role, at: Timestamp) -> Result<&Member, Rule> {
         let member = self.active_member(id, at)?;
         if member.roles_at(at).contains(&role) { Ok(member) } else { Err(Rule::RoleMissing) }
-    }
-
-    /// Every (action type, permitted proposer) whose quorum could not be filled by people who may sign.
-    ///
-    /// Proposers are all who may propose now or later, suspended ones included: they come back.
-    /// A service counts where one of its slots asks for approval of signatures.
-    pub fn unreachable(&self, at: Timestamp) -> BTreeSet<(ActionType, Actor)> {
-        let living: Vec<(MemberId, &Member)> =
-            self.members.iter().filter(|(_, member)| !member.removed).map(|(id, m)| (*id, m)).collect();
-        let seats = self.seats(at);
-        let asking = self.asking_services();
-        let mut unreachable = BTreeSet::new();
-        for (&kind, rule) in &self.policy.actions {
-            // Whoever is not needed for a filled quorum may propose: then the others fill it.
-            let seated = quorum::seated(&rule.quorum, &seats);
-            if seated.is_none() && rule.proposers.contains(&Proposer::Service) {
-                unreachable.extend(asking.iter().map(|id| (kind, Actor::Service(*id))));
-            }
-            for &(proposer, member) in &living {
-                if seated.as_ref().is_some_and(|people| !people.contains(&proposer)) {
-                    continue;
-                }
-                let proposing = rule.proposing(&member.coming_roles(at));
-                if proposing.is_empty() {
-                    continue;
-                }
-                if seated.is_none() && !kind.is_emergency() {
-                    unreachable.insert((kind, Actor::Member(proposer)));
-                    continue;
-                }
-                let others = seats.iter().filter(|(id, _)| *id != proposer).cloned();
-                let own = (kind.is_emergency() && member.can_sign(&self.approval_rp, at))
-                    .then_some((proposer, proposing));
-                let candidates: Vec<Candidate> = others.chain(own).collect();
-                if !quorum::fillable(&rule.quorum, &candidates) {
-                    unreachable.insert((kind, Actor::Member(proposer)));
-                }
-            }
-        }
-        unreachable
-    }
-
-    /// Who could sign a decision, each with the roles that last.
-    fn seats(&self, at: Timestamp) -> Vec<Candidate> {
-        let signing = self.members.iter().filter(|(_, m)| !m.removed && m.can_sign(&self.approval_rp, at));
-        signing.map(|(id, member)| (*id, member.lasting_roles())).collect()
-    }
-
-    /// The services that have to ask for approval somewhere.
-    fn asking_services(&self) -> Vec<ServiceId> {
-        let asks = |name: &SlotName| {
-            self.slots.get(name).is_some_and(|slot| !slot.signing_policy.approval.is_empty())
-        };
-        let services = self.services.iter().filter(|(_, s)| !s.removed && s.slots.iter().any(asks));
-        services.map(|(id, _)| *id).collect()
-    }
-
-    /// Refuses a signing policy that asks for an approval that nobody could give.
-    pub(crate) fn judge_approvable(&self, policy: &SigningPolicy, at: Timestamp) -> Result<(), Rule> {
-        let kinds = self.policy.actions.iter().filter(|(kind, _)| kind.concerns_signatures());
-        let given =
-            kinds.map(|(_, rule)| &rule.quorum).all(|quorum| quorum::fillable(quorum, &self.seats(at)));
-        if policy.approval.is_empty() || given { Ok(()) } else { Err(Rule::QuorumUnreachable) }
-    }
-
-    /// Refuses a change after which somebody could never get an action approved whom nothing stopped before.
-    pub(crate) fn judge_reachability(&self, after: &Self, at: Timestamp) -> Result<(), Rule> {
-        let before = self.unreachable(at);
-        if after.unreachable(at).is_subset(&before) { Ok(()) } else { Err(Rule::QuorumUnreachable) }
-    }
-
-    /// Whether some permitted proposer could get an action type approved.
-    fn is_liftable(&self, kind: ActionType, at: Timestamp) -> bool {
-        let Some(rule) = self.policy.actions.get(&kind) else { return false };
-        let unreachable = self.unreachable(at);
-        self.members.iter().any(|(id, member)| {
-            let may_propose = !rule.proposing(&member.roles_at(at)).is_empty();
-            member.can_sign(&self.approval_rp, at)
-                && may_propose
-                && !unreachable.contains(&(kind, Actor::Member(*id)))
-        })
-    }
-
-    /// When a suspension has to lapse: 72 h on where its lifting can't be reached once it holds.
-    pub(crate) fn lapse(&self, after: &Self, lifting: ActionType, at: Timestamp) -> Option<Timestamp> {
-        debug_assert_eq!(self.origin, after.origin);
-        (!after.is_liftable(lifting, at)).then(|| at.plus_seconds(SUSPENSION_LAPSE_S))
     }
 
     /// Who may contain: three roles anywhere, and a slot's owner for that slot.

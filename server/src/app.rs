@@ -3,6 +3,7 @@
 //! Everything here lives on the main multi-thread runtime; HTTP workers reach it through channels.
 
 mod founding;
+mod proofs;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -17,13 +18,13 @@ use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ActionId, BackendName, Origin, TenantName};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{LedgerOpened, NextVkey};
-use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::state::RULES;
 use sealbook_ledger::webauthn::ApprovalRp;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
+use crate::auditing::Auditing;
 use crate::ceremony::{self, Issued, Plan};
 use crate::clearing::ListCall;
 use crate::clock;
@@ -31,7 +32,6 @@ use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
 use crate::devices::Devices;
 use crate::effects::Effects;
-use crate::exporting::{self, ExportStream};
 use crate::high_water::HighWaterFile;
 use crate::inventory;
 use crate::ledger::{EngineError, Ledger, Submission};
@@ -90,6 +90,7 @@ struct Inner {
     refusals: RwLock<BTreeMap<LedgerId, Arc<Refusals>>>,
     signer: Arc<Signer>,
     notifier: Arc<Notifier>,
+    auditing: Auditing,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     failed: watch::Sender<bool>,
@@ -126,6 +127,7 @@ impl App {
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
             notifier: Arc::new(Notifier::new(config.notifying.clone(), Arc::clone(&store))),
+            auditing: Auditing::new(Arc::clone(&store)),
             config,
             devices,
             doors,
@@ -380,40 +382,6 @@ impl App {
     /// Puts a list of digests before people, in a service's name; see [`crate::clearing`].
     pub async fn ask_for_list(&self, ledger: &Ledger, call: ListCall) -> Result<ActionId, EngineError> {
         self.0.signer.clearing().ask_for_list(ledger, call).await
-    }
-
-    /// A receipt for one event, once a checkpoint covers it.
-    pub async fn receipt(&self, ledger: &Ledger, seq: u64, wait: Duration) -> Result<Receipt, EngineError> {
-        if seq >= ledger.size() {
-            return Err(EngineError::Conflict {
-                code: "event.unknown",
-                sentence: "there is no event of this seq",
-            });
-        }
-        let checkpoint = ledger.wait_sealed(seq + 1, wait).await.ok_or_else(|| {
-            EngineError::unavailable("seal.pending", "no checkpoint covers the event yet; ask again shortly")
-        })?;
-        let stored = self.0.store.page(ledger.id(), seq, 1).await?;
-        let stored = stored
-            .into_iter()
-            .next()
-            .ok_or_else(|| EngineError::Corrupt("a committed event is gone".into()))?;
-        let size = checkpoint.checkpoint().size;
-        let path = {
-            let tree = ledger.tree.read().unwrap_or_else(PoisonError::into_inner);
-            tree.inclusion_proof(seq, size)
-        };
-        let path = path.map_err(|error| EngineError::fault("an inclusion proof beyond the tree", error))?;
-        Receipt::new(stored.bytes, seq, path, (*checkpoint).clone())
-            .map_err(|error| EngineError::fault("a receipt out of bounds", error))
-    }
-
-    /// Streams a ledger's bundle; waits so long for a checkpoint over everything that is there now.
-    pub async fn export(&self, ledger: Arc<Ledger>, wait: Duration) -> Result<ExportStream, EngineError> {
-        // On the main runtime, where the connections live.
-        let store = Arc::clone(&self.0.store);
-        let task = self.0.runtime.spawn(exporting::export(store, ledger, wait));
-        task.await.map_err(|error| EngineError::fault("the export task ended", error))?
     }
 
     /// Re-reads every sealed row of a ledger at once.

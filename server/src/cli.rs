@@ -1,6 +1,7 @@
 //! The client half of the `sealbook` binary: one subcommand a file.
 
 mod action;
+mod audit;
 mod authenticator;
 mod context;
 mod credential;
@@ -121,6 +122,9 @@ enum ClientCommand {
     #[command(subcommand)]
     /// Outside evidence
     Evidence(evidence::EvidenceCommand),
+    #[command(subcommand)]
+    /// How a ledger stood at a date, and random samples
+    Audit(audit::AuditCommand),
     /// Export the ledger as a bundle for offline verification
     Export(export::ExportCommand),
     /// Tell what happened, one readable line an event
@@ -172,6 +176,7 @@ impl ClientCommand {
             Self::Sign(command) => sign::run(command, context),
             Self::Receipt(command) => receipt::run(command, context),
             Self::Evidence(command) => evidence::run(command, context),
+            Self::Audit(command) => audit::run(command, context),
             Self::Export(command) => export::run(command, context),
             Self::Events(command) => events::run(command, context),
             Self::Doctor(command) => doctor::run(command, context),

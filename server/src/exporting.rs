@@ -1,5 +1,7 @@
 //! Exports: a ledger's bundle, streamed page by page from storage (LEDGER_FORMAT §8).
 
+mod selection;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ use crate::ledger::{EngineError, Ledger};
 use crate::store::load::{EventFilter, MAX_PAGE};
 use crate::store::rows::DisclosureRow;
 use crate::store::{LedgerId, Store};
+
+pub use selection::Scope;
+pub(crate) use selection::select;
 
 /// Bytes that are gathered before they are handed on.
 const CHUNK: usize = 256 * 1024;
@@ -43,11 +48,15 @@ pub(crate) async fn export(
     ledger: Arc<Ledger>,
     wait: Duration,
 ) -> Result<ExportStream, EngineError> {
-    let checkpoint = ledger.wait_sealed(ledger.size(), wait).await.or_else(|| ledger.seal().checkpoint);
-    let checkpoint = checkpoint.ok_or_else(|| {
-        EngineError::unavailable("seal.pending", "nothing is sealed yet; ask again shortly")
-    })?;
+    let checkpoint = newest(&ledger, wait).await?;
     Ok(stream(store, ledger.id(), checkpoint))
+}
+
+/// A checkpoint over what is there now, if it comes in time; else the newest.
+async fn newest(ledger: &Ledger, wait: Duration) -> Result<Arc<SignedCheckpoint>, EngineError> {
+    let checkpoint = ledger.wait_sealed(ledger.size(), wait).await.or_else(|| ledger.seal().checkpoint);
+    checkpoint
+        .ok_or_else(|| EngineError::unavailable("seal.pending", "nothing is sealed yet; ask again shortly"))
 }
 
 /// Streams everything under a checkpoint.

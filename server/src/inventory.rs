@@ -13,7 +13,7 @@ use sealbook_ledger::slot::device_label;
 use tokio::sync::watch;
 
 use crate::devices::Devices;
-use crate::ledger::{EngineError, Ledger, Submission};
+use crate::ledger::{EngineError, Ledger, Stock, Submission};
 use crate::store::Store;
 use crate::store::load::{EventFilter, MAX_PAGE};
 
@@ -50,7 +50,7 @@ pub(crate) async fn take_stock(
     devices: &Devices,
 ) -> Result<usize, EngineError> {
     let prefix = format!("sealbook/{}/", ledger.origin());
-    let mut found = Vec::new();
+    let (mut found, mut silent) = (Vec::new(), 0);
     for device in devices.all() {
         match device.inventory().await {
             Ok(objects) => found.extend(
@@ -60,14 +60,19 @@ pub(crate) async fn take_stock(
                     .map(|object| (device.name().clone(), object.label)),
             ),
             // A device that is down is somebody else's alarm.
-            Err(error) => tracing::debug!(device = %device.name(), code = error.code(), "no inventory"),
+            Err(error) => {
+                silent += 1;
+                tracing::debug!(device = %device.name(), code = error.code(), "no inventory");
+            }
         }
     }
     // Read after the devices: what was made meanwhile is explained by then.
     let explained = explained(store, ledger).await?;
     let mut reported = reported(store, ledger).await?;
+    found.retain(|(_, label)| !explained.contains(label));
+    let unexplained = found.len();
     let mut new = 0;
-    for (backend, label) in found.into_iter().filter(|(_, label)| !explained.contains(label)) {
+    for (backend, label) in found {
         let object_sha256 = Hash::sha256(label.as_bytes());
         if reported.insert((backend.clone(), object_sha256)) {
             tracing::error!(origin = %ledger.origin(), %backend, %label, "the device holds an object that no event explains");
@@ -76,6 +81,8 @@ pub(crate) async fn take_stock(
             new += 1;
         }
     }
+    let stock = Stock { at: ledger.now(), unexplained, silent };
+    ledger.note_vitals(|vitals| vitals.stocked = Some(stock));
     Ok(new)
 }
 

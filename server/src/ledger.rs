@@ -1,6 +1,8 @@
 //! A ledger as the rest of the server sees it: snapshots of its folded state, how far it is sealed, and a door to its
 //! sequencer. Nobody but the sequencer appends, nobody but the sealer moves the seal.
 
+mod vitals;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use sealbook_ledger::disclosure;
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::{Correlation, Origin, Seq, TenantName};
 use sealbook_ledger::merkle::Tree;
+use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::state::{Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::mpsc::error::SendTimeoutError;
@@ -23,6 +26,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock;
 use crate::high_water::HighWaterFile;
 use crate::store::{LedgerId, StoreError};
+
+pub use vitals::{Pass, Stock, Vitals};
 
 /// Why the engine did not do what it was asked: refusal, conflict, shortage, corruption and fault are kinds apart.
 #[derive(Debug, thiserror::Error)]
@@ -274,6 +279,7 @@ pub struct Ledger {
     frozen: Mutex<Option<Arc<str>>>,
     /// Why the last attempt to seal failed.
     unsealable: Mutex<Option<String>>,
+    vitals: Mutex<Vitals>,
     lanes: Lanes,
     pub(crate) high_water: Mutex<HighWaterFile>,
 }
@@ -300,6 +306,7 @@ impl Ledger {
             tree: RwLock::new(Tree::new()),
             frozen: Mutex::new(None),
             unsealable: Mutex::new(None),
+            vitals: Mutex::default(),
             lanes,
             high_water: Mutex::new(high_water),
         }
@@ -369,6 +376,29 @@ impl Ledger {
     /// Why the last attempt to seal failed, if it did.
     pub fn unsealable(&self) -> Option<String> {
         self.unsealable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its caretakers found last.
+    pub fn vitals(&self) -> Vitals {
+        *self.vitals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_vitals(&self, note: impl FnOnce(&mut Vitals)) {
+        note(&mut self.vitals.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The receipt of an event under a checkpoint that covers it.
+    pub(crate) fn prove(
+        &self,
+        event_bytes: Vec<u8>,
+        seq: u64,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<Receipt, EngineError> {
+        let size = checkpoint.checkpoint().size;
+        let path = self.tree.read().unwrap_or_else(PoisonError::into_inner).inclusion_proof(seq, size);
+        let path = path.map_err(|error| EngineError::fault("an inclusion proof beyond the tree", error))?;
+        Receipt::new(event_bytes, seq, path, checkpoint.clone())
+            .map_err(|error| EngineError::fault("a receipt out of bounds", error))
     }
 
     /// Whether somebody waits for a seal that is not there yet.

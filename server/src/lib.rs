@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod assembly;
+mod auditing;
 pub mod authenticator;
 pub mod ceremony;
 pub mod clearing;

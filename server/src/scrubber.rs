@@ -9,7 +9,7 @@ use sealbook_ledger::event::Event;
 use sealbook_ledger::merkle::{Frontier, leaf_hash};
 use tokio::sync::watch;
 
-use crate::ledger::{EngineError, Ledger};
+use crate::ledger::{EngineError, Ledger, Pass};
 use crate::store::Store;
 use crate::store::load::MAX_PAGE;
 
@@ -57,6 +57,8 @@ pub(crate) async fn scrub(
     if frontier.root() != root {
         return Err(found(ledger, "the sealed events no longer have the root that was signed"));
     }
+    let pass = Pass { at: ledger.now(), events: size };
+    ledger.note_vitals(|vitals| vitals.scrubbed = Some(pass));
     Ok(Some(Scrubbed { events: size, root }))
 }
 

@@ -118,6 +118,7 @@ impl Sealer {
             Ok(known) if agrees(&known) => {
                 self.unsigned = None;
                 self.ledger.publish_seal(known);
+                self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
                 Ok(())
             }
             Ok(_) | Err(_) => Err(self.quarantine("another server's checkpoint disagrees with the events")),
@@ -207,6 +208,7 @@ impl Sealer {
             Err(error) => return Err(error.into()),
         }
         self.ledger.publish_seal(signed);
+        self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
         Ok(())
     }
 

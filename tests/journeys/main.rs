@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
 mod approvals_of_signatures;
+mod auditing;
 mod command_line;
 mod containment;
 mod founding;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 37] = [
+const ROOMS: [(&str, &[&str]); 38] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -36,10 +36,15 @@ const ROOMS: [(&str, &[&str]); 37] = [
         "http",
         &[
             "app",
+            "auditing",
             "ceremony",
             "clearing",
             "clock",
             "custody",
+            // What part of a ledger is exported.
+            "exporting",
+            // A tenant's health shows the marks outside the database.
+            "high_water",
             "ledger",
             "notifying",
             "passkeys",
@@ -69,6 +74,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
     (
         "app",
         &[
+            "auditing",
             "ceremony",
             "clearing",
             "clock",
@@ -97,6 +103,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
     ("clearing", &["ledger", "store"]),
     ("signing", &["clearing", "custody", "devices", "effects", "ledger", "store"]),
     ("effects", &["custody", "devices", "ledger", "store"]),
+    ("auditing", &["ledger", "store"]),
     ("exporting", &["ledger", "store"]),
     // Sentence and names of an action, for destinations that may know them: told in one way only.
     ("notifying", &["clock", "custody", "devices", "ledger", "store", "views"]),

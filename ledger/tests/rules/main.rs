@@ -15,6 +15,7 @@ mod custody;
 mod effects;
 mod founding;
 mod people;
+mod reachability;
 mod recovery;
 mod signatures;
 

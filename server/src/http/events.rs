@@ -39,7 +39,7 @@ struct EventQuery {
 }
 
 /// The types of a filter; one that does not exist is refused, for it would find nothing for ever.
-fn kinds(list: Option<&str>) -> Result<Vec<String>, Problem> {
+pub(super) fn kinds(list: Option<&str>) -> Result<Vec<String>, Problem> {
     let kinds = list.into_iter().flat_map(|list| list.split(','));
     kinds
         .map(|kind| match Payload::TYPE_NAMES.contains(&kind) {

@@ -5,6 +5,7 @@
 
 mod actions;
 pub mod answer;
+pub(crate) mod audit;
 pub mod auth;
 mod batches;
 pub mod body;
@@ -16,10 +17,12 @@ mod drafts;
 mod events;
 mod evidence;
 mod founding;
+pub(crate) mod health_report;
 mod keys;
 pub mod listeners;
 mod members;
 mod metrics;
+pub(crate) mod moment;
 pub mod openapi;
 mod passkey_sessions;
 mod platform;

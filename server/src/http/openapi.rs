@@ -99,6 +99,12 @@ routes! {
     proofs::receipt,
     proofs::export,
     webhooks::list_webhooks,
+    audit::members_as_at,
+    audit::approvals_as_at,
+    audit::keys_as_at,
+    audit::refusals_as_at,
+    audit::draw_sample,
+    health_report::health_report,
 }
 
 /// The four kinds of bearer token.

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::Overseer;
+use super::auth::{MemberCaller, Overseer};
 use super::problem::{Problem, ProblemDocument};
 use crate::notifying::model::Webhook;
 use crate::views::webhooks::{self, Destination, WebhookView};
@@ -19,11 +19,14 @@ struct WebhookList {
     responses((status = 200, body = WebhookList), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/webhooks")]
 pub(super) async fn list_webhooks(overseer: Overseer) -> Result<HttpResponse, Problem> {
-    let member = overseer.member;
+    Ok(HttpResponse::Ok().json(WebhookList { webhooks: of_tenant(&overseer.member).await? }))
+}
+
+/// The destinations that get notices of a member's tenant.
+pub(super) async fn of_tenant(member: &MemberCaller) -> Result<Vec<WebhookView>, Problem> {
     let all = member.app.notifier().webhooks().iter();
     let known = all.filter(|hook| hook.may_know(member.ledger.tenant())).map(destination).collect();
-    let webhooks = webhooks::list(member.store(), Some(member.ledger.id()), known).await?;
-    Ok(HttpResponse::Ok().json(WebhookList { webhooks }))
+    Ok(webhooks::list(member.store(), Some(member.ledger.id()), known).await?)
 }
 
 fn destination(hook: &Webhook) -> Destination {

@@ -28,6 +28,7 @@ macro_rules! assets {
 /// Every file of `web/static`.
 const ASSETS: &[Asset] = assets![
     "api.js" JS,
+    "audit.js" JS,
     "bytes.js" JS,
     "elements.js" JS,
     "founding.js" JS,
@@ -38,6 +39,7 @@ const ASSETS: &[Asset] = assets![
     "mark.svg" SVG,
     "page.js" JS,
     "passkeys.js" JS,
+    "people.js" JS,
     "sealbook.css" CSS,
     "sessions.js" JS,
     "signin.js" JS,

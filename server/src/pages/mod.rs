@@ -4,11 +4,14 @@
 //! only show: whatever changes something is asked of the API by the page's own modules, so there is one way to do a thing.
 
 pub mod assets;
+mod audit;
 mod ceremonies;
+mod health;
 mod home;
 mod inbox;
 mod live;
 pub mod page;
+mod people;
 mod problem;
 mod sessions;
 mod visit;
@@ -30,6 +33,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(ceremonies::birth_certificate)
         .service(ceremonies::found)
         .service(ceremonies::join)
+        .service(audit::audit)
+        .service(health::health)
+        .service(people::people)
         .service(home::home)
         .service(home::sign_in)
         .service(inbox::inbox)

@@ -17,7 +17,9 @@ use tokio::sync::Semaphore;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
+pub mod activity;
 pub mod append;
+mod audit;
 pub mod candidates;
 pub mod checkpoints;
 mod columns;

@@ -5,8 +5,12 @@
 
 pub mod actions;
 pub mod artifacts;
+pub mod as_at;
+pub mod candidates;
+pub mod csv;
 pub mod deviations;
 pub mod events;
+pub mod health;
 pub mod keys;
 pub mod ledger;
 pub mod names;

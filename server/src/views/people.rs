@@ -24,6 +24,15 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// The standing's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Removed => "removed",
+        }
+    }
+
     /// The standing at a moment.
     pub fn at(removed: bool, suspension: Option<Suspension>, at: Timestamp) -> Self {
         match (removed, suspension) {
@@ -76,11 +85,23 @@ pub struct CredentialView {
     /// `hardware`, `synced`, `unattested` or `software`.
     #[schema(value_type = String, example = "software")]
     pub kind: CredentialKind,
+    /// Whether its private key may be copied to other devices.
+    pub backup_eligible: bool,
     /// Its make.
     #[schema(value_type = String, format = Uuid)]
     pub aaguid: Aaguid,
     /// Whether it is believed.
     pub status: Standing,
+}
+
+/// The name of where a private key lives.
+pub const fn kind_name(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Hardware => "hardware",
+        CredentialKind::Synced => "synced",
+        CredentialKind::Unattested => "unattested",
+        CredentialKind::Software => "software",
+    }
 }
 
 impl MemberView {
@@ -107,6 +128,7 @@ impl CredentialView {
         Self {
             credential_id: held.credential.credential_id.clone(),
             kind: held.credential.kind,
+            backup_eligible: held.credential.backup_eligible,
             aaguid: held.credential.aaguid,
             status: Standing::at(false, held.suspension, at),
         }

@@ -168,6 +168,13 @@ pub const BORDER: &[Entry] = &[
         "The authenticator must report that the user was present.",
     ),
     entry("assertion.user_verification", Kind::Forbidden, "The authenticator must verify its user."),
+    entry("audit.busy", Kind::Unavailable, "Others are asking about the past; try again shortly."),
+    entry("audit.slow", Kind::Unavailable, "The past could not be read in time; ask again."),
+    entry(
+        "audit.too_long",
+        Kind::Conflict,
+        "There are more than 50,000 entries; ask for a shorter time with `from`.",
+    ),
     entry(
         "attachment.mismatch",
         Kind::Invalid,
@@ -177,6 +184,11 @@ pub const BORDER: &[Entry] = &[
         "auth.token",
         Kind::Unauthenticated,
         "Send a valid token: it is missing, wrong, expired, revoked, or not meant for this.",
+    ),
+    entry(
+        "checkpoint.unknown",
+        Kind::NotFound,
+        "No checkpoint has this size; take the size that an earlier sample names.",
     ),
     entry(
         "clock.skew",
@@ -237,6 +249,12 @@ pub const BORDER: &[Entry] = &[
     entry("event.unknown", Kind::NotFound, "There is no such event, or it is not this caller's to read."),
     entry("event.unrepresentable", Kind::Invalid, "The event would have no canonical form."),
     entry("export.abandoned", Kind::Unavailable, "The export was cut off; start it again."),
+    entry("export.nothing", Kind::Conflict, "No sealed event fits; widen the selection."),
+    entry(
+        "export.too_large",
+        Kind::Conflict,
+        "More than 20,000 events fit; narrow the selection, or export the whole ledger.",
+    ),
     entry(
         "founding.incomplete",
         Kind::Conflict,

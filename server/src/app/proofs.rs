@@ -1,0 +1,93 @@
+//! What leaves the house: receipts, bundles, and answers about the past.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealbook_ledger::event::Event;
+use sealbook_ledger::receipt::Receipt;
+use sealbook_ledger::sample::Seed;
+use sealbook_ledger::timestamp::Timestamp;
+
+use super::App;
+use crate::auditing::{AsAt, Sample};
+use crate::exporting::{self, ExportStream, Scope};
+use crate::ledger::{EngineError, Ledger};
+
+impl App {
+    /// A receipt for one event, once a checkpoint covers it.
+    pub async fn receipt(&self, ledger: &Ledger, seq: u64, wait: Duration) -> Result<Receipt, EngineError> {
+        if seq >= ledger.size() {
+            return Err(EngineError::Conflict {
+                code: "event.unknown",
+                sentence: "there is no event of this seq",
+            });
+        }
+        let checkpoint = ledger.wait_sealed(seq + 1, wait).await.ok_or_else(|| {
+            EngineError::unavailable("seal.pending", "no checkpoint covers the event yet; ask again shortly")
+        })?;
+        let stored = self.0.store.page(ledger.id(), seq, 1).await?;
+        let stored = stored
+            .into_iter()
+            .next()
+            .ok_or_else(|| EngineError::Corrupt("a committed event is gone".into()))?;
+        ledger.prove(stored.bytes, seq, &checkpoint)
+    }
+
+    /// Streams a ledger's bundle; waits so long for a checkpoint over everything that is there now.
+    pub async fn export(&self, ledger: Arc<Ledger>, wait: Duration) -> Result<ExportStream, EngineError> {
+        // On the main runtime, where the connections live.
+        let store = Arc::clone(&self.0.store);
+        self.apart(exporting::export(store, ledger, wait)).await
+    }
+
+    /// Streams a selection of a ledger's events, each with its receipt.
+    pub async fn export_selection(
+        &self,
+        ledger: Arc<Ledger>,
+        scope: Scope,
+        wait: Duration,
+    ) -> Result<ExportStream, EngineError> {
+        let store = Arc::clone(&self.0.store);
+        self.apart(exporting::select(store, ledger, scope, wait)).await
+    }
+
+    /// A ledger as it was at a moment.
+    pub async fn as_at(&self, ledger: Arc<Ledger>, at: Timestamp) -> Result<AsAt, EngineError> {
+        let app = self.clone();
+        self.apart(async move { app.0.auditing.as_at(&ledger, at).await }).await
+    }
+
+    /// The events of some types after one moment and up to another.
+    pub async fn events_until(
+        &self,
+        ledger: Arc<Ledger>,
+        kinds: &'static [&'static str],
+        since: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<Vec<Event>, EngineError> {
+        let app = self.clone();
+        self.apart(async move { app.0.auditing.events(&ledger, kinds, since, at).await }).await
+    }
+
+    /// A random sample that can be drawn again from the same seed and size.
+    pub async fn sample(
+        &self,
+        ledger: Arc<Ledger>,
+        seed: Seed,
+        n: usize,
+        kind: Option<String>,
+        size: Option<u64>,
+    ) -> Result<Sample, EngineError> {
+        let app = self.clone();
+        self.apart(async move { app.0.auditing.sample(&ledger, &seed, n, kind.as_deref(), size).await }).await
+    }
+
+    /// Runs work on the main runtime, and not on the thread that serves requests.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let task = self.0.runtime.spawn(work);
+        task.await.map_err(|error| EngineError::fault("a reading task ended", error))?
+    }
+}
