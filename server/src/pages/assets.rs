@@ -29,6 +29,7 @@ macro_rules! assets {
 const ASSETS: &[Asset] = assets![
     "api.js" JS,
     "bytes.js" JS,
+    "contain.js" JS,
     "elements.js" JS,
     "founding.js" JS,
     "icons.svg" SVG,
@@ -40,7 +41,9 @@ const ASSETS: &[Asset] = assets![
     "passkeys.js" JS,
     "sealbook.css" CSS,
     "sessions.js" JS,
+    "sign.js" JS,
     "signin.js" JS,
+    "subject.js" JS,
     "theme.js" JS,
     "ticket.js" JS,
     "times.js" JS,

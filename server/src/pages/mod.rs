@@ -3,6 +3,7 @@
 //! A handler takes a [`Visit`] (who looks, at which ledger), asks the views, and fills a template of `web/templates`. Pages
 //! only show: whatever changes something is asked of the API by the page's own modules, so there is one way to do a thing.
 
+mod action;
 pub mod assets;
 mod ceremonies;
 mod home;
@@ -26,6 +27,7 @@ pub const PAGES: Pages = Pages { routes, problem: problem::page };
 /// Registers every page.
 fn routes(config: &mut web::ServiceConfig) {
     config
+        .service(action::action)
         .service(assets::asset)
         .service(ceremonies::birth_certificate)
         .service(ceremonies::found)

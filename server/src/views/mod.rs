@@ -5,6 +5,8 @@
 
 pub mod actions;
 pub mod artifacts;
+pub mod changes;
+pub mod decisions;
 pub mod deviations;
 pub mod events;
 pub mod keys;
