@@ -113,6 +113,31 @@ impl Stage {
 }
 
 #[test]
+fn every_type_of_action_has_a_form_that_a_link_fills_in() {
+    let server = Server::shared();
+    let stage = Stage::set(&server);
+    let list = read(&stage.tenant, 0, "/propose");
+    for kind in ActionType::ALL {
+        let form = read(&stage.tenant, 0, &format!("/propose/{kind}"));
+        let listed = list.contains(&format!("/propose/{kind}\""));
+        // The sealed authenticators propose the one, and no server knows later rules.
+        let closed = matches!(kind, ActionType::MemberRecover | ActionType::RulesAdopt);
+        assert_eq!(listed, !closed, "{kind}: listed as open");
+        assert_eq!(form.contains("id=\"proposal\""), !closed, "{kind}: a form");
+    }
+    let resume = read(&stage.tenant, 0, "/propose/slot.resume?slot=apt-repo");
+    assert!(resume.contains("<option value=\"apt-repo\" selected>"), "a link chooses the slot");
+    let policy = read(&stage.tenant, 0, "/propose/slot.policy_set?slot=apt-repo");
+    assert_eq!(
+        policy.matches("value=\"production\" checked").count(),
+        2,
+        "a policy begins with the one in force"
+    );
+    let path = format!("/t/{}/propose/slot.explode", stage.tenant.name);
+    stage.tenant.person(0).api.get(&path).expect(404);
+}
+
+#[test]
 fn every_type_of_action_is_read_in_a_page_of_its_own() {
     let server = Server::shared();
     let stage = Stage::set(&server);

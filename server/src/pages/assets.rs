@@ -39,6 +39,8 @@ const ASSETS: &[Asset] = assets![
     "mark.svg" SVG,
     "page.js" JS,
     "passkeys.js" JS,
+    "proposal.js" JS,
+    "propose.js" JS,
     "sealbook.css" CSS,
     "sessions.js" JS,
     "sign.js" JS,

@@ -11,6 +11,7 @@ mod inbox;
 mod live;
 pub mod page;
 mod problem;
+mod propose;
 mod sessions;
 mod visit;
 mod wording;
@@ -36,5 +37,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(home::sign_in)
         .service(inbox::inbox)
         .service(live::live)
+        .service(propose::propose)
+        .service(propose::propose_form)
         .service(sessions::sessions);
 }
