@@ -48,7 +48,8 @@ async function asked(shown, verb) {
   for (const field of view.disclosures) {
     await opens(shown.document, field);
     const element = document.querySelector(`[data-disclosed="${CSS.escape(field.name)}"]`);
-    if (element && element.textContent !== field.value) {
+    // HTML knows one kind of line end.
+    if (element && element.textContent !== field.value.replace(/\r\n?/g, "\n")) {
       throw distrust("A text on this page is not the one that the document was made with. Nothing is signed: tell the operator.");
     }
   }

@@ -142,7 +142,7 @@ impl ActionPage {
         let open = matches!(view.status, ActionStatus::Open) && at < document.expires_at;
         let left = wording::seconds_until(at, document.expires_at);
         Ok(Self {
-            frame: visit.frame(view.sentence.clone(), Place::Elsewhere),
+            frame: visit.frame(view.sentence.clone(), Place::Inbox),
             action: view.action.to_string(),
             kind: view.kind.name(),
             status: Status::of(&view, open),

@@ -118,7 +118,7 @@ pub(super) async fn propose(visit: Visit) -> Result<HttpResponse, Problem> {
         })
         .collect();
     let may_any = groups.iter().flat_map(|group| &group.cards).any(|card| card.open);
-    page::show(&ProposePage { frame: visit.frame("Propose", Place::Elsewhere), groups, may_any })
+    page::show(&ProposePage { frame: visit.frame("Propose", Place::Propose), groups, may_any })
 }
 
 #[get("/t/{tenant}/propose/{type}")]
@@ -157,7 +157,7 @@ impl FormPage {
         let edits = form.fields.iter().any(|field| field.input == Input::Policy);
         let policy = edits.then(|| PolicyView::new(founded.policy())).transpose()?;
         Ok(Self {
-            frame: visit.frame(form.title, Place::Elsewhere),
+            frame: visit.frame(form.title, Place::Propose),
             kind: kind.name(),
             title: form.title,
             about: form.about,

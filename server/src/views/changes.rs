@@ -462,3 +462,36 @@ fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: &str = "2026-11-22T14:00:05.000000Z";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_delegation_says_from_when_until_when() {
+        assert_eq!(timed(Role::KeyOwner, None, None), "key owner");
+        let lent = timed(Role::Approver, Some(at("2026-11-22T00:00:00.000000Z")), Some(at(LATER)));
+        assert_eq!(lent, "approver from 2026-11-22 00:00:00 UTC until 2026-11-22 14:00:05 UTC");
+    }
+
+    #[test]
+    fn a_suspension_that_lapses_says_when_and_is_over_then() {
+        let held = Some(Suspension { lapses_at: Some(at(LATER)) });
+        let before = at("2026-11-22T14:00:04.000000Z");
+        assert_eq!(standing(false, held, before), "suspended until 2026-11-22 14:00:05 UTC");
+        assert_eq!(standing(false, held, at(LATER)), "active");
+        assert_eq!(standing(true, held, before), "removed");
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        assert_eq!(list::<&str>([]), "none");
+        assert_eq!(list(["a", "b"]), "a, b");
+    }
+}

@@ -88,3 +88,45 @@ pub(super) fn name_of<T: serde::Serialize>(value: &T) -> String {
         Ok(_) | Err(_) => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sealbook_ledger::policy::{Clause, Environment, Role};
+
+    use super::*;
+
+    #[test]
+    fn only_what_differs_between_two_ledger_policies_is_a_change() {
+        let before = LedgerPolicy::default_for(3);
+        let mut after = before.clone();
+        after.credentials.hardware_only = true;
+        let rule = after.actions.get_mut(&ActionType::SlotCreate).unwrap();
+        rule.quorum = vec![Clause { count: 1, role: Role::SecurityReviewer }];
+        let rows = ledger(&before, &after);
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.what.as_str(), row.now.as_deref(), row.after.as_deref())).collect();
+        assert_eq!(
+            told[..2],
+            [
+                ("Quorum of slot.create", Some("2 × approver"), Some("1 × security reviewer")),
+                ("Authenticators that may be enrolled", Some("any kind"), Some("attested hardware only")),
+            ]
+        );
+        // The same policy again still voids what is open.
+        assert_eq!((rows.len(), ledger(&before, &before).len()), (3, 1));
+    }
+
+    #[test]
+    fn a_signing_policy_is_compared_clause_by_clause() {
+        let slot: SlotName = "apt-repo".parse().unwrap();
+        let before = SigningPolicy::default();
+        let approval = BTreeSet::from([Environment::Production]);
+        let after = SigningPolicy { approval, rate_per_minute: Some(60), ..before.clone() };
+        let rows = signing(&slot, Some(&before), &after);
+        let told: Vec<_> = rows.iter().map(|row| (row.now.as_deref(), row.after.as_deref())).collect();
+        assert_eq!(told, [(Some("none"), Some("production")), (Some("no limit"), Some("at most 60"))]);
+        assert!(signing(&slot, None, &after).iter().all(|row| row.now.is_none()));
+    }
+}
