@@ -35,7 +35,8 @@ struct Stage {
 impl Stage {
     fn set(server: &Server) -> Self {
         let recovery: &[&str] = &["recovery"];
-        let tenant = Tenant::founded_with(server, &[DECIDING, DECIDING, DECIDING, recovery, recovery]);
+        let tenant =
+            Tenant::founded_with(server, &[DECIDING, DECIDING, DECIDING, DECIDING, recovery, recovery]);
         let slot = tenant.slot_with("apt-repo", "ecdsa-p256-sha256", &approved_policy());
         let service = tenant.service(&["apt-repo"]).id;
         let other = tenant.stranger();
@@ -101,7 +102,7 @@ impl Stage {
     /// Proposes as somebody whose role may; `None` where the state of this tenant permits it to nobody.
     fn proposed(&self, kind: ActionType) -> Option<Value> {
         let (person, roles) = match kind {
-            ActionType::MemberRecover => (self.tenant.person(3), &["recovery"] as &[&str]),
+            ActionType::MemberRecover => (self.tenant.person(4), &["recovery"] as &[&str]),
             _ => (self.tenant.person(0), DECIDING),
         };
         let policy = self.tenant.get("/policy").expect(200).json();
@@ -154,10 +155,14 @@ fn every_type_of_action_is_read_in_a_page_of_its_own() {
             assert!(page.contains("class=\"new\""), "{kind}: nothing changes");
             assert!(page.contains(text(&action["challenges"]["approval"])), "{kind}: no digest");
         }
+        if kind == ActionType::SlotResume {
+            assert!(other.contains("<td class=\"was\">suspended</td>"), "what is now");
+            assert!(other.contains("<td class=\"new\">signs</td>"), "what is after");
+        }
         assert!(!own.contains("data-decision=\"approve\""), "{kind}: a proposer is offered to approve");
         assert!(other.contains("data-decision=\"reject\""), "{kind}: nobody is offered to reject");
     }
-    // The one has no standby here, the other comes with its list.
-    without.retain(|kind| !matches!(*kind, "ledger.key_recover" | "signing.batch"));
+    // No standby, no later rules, and a list that comes along with its proposal.
+    without.retain(|kind| !matches!(*kind, "ledger.key_recover" | "rules.adopt" | "signing.batch"));
     assert_eq!(without, [""; 0], "these could not be proposed");
 }
