@@ -68,7 +68,7 @@ async function listFits({ type, params }, disclosures) {
     throw distrust("The list on this page is not the one that the document commits to. Nothing is signed: tell the operator.");
   }
   const names = [...document.querySelectorAll("[data-batch-name]")].map((name) => name.textContent);
-  const disclosed = disclosures.find(({ name }) => name === "names")?.value.split("\n").filter((name) => name !== "") ?? [];
+  const disclosed = disclosures.find(({ name }) => name === "names")?.value.split("\n") ?? [];
   if (canonical(names) !== canonical(disclosed)) {
     throw distrust("The names on this page are not those that the document commits to. Nothing is signed: tell the operator.");
   }

@@ -16,6 +16,7 @@ use super::page::{self, Frame, Place};
 use super::wording;
 use crate::http::problem::Problem;
 use crate::views::actions::{self, ActionStatus, ActionView, Disclosed};
+use crate::views::artifacts;
 use crate::views::changes::{self, Change};
 use crate::views::decisions::{Decisions, Hindrance};
 
@@ -124,7 +125,7 @@ pub(super) async fn action(
     let view = actions::one(visit.store(), visit.ledger(), path.into_inner().1).await?;
     let view = view.ok_or(Rule::ActionUnknown)?;
     let batch = match &view.document.params {
-        Params::SigningBatch(params) => Some(batch(&visit, params, &view.disclosures).await?),
+        Params::SigningBatch(params) => Some(batch(&visit, params, &view).await?),
         _ => None,
     };
     page::show(&ActionPage::new(&visit, view, batch)?)
@@ -278,25 +279,11 @@ fn taken(visit: &Visit, view: &ActionView, founded: &Founded, member: MemberId) 
     }
 }
 
-/// The list of a release: digests from the attachment, names from the disclosure, in the same order.
-async fn batch(visit: &Visit, params: &SigningBatchParams, private: &[Disclosed]) -> Result<Batch, Problem> {
-    let stored = visit.store().attachment(visit.ledger(), params.digests.sha256).await?;
-    let bytes = stored.map(|row| row.bytes).unwrap_or_default();
-    let count = usize::try_from(params.count).unwrap_or_default();
-    let length = bytes.len().checked_div(count).unwrap_or_default();
-    let names = private.iter().find(|field| field.name == "names").map(|field| field.value.as_str());
-    let mut names = names.into_iter().flat_map(str::lines).map(str::to_owned);
-    let items = if length == 0 {
-        Vec::new()
-    } else {
-        let digest = |bytes: &[u8]| BatchItem { name: names.next(), digest: hex(bytes) };
-        bytes.chunks_exact(length).map(digest).collect()
-    };
-    Ok(Batch { items, root: params.root, count: params.count })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    sealbook_ledger::encoding::HexBytes(bytes.to_vec()).to_string()
+/// The list of a release, in the order of the tree.
+async fn batch(visit: &Visit, params: &SigningBatchParams, view: &ActionView) -> Result<Batch, Problem> {
+    let listed = artifacts::of(visit.store(), visit.ledger(), view).await?;
+    let items = listed.into_iter().map(|one| BatchItem { name: one.name, digest: one.digest.to_string() });
+    Ok(Batch { items: items.collect(), root: params.root, count: params.count })
 }
 
 impl Visit {

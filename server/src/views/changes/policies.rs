@@ -42,8 +42,11 @@ pub(super) fn signing(slot: &SlotName, before: Option<&SigningPolicy>, after: &S
     rows
 }
 
+/// A clause: what it is about, and how it reads.
+type ClauseText = (&'static str, fn(&SigningPolicy) -> String);
+
 /// The clauses of a signing policy, as people read them.
-const CLAUSES: &[(&str, fn(&SigningPolicy) -> String)] = &[
+const CLAUSES: &[ClauseText] = &[
     ("Who may ask for signatures", |policy| list(policy.callers.iter().map(name_of))),
     ("Environments that may be signed for", |policy| list(policy.environments.iter().map(name_of))),
     ("Environments where people approve each signature", |policy| list(policy.approval.iter().map(name_of))),
