@@ -140,7 +140,7 @@ impl Founded {
     }
 
     /// The owners of the slots that an action is about.
-    pub(crate) fn owners(&self, params: &Params) -> BTreeSet<MemberId> {
+    pub fn owners(&self, params: &Params) -> BTreeSet<MemberId> {
         let of_slot = |name: &SlotName| self.slots.get(name).map(|slot| slot.owner);
         let of_service = |id: ServiceId| {
             self.services.get(&id).into_iter().flat_map(|service| &service.slots).filter_map(of_slot)

@@ -48,6 +48,11 @@ impl Devices {
         self.backends.values()
     }
 
+    /// The names that proposals call them by.
+    pub fn names(&self) -> impl Iterator<Item = &BackendName> {
+        self.backends.keys()
+    }
+
     /// The backend for ledger keys where none is asked for.
     pub fn ledger_backend(&self) -> &BackendName {
         &self.ledger_backend

@@ -12,6 +12,7 @@ mod containment;
 mod founding;
 mod founding_policy;
 mod governance;
+mod pages;
 mod passkeys;
 mod people;
 mod reading;

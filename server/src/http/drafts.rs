@@ -22,6 +22,7 @@ use crate::clearing::{self, names_too_long};
 use crate::ledger::Disclosure;
 use crate::text::{Name, Untrusted};
 use crate::views::Names;
+use crate::views::changes::{Change, changes};
 use crate::views::sentence::sentence;
 
 /// How long an action stays open where its proposer says nothing, in seconds: a day.
@@ -92,6 +93,8 @@ struct DraftView {
     /// Its canonical bytes, standard base64.
     document_jcs_b64: String,
     sentence: String,
+    /// What it would change, against the state now.
+    changes: Vec<Change>,
     challenges: DraftChallenges,
     disclosures: Vec<DisclosureView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -126,6 +129,7 @@ pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result
     Ok(HttpResponse::Ok().json(DraftView {
         document_jcs_b64: STANDARD.encode(&bytes),
         sentence: sentence(&document, &names),
+        changes: changes(&document, &member.state, &names, member.at)?,
         challenges: DraftChallenges { proposal: Purpose::Proposal.challenge(&bytes) },
         disclosures,
         attachments,

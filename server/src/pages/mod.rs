@@ -3,6 +3,7 @@
 //! A handler takes a [`Visit`] (who looks, at which ledger), asks the views, and fills a template of `web/templates`. Pages
 //! only show: whatever changes something is asked of the API by the page's own modules, so there is one way to do a thing.
 
+mod action;
 pub mod assets;
 mod audit;
 mod ceremonies;
@@ -13,6 +14,7 @@ mod live;
 pub mod page;
 mod people;
 mod problem;
+mod propose;
 mod sessions;
 mod visit;
 mod wording;
@@ -29,6 +31,7 @@ pub const PAGES: Pages = Pages { routes, problem: problem::page };
 /// Registers every page.
 fn routes(config: &mut web::ServiceConfig) {
     config
+        .service(action::action)
         .service(assets::asset)
         .service(ceremonies::birth_certificate)
         .service(ceremonies::found)
@@ -40,5 +43,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(home::sign_in)
         .service(inbox::inbox)
         .service(live::live)
+        .service(propose::propose)
+        .service(propose::propose_form)
         .service(sessions::sessions);
 }

@@ -25,6 +25,8 @@ const HEADERS: [(&str, &str); 3] = [
 pub enum Place {
     /// What waits for the member.
     Inbox,
+    /// What can be asked for.
+    Propose,
     /// Signing slots and their keys.
     Slots,
     /// The events.
@@ -41,13 +43,14 @@ pub enum Place {
 
 impl Place {
     /// What the navigation lists, in its order.
-    pub const LISTED: [Self; 6] =
-        [Self::Inbox, Self::Slots, Self::Ledger, Self::People, Self::Audit, Self::Health];
+    pub const LISTED: [Self; 7] =
+        [Self::Inbox, Self::Propose, Self::Slots, Self::Ledger, Self::People, Self::Audit, Self::Health];
 
     /// The last part of its path, which is its icon's name too.
     pub const fn path(self) -> &'static str {
         match self {
             Self::Inbox => "inbox",
+            Self::Propose => "propose",
             Self::Slots => "slots",
             Self::Ledger => "ledger",
             Self::People => "people",
@@ -61,6 +64,7 @@ impl Place {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Inbox => "Inbox",
+            Self::Propose => "Propose",
             Self::Slots => "Slots",
             Self::Ledger => "Ledger",
             Self::People => "Members and services",

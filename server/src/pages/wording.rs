@@ -63,6 +63,15 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     }
 }
 
+/// The first letters of a name's first two words.
+pub fn initials(name: &str) -> String {
+    name.split_whitespace()
+        .take(2)
+        .filter_map(|word| word.chars().next())
+        .flat_map(char::to_uppercase)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

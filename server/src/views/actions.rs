@@ -92,6 +92,9 @@ pub struct ApprovalView {
     /// In which role.
     #[schema(value_type = String)]
     pub role: Role,
+    /// By which authenticator.
+    #[schema(value_type = String)]
+    pub credential_id: B64,
     /// The event.
     pub seq: u64,
 }
@@ -183,9 +186,19 @@ pub struct ActionView {
     pub failure: Option<FailureCode>,
     /// The events that name it.
     pub events: Vec<u64>,
+    /// What the proposer signed with, for a break-glass type: that fills a seat.
+    #[serde(skip)]
+    pub own: Option<ApprovalView>,
     /// What it brought into being.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Created>,
+}
+
+impl ActionView {
+    /// Every consent that may fill a seat.
+    pub fn consents(&self) -> impl Iterator<Item = &ApprovalView> {
+        self.approvals.iter().chain(&self.own)
+    }
 }
 
 /// A page of actions.
@@ -252,7 +265,7 @@ fn view(
     let document: ActionDocument =
         serde_json::from_value(row.document).map_err(|_| corrupt("action document"))?;
     let bytes = document.to_bytes().map_err(|_| corrupt("action document"))?;
-    let own = document.kind().is_emergency().then_some(history.proposal.as_ref()).flatten();
+    let own = if document.kind().is_emergency() { history.proposal } else { None };
     Ok(ActionView {
         action: row.action,
         kind: document.kind(),
@@ -267,10 +280,11 @@ fn view(
         reason: disclosures.iter().find(|field| field.name == "reason").map(|field| field.value.clone()),
         disclosures,
         artifacts: Vec::new(),
-        seats: seats(&document.quorum, history.approvals.iter().chain(own)),
+        seats: seats(&document.quorum, history.approvals.iter().chain(&own)),
         approvals: history.approvals,
         failure: history.failure,
         events: history.seqs,
+        own,
         created: (history.created != Created::default()).then_some(history.created),
         document,
     })
@@ -293,10 +307,10 @@ impl History {
         match &event.payload {
             Payload::ActionProposed(p) => {
                 let signed = p.signed.as_ref();
-                self.proposal = signed.map(|s| ApprovalView { member: s.member, role: s.role, seq });
+                self.proposal = signed.map(|s| consent(s.member, s.role, &s.credential_id, seq));
             }
             Payload::ActionApproved(p) => {
-                self.approvals.push(ApprovalView { member: p.member, role: p.role, seq });
+                self.approvals.push(consent(p.member, p.role, &p.credential_id, seq));
             }
             Payload::ActionFailed(p) => self.failure = Some(p.code.clone()),
             Payload::SlotCreated(p) => self.created.slot = Some(p.slot.clone()),
@@ -308,6 +322,10 @@ impl History {
             _ => {}
         }
     }
+}
+
+fn consent(member: MemberId, role: Role, credential_id: &B64, seq: u64) -> ApprovalView {
+    ApprovalView { member, role, credential_id: credential_id.clone(), seq }
 }
 
 /// The action that an event names, if it names one.
@@ -390,7 +408,7 @@ mod tests {
     use super::*;
 
     fn approval(n: u128, role: Role) -> ApprovalView {
-        ApprovalView { member: uuid::Uuid::from_u128(n).into(), role, seq: n as u64 }
+        consent(uuid::Uuid::from_u128(n).into(), role, &B64::from(vec![1]), n as u64)
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod artifacts;
 pub mod as_at;
 pub mod candidates;
 pub mod csv;
+pub mod changes;
+pub mod decisions;
 pub mod deviations;
 pub mod events;
 pub mod health;

@@ -1,0 +1,175 @@
+//! The choices that a form offers: what the ledger holds now, in words, with what a link preselects.
+
+use std::collections::BTreeMap;
+
+use sealbook_ledger::algorithm::Algorithm;
+use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::member::{Member, Suspension};
+use sealbook_ledger::policy::Role;
+use sealbook_ledger::slot::KeyState;
+use sealbook_ledger::state::Founded;
+use serde_json::Value;
+
+use super::forms::Source;
+use crate::pages::{Visit, wording};
+use crate::views::changes;
+
+/// What a link preselects, by field.
+pub type Prefill = BTreeMap<String, String>;
+
+/// A choice.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What people read.
+    pub label: String,
+    /// Whether it is chosen to begin with.
+    pub chosen: bool,
+}
+
+impl Choice {
+    fn new(value: impl ToString, label: impl Into<String>) -> Self {
+        Self { value: value.to_string(), label: label.into(), chosen: false }
+    }
+
+    fn usual(value: &'static str, label: &'static str) -> Self {
+        Self { chosen: true, ..Self::new(value, label) }
+    }
+}
+
+/// The choices of a source, as a link preselects them.
+pub fn of(source: Source, field: &str, founded: &Founded, visit: &Visit, prefill: &Prefill) -> Vec<Choice> {
+    let mut choices = all(source, field, founded, visit);
+    if let Some(now) = in_force(field, founded, prefill) {
+        for choice in &mut choices {
+            let same = |value: &Value| value.as_str() == Some(choice.value.as_str());
+            choice.chosen = same(&now) || now.as_array().is_some_and(|values| values.iter().any(same));
+        }
+    }
+    if let Some(wanted) = prefill.get(field)
+        && choices.iter().any(|choice| choice.value == *wanted)
+    {
+        for choice in &mut choices {
+            choice.chosen = choice.value == *wanted;
+        }
+    }
+    choices
+}
+
+/// What a slot's signing policy says now: its next one begins there. Nothing for a slot that is not there yet.
+pub fn in_force(field: &str, founded: &Founded, prefill: &Prefill) -> Option<Value> {
+    let clause = field.strip_prefix("signing_policy.")?;
+    let (_, slot) = founded
+        .slots()
+        .iter()
+        .find(|(name, _)| prefill.get("slot").is_some_and(|slot| *slot == name.to_string()))?;
+    let policy = serde_json::to_value(&slot.signing_policy).ok()?;
+    Some(policy.get(clause).cloned().unwrap_or_default())
+}
+
+fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Choice> {
+    let at = visit.member.at;
+    let held = |suspension: Option<Suspension>| suspension.is_some_and(|suspension| suspension.holds(at));
+    let names = &visit.names;
+    match source {
+        Source::Algorithms => {
+            Algorithm::ALL.into_iter().map(|one| Choice::new(one, one.to_string())).collect()
+        }
+        Source::ArtifactFields => {
+            [("name", "its name"), ("ticket", "its ticket"), ("version", "its version")]
+                .map(|(value, label)| Choice::new(value, label))
+                .into()
+        }
+        Source::Backends => {
+            visit.member.app.devices().names().map(|name| Choice::new(name, name.to_string())).collect()
+        }
+        Source::Callers => vec![
+            Choice::new("packaging_engineers", "packaging engineers"),
+            Choice::usual("services", "services that were granted the slot"),
+        ],
+        Source::Environments => ["development", "production", "staging"]
+            .map(|one| {
+                if field == "signing_policy.environments" {
+                    Choice::usual(one, one)
+                } else {
+                    Choice::new(one, one)
+                }
+            })
+            .into(),
+        Source::Releases => vec![
+            Choice::usual("durable", "once its event is recorded"),
+            Choice::new("sealed", "once a checkpoint covers its event"),
+        ],
+        Source::Reasons => vec![
+            Choice::new("superseded", "another key took its place"),
+            Choice::new("cessation_of_operation", "it is no longer needed"),
+            Choice::new("key_compromise", "somebody else may hold or have used it"),
+            Choice::new("privilege_withdrawn", "its privileges were withdrawn"),
+            Choice::new("affiliation_changed", "its owner's affiliation changed"),
+        ],
+        Source::Roles => {
+            let lent = Role::ALL.into_iter().filter(|role| *role != Role::Recovery);
+            lent.map(|role| Choice::new(role, wording::role(role))).collect()
+        }
+        Source::Slots => founded.slots().keys().map(|name| Choice::new(name, name.to_string())).collect(),
+        Source::SuspendedSlots => {
+            let suspended = founded.slots().iter().filter(|(_, slot)| held(slot.suspension));
+            suspended.map(|(name, _)| Choice::new(name, name.to_string())).collect()
+        }
+        Source::Keys => {
+            let living = founded
+                .keys()
+                .iter()
+                .filter(|(_, key)| matches!(key.state, KeyState::Active { .. } | KeyState::PreActivation(_)));
+            living
+                .map(|(id, key)| {
+                    Choice::new(id, format!("{} ({}, {})", key.slot, key.state_name().replace('_', " "), id))
+                })
+                .collect()
+        }
+        Source::Members => {
+            let living = founded.members().iter().filter(|(_, member)| !member.removed);
+            living.map(|(id, _)| Choice::new(id, names.person(*id))).collect()
+        }
+        Source::Credentials => {
+            let living = founded.members().iter().filter(|(_, member)| !member.removed);
+            living.flat_map(|(id, member)| credentials(*id, member, visit, |_| true)).collect()
+        }
+        Source::SuspendedPeople => {
+            let living = founded.members().iter().filter(|(_, member)| !member.removed);
+            living
+                .flat_map(|(id, member)| {
+                    let whole = held(member.suspension).then(|| Choice::new(id, names.person(*id)));
+                    whole.into_iter().chain(credentials(*id, member, visit, held))
+                })
+                .collect()
+        }
+        Source::Services => {
+            let living = founded.services().iter().filter(|(_, service)| !service.removed);
+            living.map(|(id, _)| Choice::new(id, names.machine(*id))).collect()
+        }
+        Source::SuspendedServices => {
+            let living =
+                founded.services().iter().filter(|(_, service)| !service.removed && held(service.suspension));
+            living.map(|(id, _)| Choice::new(id, names.machine(*id))).collect()
+        }
+    }
+}
+
+/// A member's authenticators; the value is the member's id and the authenticator's.
+fn credentials(
+    id: MemberId,
+    member: &Member,
+    visit: &Visit,
+    wanted: impl Fn(Option<Suspension>) -> bool,
+) -> Vec<Choice> {
+    let held = member.credentials.iter().filter(|held| wanted(held.suspension));
+    held.map(|held| {
+        let credential = &held.credential;
+        let short: String = credential.credential_id.to_string().chars().take(8).collect();
+        let label = format!("{}: {} {short}…", visit.names.person(id), changes::kind(credential.kind));
+        Choice::new(format!("{id} {}", credential.credential_id), label)
+    })
+    .collect()
+}

@@ -1,0 +1,135 @@
+//! Policies, clause by clause: only what differs is a change.
+
+use sealbook_ledger::action::ActionType;
+use sealbook_ledger::ids::SlotName;
+use sealbook_ledger::policy::{ActionRule, CredentialRules, LedgerPolicy, Release, SigningPolicy};
+
+use super::{Change, list, words};
+
+/// Two ledger policies.
+pub(super) fn ledger(before: &LedgerPolicy, after: &LedgerPolicy) -> Vec<Change> {
+    let mut rows = Vec::new();
+    for kind in ActionType::ALL {
+        let (now, then) = (before.actions.get(&kind), after.actions.get(&kind));
+        compare(&mut rows, format!("Quorum of {kind}"), now.map(quorum), then.map(quorum));
+        compare(&mut rows, format!("Who proposes {kind}"), now.map(proposers), then.map(proposers));
+    }
+    let (now, then) = (&before.credentials, &after.credentials);
+    compare(&mut rows, "Authenticators that may be enrolled".to_owned(), Some(kinds(now)), Some(kinds(then)));
+    compare(&mut rows, "Makes that may be enrolled".to_owned(), Some(makes(now)), Some(makes(then)));
+    if rows.is_empty() {
+        let same = "the same policy; every open proposal is voided all the same";
+        rows.push(Change::between("Ledger policy", "in force", same));
+    } else {
+        rows.push(Change::between(
+            "Open proposals",
+            "collect approvals",
+            "void: they were made under the old policy",
+        ));
+    }
+    rows
+}
+
+/// Two signing policies of a slot, or a new one.
+pub(super) fn signing(slot: &SlotName, before: Option<&SigningPolicy>, after: &SigningPolicy) -> Vec<Change> {
+    let mut rows = Vec::new();
+    for (what, of) in CLAUSES {
+        compare(&mut rows, (*what).to_owned(), before.map(of), Some(of(after)));
+    }
+    if rows.is_empty() {
+        rows.push(Change::between(format!("Signing policy of {slot}"), "in force", "the same"));
+    }
+    rows
+}
+
+/// A clause: what it is about, and how it reads.
+type ClauseText = (&'static str, fn(&SigningPolicy) -> String);
+
+/// The clauses of a signing policy, as people read them.
+const CLAUSES: &[ClauseText] = &[
+    ("Who may ask for signatures", |policy| list(policy.callers.iter().map(name_of))),
+    ("Environments that may be signed for", |policy| list(policy.environments.iter().map(name_of))),
+    ("Environments where people approve each signature", |policy| list(policy.approval.iter().map(name_of))),
+    ("What a caller says about an artifact", |policy| list(policy.artifact_fields.iter().map(name_of))),
+    ("Signatures a minute", |policy| {
+        policy.rate_per_minute.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {rate}"))
+    }),
+    ("A signature leaves the server", |policy| match policy.release {
+        Release::Durable => "once its event is recorded".to_owned(),
+        Release::Sealed => "once a checkpoint covers its event".to_owned(),
+    }),
+];
+
+fn compare(rows: &mut Vec<Change>, what: String, now: Option<String>, after: Option<String>) {
+    if now != after {
+        rows.push(Change { what, now, after });
+    }
+}
+
+/// The seats of a rule: `2 × approver, 1 × security reviewer`.
+pub(super) fn quorum(rule: &ActionRule) -> String {
+    list(rule.quorum.iter().map(|clause| format!("{} × {}", clause.count, words(clause.role.name()))))
+}
+
+fn proposers(rule: &ActionRule) -> String {
+    list(rule.proposers.iter().map(|proposer| words(proposer.name())))
+}
+
+fn kinds(rules: &CredentialRules) -> String {
+    if rules.hardware_only { "attested hardware only".to_owned() } else { "any kind".to_owned() }
+}
+
+fn makes(rules: &CredentialRules) -> String {
+    rules.aaguids.as_ref().map_or_else(|| "any make".to_owned(), list)
+}
+
+/// A unit variant's name as it is written in documents, in words.
+pub(super) fn name_of<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => words(&name),
+        // Every enum of a policy is a list of unit variants: those are texts.
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sealbook_ledger::policy::{Clause, Environment, Role};
+
+    use super::*;
+
+    #[test]
+    fn only_what_differs_between_two_ledger_policies_is_a_change() {
+        let before = LedgerPolicy::default_for(3);
+        let mut after = before.clone();
+        after.credentials.hardware_only = true;
+        let rule = after.actions.get_mut(&ActionType::SlotCreate).unwrap();
+        rule.quorum = vec![Clause { count: 1, role: Role::SecurityReviewer }];
+        let rows = ledger(&before, &after);
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.what.as_str(), row.now.as_deref(), row.after.as_deref())).collect();
+        assert_eq!(
+            told[..2],
+            [
+                ("Quorum of slot.create", Some("2 × approver"), Some("1 × security reviewer")),
+                ("Authenticators that may be enrolled", Some("any kind"), Some("attested hardware only")),
+            ]
+        );
+        // The same policy again still voids what is open.
+        assert_eq!((rows.len(), ledger(&before, &before).len()), (3, 1));
+    }
+
+    #[test]
+    fn a_signing_policy_is_compared_clause_by_clause() {
+        let slot: SlotName = "apt-repo".parse().unwrap();
+        let before = SigningPolicy::default();
+        let approval = BTreeSet::from([Environment::Production]);
+        let after = SigningPolicy { approval, rate_per_minute: Some(60), ..before.clone() };
+        let rows = signing(&slot, Some(&before), &after);
+        let told: Vec<_> = rows.iter().map(|row| (row.now.as_deref(), row.after.as_deref())).collect();
+        assert_eq!(told, [(Some("none"), Some("production")), (Some("no limit"), Some("at most 60"))]);
+        assert!(signing(&slot, None, &after).iter().all(|row| row.now.is_none()));
+    }
+}
