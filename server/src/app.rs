@@ -39,6 +39,7 @@ use crate::loading;
 use crate::notifying::{Notifier, Notifying};
 use crate::passkeys::AttestationRoots;
 use crate::projector::Projector;
+use crate::proving::{self, Continuation};
 use crate::refusals::Refusals;
 use crate::scrubber::{self, Scrubbed};
 use crate::sealer::Sealer;
@@ -384,28 +385,22 @@ impl App {
 
     /// A receipt for one event, once a checkpoint covers it.
     pub async fn receipt(&self, ledger: &Ledger, seq: u64, wait: Duration) -> Result<Receipt, EngineError> {
-        if seq >= ledger.size() {
-            return Err(EngineError::Conflict {
-                code: "event.unknown",
-                sentence: "there is no event of this seq",
-            });
-        }
-        let checkpoint = ledger.wait_sealed(seq + 1, wait).await.ok_or_else(|| {
-            EngineError::unavailable("seal.pending", "no checkpoint covers the event yet; ask again shortly")
-        })?;
-        let stored = self.0.store.page(ledger.id(), seq, 1).await?;
-        let stored = stored
-            .into_iter()
-            .next()
-            .ok_or_else(|| EngineError::Corrupt("a committed event is gone".into()))?;
-        let size = checkpoint.checkpoint().size;
-        let path = {
-            let tree = ledger.tree.read().unwrap_or_else(PoisonError::into_inner);
-            tree.inclusion_proof(seq, size)
-        };
-        let path = path.map_err(|error| EngineError::fault("an inclusion proof beyond the tree", error))?;
-        Receipt::new(stored.bytes, seq, path, (*checkpoint).clone())
-            .map_err(|error| EngineError::fault("a receipt out of bounds", error))
+        proving::receipt(&self.0.store, ledger, seq, wait).await
+    }
+
+    /// The newest checkpoint as the continuation of an earlier size; see [`proving::continuation`].
+    pub async fn continuation(
+        &self,
+        ledger: &Ledger,
+        old: u64,
+        wait: Duration,
+    ) -> Result<Continuation, EngineError> {
+        proving::continuation(ledger, old, wait).await
+    }
+
+    /// The successions of the ledger key; see [`proving::transitions`].
+    pub async fn transitions(&self, ledger: &Ledger) -> Result<Vec<Receipt>, EngineError> {
+        proving::transitions(&self.0.store, ledger).await
     }
 
     /// Streams a ledger's bundle; waits so long for a checkpoint over everything that is there now.

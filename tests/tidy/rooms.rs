@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 37] = [
+const ROOMS: [(&str, &[&str]); 38] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -43,6 +43,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
             "ledger",
             "notifying",
             "passkeys",
+            "proving",
             "registration",
             "reports",
             "signing",
@@ -84,6 +85,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
             "notifying",
             "passkeys",
             "projector",
+            "proving",
             "refusals",
             "scrubber",
             "sealer",
@@ -108,6 +110,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
     ("scrubber", &["ledger", "store"]),
     ("inventory", &["devices", "ledger", "store"]),
     ("projector", &["ledger", "store"]),
+    ("proving", &["ledger", "store"]),
     ("sequencer", &["clock", "high_water", "ledger", "projections", "store"]),
     ("devices", &["clock", "custody", "ledger", "store"]),
     ("ledger", &["clock", "high_water", "store"]),
