@@ -311,7 +311,7 @@ impl History {
 }
 
 /// The action that an event names, if it names one.
-fn action_of(payload: &Payload) -> Option<ActionId> {
+pub(super) fn action_of(payload: &Payload) -> Option<ActionId> {
     match payload {
         Payload::ActionProposed(p) => Some(p.document.action),
         Payload::ActionApproved(p) => Some(p.action),

@@ -15,6 +15,7 @@ pub mod sentence;
 pub mod services;
 pub mod slots;
 pub mod webhooks;
+pub mod story;
 
 pub use names::Names;
 
