@@ -3,6 +3,7 @@
 import { del, path, showRefusal } from "./api.js";
 import { follow } from "./live.js";
 import { localise } from "./times.js";
+import { watch } from "./watch.js";
 
 function shorten(root = document) {
   for (const code of root.querySelectorAll("code[data-hash]")) {
@@ -74,4 +75,5 @@ dress();
 colours();
 signingOut();
 follow();
+watch();
 document.addEventListener("sealbook:exchanged", () => dress(document.getElementById("main")));
