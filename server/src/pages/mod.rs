@@ -5,12 +5,16 @@
 
 pub mod assets;
 mod ceremonies;
+mod event;
 mod home;
 mod inbox;
+mod ledger;
 mod live;
 pub mod page;
 mod problem;
 mod sessions;
+mod slot;
+mod slots;
 mod visit;
 mod wording;
 
@@ -35,4 +39,6 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(inbox::inbox)
         .service(live::live)
         .service(sessions::sessions);
+    config.service(assets::asset).service(home::home).service(inbox::inbox).service(live::live);
+    config.service(slots::slots).service(slot::slot).service(ledger::ledger).service(event::event);
 }

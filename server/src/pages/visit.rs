@@ -3,6 +3,7 @@
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
+use sealbook_ledger::policy::Role;
 
 use super::inbox::waits_for;
 use super::page::{Frame, Place};
@@ -46,6 +47,12 @@ impl Visit {
             size: member.ledger.size(),
             sealed: member.ledger.sealed_size(),
         }
+    }
+
+    /// Whether the member may suspend people, services and slots by one word of their own.
+    pub fn may_contain(&self) -> bool {
+        const CONTAINING: [Role; 3] = [Role::IncidentCommander, Role::PlatformAdmin, Role::SecurityReviewer];
+        CONTAINING.iter().any(|role| self.member.roles.contains(role))
     }
 
     /// The store, for views.

@@ -13,6 +13,7 @@ pub mod names;
 pub mod people;
 pub mod sentence;
 pub mod services;
+pub mod slot_history;
 pub mod slots;
 pub mod webhooks;
 pub mod story;
