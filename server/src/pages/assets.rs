@@ -31,6 +31,8 @@ const ASSETS: &[Asset] = assets![
     "bytes.js" JS,
     "elements.js" JS,
     "founding.js" JS,
+    "contain.js" JS,
+    "elements.js" JS,
     "icons.svg" SVG,
     "jcs.js" JS,
     "join.js" JS,

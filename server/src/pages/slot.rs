@@ -58,6 +58,9 @@ struct SlotPage {
     cut_off: bool,
     may_propose: bool,
     may_contain: bool,
+    /// What containment stops: its path below the tenant, and its name in words.
+    containment: String,
+    what: String,
 }
 
 /// A key, with its life as a lane of the timeline.
@@ -172,6 +175,8 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         cut_off: told.next.is_some(),
         may_propose: may_propose(&visit),
         may_contain: visit.may_contain(),
+        containment: format!("slots/{name}"),
+        what: format!("slot {name}"),
         view,
         name,
     };
