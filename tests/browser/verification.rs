@@ -27,8 +27,8 @@ fn a_reader_pins_a_key_and_every_receipt_is_verified_on_that_device() {
         ada.sees("the key that this ledger was opened under");
         ada.sees("Checked in this browser");
 
-        ada.click("Verify these 50 in this browser");
-        ada.sees("The receipts of all 50 events on this page hold");
+        ada.click("Verify this page in this browser");
+        ada.sees("events on this page hold under the key you pinned");
         ada.looks("verified");
         ada.visits(&server, tenant, "/ledger/3");
         ada.sees("Event 3 stands at its place in checkpoint");

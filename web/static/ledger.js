@@ -14,6 +14,9 @@ const proved = new Map();
 
 const $ = (selector, root = document) => root.querySelector(selector);
 
+/** What was found out about the one event of a page: said again once the page has been exchanged. */
+let verdict = null;
+
 function say(into, tone, title, sentence) {
   if (!into) return;
   const bold = document.createElement("b");
@@ -90,12 +93,17 @@ function bindPin() {
 
 // ------------------------------------------------------------------ one event
 
+function conclude(...words) {
+  verdict = words;
+  say($("[data-verdict]"), ...words);
+}
+
 function showProved(receipt) {
   const { index, checkpoint, signer } = receipt;
   const pin = pinned();
   const since = pin?.at ? ` on ${new Date(pin.at).toLocaleDateString()}` : "";
   const key = signer.vkey.text === pin?.vkey ? `the key you pinned${since}` : "a ledger key that the one you pinned handed over to";
-  say($("[data-verdict]"), "ok", "Verified in this browser", `Event ${index} stands at its place in checkpoint ${checkpoint.size}, which is signed by ${key}.`);
+  conclude("ok", "Verified in this browser", `Event ${index} stands at its place in checkpoint ${checkpoint.size}, which is signed by ${key}.`);
 }
 
 async function verifyEvent(button) {
@@ -110,7 +118,7 @@ async function verifyEvent(button) {
     announce("Verified in this browser.");
   } catch (error) {
     const missing = ["pin.missing", "browser.unable", "seal.pending"].includes(error.code);
-    say($("[data-verdict]"), missing ? "calm" : "bad", missing ? "Not verified yet" : "Does not verify", error.message);
+    conclude(missing ? "calm" : "bad", missing ? "Not verified yet" : "Does not verify", error.message);
     announce("Not verified.");
   } finally {
     button.disabled = false;
@@ -136,7 +144,7 @@ async function verifyOne(seq) {
 }
 
 async function verifyAll(button) {
-  const [bar, verdict] = [$("[data-verify-progress]"), $("[data-verdict]")];
+  const bar = $("[data-verify-progress]");
   const seqs = [...document.querySelectorAll("li[data-seq]")].map((row) => row.dataset.seq);
   const wrong = [];
   let done = 0;
@@ -163,10 +171,10 @@ async function verifyAll(button) {
   };
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    if (wrong.length) say(verdict, "bad", `${wrong.length} of ${seqs.length} events do not verify`, wrong.slice(0, 5).join(" · "));
-    else say(verdict, "ok", "Verified in this browser", `The receipts of all ${seqs.length} events on this page hold under the key you pinned.`);
+    if (wrong.length) say($("[data-verdict]"), "bad", `${wrong.length} of ${seqs.length} events do not verify`, wrong.slice(0, 5).join(" · "));
+    else say($("[data-verdict]"), "ok", "Verified in this browser", `The receipts of all ${seqs.length} events on this page hold under the key you pinned.`);
   } catch {
-    say(verdict, "calm", "Not verified", stops.message);
+    say($("[data-verdict]"), "calm", "Not verified", stops.message);
   } finally {
     bar.hidden = true;
     button.disabled = false;
@@ -177,6 +185,7 @@ async function verifyAll(button) {
 function bind() {
   bindPin();
   for (const [seq, outcome] of proved) markRow(seq, outcome);
+  if (verdict && $("[data-verify-event]")) say($("[data-verdict]"), ...verdict);
   for (const button of document.querySelectorAll("[data-verify-event], [data-verify-all]")) {
     if (button.dataset.bound) continue;
     button.dataset.bound = "yes";

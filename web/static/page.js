@@ -14,7 +14,7 @@ function shorten(root = document) {
     button.type = "button";
     button.className = "hash";
     button.title = "Show whole and copy";
-    button.setAttribute("aria-label", `${whole.slice(0, 8)} to ${whole.slice(-8)}: show whole and copy`);
+    button.setAttribute("aria-label", `${whole.slice(0, 8)}…${whole.slice(-8)}: show whole and copy`);
     button.textContent = `${whole.slice(0, 8)}…${whole.slice(-8)}`;
     button.addEventListener("click", async () => {
       button.textContent = whole;
