@@ -8,7 +8,7 @@ use sealbook_ledger::policy::{Caller, Release, SigningPolicy};
 
 use crate::views;
 use crate::views::story::Names;
-pub(super) use crate::views::story::{environment_name, join, short};
+pub(super) use crate::views::story::{environment_name, join, plural, short};
 
 /// What an action asks for, in plain words.
 pub fn sentence(document: &ActionDocument, names: &Names) -> String {

@@ -29,10 +29,9 @@ macro_rules! assets {
 const ASSETS: &[Asset] = assets![
     "api.js" JS,
     "bytes.js" JS,
-    "elements.js" JS,
-    "founding.js" JS,
     "contain.js" JS,
     "elements.js" JS,
+    "founding.js" JS,
     "icons.svg" SVG,
     "jcs.js" JS,
     "join.js" JS,

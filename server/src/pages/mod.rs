@@ -39,6 +39,5 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(inbox::inbox)
         .service(live::live)
         .service(sessions::sessions);
-    config.service(assets::asset).service(home::home).service(inbox::inbox).service(live::live);
     config.service(slots::slots).service(slot::slot).service(ledger::ledger).service(event::event);
 }

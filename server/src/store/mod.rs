@@ -33,8 +33,8 @@ pub mod read;
 pub mod restore;
 pub mod rows;
 pub mod signatures;
-pub mod webhooks;
 pub mod story;
+pub mod webhooks;
 
 pub use connection::{Connection, Transport};
 pub use error::StoreError;

@@ -15,8 +15,8 @@ pub mod sentence;
 pub mod services;
 pub mod slot_history;
 pub mod slots;
-pub mod webhooks;
 pub mod story;
+pub mod webhooks;
 
 pub use names::Names;
 
