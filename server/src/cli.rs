@@ -29,8 +29,7 @@ mod service;
 mod short_id;
 mod sign;
 mod slot;
-pub mod story;
-mod tenant;
+pub mod tenant;
 mod verify;
 
 #[cfg(test)]

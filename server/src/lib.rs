@@ -28,6 +28,7 @@ pub mod pages;
 pub mod passkeys;
 mod projections;
 mod projector;
+pub mod proving;
 pub mod rebuilding;
 mod refusals;
 pub mod registration;

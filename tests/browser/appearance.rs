@@ -9,7 +9,16 @@ use serde_json::json;
 use crate::support::walk;
 
 /// The pages that people read, by the names of their screens. New ones are listed here.
-const PAGES: [(&str, &str); 1] = [("inbox", "/inbox")];
+const PAGES: [(&str, &str); 8] = [
+    ("inbox", "/inbox"),
+    ("slots", "/slots"),
+    ("slot", "/slots/ecdsa-p256-sha256"),
+    ("ledger", "/ledger"),
+    ("ledger-filtered", "/ledger?slot=ed25519"),
+    ("ledger-nothing", "/ledger?actor=server&group=people&from=2020-01-01T00:00&to=2020-01-02T00:00"),
+    ("event", "/ledger/7"),
+    ("event-first", "/ledger/0"),
+];
 
 #[test]
 fn every_page_is_whole_and_open_to_everybody() {

@@ -10,3 +10,4 @@ mod appearance;
 mod harness;
 mod liveness;
 mod support;
+mod verification;

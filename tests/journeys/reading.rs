@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use integration::story::Story;
 use integration::tenant::{sha256, text};
-use integration::{Server, Tenant};
+use integration::{Server, Tenant, waiting};
+use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::merkle::verify_consistency;
+use sealbook_ledger::receipt::Receipt;
 use serde_json::{Value, json};
 
 fn seqs(page: &Value) -> Vec<u64> {
@@ -88,6 +92,110 @@ fn a_checkpoint_names_its_ledger_and_a_receipt_waits_for_one() {
     assert!(receipt.contains(&tenant.origin));
     let checkpoint = tenant.get("/checkpoint").expect(200).text();
     assert_eq!(checkpoint.lines().next(), Some(tenant.origin.as_str()));
+}
+
+#[test]
+fn a_reader_follows_the_ledger_from_what_it_has_seen_and_from_key_to_key() {
+    let server = Server::shared();
+    let story = Story::tell(&server, &["ed25519"]);
+    let tenant = &story.tenant;
+    let newest: SignedCheckpoint = checkpoint(&story.sealed());
+    let seen = checkpoint(&story.halfway);
+    let shown = tenant.get(&format!("/consistency?old={}", seen.checkpoint().size)).expect(200).json();
+    let now = checkpoint(text(&shown["checkpoint"]));
+    let path: Vec<Hash> =
+        shown["path_b64"].as_array().unwrap().iter().map(|hash| hash_of(text(hash))).collect();
+    let (old, new) = (seen.checkpoint(), now.checkpoint());
+    assert!(shown["size"] == new.size && new.size >= newest.checkpoint().size);
+    verify_consistency(old.size, new.size, &old.root, &new.root, &path).unwrap();
+    let beyond =
+        tenant.get(&format!("/consistency?old={}&wait_ms=10000", new.size + 9999)).expect(200).json();
+    assert!(beyond.get("path_b64").is_none() && beyond["size"].as_u64().unwrap() >= new.size);
+    for bad in ["", "?old=0", "?old=x", "?old=1&more=1"] {
+        tenant.get(&format!("/consistency{bad}")).refused(400, "request.query");
+    }
+
+    let handed = tenant.get("/transitions").expect(200).json();
+    let receipts = handed["receipts"].as_array().unwrap();
+    assert_eq!(receipts.len(), 1);
+    let receipt = Receipt::parse(text(&receipts[0]).as_bytes()).unwrap();
+    // Under the key of seq 0 alone: the old key has signed the size that ends with the rotation.
+    let verified = receipt.verify(&[tenant.vkey.parse().unwrap()]).unwrap();
+    assert_eq!(verified.seq.get() + 1, verified.checkpoint.size);
+    let event: Value = serde_json::from_slice(receipt.event_bytes()).unwrap();
+    assert_eq!(event["type"], "ledger.key_rotated");
+    now.verify(&text(&event["data"]["vkey"]).parse().unwrap()).unwrap();
+}
+
+fn checkpoint(note: &str) -> SignedCheckpoint {
+    SignedCheckpoint::parse(note.as_bytes()).unwrap()
+}
+
+fn hash_of(base64: &str) -> Hash {
+    Hash(STANDARD.decode(base64).unwrap().try_into().unwrap())
+}
+
+/// A page, as a browser asks for one.
+fn page(tenant: &Tenant, path: &str) -> integration::Answer {
+    let path = format!("/t/{}{path}", tenant.name);
+    tenant.person(0).api.send("GET", &path, &[("accept", "text/html")], b"")
+}
+
+#[test]
+fn pages_tell_of_slots_and_events_and_of_nothing_that_is_not_there() {
+    let server = Server::shared();
+    let story = Story::tell(&server, &["ed25519"]);
+    let tenant = &story.tenant;
+    let slots = page(tenant, "/slots").expect(200).text();
+    assert!(slots.contains("/slots/ed25519") && slots.contains("Signing"), "{slots}");
+    let slot = waiting::until("signatures on the slot's page", || {
+        let shown = page(tenant, "/slots/ed25519").expect(200).text();
+        shown.contains("after für ed25519 1.0").then_some(shown)
+    });
+    for said in ["BEGIN PUBLIC KEY", "Never extractable", "How its policy came about"] {
+        assert!(slot.contains(said), "{said} is not in {slot}");
+    }
+    let whole = page(tenant, "/ledger").expect(200).text();
+    assert!(whole.contains("Checkpoint ") && whole.contains("asked for a signature of after für ed25519"));
+    let suspended = page(tenant, "/ledger?group=stops&slot=ed25519").expect(200).text();
+    assert!(suspended.contains("suspended slot ed25519") && !suspended.contains("slot ed25519 signs again"));
+    let of_service = format!("/ledger?actor=service:{}", story.service.id);
+    let asked = page(tenant, &of_service).expect(200).text();
+    assert!(asked.contains("signature.authorized") && !asked.contains("member.enrolled"));
+    let none = page(tenant, "/ledger?to=2020-01-01T00:00").expect(200).text();
+    assert!(none.contains("Nothing of the kind"));
+    let wrong = page(tenant, "/ledger?action=no-id&before=x").expect(200).text();
+    assert!(wrong.contains("Nothing was looked for") && wrong.contains("action, place"));
+
+    let event = page(tenant, "/ledger/4").expect(200).text();
+    assert!(event.contains("ledger.founded") && event.contains("data-verify-event=\"4\""));
+    page(tenant, "/ledger/999999").expect(404);
+    page(tenant, "/slots/no-such-slot").expect(404);
+    let stranger = Tenant::founded(&server, 2);
+    let elsewhere = format!("/t/{}/ledger/0", stranger.name);
+    tenant.person(0).api.send("GET", &elsewhere, &[("accept", "text/html")], b"").expect(404);
+}
+
+#[test]
+fn a_piece_of_work_is_told_as_a_whole() {
+    let server = Server::shared();
+    let tenant = Tenant::founded(&server, 2);
+    tenant.slot("release", "ecdsa-p256-sha256");
+    let service = tenant.service(&["release"]);
+    let signed = tenant.sign(&service, "release", &sha256(b"an artifact")).expect(200).json();
+    let seq = signed["seq"].as_u64().unwrap();
+    let event = tenant.get(&format!("/events/{seq}")).expect(200).json();
+    let correlation = text(&event["event"]["correlation"]);
+    let work = page(&tenant, &format!("/ledger?correlation={correlation}")).expect(200).text();
+    assert!(work.contains("signature.authorized") && work.contains("signature.created"), "{work}");
+    assert!(!work.contains("slot.created"));
+    let proposed = tenant.get("/events?type=action.proposed").expect(200).json();
+    let action = text(&proposed["events"][0]["event"]["data"]["document"]["action"]);
+    let decided = page(&tenant, &format!("/ledger?action={action}")).expect(200).text();
+    for kind in ["action.proposed", "action.executing", "slot.created", "key.activated", "action.executed"] {
+        assert!(decided.contains(kind), "{kind}");
+    }
+    assert!(!decided.contains("service.enrolled"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 38] = [
+const ROOMS: [(&str, &[&str]); 39] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -48,6 +48,7 @@ const ROOMS: [(&str, &[&str]); 38] = [
             "ledger",
             "notifying",
             "passkeys",
+            "proving",
             "registration",
             "reports",
             "signing",
@@ -90,6 +91,7 @@ const ROOMS: [(&str, &[&str]); 38] = [
             "notifying",
             "passkeys",
             "projector",
+            "proving",
             "refusals",
             "scrubber",
             "sealer",
@@ -115,6 +117,7 @@ const ROOMS: [(&str, &[&str]); 38] = [
     ("scrubber", &["ledger", "store"]),
     ("inventory", &["devices", "ledger", "store"]),
     ("projector", &["ledger", "store"]),
+    ("proving", &["ledger", "store"]),
     ("sequencer", &["clock", "high_water", "ledger", "projections", "store"]),
     ("devices", &["clock", "custody", "ledger", "store"]),
     ("ledger", &["clock", "high_water", "store"]),

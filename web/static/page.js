@@ -3,6 +3,7 @@
 import { del, path, showRefusal } from "./api.js";
 import { follow } from "./live.js";
 import { localise } from "./times.js";
+import { watch } from "./watch.js";
 
 function shorten(root = document) {
   for (const code of root.querySelectorAll("code[data-hash]")) {
@@ -13,7 +14,7 @@ function shorten(root = document) {
     button.type = "button";
     button.className = "hash";
     button.title = "Show whole and copy";
-    button.setAttribute("aria-label", `${whole.slice(0, 8)} to ${whole.slice(-8)}: show whole and copy`);
+    button.setAttribute("aria-label", `${whole.slice(0, 8)}…${whole.slice(-8)}: show whole and copy`);
     button.textContent = `${whole.slice(0, 8)}…${whole.slice(-8)}`;
     button.addEventListener("click", async () => {
       button.textContent = whole;
@@ -74,4 +75,5 @@ dress();
 colours();
 signingOut();
 follow();
+watch();
 document.addEventListener("sealbook:exchanged", () => dress(document.getElementById("main")));

@@ -12,25 +12,27 @@ use super::App;
 use crate::auditing::{AsAt, Sample};
 use crate::exporting::{self, ExportStream, Scope};
 use crate::ledger::{EngineError, Ledger};
+use crate::proving::{self, Continuation};
 
 impl App {
     /// A receipt for one event, once a checkpoint covers it.
     pub async fn receipt(&self, ledger: &Ledger, seq: u64, wait: Duration) -> Result<Receipt, EngineError> {
-        if seq >= ledger.size() {
-            return Err(EngineError::Conflict {
-                code: "event.unknown",
-                sentence: "there is no event of this seq",
-            });
-        }
-        let checkpoint = ledger.wait_sealed(seq + 1, wait).await.ok_or_else(|| {
-            EngineError::unavailable("seal.pending", "no checkpoint covers the event yet; ask again shortly")
-        })?;
-        let stored = self.0.store.page(ledger.id(), seq, 1).await?;
-        let stored = stored
-            .into_iter()
-            .next()
-            .ok_or_else(|| EngineError::Corrupt("a committed event is gone".into()))?;
-        ledger.prove(stored.bytes, seq, &checkpoint)
+        proving::receipt(&self.0.store, ledger, seq, wait).await
+    }
+
+    /// The newest checkpoint as the continuation of an earlier size; see [`proving::continuation`].
+    pub async fn continuation(
+        &self,
+        ledger: &Ledger,
+        old: u64,
+        wait: Duration,
+    ) -> Result<Continuation, EngineError> {
+        proving::continuation(ledger, old, wait).await
+    }
+
+    /// The successions of the ledger key; see [`proving::transitions`].
+    pub async fn transitions(&self, ledger: &Ledger) -> Result<Vec<Receipt>, EngineError> {
+        proving::transitions(&self.0.store, ledger).await
     }
 
     /// Streams a ledger's bundle; waits so long for a checkpoint over everything that is there now.

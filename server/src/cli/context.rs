@@ -12,10 +12,10 @@ use sealbook_ledger::timestamp::Timestamp;
 use super::failure::Failure;
 use super::output::Output;
 use super::private_file;
-use super::story::Names;
 use crate::authenticator::SoftAuthenticator;
 use crate::client::answers::{Member, Members, Services, Tenant};
 use crate::client::{BaseUrl, Call, Client, PersonSession, SessionPlace, Token, TokenKind};
+use crate::views::story::Names;
 
 /// The variable that holds a service's token.
 const TOKEN_VARIABLE: &str = "SEALBOOK_TOKEN";

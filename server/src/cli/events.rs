@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::story::{Names, story_line};
 use crate::client::answers::{EventEntry, Events};
 use crate::client::{Call, Client};
+use crate::views::story::{Names, story_line};
 
 /// Most events that are asked for at once.
 const PAGE: u32 = 500;

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::failure::Failure;
+pub use crate::views::story::{printable, steers};
 
 /// The width that tables keep to, in columns.
 const WIDTH: usize = 80;
@@ -115,28 +116,9 @@ fn cut(text: &str, room: usize) -> String {
     format!("{kept}…")
 }
 
-/// Text from elsewhere, made safe for a terminal: what would steer it, or turn its direction, is shown as an escape.
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if steers(character) {
-            out.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
-
 /// [`printable`], for text whose own line breaks are wanted.
 pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
-}
-
-/// Control characters, and the invisible ones of Unicode's bidirectional algorithm (UAX #9 §2) and of zero width.
-pub(super) fn steers(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use super::failure::Failure;
 use super::listed::Listed;
 use super::output::{fields, printable};
 use super::sentence::{join, sentence};
-use super::story::Names;
 use crate::client::answers::{Action, ActionStatus, Draft, DraftDisclosure, Policy};
 use crate::client::{Call, Client};
+use crate::views::story::Names;
 
 /// The pauses between looks at an action that takes effect.
 const FIRST_LOOK: Duration = Duration::from_millis(50);

@@ -96,6 +96,8 @@ routes! {
     events::list_events,
     events::show_event,
     proofs::checkpoint,
+    proofs::consistency,
+    proofs::transitions,
     proofs::receipt,
     proofs::export,
     webhooks::list_webhooks,

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use actix_web::{HttpResponse, get, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
 use sealbook_ledger::ids::{Seq, SlotName};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use sealbook_ledger::receipt::Receipt;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::auth::{Caller, Exporter, MemberCaller};
+use super::auth::{Caller, Exporter, MemberCaller, Reader};
 use super::events::{kinds, readable};
 use super::moment::Moment;
 use super::problem::{Problem, ProblemDocument};
 use crate::exporting::Scope;
+use crate::proving::Continuation;
 
 /// Longest wait for the sealer, or for people, in milliseconds.
 const MAX_WAIT_MS: u64 = 10_000;
@@ -45,6 +49,73 @@ impl Wait {
 pub(super) async fn checkpoint(caller: Caller) -> Result<HttpResponse, Problem> {
     let checkpoint = caller.ledger.seal().checkpoint.ok_or_else(|| Problem::of("seal.pending"))?;
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(checkpoint.note().to_string()))
+}
+
+/// Since when.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Since {
+    /// The size of the checkpoint that the caller has seen; at least 1.
+    old: u64,
+    /// Milliseconds to wait for a checkpoint that is no smaller, at most 10,000; no wait where absent.
+    wait_ms: Option<u64>,
+}
+
+/// The newest checkpoint, and the proof that it continues an earlier one.
+#[derive(Serialize, ToSchema)]
+struct Consistency {
+    /// The size that was asked about.
+    old: u64,
+    /// The size of the newest checkpoint.
+    size: u64,
+    /// The newest checkpoint (C2SP tlog-checkpoint).
+    checkpoint: String,
+    /// The proof's hashes (RFC 6962 §2.1.2). Absent where `old` is larger than `size`: what shrank proves nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_b64: Option<Vec<String>>,
+}
+
+impl Consistency {
+    fn new(old: u64, continuation: Continuation) -> Self {
+        let note = continuation.checkpoint;
+        let path = continuation.path;
+        let path_b64 = path.map(|path| path.iter().map(|hash| STANDARD.encode(hash.0)).collect());
+        Self { old, size: note.checkpoint().size, checkpoint: note.to_string(), path_b64 }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct TransitionList {
+    /// The receipt (C2SP tlog-proof) of each `ledger.key_rotated`, oldest first; its checkpoint has both signatures.
+    receipts: Vec<String>,
+}
+
+/// The newest checkpoint, with the proof that it continues one that the caller has seen (RFC 6962 §2.1.2).
+#[utoipa::path(tag = "proofs", params(("tenant" = String, Path), Since), responses(
+    (status = 200, body = Consistency), (status = "4XX", body = ProblemDocument),
+    (status = 503, body = ProblemDocument)
+))]
+#[get("/v1/tenants/{tenant}/consistency")]
+pub(super) async fn consistency(caller: Caller, since: web::Query<Since>) -> Result<HttpResponse, Problem> {
+    if since.old == 0 {
+        return Err(Problem::of("request.query").saying("everything continues nothing: `old` is at least 1"));
+    }
+    let wait = Wait { wait_ms: since.wait_ms }.duration();
+    let continued = caller.app.continuation(&caller.ledger, since.old, wait).await?;
+    Ok(HttpResponse::Ok().json(Consistency::new(since.old, continued)))
+}
+
+/// The successions of the ledger key: the receipt of each `ledger.key_rotated` under its transition checkpoint, oldest
+/// first (LEDGER_FORMAT §5).
+#[utoipa::path(tag = "proofs", params(("tenant" = String, Path)), responses(
+    (status = 200, body = TransitionList), (status = "4XX", body = ProblemDocument)
+))]
+#[get("/v1/tenants/{tenant}/transitions")]
+pub(super) async fn transitions(reader: Reader) -> Result<HttpResponse, Problem> {
+    let receipts = reader.app.transitions(&reader.ledger).await?;
+    let receipts = receipts.iter().map(Receipt::to_string).collect();
+    Ok(HttpResponse::Ok().json(TransitionList { receipts }))
 }
 
 /// The receipt of an event (C2SP tlog-proof, with the event's bytes), once a checkpoint covers it.

@@ -36,8 +36,11 @@ const ASSETS: &[Asset] = assets![
     "icons.svg" SVG,
     "jcs.js" JS,
     "join.js" JS,
+    "ledger.js" JS,
     "live.js" JS,
     "mark.svg" SVG,
+    "merkle.js" JS,
+    "note.js" JS,
     "page.js" JS,
     "passkeys.js" JS,
     "people.js" JS,
@@ -51,6 +54,9 @@ const ASSETS: &[Asset] = assets![
     "theme.js" JS,
     "ticket.js" JS,
     "times.js" JS,
+    "trust.js" JS,
+    "verify.js" JS,
+    "watch.js" JS,
 ];
 
 /// Hex digits of the hash in addresses: 64 bits tell builds apart.

@@ -7,15 +7,19 @@ mod action;
 pub mod assets;
 mod audit;
 mod ceremonies;
+mod event;
 mod health;
 mod home;
 mod inbox;
+mod ledger;
 mod live;
 pub mod page;
 mod people;
 mod problem;
 mod propose;
 mod sessions;
+mod slot;
+mod slots;
 mod visit;
 mod wording;
 
@@ -46,4 +50,5 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(propose::propose)
         .service(propose::propose_form)
         .service(sessions::sessions);
+    config.service(slots::slots).service(slot::slot).service(ledger::ledger).service(event::event);
 }

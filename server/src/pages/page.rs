@@ -83,6 +83,8 @@ pub struct Frame {
     pub here: Place,
     /// Whose ledger.
     pub tenant: String,
+    /// The ledger's name, under which browsers keep what they pinned and saw of it.
+    pub origin: String,
     /// The member's name, or words for somebody whose name is withheld.
     pub member: String,
     /// The roles that hold now, in words.

@@ -117,7 +117,7 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Problem> {
     let mut uses = BTreeMap::new();
     let slots: BTreeSet<_> = founded.services().values().flat_map(|service| &service.slots).collect();
     for slot in slots {
-        for row in visit.store().last_uses(visit.ledger(), slot.as_str()).await? {
+        for row in visit.store().last_uses_by_caller(visit.ledger(), slot.as_str()).await? {
             keep_latest(&mut uses, row);
         }
     }

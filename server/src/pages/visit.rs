@@ -39,6 +39,7 @@ impl Visit {
             title: title.into(),
             here,
             tenant: member.ledger.tenant().to_string(),
+            origin: member.ledger.origin().to_string(),
             member: self.names.person(member.id),
             roles: wording::list(member.roles.iter().map(|role| wording::role(*role))),
             csrf: self.csrf.clone(),

@@ -44,7 +44,11 @@ impl Store {
     }
 
     /// Each caller's latest request for a signature among the last [`MAX_USES`] of a slot.
-    pub async fn last_uses(&self, ledger: LedgerId, slot: &str) -> Result<Vec<ActivityRow>, StoreError> {
+    pub async fn last_uses_by_caller(
+        &self,
+        ledger: LedgerId,
+        slot: &str,
+    ) -> Result<Vec<ActivityRow>, StoreError> {
         const SQL: &str = "SELECT caller, max(seq), max(time) FROM \
                (SELECT caller, seq, time FROM p_signatures WHERE ledger_id = $1 AND slot = $2 \
                 ORDER BY seq DESC LIMIT $3) AS latest GROUP BY caller";

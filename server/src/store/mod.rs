@@ -4,7 +4,7 @@
 //!
 //! - [`migrate`] makes the tables, as their owner; [`ledgers`] enters a ledger
 //! - [`append`] is the one way in: a round locks heads, inserts everything, moves the heads, commits
-//! - [`load`], [`export`], [`checkpoints`], [`signatures`] and [`projections`] read, and keep what follows the events
+//! - [`load`], [`story`], [`export`], [`checkpoints`], [`signatures`] and [`projections`] read, and keep what follows the events
 //! - [`candidates`] keeps what precedes them: tickets, and the founders' assertions
 //! - [`webhooks`] keeps what is to be told to other systems
 //! - [`restore`] puts a lost tail back by the same round
@@ -35,6 +35,7 @@ pub mod read;
 pub mod restore;
 pub mod rows;
 pub mod signatures;
+pub mod story;
 pub mod webhooks;
 
 pub use connection::{Connection, Transport};

@@ -37,7 +37,7 @@ pub struct NameRow {
     pub name: String,
 }
 
-fn action(ledger: LedgerId, row: &Row) -> Result<ActionRow, StoreError> {
+pub(super) fn action(ledger: LedgerId, row: &Row) -> Result<ActionRow, StoreError> {
     Ok(ActionRow {
         ledger,
         action: columns::get::<Uuid>(row, 0)?.into(),
@@ -89,7 +89,7 @@ impl Store {
         // The predicate on types is that of LEDGER_FORMAT §7: none of those ever names an action.
         const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
              WHERE ledger_id = $1 AND seq BETWEEN $2 AND $3 \
-               AND type !~ '^(signature|evidence|refusal)\\.' \
+               AND type NOT LIKE 'signature.%' AND type !~ '^(evidence|refusal)\\.' \
                AND (convert_from(bytes, 'UTF8')::json #>> '{data,action}' = ANY($4) \
                  OR convert_from(bytes, 'UTF8')::json #>> '{data,document,action}' = ANY($4)) \
              ORDER BY seq";

@@ -1,5 +1,7 @@
 //! The signatures' projection: insert-only rows, written behind the ledger by a projector that keeps its position.
 
+use std::collections::BTreeMap;
+
 use sealbook_ledger::ids::{KeyId, SlotName};
 use sealbook_ledger::timestamp::Timestamp;
 use tokio_postgres::Row;
@@ -70,6 +72,17 @@ pub struct SignatureRow {
     pub time: Timestamp,
 }
 
+/// A slot's signatures of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureDay {
+    /// Its first moment, in UTC.
+    pub day: Timestamp,
+    /// Signed and released.
+    pub created: u64,
+    /// Failed, withheld or abandoned.
+    pub missed: u64,
+}
+
 impl Store {
     /// How many events of a ledger the projector has worked through.
     pub async fn signatures_position(&self, ledger: LedgerId) -> Result<u64, StoreError> {
@@ -99,6 +112,7 @@ impl Store {
             return Err(StoreError::conflict("another projector was here"));
         }
         insert(&connection, ledger, rows).await?;
+        count(&connection, ledger, rows).await?;
         connection.commit().await
     }
 
@@ -117,6 +131,62 @@ impl Store {
         rows.iter().map(SignatureRow::columns).collect()
     }
 
+    /// The newest rows of a slot, newest first, at most [`MAX_PAGE`]; below a seq, if one is given.
+    pub async fn signatures_of_slot(
+        &self,
+        ledger: LedgerId,
+        slot: &SlotName,
+        below: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<SignatureRow>, StoreError> {
+        const SQL: &str = "SELECT seq, authorized_seq, slot, key, digest, outcome, caller, time FROM p_signatures \
+             WHERE ledger_id = $1 AND slot = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4";
+        let below = below.map_or(Ok(i64::MAX), signed)?;
+        let limit = signed(limit.clamp(1, MAX_PAGE) as u64)?;
+        let connection = self.connection().await?;
+        let rows = connection
+            .query("read a slot's signatures", SQL, &[&ledger.get(), &slot.as_str(), &below, &limit])
+            .await?;
+        rows.iter().map(SignatureRow::columns).collect()
+    }
+
+    /// When each slot was used last, of those that ever were: one look into the index a slot.
+    pub async fn last_uses(
+        &self,
+        ledger: LedgerId,
+        slots: &[&SlotName],
+    ) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        const SQL: &str = "SELECT s.slot, p.time FROM UNNEST($2::text[]) AS s (slot) CROSS JOIN LATERAL \
+             (SELECT time FROM p_signatures WHERE ledger_id = $1 AND slot = s.slot ORDER BY seq DESC LIMIT 1) p";
+        let slots: Vec<&str> = slots.iter().map(|slot| slot.as_str()).collect();
+        let connection = self.connection().await?;
+        let rows = connection.query("read last uses", SQL, &[&ledger.get(), &slots]).await?;
+        rows.iter().map(|row| Ok((columns::get(row, 0)?, columns::time(row, 1)?))).collect()
+    }
+
+    /// What became of a slot's signatures on each UTC day since a moment's, in order; days without any are left out.
+    pub async fn signature_days(
+        &self,
+        ledger: LedgerId,
+        slot: &SlotName,
+        since: Timestamp,
+    ) -> Result<Vec<SignatureDay>, StoreError> {
+        const SQL: &str = "SELECT day::timestamp AT TIME ZONE 'UTC', created, missed FROM p_signature_days \
+             WHERE ledger_id = $1 AND slot = $2 AND day >= ($3::timestamptz AT TIME ZONE 'UTC')::date ORDER BY day";
+        let connection = self.connection().await?;
+        let rows = connection
+            .query("read a slot's days", SQL, &[&ledger.get(), &slot.as_str(), &PgTime(since)])
+            .await?;
+        let day = |row: &Row| {
+            Ok(SignatureDay {
+                day: columns::time(row, 0)?,
+                created: columns::unsigned(row, 1)?,
+                missed: columns::unsigned(row, 2)?,
+            })
+        };
+        rows.iter().map(day).collect()
+    }
+
     /// Empties the projection of a ledger and sets the projector back to its start, for a rebuild.
     pub async fn reset_signatures(&self, ledger: LedgerId) -> Result<(), StoreError> {
         const DOING: &str = "reset the signatures' projection";
@@ -126,6 +196,8 @@ impl Store {
         const POSITION: &str = "DELETE FROM projection_positions WHERE ledger_id = $1 AND name = $2";
         connection.execute(DOING, POSITION, &[&ledger.get(), &NAME]).await?;
         connection.execute(DOING, "DELETE FROM p_signatures WHERE ledger_id = $1", &[&ledger.get()]).await?;
+        const DAYS: &str = "DELETE FROM p_signature_days WHERE ledger_id = $1";
+        connection.execute(DOING, DAYS, &[&ledger.get()]).await?;
         connection.commit().await
     }
 }
@@ -195,4 +267,23 @@ async fn insert(connection: &Connection, ledger: LedgerId, rows: &[SignatureRow]
         )
         .await
         .map(drop)
+}
+
+/// Adds the outcomes among some rows to the counts of their slots and UTC days.
+async fn count(connection: &Connection, ledger: LedgerId, rows: &[SignatureRow]) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO p_signature_days AS d (ledger_id, slot, day, created, missed) \
+         SELECT $1, n.slot, (n.time AT TIME ZONE 'UTC')::date, \
+             count(*) FILTER (WHERE n.outcome = 1), count(*) FILTER (WHERE n.outcome > 1) \
+         FROM UNNEST($2::text[], $3::smallint[], $4::timestamptz[]) AS n (slot, outcome, time) GROUP BY 2, 3 \
+         ON CONFLICT (ledger_id, slot, day) \
+         DO UPDATE SET created = d.created + EXCLUDED.created, missed = d.missed + EXCLUDED.missed";
+    let ended: Vec<&SignatureRow> = rows.iter().filter(|row| row.outcome != Outcome::Authorized).collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<&str> = ended.iter().map(|r| r.slot.as_str()).collect();
+    let outcomes: Vec<i16> = ended.iter().map(|r| r.outcome.number()).collect();
+    let times: Vec<PgTime> = ended.iter().map(|r| PgTime(r.time)).collect();
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&ledger.get(), &slots, &outcomes, &times];
+    connection.execute("count signatures", SQL, &params).await.map(drop)
 }

@@ -329,7 +329,7 @@ fn consent(member: MemberId, role: Role, credential_id: &B64, seq: u64) -> Appro
 }
 
 /// The action that an event names, if it names one.
-fn action_of(payload: &Payload) -> Option<ActionId> {
+pub(super) fn action_of(payload: &Payload) -> Option<ActionId> {
     match payload {
         Payload::ActionProposed(p) => Some(p.document.action),
         Payload::ActionApproved(p) => Some(p.action),

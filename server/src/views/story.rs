@@ -1,14 +1,23 @@
-//! A ledger told as a story: one readable line an event, for people.
+//! A ledger told as a story: one readable line an event, for people. Command line and pages tell it in the same words.
+
+mod page;
+mod words;
+
+pub use page::{Asked, Group, StoryPage, Told, of_correlation, of_slot, page, told};
+pub use words::{
+    clause, environment_name, join, plural, printable, revocation, short, short_end, steers, title,
+};
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::event::{Actor, Event};
 use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ProposerId, Seq, ServiceId, SlotName};
 use sealbook_ledger::payload::{NextVkey, Payload, Subject, WithheldReason};
+use sealbook_ledger::state::Founded;
 
-use super::output::printable;
-use super::sentence::{clause, environment_name, join, plural, revocation, short, short_end, title};
+use super::Names as Disclosed;
 
 /// What is known of people, services, actions and signatures when an event is told; it grows with each event.
 ///
@@ -52,13 +61,14 @@ impl Names {
     }
 
     /// The names as the server's views know them.
-    pub(super) fn shown(&self) -> crate::views::Names {
+    pub fn shown(&self) -> Disclosed {
         let members = self.members.iter().map(|(id, name)| (id.to_string(), name.clone()));
         let services = self.services.iter().map(|(id, name)| (id.to_string(), name.clone()));
         members.chain(services).collect()
     }
 
-    fn actor(&self, actor: Actor) -> String {
+    /// Whoever caused an event.
+    pub fn actor(&self, actor: Actor) -> String {
         match actor {
             Actor::Member(id) => self.member(id),
             Actor::Service(id) => self.service(id),
@@ -86,6 +96,23 @@ impl Names {
         known.unwrap_or_else(|| format!("what event {authorization} authorised"))
     }
 
+    /// Learns what the folded state and the disclosures of enrolments say: for an event that is told by itself.
+    pub fn learn_state(&mut self, founded: &Founded, disclosed: &Disclosed) {
+        for id in founded.members().keys() {
+            disclosed.member(*id).into_iter().for_each(|name| self.name_member(*id, name));
+        }
+        for id in founded.services().keys() {
+            disclosed.service(*id).into_iter().for_each(|name| self.name_service(*id, name));
+        }
+        self.keys.extend(founded.keys().iter().map(|(id, key)| (*id, key.slot.clone())));
+    }
+
+    /// Learns what an action asked for.
+    pub fn learn_action(&mut self, document: &ActionDocument) {
+        let text = title(document, self);
+        self.actions.insert(document.action, text);
+    }
+
     /// Learns from an event, before it is told: who is called what, and what later events refer to.
     pub fn learn(&mut self, event: &Event, disclosures: &BTreeMap<String, String>) {
         let name = disclosures.get("display_name");
@@ -97,8 +124,7 @@ impl Names {
                 name.into_iter().for_each(|name| self.name_service(p.service, name));
             }
             Payload::ActionProposed(p) => {
-                let text = title(&p.document, self);
-                self.actions.insert(p.document.action, text);
+                self.learn_action(&p.document);
             }
             Payload::KeyGenerationAuthorized(p) => {
                 self.keys.insert(p.key, p.slot.clone());
@@ -135,7 +161,8 @@ pub fn story_line(event: &Event, names: &Names) -> String {
     format!("{:>6}  {time}  {}: {}", event.seq, names.actor(event.actor), what_happened(event, names))
 }
 
-fn what_happened(event: &Event, names: &Names) -> String {
+/// What an event says happened, without its place, time and actor. Call [`Names::learn`] first.
+pub fn what_happened(event: &Event, names: &Names) -> String {
     match &event.payload {
         Payload::ActionApproved(p) => format!("approved as {}: {}", p.role, names.action(p.action)),
         Payload::ActionCancelled(p) => format!("took back: {}", names.action(p.action)),

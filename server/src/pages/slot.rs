@@ -1,0 +1,327 @@
+//! One slot: its key, the lives of the keys before it, its policy and how that came about, and what it signed.
+
+use actix_web::{HttpResponse, get, web};
+use askama::Template;
+use sealbook_ledger::action::RevocationReason;
+use sealbook_ledger::encoding::HexBytes;
+use sealbook_ledger::ids::{KeyId, SlotName};
+use sealbook_ledger::timestamp::Timestamp;
+
+use super::Visit;
+use super::page::{self, Frame, Place};
+use super::slots::{Age, Chip, DAY_S, may_propose};
+use super::wording;
+use crate::http::problem::Problem;
+use crate::store::signatures::{Outcome, SignatureDay};
+use crate::views::keys::KeyView;
+use crate::views::slot_history::{
+    History, Life, Phase, PolicyVersion, RecentSignature, policy_lines, recent_signatures,
+};
+use crate::views::slots::{SlotStatus, SlotView};
+use crate::views::story;
+
+/// Events of a slot, signatures aside, that a page tells of.
+const MAX_EVENTS: usize = 200;
+
+/// Signatures that a page lists.
+const MAX_SIGNATURES: usize = 20;
+
+/// Days of the activity's picture.
+const DAYS: u64 = 30;
+
+/// The width of a timeline, in units of its picture.
+const WIDTH: i64 = 1000;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "slot.html")]
+struct SlotPage {
+    frame: Frame,
+    name: SlotName,
+    chip: Chip,
+    suspended: bool,
+    view: SlotView,
+    owner: String,
+    age: Age,
+    keys: Vec<KeyCard>,
+    halts: Vec<Span>,
+    /// Where the timelines begin, and how long ago that is.
+    since: Option<(Timestamp, String)>,
+    policy: Vec<(&'static str, String)>,
+    versions: Vec<PolicyVersion>,
+    signatures: Vec<SignatureLine>,
+    days: Vec<DayBar>,
+    total: u64,
+    missed: u64,
+    services: Vec<String>,
+    /// Whether earlier events were left out.
+    cut_off: bool,
+    may_propose: bool,
+    may_contain: bool,
+    /// What containment stops: its path below the tenant, and its name in words.
+    containment: String,
+    what: String,
+}
+
+/// A key, with its life as a lane of the timeline.
+struct KeyCard {
+    view: KeyView,
+    short: String,
+    /// Its state, in words.
+    state: String,
+    tone: &'static str,
+    icon: &'static str,
+    spans: Vec<Span>,
+    turns: Vec<(Timestamp, String)>,
+    is_active: bool,
+    revocable: bool,
+    confined: bool,
+}
+
+/// A stretch of a lane.
+struct Span {
+    x: i64,
+    width: i64,
+    class: &'static str,
+}
+
+struct SignatureLine {
+    seq: u64,
+    time: Timestamp,
+    ago: String,
+    artifact: Option<String>,
+    digest: String,
+    caller: String,
+    tone: &'static str,
+    icon: &'static str,
+    word: &'static str,
+}
+
+/// A day of the activity's picture, 40 units high.
+struct DayBar {
+    x: usize,
+    day: String,
+    created: u64,
+    missed: u64,
+    /// Heights of the two bars.
+    up: u64,
+    over: u64,
+}
+
+/// From one moment to another, as a picture of [`WIDTH`] units.
+struct Scale {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Scale {
+    fn x(&self, at: Timestamp) -> i64 {
+        let (from, to, at) = (self.from.unix_micros(), self.to.unix_micros(), at.unix_micros());
+        // In seconds, so that nothing overflows in ten thousand years.
+        ((at - from) / 1_000_000 * WIDTH / ((to - from) / 1_000_000).max(1)).clamp(0, WIDTH)
+    }
+
+    fn span(&self, from: Timestamp, to: Timestamp, class: &'static str) -> Span {
+        let x = self.x(from).min(WIDTH - 4);
+        Span { x, width: (self.x(to) - x).max(4), class }
+    }
+}
+
+#[get("/t/{tenant}/slots/{slot}")]
+pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> Result<HttpResponse, Problem> {
+    let (_, name) = path.into_inner();
+    let (founded, at) = (visit.member.founded()?, visit.member.at);
+    let (store, ledger) = (visit.store(), visit.ledger());
+    let slot = founded.slot(&name)?;
+    let view = SlotView::new(&name, slot, founded, at);
+    let size = visit.member.state.size();
+    let known = (founded, &visit.names);
+    // A slot whose first key never came may have been created before.
+    let told = story::of_slot(store, ledger, known, &name, (0, size), MAX_EVENTS).await?;
+    let history = History::of(&name, &told.told);
+    let scale = told.told.last().map(|first| Scale { from: first.time, to: at });
+    let since = scale.as_ref().map(|scale| (scale.from, wording::ago(scale.from, at)));
+    let halts = scale.iter().flat_map(|scale| {
+        let halt =
+            |(from, to): &(Timestamp, Option<Timestamp>)| scale.span(*from, to.unwrap_or(at).min(at), "halt");
+        history.halts.iter().map(halt).collect::<Vec<_>>()
+    });
+    let keys = key_cards(&visit, &name, &history, scale.as_ref())?;
+    let since_day = Timestamp::from_unix_micros(at.unix_micros() - days_micros(DAYS - 1)).unwrap_or(at);
+    let counted = store.signature_days(ledger, &name, since_day).await?;
+    let days = day_bars(&counted, at);
+    let signatures = recent_signatures(store, ledger, &name, MAX_SIGNATURES).await?;
+    let signatures = signatures.into_iter().map(|row| SignatureLine::new(&visit, row)).collect();
+    let services = founded
+        .services()
+        .iter()
+        .filter(|(_, service)| service.is_active(at) && service.slots.contains(&name));
+    let page = SlotPage {
+        frame: visit.frame(name.as_str(), Place::Slots),
+        chip: Chip::of(view.status),
+        suspended: view.status == SlotStatus::Suspended,
+        owner: visit.names.person(view.owner),
+        age: Age::of(&view),
+        halts: halts.collect(),
+        since,
+        keys,
+        policy: policy_lines(&view.signing_policy),
+        total: counted.iter().map(|day| day.created).sum(),
+        missed: counted.iter().map(|day| day.missed).sum(),
+        days,
+        versions: history.policies,
+        signatures,
+        services: services.map(|(id, _)| visit.names.machine(*id)).collect(),
+        cut_off: told.next.is_some(),
+        may_propose: may_propose(&visit),
+        may_contain: visit.may_contain(),
+        containment: format!("slots/{name}"),
+        what: format!("slot {name}"),
+        view,
+        name,
+    };
+    page::show(&page)
+}
+
+const fn days_micros(days: u64) -> i64 {
+    // A few weeks of microseconds fit by far.
+    (days * DAY_S * 1_000_000).cast_signed()
+}
+
+/// The slot's keys, the newest first.
+fn key_cards(
+    visit: &Visit,
+    name: &SlotName,
+    history: &History,
+    scale: Option<&Scale>,
+) -> Result<Vec<KeyCard>, Problem> {
+    let founded = visit.member.founded()?;
+    let active = founded.slot(name)?.active;
+    let mut keys: Vec<_> = founded.keys().iter().filter(|(_, key)| key.slot == *name).collect();
+    keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.created));
+    let card = |(id, key): (&KeyId, &_)| {
+        let view = KeyView::new(*id, key)?;
+        let life = history.lives.iter().find(|life| life.key == *id);
+        let is_active = active == Some(*id);
+        let (tone, icon, state) = state_words(view.state, is_active);
+        Ok(KeyCard {
+            short: story::short_end(&id.to_string()),
+            state: state.to_owned(),
+            tone,
+            icon,
+            spans: life.zip(scale).map(|(life, scale)| spans(life, scale)).unwrap_or_default(),
+            turns: life.map(turns).unwrap_or_default(),
+            revocable: matches!(view.state, "active" | "pre_activation"),
+            confined: view.attributes.is_some_and(|attributes| attributes.is_confined()),
+            is_active,
+            view,
+        })
+    };
+    keys.into_iter().map(card).collect()
+}
+
+fn state_words(state: &str, is_active: bool) -> (&'static str, &'static str, &'static str) {
+    match state {
+        "active" if is_active => ("ok", "check", "Active"),
+        "active" => ("calm", "clock", "Earlier key"),
+        "pre_activation" => ("calm", "key", "Not used yet"),
+        "generating" => ("calm", "clock", "Being made"),
+        "not_generated" => ("dim", "empty", "Never made"),
+        "compromised" => ("bad", "alarm", "Compromised"),
+        _ => ("bad", "stop", "Revoked"),
+    }
+}
+
+fn spans(life: &Life, scale: &Scale) -> Vec<Span> {
+    let ends = life.turns.iter().skip(1).map(|(at, _)| *at).chain([scale.to]);
+    let class = |phase: Phase| match phase {
+        Phase::Making => "making",
+        Phase::Ready => "ready",
+        Phase::Active => "active",
+        Phase::Revoked(_) => "revoked",
+        Phase::Never => "never",
+    };
+    life.turns.iter().zip(ends).map(|((at, phase), end)| scale.span(*at, end, class(*phase))).collect()
+}
+
+fn turns(life: &Life) -> Vec<(Timestamp, String)> {
+    let words = |phase: Phase| match phase {
+        Phase::Making => "asked for".to_owned(),
+        Phase::Ready => "made in the device".to_owned(),
+        Phase::Active => "signs".to_owned(),
+        Phase::Revoked(reason) => format!("revoked: {}", revoked_because(reason)),
+        Phase::Never => "never made".to_owned(),
+    };
+    life.turns.iter().map(|(at, phase)| (*at, words(*phase))).collect()
+}
+
+fn revoked_because(reason: RevocationReason) -> &'static str {
+    story::revocation(reason)
+}
+
+impl SignatureLine {
+    fn new(visit: &Visit, row: RecentSignature) -> Self {
+        let (tone, icon, word) = match row.outcome {
+            Outcome::Authorized => ("calm", "clock", "Under way"),
+            Outcome::Created => ("ok", "check", "Signed"),
+            Outcome::Failed => ("bad", "cross", "Failed"),
+            Outcome::Withheld => ("bad", "stop", "Withheld"),
+            Outcome::Abandoned => ("warn", "alarm", "Unknown"),
+        };
+        let person = row.caller.parse().ok().and_then(|id| visit.names.member(id)).map(str::to_owned);
+        let machine = || row.caller.parse().map(|id| visit.names.machine(id)).ok();
+        Self {
+            seq: row.seq,
+            time: row.time,
+            ago: wording::ago(row.time, visit.member.at),
+            artifact: row.artifact.as_deref().map(story::printable),
+            digest: HexBytes(row.digest).to_string(),
+            caller: person.or_else(machine).unwrap_or(row.caller),
+            tone,
+            icon,
+            word,
+        }
+    }
+}
+
+/// The last [`DAYS`] UTC days up to a moment, those without a signature among them.
+fn day_bars(counted: &[SignatureDay], at: Timestamp) -> Vec<DayBar> {
+    let most = counted.iter().map(|day| day.created + day.missed).max().unwrap_or(0).max(1);
+    let day = |n: u64| {
+        let moment = Timestamp::from_unix_micros(at.unix_micros() - days_micros(DAYS - 1 - n)).unwrap_or(at);
+        let text: String = moment.to_string().chars().take(10).collect();
+        let found = counted.iter().find(|day| day.day.to_string().starts_with(&text));
+        let (created, missed) = found.map_or((0, 0), |day| (day.created, day.missed));
+        // What there is, is to be seen: at least one unit of the 40.
+        let height = |count: u64| if count == 0 { 0 } else { (count * 38 / most).max(1) };
+        let x = usize::try_from(n * 10).unwrap_or(0);
+        DayBar { x, day: text, created, missed, up: height(created), over: height(missed) }
+    };
+    (0..DAYS).map(day).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_day_without_signatures_has_its_place_and_no_bar() {
+        let busy = SignatureDay { day: at("2026-11-20T00:00:00.000000Z"), created: 76, missed: 1 };
+        let bars = day_bars(&[busy], at("2026-11-22T10:00:00.000000Z"));
+        assert_eq!((bars.len(), bars[29].day.as_str(), bars[29].up), (30, "2026-11-22", 0));
+        assert_eq!((bars[27].up, bars[27].over, bars[27].created), (37, 1, 76));
+    }
+
+    #[test]
+    fn a_span_is_seen_however_short_and_never_leaves_its_lane() {
+        let scale = Scale { from: at("2026-11-01T00:00:00.000000Z"), to: at("2026-11-21T00:00:00.000000Z") };
+        let middle = scale.span(at("2026-11-11T00:00:00.000000Z"), scale.to, "active");
+        assert_eq!((middle.x, middle.width), (500, 500));
+        let last = scale.span(scale.to, scale.to, "ready");
+        assert_eq!((last.x, last.width), (996, 4));
+    }
+}
