@@ -30,6 +30,7 @@ struct AsAtQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Moment>,
     /// `csv` or `json`; else the `Accept` header decides.
+    #[param(value_type = Option<String>)]
     format: Option<Format>,
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use sealbook_ledger::action::{
-    ActionDocument, KeyRevokeParams, Params, RevocationReason, RoleGrantParams, ServiceGrantParams,
-    SlotCreateParams,
+    ActionDocument, ActionType, KeyRevokeParams, Params, RevocationReason, RoleGrantParams,
+    ServiceGrantParams, SlotCreateParams,
 };
 use sealbook_ledger::ids::SlotName;
 use sealbook_ledger::policy::{ActionRule, Caller, LedgerPolicy, Release, Role, SigningPolicy};
@@ -163,11 +163,13 @@ fn service_grant(p: &ServiceGrantParams, names: &Names) -> String {
 
 fn ledger_policy(policy: &LedgerPolicy) -> String {
     let seats = |rule: &ActionRule| rule.quorum.iter().map(|clause| u32::from(clause.count)).sum::<u32>();
-    let single: Vec<_> =
-        policy.actions.iter().filter(|(_, rule)| seats(rule) == 1).map(|(kind, _)| kind).collect();
+    // Releases are the change board's, and recovery takes both sealed authenticators: one seat is what they have.
+    let usual = |kind: &ActionType| kind.concerns_signatures() || *kind == ActionType::MemberRecover;
+    let single = policy.actions.iter().filter(|(kind, rule)| seats(rule) == 1 && !usual(kind));
+    let single: Vec<_> = single.map(|(kind, _)| kind).collect();
     let hardware = if policy.credentials.hardware_only { "; only hardware authenticators enrol" } else { "" };
     let alone = if single.is_empty() {
-        "every action takes at least two approvals".to_owned()
+        "every change takes at least two approvals".to_owned()
     } else {
         format!("one approval is enough for {}", list(single))
     };

@@ -60,7 +60,7 @@ async fn the_runtime_role_changes_no_fact_and_no_schema() {
         "DELETE FROM attachments",
         "DELETE FROM idempotency",
         "UPDATE ledger_key_made SET vkey = 'x'",
-        "UPDATE candidates SET expires_at = now()",
+        "UPDATE candidates SET purpose = 'x'",
         "DELETE FROM candidates",
         "DELETE FROM founding_assertions",
         "UPDATE p_signatures SET outcome = 1",

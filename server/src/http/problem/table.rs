@@ -168,17 +168,17 @@ pub const BORDER: &[Entry] = &[
         "The authenticator must report that the user was present.",
     ),
     entry("assertion.user_verification", Kind::Forbidden, "The authenticator must verify its user."),
+    entry(
+        "attachment.mismatch",
+        Kind::Invalid,
+        "Send exactly the attachments that the document names; a list's digests must be what its root stands for.",
+    ),
     entry("audit.busy", Kind::Unavailable, "Others are asking about the past; try again shortly."),
     entry("audit.slow", Kind::Unavailable, "The past could not be read in time; ask again."),
     entry(
         "audit.too_long",
         Kind::Conflict,
         "There are more than 50,000 entries; ask for a shorter time with `from`.",
-    ),
-    entry(
-        "attachment.mismatch",
-        Kind::Invalid,
-        "Send exactly the attachments that the document names; a list's digests must be what its root stands for.",
     ),
     entry(
         "auth.token",

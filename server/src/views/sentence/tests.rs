@@ -95,6 +95,12 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
             json!({"credentials": [credential()], "member": ADA, "roles": ["approver", "key_owner"]}),
             "Enrol Ada as approver and key_owner with a software authenticator.",
         ),
+        (
+            T::MemberRecover,
+            json!({"credentials": [credential()], "member": ADA}),
+            "Recover Ada: a software authenticator instead of every authenticator before, after 72 hours in which any \
+             member may refuse.",
+        ),
         (T::MemberRemove, json!({"member": ADA}), "Remove Ada for good."),
         (T::MemberRestore, json!({"member": ADA}), "Lift the suspension of Ada."),
         (
@@ -105,7 +111,7 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
         (
             T::PolicySet,
             json!({"policy": ledger_policy}),
-            "Replace the ledger policy, which says who may propose and approve what: every action takes at least two \
+            "Replace the ledger policy, which says who may propose and approve what: every change takes at least two \
              approvals.",
         ),
         (
@@ -146,6 +152,19 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
             json!({"signing_policy": policy(), "slot": "apt-repo"}),
             "Replace the signing policy of slot apt-repo: services may sign for development, production and staging, \
              released once recorded.",
+        ),
+        (
+            T::SigningApprove,
+            json!({"digest": "00ff", "environment": "production", "slot": "apt-repo"}),
+            "Let slot apt-repo sign the one digest 00ff for production, once.",
+        ),
+        (
+            T::SigningBatch,
+            json!({
+                "count": 2000, "environment": "production", "root": "00".repeat(32), "slot": "apt-repo",
+                "digests": {"sha256": "00".repeat(32), "size": 64000, "media_type": "application/octet-stream"},
+            }),
+            "Let slot apt-repo sign 2000 listed digests for production, each once.",
         ),
         (
             T::SlotResume,
