@@ -112,7 +112,7 @@ pub(crate) fn cleared_by(document: &ActionDocument) -> Option<SigningApproved> {
 
 impl Founded {
     /// The clearances that have not ended, by the action that was approved.
-    pub fn clearances(&self) -> &BTreeMap<ActionId, Clearance> {
+    pub fn clearances(&self) -> &BTreeMap<ActionId, Arc<Clearance>> {
         &self.clearances
     }
 
@@ -198,19 +198,19 @@ impl Founded {
             expires_at: approved.expires_at,
             used: BTreeSet::new(),
         };
-        clearances.insert(approved.action, clearance);
+        clearances.insert(approved.action, Arc::new(clearance));
     }
 
     pub(crate) fn use_clearance(&mut self, used: &ClearanceUse) {
         if let Some(clearance) = Arc::make_mut(&mut self.clearances).get_mut(&used.action) {
-            clearance.used.insert(used.index);
+            Arc::make_mut(clearance).used.insert(used.index);
         }
     }
 
     /// The device did not sign: what was let through may be tried again.
     pub(crate) fn give_back(&mut self, (action, index): (ActionId, u32)) {
         if let Some(clearance) = Arc::make_mut(&mut self.clearances).get_mut(&action) {
-            clearance.used.remove(&index);
+            Arc::make_mut(clearance).used.remove(&index);
         }
     }
 }

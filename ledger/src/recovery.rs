@@ -56,7 +56,8 @@ impl Founded {
         });
         let held: Vec<HeldCredential> = held.collect();
         if let Some(member) = Arc::make_mut(&mut self.members).get_mut(&recovered.member) {
-            *member = Member { credentials: held, suspension: None, ..member.clone() };
+            // A suspension stays: lifting containment takes a quorum.
+            *member = Member { credentials: held, ..member.clone() };
         }
         let owners = recovered.credentials.iter().map(|c| (key_bytes(c), recovered.member));
         Arc::make_mut(&mut self.key_owners).extend(owners);

@@ -72,7 +72,7 @@ pub struct Founded {
     pub(crate) actions: Arc<BTreeMap<ActionId, OpenAction>>,
     pub(crate) closed: Arc<BTreeMap<ActionId, Closure>>,
     pub(crate) pending: Arc<BTreeMap<Seq, Pending>>,
-    pub(crate) clearances: Arc<BTreeMap<ActionId, Clearance>>,
+    pub(crate) clearances: Arc<BTreeMap<ActionId, Arc<Clearance>>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Hashes of the events that documents may be bound to.
     pub(crate) hashes: Arc<BTreeMap<Seq, Hash>>,

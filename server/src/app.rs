@@ -304,6 +304,7 @@ impl App {
         backend: Option<BackendName>,
     ) -> Result<OpenedTenant, EngineError> {
         plan.judge()?;
+        let plan = Plan { approval_rp: Some(self.0.config.approval_rp.clone()), ..plan };
         let app = self.clone();
         let task = self.0.runtime.spawn(async move { app.open(tenant, plan, backend).await });
         task.await.map_err(|error| EngineError::fault("the opening task ended", error))?

@@ -27,6 +27,10 @@ use crate::ledger::{Disclosure, EngineError, IdempotencyKey, Ledger, Submission}
 use crate::store::{LedgerId, Store};
 use lists::Lists;
 
+/// Most digests of one service that wait for approval at a time, but for its last list: each is looked through when it
+/// asks again.
+const MAX_OPEN_DIGESTS: u64 = 20_000;
+
 /// Most undecided questions of one service: people are to read them.
 const MAX_OPEN: usize = 100;
 
@@ -356,11 +360,19 @@ fn check_room(founded: &Founded, service: ServiceId, at: Timestamp) -> Result<()
     let undecided =
         |document: &ActionDocument| document.kind().concerns_signatures() && at < document.expires_at;
     let own = founded.actions().values().filter(|action| action.proposal().by == Actor::Service(service));
-    if own.filter(|action| undecided(action.document())).count() < MAX_OPEN {
+    let waiting: Vec<u64> = own
+        .map(|action| action.document())
+        .filter(|document| undecided(document))
+        .map(|document| match &document.params {
+            Params::SigningBatch(p) => u64::from(p.count),
+            _ => 1,
+        })
+        .collect();
+    if waiting.len() < MAX_OPEN && waiting.iter().sum::<u64>() < MAX_OPEN_DIGESTS {
         return Ok(());
     }
     Err(EngineError::Conflict {
         code: "signing.waiting",
-        sentence: "a hundred requests of this service wait for approval; ask for several artifacts in one list",
+        sentence: "too much of this service waits for approval: a hundred requests, or twenty thousand digests",
     })
 }

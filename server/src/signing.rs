@@ -160,6 +160,8 @@ impl Signer {
                 match ledger.submit(submission(call, Some(place))).await {
                     // Somebody else was faster: another place may be left.
                     Err(error) if is_about_approval(&error) => {}
+                    // The policy asks for it no longer: it is signed like anything else.
+                    Err(EngineError::Refused(Refusal::Rule(Rule::SigningApprovalNeedless))) => break,
                     other => return other.map(Authorized::Recorded),
                 }
             }

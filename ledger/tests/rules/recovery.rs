@@ -24,7 +24,6 @@ fn both_together_re_enrol_a_member_after_seventy_two_hours() {
     let mut ledger = with_recovery();
     let params = recovery(&ledger);
     let (lost, member) = (ledger.people[2].credential.credential_id.clone(), params.member);
-    ledger.contain(0, Containment::Member(member)).unwrap();
     let action = ledger.propose_recovery(3, params.clone()).unwrap();
     assert_eq!(rule_of(ledger.begin(action).unwrap_err()), Rule::ActionPremature);
     ledger.approve(4, Role::Recovery, action).unwrap();
@@ -33,9 +32,12 @@ fn both_together_re_enrol_a_member_after_seventy_two_hours() {
     assert!(!ledger.now().may_begin(ledger.now().action(action).unwrap(), ledger.clock));
     ledger.wait(1);
     assert!(ledger.now().may_begin(ledger.now().action(action).unwrap(), ledger.clock));
+    ledger.contain(0, Containment::Member(member)).unwrap();
     ledger.begin(action).unwrap();
+    let inactive = ledger.now().active_member(member, ledger.clock).unwrap_err();
+    assert_eq!(inactive, Rule::MemberInactive, "lifting containment takes a quorum");
     let at = ledger.clock;
-    let held = ledger.now().active_member(member, at).unwrap();
+    let held = &ledger.now().members()[&member];
     assert!(held.credential_at(&lost, at).is_none(), "what was lost holds no longer");
     assert!(held.credential_at(&params.credentials[0].credential_id, at).is_some());
 }

@@ -3,20 +3,27 @@
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::payload::FounderAssertion;
+use sealbook_ledger::webauthn::ApprovalRp;
 
 use super::App;
-use crate::ceremony::{self, FoundingView};
+use crate::ceremony::{self, FoundingView, Plan};
 use crate::ledger::{EngineError, Ledger};
 use crate::passkeys::MadePasskey;
 
 impl App {
+    /// The relying party that a founding's document names: the configuration's of the moment when it was opened.
+    pub(crate) async fn founding_rp(&self, ledger: &Ledger) -> Result<ApprovalRp, EngineError> {
+        let plan = Plan::of(&self.0.store, ledger.id()).await?;
+        Ok(plan.and_then(|plan| plan.approval_rp).unwrap_or_else(|| self.0.config.approval_rp.clone()))
+    }
+
     /// What a founder's browser is to be asked for.
     pub async fn begin_founders_registration(
         &self,
         ledger: &Ledger,
         ticket_sha256: Hash,
     ) -> Result<serde_json::Value, EngineError> {
-        ceremony::begin(&self.0.store, ledger, &self.0.config.approval_rp, ticket_sha256).await
+        ceremony::begin(&self.0.store, ledger, &self.founding_rp(ledger).await?, ticket_sha256).await
     }
 
     /// Registers a founder's authenticator.
@@ -34,7 +41,7 @@ impl App {
 
     /// Where a founding stands.
     pub async fn founding(&self, ledger: &Ledger) -> Result<FoundingView, EngineError> {
-        ceremony::view(&self.0.store, ledger, &self.0.config.approval_rp).await
+        ceremony::view(&self.0.store, ledger, &self.founding_rp(ledger).await?).await
     }
 
     /// Takes a founder's signature.
@@ -44,6 +51,7 @@ impl App {
         ticket_sha256: Hash,
         assertion: FounderAssertion,
     ) -> Result<FoundingView, EngineError> {
-        ceremony::sign(&self.0.store, ledger, &self.0.config.approval_rp, ticket_sha256, assertion).await
+        let rp = self.founding_rp(ledger).await?;
+        ceremony::sign(&self.0.store, ledger, &rp, ticket_sha256, assertion).await
     }
 }

@@ -1,10 +1,14 @@
 //! What a ledger is opened with: who founds it, and under which policy. Kept from the opening on, so that every founder
 //! signs the same document, and a ticket that was lost on its way can be issued again.
 
+use std::collections::BTreeSet;
+
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::founding;
+use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::policy::LedgerPolicy;
 use sealbook_ledger::rule::Rule;
+use sealbook_ledger::webauthn::ApprovalRp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -22,6 +26,10 @@ pub struct Plan {
     pub founders: Vec<FounderInvite>,
     /// The ledger policy that they sign.
     pub policy: LedgerPolicy,
+    /// The relying party that they sign for, fixed with the opening: a configuration that changes meanwhile must not
+    /// change the document under those who have signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_rp: Option<ApprovalRp>,
 }
 
 /// A founder's new ticket.
@@ -64,7 +72,8 @@ impl Plan {
     }
 }
 
-/// Issues a ticket to every founder who has not registered; one that was issued before is void from then on.
+/// Issues a ticket to every founder who has not signed; one that was issued before is void from then on. Who has
+/// registered needs it to read and sign the document.
 pub(crate) async fn issue_tickets(store: &Store, ledger: LedgerId) -> Result<Vec<Issued>, EngineError> {
     let mut rows = Vec::new();
     for row in candidate_rows(store, ledger).await? {
@@ -72,7 +81,9 @@ pub(crate) async fn issue_tickets(store: &Store, ledger: LedgerId) -> Result<Vec
     }
     let planned = Plan::of(store, ledger).await?.map(|plan| plan.founders).unwrap_or_default();
     let mut issued = Vec::new();
-    for (body, row) in rows.iter().filter(|(_, row)| row.used_at.is_none()) {
+    let signed: BTreeSet<MemberId> =
+        store.founding_assertions(ledger).await?.into_iter().map(|(member, _)| member).collect();
+    for (body, row) in rows.iter().filter(|(body, _)| !signed.contains(&body.member)) {
         let secret: Zeroizing<[u8; 32]> = Zeroizing::new(rand::random());
         let expires_at = clock::now().plus_seconds(TICKET_LIFE_S);
         match store.replace_ticket(ledger, row.candidate, Hash::sha256(secret.as_slice()), expires_at).await {
@@ -81,7 +92,7 @@ pub(crate) async fn issue_tickets(store: &Store, ledger: LedgerId) -> Result<Vec
                 let ticket = Ticket { secret, expires_at, candidate: row.candidate };
                 issued.push(Issued { place: body.order, ticket });
             }
-            // Registered just now: there is nobody to invite.
+            // The row is gone: there is nobody to invite.
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }

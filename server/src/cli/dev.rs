@@ -179,7 +179,11 @@ async fn founding_links(
     let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
     let founders = vec![FounderInvite { display_name: None, roles }; FOUNDERS];
     let opened = app
-        .open_tenant(tenant.clone(), Plan { founders, policy: LedgerPolicy::default_for(FOUNDERS) }, None)
+        .open_tenant(
+            tenant.clone(),
+            Plan { founders, policy: LedgerPolicy::default_for(FOUNDERS), approval_rp: None },
+            None,
+        )
         .await;
     let opened = opened.map_err(|error| Failure::operate("the tenant can't be opened", error))?;
     let page = format!("{url}/t/{tenant}/found");

@@ -251,7 +251,7 @@ async fn ended(ledger: &Ledger, action: ActionId, wait: Duration) -> Result<(), 
 }
 
 macro_rules! decision {
-    ($(#[doc = $doc:literal])+ $name:ident $path:literal $purpose:ident $command:ident($payload:ident)) => {
+    ($(#[doc = $doc:literal])+ $name:ident $path:literal $purpose:ident $command:ident($payload:ident) by $caller:ty) => {
         $(#[doc = $doc])+
         #[utoipa::path(tag = "actions",
             params(("tenant" = String, Path), ("action" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
@@ -259,12 +259,12 @@ macro_rules! decision {
             responses((status = 200, body = ActionView), (status = "4XX", body = ProblemDocument)))]
         #[post($path)]
         pub(super) async fn $name(
-            member: ActingMember,
+            member: $caller,
             path: web::Path<(String, ActionId)>,
             body: Body<DecisionBody>,
             req: HttpRequest,
         ) -> Result<HttpResponse, Problem> {
-            let (member, (_, action)) = (member.member, path.into_inner());
+            let (member, (_, action)) = (MemberCaller::from(member), path.into_inner());
             let idempotency = body.idempotency(&req, sealbook_ledger::event::Actor::Member(member.id))?;
             let DecisionBody { role, assertion } = body.value;
             let document = member.founded()?.action(action)?.document_bytes();
@@ -293,13 +293,13 @@ macro_rules! decision {
 
 decision!(
     /// Approves an action in one role.
-    approve "/v1/tenants/{tenant}/actions/{action}/approve" Approval Approve(ActionApproved)
+    approve "/v1/tenants/{tenant}/actions/{action}/approve" Approval Approve(ActionApproved) by ActingMember
 );
 decision!(
-    /// Rejects an action: one person is enough.
-    reject "/v1/tenants/{tenant}/actions/{action}/reject" Rejection Reject(ActionRejected)
+    /// Rejects an action: one person is enough, and a recovery is any member's to reject.
+    reject "/v1/tenants/{tenant}/actions/{action}/reject" Rejection Reject(ActionRejected) by MemberCaller
 );
 decision!(
     /// Takes one's own proposal back.
-    cancel "/v1/tenants/{tenant}/actions/{action}/cancel" Cancellation Cancel(ActionCancelled)
+    cancel "/v1/tenants/{tenant}/actions/{action}/cancel" Cancellation Cancel(ActionCancelled) by ActingMember
 );

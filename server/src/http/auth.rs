@@ -102,6 +102,12 @@ pub struct Holder<D> {
     demand: PhantomData<D>,
 }
 
+impl<D> From<Holder<D>> for MemberCaller {
+    fn from(holder: Holder<D>) -> Self {
+        holder.member
+    }
+}
+
 /// Takes the whole ledger away.
 pub struct Export;
 

@@ -148,8 +148,8 @@ pub(super) async fn register_founder(
 ) -> Result<HttpResponse, Problem> {
     let FounderRegistration { registration, passkey, display_name } = body.value;
     let invited = ceremony::from_row(&holder.invitation)?;
-    let rp = &api.app.config().approval_rp;
-    let made = Forms { registration, passkey }.made(&holder, invited.begun.as_ref(), rp)?;
+    let rp = api.app.founding_rp(&holder.ledger).await?;
+    let made = Forms { registration, passkey }.made(&holder, invited.begun.as_ref(), &rp)?;
     registering::accepted(&api.app.founding(&holder.ledger).await?.policy.credentials, &made)?;
     let name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
     let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
@@ -173,6 +173,7 @@ pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Prob
         registered: founder.registered,
         signed: founder.signed,
     });
+    let people = view.founders.iter().filter(|founder| !founder.roles.contains(&Role::Recovery)).count();
     Ok(HttpResponse::Ok().json(FoundingStatus {
         state: state_name(&view),
         codes: codes(&view),
@@ -181,7 +182,7 @@ pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Prob
         credential_rules: view.policy.credentials.clone(),
         vkey: ledger.state().ledger_key().map(|key| key.vkey.to_string()),
         candidates: candidates.collect(),
-        policy_deviations: deviations(&view.policy, view.founders.len()),
+        policy_deviations: deviations(&view.policy, people),
         policy: view.policy,
         document: view.document,
         founding_digest: view.digest,

@@ -84,7 +84,7 @@ pub(super) async fn session_challenge(
     _body: Body<Empty>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    api.throttle.pass(Some(&tenant), &req, clock::now())?;
+    api.throttle.pass(api.app.ledger(&tenant).map(|_| &*tenant), &req, clock::now())?;
     let origin = api.app.config().origin_prefix.origin(&tenant).map_err(Problem::fault)?.to_string();
     let (nonce, expires_at) = api.sessions.issue_nonce(&tenant, clock::now())?;
     Ok(HttpResponse::Ok().json(NonceView { nonce, expires_at, origin }))
@@ -101,7 +101,7 @@ pub(super) async fn sign_in(
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (body, now) = (body.value, clock::now());
-    api.throttle.pass(Some(&tenant), &req, now)?;
+    api.throttle.pass(api.app.ledger(&tenant).map(|_| &*tenant), &req, now)?;
     if !api.sessions.knows_nonce(&tenant, &body.nonce, now) {
         return Err(Problem::of("session.nonce"));
     }

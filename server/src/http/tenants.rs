@@ -125,7 +125,8 @@ pub(super) async fn open_tenant(
     if let Some(CredentialsBody { hardware_only, aaguids }) = credentials {
         policy.credentials = CredentialRules { aaguids, hardware_only };
     }
-    let opened = api.app.open_tenant(tenant.clone(), Plan { founders, policy }, backend).await?;
+    let opened =
+        api.app.open_tenant(tenant.clone(), Plan { founders, policy, approval_rp: None }, backend).await?;
     Ok(HttpResponse::Created().json(opened_view(&api, tenant, opened)))
 }
 

@@ -92,7 +92,15 @@ impl Courier {
 
     async fn deliver(&self, claimed: &Claimed) -> Result<(), EngineError> {
         let (store, hook) = (&self.notifier.store, &self.webhook);
-        let body = self.body(claimed).await?;
+        let body = match self.body(claimed).await {
+            Ok(body) => body,
+            // One row that can't be read waits by itself, and holds up no other.
+            Err(error) => {
+                tracing::error!(webhook = hook.name, delivery = %claimed.row.delivery, %error, "a webhook can't be written");
+                let pause = pause(claimed.attempt, rand::random());
+                return Ok(store.put_off_webhook(claimed, "unreadable", pause).await?);
+            }
+        };
         let sent = self.notifier.post.send(hook, claimed.row.delivery, body).await;
         let outcome = sent.to_string();
         if sent.arrived() {

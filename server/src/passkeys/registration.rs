@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sealbook_ledger::attachment::{Attachment, MediaType};
+use sealbook_ledger::canonical;
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::{Aaguid, MemberId};
 use sealbook_ledger::timestamp::Timestamp;
@@ -219,7 +220,10 @@ pub fn finish(
         (false, true) => CredentialKind::Hardware,
         (false, false) => CredentialKind::Unattested,
     };
-    let attestation = (kind == CredentialKind::Hardware).then(|| response.attestation_object.clone());
+    let attestation = match kind {
+        CredentialKind::Hardware => Some(response.evidence()?),
+        CredentialKind::Synced | CredentialKind::Unattested | CredentialKind::Software => None,
+    };
     Ok(MadePasskey {
         credential: Credential {
             credential_id: B64::from(made.credential_id),
@@ -238,13 +242,30 @@ fn system_time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(at.unix_micros().unsigned_abs())
 }
 
-fn reference(object: &[u8]) -> Attachment {
-    Attachment { sha256: Hash::sha256(object), size: object.len() as u64, media_type: cbor() }
+/// What an auditor checks the attestation with.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    attestation_object: &'a B64,
+    client_data_json: &'a B64,
+}
+
+impl PasskeyResponse {
+    /// The attestation object and the client data, canonical: the statement signs both (WebAuthn §8), so that either alone
+    /// proves nothing offline.
+    fn evidence(&self) -> Result<B64, PasskeyError> {
+        let (attestation_object, client_data_json) = (&self.attestation_object, &self.client_data_json);
+        let bytes = canonical::to_vec(&Evidence { attestation_object, client_data_json });
+        Ok(B64::from(bytes.map_err(|error| PasskeyError::Options(error.into()))?))
+    }
+}
+
+fn reference(evidence: &[u8]) -> Attachment {
+    Attachment { sha256: Hash::sha256(evidence), size: evidence.len() as u64, media_type: json() }
 }
 
 #[allow(clippy::expect_used, reason = "the literal is a media type")]
-fn cbor() -> MediaType {
-    "application/cbor".parse().expect("a media type")
+fn json() -> MediaType {
+    "application/json".parse().expect("a media type")
 }
 
 pub(super) fn core(rp: &ApprovalRp) -> Result<WebauthnCore, PasskeyError> {

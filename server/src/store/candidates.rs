@@ -128,14 +128,14 @@ impl Store {
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE candidates SET ticket_hash = $3, expires_at = $4 \
-             WHERE ledger_id = $1 AND candidate_id = $2 AND used_at IS NULL";
+             WHERE ledger_id = $1 AND candidate_id = $2";
         let (id, hash) = (ledger.get(), ticket_hash.0.as_slice());
         let connection = self.connection().await?;
         match connection
             .write("replace a ticket", SQL, &[&id, &candidate, &hash, &PgTime(expires_at)])
             .await?
         {
-            0 => Err(StoreError::conflict("the ticket has been used")),
+            0 => Err(StoreError::conflict("there is no such invitation")),
             _ => Ok(()),
         }
     }

@@ -190,7 +190,7 @@ async fn found(app: App, path: &Path) -> Site {
     let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
     let invites =
         (1..=3).map(|n| FounderInvite { display_name: Some(format!("Founder {n}")), roles: roles.clone() });
-    let plan = Plan { founders: invites.collect(), policy: LedgerPolicy::default_for(3) };
+    let plan = Plan { founders: invites.collect(), policy: LedgerPolicy::default_for(3), approval_rp: None };
     let opened = app.open_tenant(tenant.clone(), plan, None).await.unwrap();
     let ledger = app.ledger(&tenant).unwrap();
     let mut people = Vec::new();
