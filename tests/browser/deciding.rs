@@ -77,7 +77,8 @@ fn nothing_is_signed_on_a_page_that_shows_another_document() {
     let server = Server::shared();
     let tenant = Tenant::founded(&server, 2);
     let params = tenant.slot_params("apt-repo", "ed25519", &signing_policy());
-    let action = tenant.propose(tenant.person(0), "platform_admin", "slot.create", &params).expect(201).json();
+    let action =
+        tenant.propose(tenant.person(0), "platform_admin", "slot.create", &params).expect(201).json();
     walk("forgeries", |[ben]| {
         sign_in(ben, &server, &tenant, 1);
         for (what, forgery) in FORGERIES {

@@ -12,4 +12,3 @@ mod harness;
 mod liveness;
 mod support;
 mod verification;
-mod whole_way;
