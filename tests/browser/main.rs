@@ -12,3 +12,4 @@ mod harness;
 mod liveness;
 mod support;
 mod verification;
+mod whole_way;

@@ -13,6 +13,9 @@ use crate::support::{Browser, walk};
 /// The slot that they make.
 const SLOT: &str = "release-p256";
 
+/// What a founder reads once every founder has signed.
+const FOUNDED: &str = "Compare them with the other founders";
+
 #[test]
 fn three_people_found_a_ledger_make_a_key_and_a_service_and_take_away_what_verifies() {
     let server = Server::shared();
@@ -68,11 +71,8 @@ fn three_people_found_a_ledger_make_a_key_and_a_service_and_take_away_what_verif
         ada.visit(&page("/audit"));
         ada.sees("Checked in this browser");
         let bundle = take_away(ada, server.scratch());
-        let pinned = Pinned {
-            vkey: text(&opened.answer["vkey"]).to_owned(),
-            founding: Some(founding),
-            known: None,
-        };
+        let pinned =
+            Pinned { vkey: text(&opened.answer["vkey"]).to_owned(), founding: Some(founding), known: None };
         judge(&bundle, &pinned).assert_valid();
     });
 }
@@ -95,11 +95,11 @@ fn found(server: &Server, people: &[Browser; 3], opened: &Opened) -> String {
     for person in people {
         person.click("Sign the founding document");
         person.until("the signature", || {
-            (person.shows("You have signed") || person.shows("is founded")).then_some(())
+            (person.shows("You have signed") || person.shows(FOUNDED)).then_some(())
         });
     }
     let digests = people.each_ref().map(|person| {
-        person.sees("is founded");
+        person.sees(FOUNDED);
         person.run("return document.getElementById('digest-text').textContent", &[])
     });
     assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
@@ -145,14 +145,15 @@ fn decide_live(approvers: [&Browser; 2], proposer: &Browser) {
         approver.sees("approved with");
         proposer.sees(&format!("{} approved with", approver.person));
     }
-    proposer.sees("Executed");
+    proposer.sees("It has taken effect");
     assert_eq!(proposer.run("return window.stays", &[]), true);
     proposer.snap("executed");
 }
 
 /// What the API answers to the person's own session.
 fn asked(person: &Browser, path: &str) -> String {
-    let script = "return fetch(arguments[0]).then(answer => answer.ok ? answer.text() : `refused: ${answer.status}`)";
+    let script =
+        "return fetch(arguments[0]).then(answer => answer.ok ? answer.text() : `refused: ${answer.status}`)";
     person.run(script, &[Value::from(path)]).as_str().unwrap().to_owned()
 }
 
