@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::walk;
 
 /// The pages that people read, by the names of their screens. New ones are listed here.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 18] = [
     ("inbox", "/inbox"),
     ("slots", "/slots"),
     ("slot", "/slots/ecdsa-p256-sha256"),
@@ -18,6 +18,16 @@ const PAGES: [(&str, &str); 8] = [
     ("ledger-nothing", "/ledger?actor=server&group=people&from=2020-01-01T00:00&to=2020-01-02T00:00"),
     ("event", "/ledger/7"),
     ("event-first", "/ledger/0"),
+    ("people", "/people"),
+    ("health", "/health"),
+    ("audit", "/audit"),
+    ("audit-keys", "/audit?list=keys"),
+    ("propose", "/propose"),
+    ("propose-slot", "/propose/slot.create"),
+    ("propose-service", "/propose/service.enroll"),
+    ("propose-member", "/propose/member.enroll"),
+    ("propose-policy", "/propose/policy.set"),
+    ("sessions", "/sessions"),
 ];
 
 #[test]

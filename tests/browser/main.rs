@@ -7,7 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
 mod appearance;
+mod deciding;
 mod harness;
 mod liveness;
 mod support;
 mod verification;
+mod whole_way;

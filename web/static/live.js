@@ -12,12 +12,17 @@ let known = null;
 let pending = 0;
 let fetching = false;
 
+/** Which option a list had chosen when it came: one that says so, else its first. */
+function asGiven({ options }) {
+  return Math.max(0, [...options].findLastIndex((option) => option.defaultSelected));
+}
+
 function somebodyWrites(main) {
   if ("liveOff" in main.dataset) return true;
   const fields = main.querySelectorAll("input, textarea, select");
   const changed = (field) =>
     field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
-    : field.tagName === "SELECT" ? [...field.options].some((option) => option.selected !== option.defaultSelected)
+    : field.tagName === "SELECT" ? field.selectedIndex !== asGiven(field)
     : field.value !== field.defaultValue;
   return [...fields].some(changed) || document.querySelector("dialog[open]") !== null;
 }

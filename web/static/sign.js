@@ -100,7 +100,8 @@ async function decide(form) {
     announce("Waiting for your passkey …");
     const assertion = await sign(fromHex(shown.said[verb]), shown.said.rp, credentials);
     await post(path("actions", shown.document.action, verb), { role: form.elements.role.value, assertion });
-    form.reset();
+    // A choice left in another form would read as somebody writing, and keep the page as it was.
+    for (const one of document.querySelectorAll("[data-decision]")) one.reset();
     busy = false;
     await refresh();
     announce(DONE[verb]);
