@@ -150,11 +150,16 @@ fn attested_hardware_is_recorded_with_its_proof_and_the_proof_travels_in_bundles
         let api = server.api().with_token(ticket["ticket"].as_str().unwrap());
         let mut person = Person::new(folder.path(), &api, &server.url());
         let asked = api.post(&path("/founding/registration-options"), &json!({})).expect(200).json();
-        let (passkey, proof) = vendor.attested(&person.passkey(&asked));
+        let passkey = vendor.attested(&person.passkey(&asked));
+        // The statement signs the client data too: either alone proves nothing.
+        let proof = format!(
+            "{{\"attestation_object\":{},\"client_data_json\":{}}}",
+            passkey["attestation_object"], passkey["client_data_json"]
+        );
         let made = api.post(&path("/founding/candidates"), &json!({ "passkey": passkey })).expect(201).json();
         person.id = made["member"].as_str().unwrap().to_owned();
         people.push(person);
-        proofs.push(proof);
+        proofs.push(proof.into_bytes());
     }
     let status = people[0].api.get(&path("/founding")).expect(200).json();
     assert_eq!(status["candidates"][0]["kind"], "hardware");

@@ -51,8 +51,8 @@ impl Vendor {
         &self.roots
     }
 
-    /// A browser's answer of format `none`, attested by the vendor; and its attestation object.
-    pub fn attested(&self, passkey: &Value) -> (Value, Vec<u8>) {
+    /// A browser's answer of format `none`, attested by the vendor.
+    pub fn attested(&self, passkey: &Value) -> Value {
         let bytes = |name: &str| URL_SAFE_NO_PAD.decode(passkey[name].as_str().unwrap()).unwrap();
         let (object, client) = (bytes("attestation_object"), bytes("client_data_json"));
         let data = authenticator_data(&object);
@@ -64,11 +64,10 @@ impl Vendor {
         cbor.str("x5c").unwrap().array(1).unwrap().bytes(&self.certificate).unwrap();
         cbor.str("authData").unwrap().bytes(&data).unwrap();
         let object = cbor.into_writer();
-        let answer = json!({
+        json!({
             "attestation_object": URL_SAFE_NO_PAD.encode(&object),
             "client_data_json": passkey["client_data_json"],
-        });
-        (answer, object)
+        })
     }
 }
 
