@@ -268,7 +268,10 @@ fn only_a_chain_to_a_configured_root_makes_hardware_and_keeps_its_proof() {
     let (kept, reference) = (made.attestation.unwrap(), made.credential.attestation.unwrap());
     assert_eq!(reference.sha256, Hash::sha256(kept.as_bytes()));
     assert_eq!(reference.size, kept.as_bytes().len() as u64);
-    assert_eq!(reference.media_type.as_str(), "application/cbor");
+    assert_eq!(reference.media_type.as_str(), "application/json");
+    let kept: serde_json::Value = serde_json::from_slice(kept.as_bytes()).unwrap();
+    let members: Vec<&String> = kept.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["attestation_object", "client_data_json"], "the statement signs both");
 
     let (another, _) = vendor();
     for roots in [AttestationRoots::default(), roots(&another)] {
