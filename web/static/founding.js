@@ -68,7 +68,7 @@ function showPolicy(policy) {
   at("deviates").hidden = deviations.length === 0;
 }
 
-/** The document in plain words. Everything here is read from the document whose digest is signed. */
+/** The document in plain words, read from the document whose digest is signed; the names alone are the server's word. */
 async function showDocument(document) {
   const digest = await digestOf("sealbook founding v1", document);
   const rp = document.approval_rp;
