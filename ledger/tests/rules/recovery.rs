@@ -1,6 +1,9 @@
 //! Recovery authenticators: two of them together give a member other authenticators, after 72 hours, and nothing else.
 
-use sealbook_ledger::action::{MemberParams, MemberRecoverParams, Params, RoleGrantParams, RoleRevokeParams};
+use sealbook_ledger::action::{
+    CredentialAddParams, CredentialRemoveParams, MemberParams, MemberRecoverParams, Params, RoleGrantParams,
+    RoleRevokeParams,
+};
 use sealbook_ledger::command::Containment;
 use sealbook_ledger::policy::{Clause, LedgerPolicy, Proposer, Role};
 use sealbook_ledger::recovery::RECOVERY_WAIT_S;
@@ -156,4 +159,20 @@ fn an_approval_rests_on_the_role_and_the_key_that_it_was_given_with() {
         }),
     );
     assert_eq!(rule_of(ledger.begin(action).unwrap_err()), Rule::QuorumOpen);
+}
+
+#[test]
+fn an_authenticator_that_comes_back_brings_no_earlier_approval_with_it() {
+    let mut ledger = Ledger::founded(6);
+    let (member, credential) = (ledger.people[1].id, ledger.people[1].credential.clone());
+    let slot = Params::SlotCreate(ledger.slot_params("s", sealbook_ledger::algorithm::Algorithm::Ed25519));
+    let action = ledger.propose(0, slot).unwrap();
+    ledger.approve(1, Role::Approver, action).unwrap();
+    ledger.approve(2, Role::Approver, action).unwrap();
+    let credential_id = credential.credential_id.clone();
+    ledger.decree_by(2, Params::CredentialRemove(CredentialRemoveParams { credential_id, member }));
+    ledger.decree_by(2, Params::CredentialAdd(CredentialAddParams { credential, member }));
+    assert_eq!(rule_of(ledger.begin(action).unwrap_err()), Rule::QuorumOpen);
+    ledger.approve(3, Role::Approver, action).unwrap();
+    ledger.begin(action).unwrap();
 }
