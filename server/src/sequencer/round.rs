@@ -29,6 +29,8 @@ struct Draft {
     tips: HashMap<LedgerId, Tip>,
     batch: Batch,
     replies: Vec<(Reply, Appended)>,
+    /// Who was refused by a state that holds events of this very round: true once they are durable, and not before.
+    refused: Vec<(Reply, EngineError)>,
     /// Who stopped something: answered once the high-water file knows it too.
     contained: Vec<(LedgerId, Reply, Appended)>,
     /// The idempotency keys of this very round: who repeats one shares the first one's fate.
@@ -36,6 +38,15 @@ struct Draft {
 }
 
 impl Draft {
+    /// Refuses, as late as the state that refuses is durable.
+    fn refuse(&mut self, ledger: LedgerId, reply: Reply, error: EngineError) {
+        if self.tips.contains_key(&ledger) {
+            self.refused.push((reply, error));
+        } else {
+            answer(reply, Err(error));
+        }
+    }
+
     /// Tells everybody whose request was decided that nothing came of it.
     fn fail(self, error: &StoreError) {
         tracing::warn!(
@@ -44,8 +55,9 @@ impl Draft {
             "a round was not committed"
         );
         let replies = self.replies.into_iter().map(|(reply, _)| reply);
+        let refused = self.refused.into_iter().map(|(reply, _)| reply);
         let contained = self.contained.into_iter().map(|(_, reply, _)| reply);
-        replies.chain(contained).for_each(|reply| answer(reply, Err(same_story(error))));
+        replies.chain(refused).chain(contained).for_each(|reply| answer(reply, Err(same_story(error))));
     }
 }
 
@@ -124,6 +136,7 @@ impl Sequencer {
             }
         }
         answer_all(draft.replies);
+        draft.refused.into_iter().for_each(|(reply, error)| answer(reply, Err(error)));
         for (ledger, reply, appended) in draft.contained {
             let marked = self.note_containment(ledger).await;
             answer(reply, marked.map(|()| appended));
@@ -194,7 +207,7 @@ impl Sequencer {
                 return match result {
                     // Answered with the round: an earlier request of the same round isn't durable yet.
                     Ok(()) => draft.replies.push((reply, Appended { replayed: true, ..appended })),
-                    Err(error) => answer(reply, Err(error)),
+                    Err(error) => draft.refuse(ledger, reply, error),
                 };
             }
         }
@@ -221,7 +234,7 @@ impl Sequencer {
                     draft.replies.push((reply, appended));
                 }
             }
-            Err(refusal) => answer(reply, Err(refusal.into())),
+            Err(refusal) => draft.refuse(ledger, reply, refusal.into()),
         }
     }
 

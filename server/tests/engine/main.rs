@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is its report")]
 
 mod moody;
+mod speculation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -128,6 +129,8 @@ async fn journey(path: &Path) {
     let site = Site { app, ledger, people };
     sign(&site, service, "edge-ed25519", 100).await.unwrap();
     assert!(export_and_verify(&site).await > first);
+    let slot = "edge-ed25519".parse().unwrap();
+    speculation::a_refusal_waits_for_what_it_rests_on(&site, &postgres, &slot, service).await;
     site.app.stop().await;
     let Site { people, .. } = site;
     interrupted(&folder, &postgres, people).await;
