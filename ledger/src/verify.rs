@@ -4,12 +4,13 @@
 //! - **chain**: every event names the hash of the one before it
 //! - **seals**: the signed roots are those of the events, and the keys lead back to one that the user pinned
 //! - **rules**: every event was allowed by the state before it
-//! - **signatures**: every released signature holds under its recorded key
+//! - **signatures**: every released signature holds under its recorded key, every attestation under the roots given
 //!
 //! [`Verifier`] takes events one by one and knows nothing of bundles: the server's sealer runs the very same one over
 //! what it reads back from storage. [`verify_bundle`], [`verify_receipt`] and [`verify_artifact`] are what auditors run.
 
 mod artifact;
+mod attestations;
 mod disclosures;
 mod failure;
 mod incremental;
@@ -31,6 +32,7 @@ pub use report::{Founding, LayerReport, NotChecked, Report, Step, Subject, Verdi
 use crate::checkpoint::SignedCheckpoint;
 use crate::encoding::Hash;
 use crate::note::Vkey;
+use crate::webauthn::attestation::AttestationRoots;
 
 /// What the user brings along. Trust starts here, never in what is verified.
 #[derive(Debug, Clone, Default)]
@@ -43,4 +45,6 @@ pub struct Pins {
     pub known: Option<SignedCheckpoint>,
     /// Whether to check every signature that was released.
     pub signatures: bool,
+    /// Makers of authenticators that are believed: every `hardware` credential has to lead to one of them.
+    pub attestation_roots: Option<AttestationRoots>,
 }

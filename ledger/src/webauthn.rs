@@ -3,6 +3,7 @@
 //! A person decides on a document by an assertion whose challenge is the document's digest in the context of one
 //! [`Purpose`]. Nobody else can make one, so founding, approvals and rejections stand on their own in the ledger.
 
+pub mod attestation;
 mod authenticator_data;
 mod client_data;
 mod cose;

@@ -3,7 +3,6 @@
 //! Nothing else here knows webauthn-rs-core. Approvals are not its business: their challenges are digests of documents,
 //! and the ledger crate checks them, as the offline verifier does.
 
-mod attestation_object;
 mod registration;
 mod roots;
 mod sign_in;

@@ -1,5 +1,7 @@
 //! Passkeys made in browsers: the same registrations as a page sends, by founders, candidates and members.
 
+use std::path::Path;
+
 use integration::bundle::Bundle;
 use integration::programs::verify;
 use integration::server::Options;
@@ -179,7 +181,17 @@ fn attested_hardware_is_recorded_with_its_proof_and_the_proof_travels_in_bundles
         assert!(bundle.members().iter().any(|(member, bytes)| *member == name && bytes == proof), "{name}");
     }
     let vkey = opened["vkey"].as_str().unwrap();
-    verify([file.to_str().unwrap(), "--vkey", vkey, "--founding", &digest.to_string()]).expect(0);
+    let check = |roots: &Path| {
+        let (file, roots, digest) = (file.to_str().unwrap(), roots.to_str().unwrap(), digest.to_string());
+        verify([file, "--vkey", vkey, "--founding", &digest, "--attestation-root", roots])
+    };
+    let said = check(vendor.roots()).expect(0).stdout;
+    assert!(said.contains("attestations that lead to the roots given: 2"), "{said}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let said = check(Vendor::new(elsewhere.path()).roots()).expect(1).stdout;
+    assert!(said.contains("(attestation.chain)"), "{said}");
+    let said = verify([file.to_str().unwrap(), "--vkey", vkey]).expect(0).stdout;
+    assert!(said.contains("credentials that claim hardware: 2"), "{said}");
 }
 
 #[test]

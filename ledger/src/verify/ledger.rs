@@ -6,7 +6,9 @@ use std::io::{self, Read};
 use crate::algorithm::MAX_PURE_MESSAGE;
 use crate::bundle::{BundleError, Item, Reader};
 use crate::checkpoint::SignedCheckpoint;
+use crate::encoding::Hash;
 use crate::payload::{NextVkey, Payload};
+use crate::verify::attestations::Attestations;
 use crate::verify::disclosures::Disclosures;
 use crate::verify::incremental::{LayerState, Pushed, Verifier};
 use crate::verify::receipts::Selection;
@@ -56,6 +58,7 @@ struct Audit<'a> {
     transitions: BTreeMap<u64, SignedCheckpoint>,
     disclosures: Disclosures,
     signatures: Signatures,
+    attestations: Attestations,
     stage: Stage<'a>,
     notes: Vec<String>,
 }
@@ -68,6 +71,7 @@ impl<'a> Audit<'a> {
             transitions: BTreeMap::new(),
             disclosures: Disclosures::default(),
             signatures: Signatures::default(),
+            attestations: Attestations::default(),
             stage: Stage::Head,
             notes: Vec::new(),
         }
@@ -80,13 +84,8 @@ impl<'a> Audit<'a> {
                 self.transitions.insert(transition.checkpoint().size, transition);
             }
             Item::Disclosure(disclosure) => self.disclosures.add(&disclosure),
-            Item::Attachment { sha256, bytes } => {
-                let may_be_a_message =
-                    |bytes: &Vec<u8>| self.pins.signatures && bytes.len() <= MAX_PURE_MESSAGE;
-                if let Some(message) = bytes.filter(may_be_a_message) {
-                    self.signatures.keep_message(sha256, message);
-                }
-            }
+            Item::Attachment { sha256, bytes: Some(bytes) } => self.take_attachment(sha256, bytes),
+            Item::Attachment { bytes: None, .. } => {}
             Item::Event(bytes) => {
                 self.begin_ledger();
                 self.take_event(bytes);
@@ -99,6 +98,16 @@ impl<'a> Audit<'a> {
                     selection.take(&receipt, &mut self.disclosures);
                 }
             }
+        }
+    }
+
+    /// Keeps what a later event may need, where the user asked for what needs it.
+    fn take_attachment(&mut self, sha256: Hash, bytes: Vec<u8>) {
+        if self.pins.attestation_roots.is_some() && Attestations::wants(&bytes) {
+            self.attestations.keep(sha256, bytes.clone());
+        }
+        if self.pins.signatures && bytes.len() <= MAX_PURE_MESSAGE {
+            self.signatures.keep_message(sha256, bytes);
         }
     }
 
@@ -129,6 +138,7 @@ impl<'a> Audit<'a> {
         if let Some(pushed) = examined.passed {
             check_founding(&pushed, &mut ledger.verifier, self.pins);
             note_opening(&pushed, &mut self.notes);
+            self.attestations.after_event(&pushed, self.pins.attestation_roots.as_ref());
             if self.pins.signatures {
                 self.signatures.after_event(&pushed, ledger.verifier.state());
             }
@@ -146,6 +156,7 @@ impl<'a> Audit<'a> {
                     pins: self.pins,
                     disclosures: self.disclosures,
                     signatures: self.signatures,
+                    attestations: self.attestations,
                     notes: self.notes,
                 };
                 rest.finish_ledger(*ledger, self.checkpoint.as_ref(), broken)
@@ -166,6 +177,7 @@ impl<'a> Audit<'a> {
                     founding: None,
                     disclosures: None,
                     signatures: None,
+                    attestations: None,
                     steps: Vec::new(),
                     notes: Vec::new(),
                 }
@@ -179,6 +191,7 @@ struct Rest<'a> {
     pins: &'a Pins,
     disclosures: Disclosures,
     signatures: Signatures,
+    attestations: Attestations,
     notes: Vec<String>,
 }
 
@@ -198,7 +211,7 @@ impl Rest<'_> {
             check_founded(&mut verifier, self.pins);
         }
         let founding = self.note_state(&verifier);
-        let (shown, redacted, undisclosed) = self.disclosures.finish();
+        let (shown, redacted, undisclosed) = std::mem::take(&mut self.disclosures).finish();
         let bytes = match (verifier.layer(Layer::Bytes), broken, undisclosed.filter(|_| complete)) {
             (LayerState::Failed(failure), _, _) => LayerReport::Invalid(failure.clone()),
             (_, Some(failure), _) | (_, None, Some(failure)) => LayerReport::Invalid(failure),
@@ -216,7 +229,7 @@ impl Rest<'_> {
             (None, _) | (_, None) => LayerReport::NotChecked(NotChecked::NoPin),
             (Some(seals), Some(checkpoint)) => seals_report(seals, checkpoint, &verifier, complete),
         };
-        let signatures = signatures_report(&self.signatures, self.pins, &rules);
+        let signatures = self.signatures_report(&rules);
         Report {
             subject: Subject::Ledger,
             origin: Some(verifier.state().origin().clone()),
@@ -229,6 +242,10 @@ impl Rest<'_> {
                 checked: self.signatures.checked,
                 not_checked: self.signatures.without_message,
             }),
+            attestations: self.pins.attestation_roots.as_ref().map(|_| Checked {
+                checked: self.attestations.checked,
+                not_checked: self.attestations.unknown,
+            }),
             steps: Vec::new(),
             notes: self.notes,
         }
@@ -239,6 +256,13 @@ impl Rest<'_> {
         if verifier.state().ledger_key().is_some_and(|key| key.next == NextVkey::None) {
             let note = "no standby ledger key was announced: if the key in force is lost, a new one has to be pinned";
             self.notes.push(note.to_owned());
+        }
+        if self.attestations.claimed > 0 {
+            let note = format!(
+                "credentials that claim hardware: {}; give --attestation-root to check who vouches for them",
+                self.attestations.claimed
+            );
+            self.notes.push(note);
         }
         let founded = verifier.state().founded().ok()?;
         if founded.approval_rp().shared {
@@ -251,6 +275,43 @@ impl Rest<'_> {
             self.notes.push("founders unpinned: give --founding to know whose ledger this is".to_owned());
         }
         Some(Founding { digest, pinned: self.pins.founding == Some(digest) })
+    }
+
+    /// Released signatures and attestations, as far as each was asked for.
+    fn signatures_report(&self, rules: &LayerReport) -> LayerReport {
+        if !self.pins.signatures && self.pins.attestation_roots.is_none() {
+            return LayerReport::NotChecked(NotChecked::NotAsked);
+        }
+        let failures = [&self.signatures.failure, &self.attestations.failure];
+        match (failures.into_iter().flatten().min_by_key(|failure| failure.seq()), rules) {
+            (Some(failure), _) => LayerReport::Invalid(failure.clone()),
+            (None, LayerReport::NotChecked(why)) => LayerReport::NotChecked(why.clone()),
+            (None, LayerReport::Invalid(failure)) => {
+                let seq = failure.seq().map_or(0, |seq| seq.get());
+                LayerReport::NotChecked(NotChecked::Stopped(crate::verify::Stopped::Below { seq }))
+            }
+            (None, LayerReport::Valid(_)) => LayerReport::Valid(self.signatures_detail()),
+        }
+    }
+
+    fn signatures_detail(&self) -> String {
+        let mut parts = Vec::new();
+        if self.pins.signatures {
+            parts.push(format!("{} hold under their recorded keys", self.signatures.checked));
+        }
+        if self.signatures.without_message > 0 {
+            parts.push(format!(
+                "{} of pure Ed25519 not checked: their messages are not at hand",
+                self.signatures.without_message
+            ));
+        }
+        if self.pins.attestation_roots.is_some() {
+            parts.push(format!("attestations that lead to the roots given: {}", self.attestations.checked));
+        }
+        if self.attestations.unknown > 0 {
+            parts.push(format!("of formats that are not checked here: {}", self.attestations.unknown));
+        }
+        parts.join("; ")
     }
 }
 
@@ -272,28 +333,6 @@ fn seals_report(
             LayerReport::Valid(format!("root sealed at size {} by {key}, {trust}", verifier.size()))
         }
         Err(failure) => LayerReport::Invalid(failure),
-    }
-}
-
-fn signatures_report(signatures: &Signatures, pins: &Pins, rules: &LayerReport) -> LayerReport {
-    match (&signatures.failure, rules) {
-        _ if !pins.signatures => LayerReport::NotChecked(NotChecked::NotAsked),
-        (Some(failure), _) => LayerReport::Invalid(failure.clone()),
-        (None, LayerReport::NotChecked(why)) => LayerReport::NotChecked(why.clone()),
-        (None, LayerReport::Invalid(failure)) => {
-            let seq = failure.seq().map_or(0, |seq| seq.get());
-            LayerReport::NotChecked(NotChecked::Stopped(crate::verify::Stopped::Below { seq }))
-        }
-        (None, LayerReport::Valid(_)) => {
-            let mut detail = format!("{} hold under their recorded keys", signatures.checked);
-            if signatures.without_message > 0 {
-                detail = format!(
-                    "{detail}; {} of pure Ed25519 not checked: their messages are not at hand",
-                    signatures.without_message
-                );
-            }
-            LayerReport::Valid(detail)
-        }
     }
 }
 

@@ -114,6 +114,7 @@ impl<'a> Selection<'a> {
             founding: None,
             disclosures: (subject == Subject::Selection).then_some(Disclosed { shown, redacted }),
             signatures: None,
+            attestations: None,
             steps: Vec::new(),
             notes: unused_pins(self.pins),
         }

@@ -157,6 +157,8 @@ pub struct Report {
     pub(super) founding: Option<Founding>,
     pub(super) disclosures: Option<Disclosed>,
     pub(super) signatures: Option<Checked>,
+    /// Attestations, where roots were given.
+    pub(super) attestations: Option<Checked>,
     pub(super) steps: Vec<Step>,
     pub(super) notes: Vec<String>,
 }
@@ -246,6 +248,8 @@ impl Serialize for Report {
             founding: Option<&'a Founding>,
             disclosures: Option<Disclosed>,
             signatures: Option<Checked>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            attestations: Option<Checked>,
             steps: &'a [Step],
             notes: &'a [String],
         }
@@ -262,6 +266,7 @@ impl Serialize for Report {
             founding: self.founding.as_ref(),
             disclosures: self.disclosures,
             signatures: self.signatures,
+            attestations: self.attestations,
             steps: &self.steps,
             notes: &self.notes,
         }

@@ -109,6 +109,14 @@ impl CosePublicKey {
         &self.cbor
     }
 
+    /// The uncompressed SEC 1 point of an ES256 key.
+    pub(super) fn p256_point(&self) -> Option<&[u8]> {
+        match &self.key {
+            Key::Es256(point) => Some(point),
+            Key::EdDsa(_) | Key::Rs256(_) => None,
+        }
+    }
+
     /// Whether a signature over a message holds under this key.
     pub(super) fn holds(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.key {

@@ -489,8 +489,8 @@ pub fn pins(ledger: &Ledger) -> Pins {
     Pins {
         vkeys: vec![vkey_of(&ledger_key(1))],
         founding: Some(ledger.founding),
-        known: None,
         signatures: true,
+        ..Pins::default()
     }
 }
 

@@ -7,6 +7,7 @@ use sealbook_ledger::canonical;
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::{Aaguid, MemberId};
 use sealbook_ledger::timestamp::Timestamp;
+use sealbook_ledger::webauthn::attestation::{AttestationObject, Evidence};
 use sealbook_ledger::webauthn::{ApprovalRp, Assertion, CosePublicKey, Credential, CredentialKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +20,6 @@ use webauthn_rs_core::proto::{
     RegisterPublicKeyCredential, RegistrationState, UserVerificationPolicy,
 };
 
-use super::attestation_object;
 use super::roots::AttestationRoots;
 
 /// How long a challenge can be answered, in seconds: people look for their key, and read what the browser says.
@@ -199,7 +199,7 @@ pub fn finish(
     if client.top_origin.is_some() {
         return Err(PasskeyError::Origin);
     }
-    let made = attestation_object::read(object).ok_or(PasskeyError::Malformed)?;
+    let made = AttestationObject::parse(object).ok_or(PasskeyError::Malformed)?.credential;
     if !(1..=Assertion::MAX_CREDENTIAL_ID).contains(&made.credential_id.len()) {
         return Err(PasskeyError::TooLong);
     }
@@ -242,18 +242,12 @@ fn system_time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(at.unix_micros().unsigned_abs())
 }
 
-/// What an auditor checks the attestation with.
-#[derive(Serialize)]
-struct Evidence<'a> {
-    attestation_object: &'a B64,
-    client_data_json: &'a B64,
-}
-
 impl PasskeyResponse {
     /// The attestation object and the client data, canonical: the statement signs both (WebAuthn §8), so that either alone
     /// proves nothing offline.
     fn evidence(&self) -> Result<B64, PasskeyError> {
-        let (attestation_object, client_data_json) = (&self.attestation_object, &self.client_data_json);
+        let (attestation_object, client_data_json) =
+            (self.attestation_object.clone(), self.client_data_json.clone());
         let bytes = canonical::to_vec(&Evidence { attestation_object, client_data_json });
         Ok(B64::from(bytes.map_err(|error| PasskeyError::Options(error.into()))?))
     }

@@ -6,6 +6,7 @@ use lexopt::prelude::*;
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::note::{MAX_NOTE, Vkey};
 use sealbook_ledger::verify::Pins;
+use sealbook_ledger::webauthn::attestation::AttestationRoots;
 
 use crate::verdict::{Unreadable, read_small};
 
@@ -26,6 +27,10 @@ What you pin, and have from somewhere else than FILE:
 
 What to check and how to say it:
   --signatures         check every released signature as well
+  --attestation-root FILE
+                       certificates (PEM) of makers of authenticators that you believe, from their
+                       makers: every credential that claims hardware has to lead to one. May be
+                       given again
   --json               the report as JSON on standard output
 
 One signed file, with what `sealbook sign` left beside it:
@@ -45,6 +50,9 @@ Example:
 
 /// Largest file that `@FILE` reads, in bytes.
 const MAX_AT_FILE: u64 = 64 * 1024;
+
+/// Largest file of roots, in bytes: that of the FIDO Metadata Service has some hundred certificates.
+const MAX_ROOTS: u64 = 4 * 1024 * 1024;
 
 /// What is to be done.
 pub(crate) enum Command {
@@ -109,6 +117,13 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
                 let checkpoint = known(Path::new(&parser.value()?))?;
                 once("--known", &mut given.pins.known, checkpoint)?;
             }
+            Long("attestation-root") => {
+                let roots = attestation_roots(Path::new(&parser.value()?))?;
+                match &mut given.pins.attestation_roots {
+                    Some(known) => known.extend(roots),
+                    none => *none = Some(roots),
+                }
+            }
             Long("signatures") => given.pins.signatures = true,
             Long("json") => given.json = true,
             Long("artifact") => once("--artifact", &mut given.artifact, parser.value()?.into())?,
@@ -135,6 +150,7 @@ impl Given {
                     (pins.founding.is_some(), "--founding"),
                     (pins.known.is_some(), "--known"),
                     (pins.signatures, "--signatures"),
+                    (pins.attestation_roots.is_some(), "--attestation-root"),
                 ] {
                     if given {
                         return Err(UsageError::NotForArtifact { option });
@@ -188,6 +204,11 @@ fn literal_or_file(option: &'static str, argument: &str) -> Result<String, Usage
         Some(path) => String::from_utf8(read_small(Path::new(path), MAX_AT_FILE)?)
             .map_err(|_| UsageError::Value { option, why: "the file is not text".to_owned() }),
     }
+}
+
+fn attestation_roots(path: &Path) -> Result<AttestationRoots, UsageError> {
+    let bytes = read_small(path, MAX_ROOTS)?;
+    AttestationRoots::from_pem(&bytes).map_err(|error| value("--attestation-root", &error))
 }
 
 fn known(path: &Path) -> Result<SignedCheckpoint, UsageError> {
