@@ -1,4 +1,4 @@
-//! The built programs: beside the test executable's folder, where cargo puts them.
+//! The built programs: where cargo puts them, in the test executable's folder or the one above.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,10 @@ use serde_json::Value;
 
 /// A built program's file.
 pub fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
+    let own = std::env::current_exe().unwrap();
     // target/debug/deps/journeys-… → target/debug/sealbook
-    let folder = test.ancestors().nth(2).unwrap();
+    let folder = own.parent().unwrap();
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
     let file = folder.join(name);
     assert!(file.is_file(), "{} is not built: run `cargo build --workspace --bins` first", file.display());
     file
