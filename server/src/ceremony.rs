@@ -131,8 +131,8 @@ pub struct FoundingView {
 pub struct FounderView {
     /// Who.
     pub member: MemberId,
-    /// As the invitation, or the founder, says.
-    pub display_name: Option<String>,
+    /// As the invitation, or the founder, says; it opens the digest in the founder's entry of the document.
+    pub display_name: Option<Disclosure>,
     /// The roles to begin with.
     pub roles: BTreeSet<Role>,
     /// What kind of authenticator is registered.
@@ -272,7 +272,7 @@ pub(crate) async fn view(
         .iter()
         .map(|body| FounderView {
             member: body.member,
-            display_name: body.display_name.clone(),
+            display_name: body.disclosure(),
             roles: body.roles.clone(),
             kind: body.credential.as_ref().map(|credential| credential.kind),
             registered: body.credential.is_some(),

@@ -43,7 +43,26 @@ fn one_person_stops_a_slot_from_a_phone() {
 }
 
 /// Ways in which a page, or the server behind it, shows one thing and has another signed.
-const FORGERIES: [(&str, &str); 4] = [
+const FORGERIES: [(&str, &str); 8] = [
+    (
+        "the sentence",
+        "const shown = document.getElementById('sentence');
+         shown.textContent = shown.textContent.replace('apt-repo', 'apt-rep0');",
+    ),
+    (
+        "sentence and table, both about another slot",
+        "const [first] = document.querySelectorAll('.changes .new');
+         first.textContent = 'apt-rep0';
+         const shown = document.getElementById('sentence');
+         shown.textContent = shown.textContent.replace('apt-repo', 'apt-rep0');",
+    ),
+    (
+        "what the table says of the key",
+        "const cells = [...document.querySelectorAll('.changes .new')];
+         const key = cells.find(cell => cell.textContent.startsWith('ed25519'));
+         key.textContent = key.textContent.replace('ed25519', 'ecdsa-p256-sha256');",
+    ),
+    ("a row that is left out", "document.querySelector('.changes tbody tr:last-child').remove();"),
     (
         "the text that is read",
         "const shown = document.querySelector('[data-exact]');
@@ -84,6 +103,14 @@ fn nothing_is_signed_on_a_page_that_shows_another_document() {
         for (what, forgery) in FORGERIES {
             ben.visits(&server, &tenant, &format!("/actions/{}", text(&action["action"])));
             ben.sees("The digests are those of the document on this page");
+            // What the document says stands there by itself, every parameter of it.
+            let said = ben.run("return document.getElementById('says-asked').innerText", &[]);
+            let said = text(&said);
+            for (name, value) in params.as_object().unwrap() {
+                let value = value.to_string().replace('"', "");
+                let told = value.starts_with('{') || said.contains(&value);
+                assert!(said.contains(&name.replace('_', " ")) && told, "{name} is not in {said}");
+            }
             // An honest server's page, drawn anew in the meantime, would undo the forgery.
             ben.run("document.getElementById('main').dataset.liveOff = ''", &[]);
             ben.run(forgery, &[]);

@@ -8,6 +8,7 @@
 
 mod appearance;
 mod deciding;
+mod founding;
 mod harness;
 mod liveness;
 mod support;

@@ -5,5 +5,6 @@
 
 mod browser;
 mod reader;
+mod readings;
 mod signatures;
 mod vectors;

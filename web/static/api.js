@@ -75,6 +75,11 @@ export const get = (url, options) => ask("GET", url, undefined, options);
 export const post = (url, body = {}, options = {}) => ask("POST", url, body, options);
 export const del = (url, options) => ask("DELETE", url, undefined, options);
 
+/** The ledger policy in force, where a document would replace it. */
+export async function inForceFor({ type }) {
+  return type === "policy.set" ? (await get(path("policy"))).policy : undefined;
+}
+
 /** Shows a refusal (or anything else that went wrong) without touching what was typed. Focus stays where it is. */
 export function showRefusal(error, into = document.getElementById("notice")) {
   if (!into) return;

@@ -4,6 +4,7 @@ import { announce, clearRefusal, get, path, post, showRefusal } from "./api.js";
 import { equal, fromHex, toHex } from "./bytes.js";
 import { copies, download, element, row, showSteps, stamp } from "./elements.js";
 import { canonical, digestOf } from "./jcs.js";
+import { digestOfField } from "./subject.js";
 import { available, createPasskey, distrust, inWords, sign } from "./passkeys.js";
 import { takeTicket } from "./ticket.js";
 
@@ -22,9 +23,37 @@ let busy = false;
 const words = (role) => role.replaceAll("_", " ");
 const list = (items) => items.map(words).join(", ");
 
+/** By member, the names that open digests of the document. */
+let names = new Map();
+/** Why nobody should sign what the server shows, if there is a reason. */
+let doubt = null;
+let doubted = false;
+
+/** Until there is a document, names are what the invitations say; from then on only those that it commits to. */
 function nameOf(member) {
   const place = founding.candidates.findIndex((candidate) => candidate.member === member);
-  return founding.candidates[place]?.display_name ?? `Founder ${place + 1}`;
+  const said = founding.document ? names.get(member) : founding.candidates[place]?.display_name;
+  return said ?? `Founder ${place + 1}`;
+}
+
+/** Opens the digest that the document holds for each founder's name; what opens none is not shown, and not signed. */
+async function readNames({ founders, policy }) {
+  names = new Map();
+  doubt = null;
+  if (canonical(policy) !== canonical(founding.policy)) {
+    doubt = distrust("What the server says of the policy is about another one than the document holds. Nothing is signed: tell the operator.");
+  }
+  if (canonical(founders.map(({ member, roles }) => [member, roles])) !== canonical(founding.candidates.map(({ member, roles }) => [member, roles]))) {
+    doubt ??= distrust("The document names other founders, or other roles, than the list on this page. Nothing is signed: tell the operator.");
+  }
+  for (const [place, { member, _sd: digests = [] }] of founders.entries()) {
+    const candidate = founding.candidates.find((one) => one.member === member);
+    const opened = candidate?.disclosure && await digestOfField(candidate.disclosure);
+    if (digests.length === 0 && !candidate?.display_name) continue;
+    const fits = digests.length === 1 && digests[0] === opened && candidate.disclosure.name === "display_name";
+    if (fits && candidate.disclosure.value === candidate.display_name) names.set(member, candidate.display_name);
+    else doubt ??= distrust(`The name that the server gives for founder ${place + 1} is not the one that the document commits to. Nothing is signed: tell the operator.`);
+  }
 }
 
 const KINDS = {
@@ -39,7 +68,8 @@ function showFounders() {
     const name = element("b", {}, nameOf(candidate.member));
     const you = candidate.member === founding.you ? " (you)" : "";
     const state = candidate.signed ? "signed" : candidate.registered ? "registered" : "invited";
-    const who = element("td", {}, name, you, element("small", {}, list(candidate.roles)));
+    const entry = founding.document?.founders.find(({ member }) => member === candidate.member);
+    const who = element("td", {}, name, you, element("small", {}, list((entry ?? candidate).roles)));
     const kind = candidate.kind ? KINDS[candidate.kind] : "—";
     return element("tr", {}, who, element("td", {}, kind), element("td", {}, stamp(`chip-${state}`)));
   });
@@ -68,7 +98,7 @@ function showPolicy(policy) {
   at("deviates").hidden = deviations.length === 0;
 }
 
-/** The document in plain words, read from the document whose digest is signed; the names alone are the server's word. */
+/** The document in plain words, read from the document whose digest is signed; its names open digests in it. */
 async function showDocument(document) {
   const digest = await digestOf("sealbook founding v1", document);
   const rp = document.approval_rp;
@@ -86,6 +116,8 @@ async function showDocument(document) {
 /** What is signed, once this browser has confirmed that it is what is shown. */
 async function confirmed() {
   const { document, founding_digest: claimed, vkey, you } = founding;
+  await readNames(document);
+  if (doubt) throw doubt;
   const digest = await digestOf("sealbook founding v1", document);
   if (!equal(digest, fromHex(claimed))) {
     throw distrust("The server's digest is not that of the document on this page. Nothing is signed: tell the operator.");
@@ -186,6 +218,7 @@ function showCodes() {
 async function show() {
   const you = founding.candidates.find((candidate) => candidate.member === founding.you);
   at("state").replaceChildren(stamp(`state-${founding.state}`));
+  if (founding.document) await readNames(founding.document);
   showFounders();
   showRules();
   if (!you?.registered) {
@@ -199,6 +232,13 @@ async function show() {
     showPin();
     return showSteps("done", "document");
   }
+  if (doubt) {
+    doubted = true;
+    showRefusal(Object.assign(doubt, { title: "Do not sign" }));
+    return showSteps("document");
+  }
+  if (doubted) clearRefusal();
+  doubted = false;
   at("sign-now").hidden = you.signed;
   at("signed-already").hidden = !you.signed;
   return showSteps("document", "sign");

@@ -1,11 +1,13 @@
 // Proposing: the form becomes a draft, the draft is checked against what was asked, shown, and signed.
 
-import { announce, clearRefusal, get, path, post, showRefusal, tenant } from "./api.js";
+import { announce, clearRefusal, get, inForceFor, path, post, showRefusal, tenant } from "./api.js";
 import { fromHex, toHex, toBase64url } from "./bytes.js";
 import { copies, download, element } from "./elements.js";
 import { canonical } from "./jcs.js";
 import { available, distrust, inWords, sign } from "./passkeys.js";
 import { momentOf, read } from "./proposal.js";
+import { agrees } from "./reading.js";
+import { draw, notes } from "./says.js";
 import { documentOf, fits, opens, rootOf } from "./subject.js";
 
 const HOUR_S = 60 * 60;
@@ -41,6 +43,7 @@ async function confirmed(asked, draft) {
   }
   const mine = canonical(params) === canonical(asked.params) && document.type === asked.type && document.proposed_by === form.dataset.member;
   if (!mine) throw distrust("The draft asks for something else than you did. Nothing is signed: tell the operator.");
+  await agrees(document, draft.names, draft.disclosures, { ...draft, inForce: await inForceFor(document) });
   if (!document.origin.endsWith(`/${tenant()}`)) throw distrust("The draft is for another ledger. Nothing is signed: tell the operator.");
   return { ...shown, digest };
 }
@@ -54,6 +57,7 @@ function show(draft, shown, asked) {
   at("confirm-changes").replaceChildren(...draft.changes.map((change) => element("tr", {},
     element("th", { scope: "row" }, change.what), cell(change.now, change.now && "was"), cell(change.after ?? "none", "new"))));
   at("confirm-reason").textContent = `“${asked.reason}”`;
+  draw(shown.document, at("says-asked"), at("says-rest"), notes(draft.names, draft.disclosures));
   at("confirm-exact").textContent = JSON.stringify(shown.document, null, 2);
   at("confirm-digest").textContent = toHex(shown.digest);
   token = asked.token?.text ?? "";

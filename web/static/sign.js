@@ -1,10 +1,12 @@
 // An action's page: what is seen is what is signed. Before the passkey is asked for, this browser recomputes the digest
 // from the document on the page, and has the document sent once more to compare.
 
-import { announce, clearRefusal, get, path, post, showRefusal } from "./api.js";
+import { announce, clearRefusal, get, inForceFor, path, post, showRefusal } from "./api.js";
 import { refresh } from "./live.js";
 import { available, distrust, inWords, sign } from "./passkeys.js";
 import { stamp } from "./elements.js";
+import { agrees } from "./reading.js";
+import { draw, notes } from "./says.js";
 import { documentOf, fits, opens, rootOf } from "./subject.js";
 import { fromHex, toHex } from "./bytes.js";
 import { canonical } from "./jcs.js";
@@ -53,11 +55,36 @@ async function asked(shown, verb) {
       throw distrust("A text on this page is not the one that the document was made with. Nothing is signed: tell the operator.");
     }
   }
+  await agrees(shown.document, view.names, view.disclosures, {
+    sentence: document.getElementById("sentence").textContent,
+    changes: rowsHere(Boolean(verb)),
+    inForce: await inForceFor(shown.document),
+  });
   const listed = document.querySelectorAll("[data-disclosed]").length + (document.querySelector("[data-batch-name]") ? 1 : 0);
   if (listed > view.disclosures.length) {
     throw distrust("This page shows a text that the document does not hold. Nothing is signed: tell the operator.");
   }
   await listFits(shown.document, view.disclosures);
+  return view;
+}
+
+/** The table as it stands on the page; nothing where it has no "now" any more, which is no page to decide on. */
+function rowsHere(deciding) {
+  const table = document.querySelector(".changes");
+  if (!table.hasAttribute("data-ahead")) {
+    if (deciding) throw distrust("This page does not say what changes. Nothing is signed: tell the operator.");
+    return undefined;
+  }
+  return [...table.tBodies[0].rows].map(({ cells: [what, now, after] }) => ({
+    what: what.textContent, now: now.className === "was" ? now.textContent : undefined, after: after.textContent,
+  }));
+}
+
+/** Draws what the document says, from the document alone. */
+function showSays({ document: subject }, { names, disclosures }) {
+  const at = (id) => document.getElementById(id);
+  draw(subject, at("says-asked"), at("says-rest"), notes(names, disclosures));
+  at("says").hidden = false;
 }
 
 /** For a release: the digests on the page are the tree's leaves, and the names are the disclosed ones in their order. */
@@ -79,6 +106,7 @@ function showDistrust(error) {
   showRefusal(Object.assign(error, { title: "Do not decide on this page" }), into);
   into.scrollIntoView({ block: "center" });
   for (const form of document.querySelectorAll("[data-decision]")) form.hidden = true;
+  document.getElementById("says").hidden = true;
   document.getElementById("checks").replaceChildren(stamp("chip-differs"));
 }
 
@@ -118,8 +146,9 @@ async function bind() {
   const subject = document.getElementById("subject");
   if (!subject) return;
   try {
-    await asked(await confirmed());
-    document.getElementById("checks").replaceChildren(stamp("chip-checked"), " The digests are those of the document on this page, and the texts are those that it was made with.");
+    const shown = await confirmed();
+    showSays(shown, await asked(shown));
+    document.getElementById("checks").replaceChildren(stamp("chip-checked"), " The digests are those of the document on this page; sentence, changes and texts say what it says.");
   } catch (error) {
     if (error.name === "Distrust") return showDistrust(error);
     if (error.name !== "Refused") return showDistrust(distrust("This browser could not confirm the document. Nothing is signed."));

@@ -24,9 +24,14 @@ export async function fits({ bytes }, purpose, claimed) {
   return digest;
 }
 
+/** The digest that stands for a private field wherever it is not disclosed. */
+export async function digestOfField({ name, salt, value }) {
+  return toBase64url(await sha256(utf8(canonical([salt, name, value]))));
+}
+
 /** A disclosed text: refuses unless it opens the digest that the document holds for it. */
 export async function opens(document, { name, salt, value }) {
-  const digest = toBase64url(await sha256(utf8(canonical([salt, name, value]))));
+  const digest = await digestOfField({ name, salt, value });
   const held = name === "reason" ? document.reason_digest : document.params[`${name}_digest`];
   if (digest !== held) {
     throw distrust(`The ${name.replaceAll("_", " ")} on this page is not the one that the document commits to. Nothing is signed: tell the operator.`);

@@ -11,7 +11,7 @@ use sealbook_ledger::webauthn::{Credential, Purpose};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::client::answers::{DraftDisclosure, Founding};
+use crate::client::answers::{DraftDisclosure, Founding, FoundingCandidate};
 
 /// Why a document that the server showed is not signed.
 #[derive(Debug, thiserror::Error)]
@@ -252,6 +252,35 @@ impl CheckedFounding {
         };
         let member = founder.get("member").and_then(Value::as_str).and_then(|id| id.parse().ok());
         member.ok_or(DocumentError::OwnCredential)
+    }
+
+    /// The founders' ids and names in the document's order; refuses a name that does not open the digest in the entry of
+    /// that very founder, and an entry whose digest nothing opens: somebody would be signed for unseen.
+    pub fn founders(
+        &self,
+        candidates: &[FoundingCandidate],
+    ) -> Result<Vec<(MemberId, Option<String>)>, DocumentError> {
+        let mut named = Vec::with_capacity(self.document.founders.len());
+        for founder in &self.document.founders {
+            let member = founder.get("member").and_then(Value::as_str).and_then(|id| id.parse().ok());
+            let member = member.ok_or(DocumentError::Differs { member: "founders" })?;
+            let held = founder.get("_sd").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let candidate = candidates.iter().find(|candidate| candidate.member == Some(member));
+            let name = candidate.and_then(|candidate| candidate.display_name.clone());
+            let disclosures: Vec<DraftDisclosure> =
+                candidate.and_then(|candidate| candidate.disclosure.clone()).into_iter().collect();
+            let holds = match (&name, held) {
+                (None, []) => true,
+                (Some(name), [digest]) => disclosed_digest(&disclosures, "display_name", name)?
+                    .is_some_and(|opened| digest.as_str() == Some(opened.to_string().as_str())),
+                _ => false,
+            };
+            if !holds {
+                return Err(DocumentError::Differs { member: "founders' names" });
+            }
+            named.push((member, name));
+        }
+        Ok(named)
     }
 
     /// What it says.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::webauthn::Assertion;
 use serde::Serialize;
 use serde_json::json;
@@ -13,7 +14,7 @@ use super::failure::Failure;
 use super::output::{fields, printable, table};
 use super::private_file;
 use super::sentence::join;
-use crate::client::answers::{Founding, FoundingCandidate, FoundingProgress, FoundingState, Registered};
+use crate::client::answers::{Founding, FoundingProgress, FoundingState, Registered};
 use crate::client::{Call, Client, PersonSession, Token, TokenKind};
 use crate::views::deviations::deviations;
 
@@ -77,7 +78,7 @@ impl<'a> RegistrationRequest<'a> {
 
 #[derive(Serialize)]
 struct SignRequest<'a> {
-    member: sealbook_ledger::ids::MemberId,
+    member: MemberId,
     #[serde(flatten)]
     assertion: &'a Assertion,
 }
@@ -153,7 +154,8 @@ fn sign(context: &Context, ticket: &Ticket, yes: bool, pin: Option<&Path>) -> Re
     let founding: Founding = client.json(&Call::get(context.path("/founding")?))?;
     let checked = CheckedFounding::open(&founding)?;
     let member = checked.founder_of(session.authenticator().credential())?;
-    context.out.note(&summary(&checked, &founding.candidates));
+    let names = checked.founders(&founding.candidates)?;
+    context.out.note(&summary(&checked, &names));
     context.ask("Sign it? Compare the digest with the other founders' first.", yes)?;
     let assertion = session.assert(checked.digest())?;
     let request = SignRequest { member, assertion: &assertion };
@@ -186,8 +188,8 @@ fn sign(context: &Context, ticket: &Ticket, yes: bool, pin: Option<&Path>) -> Re
     })
 }
 
-/// The founders' names are the server's word; everything else stands in the document.
-fn summary(checked: &CheckedFounding, candidates: &[FoundingCandidate]) -> String {
+/// Everything in it stands in the document, or opens a digest of it.
+fn summary(checked: &CheckedFounding, names: &[(MemberId, Option<String>)]) -> String {
     let document = checked.document();
     let mut pairs = vec![
         ("ledger", document.origin.to_string()),
@@ -198,13 +200,9 @@ fn summary(checked: &CheckedFounding, candidates: &[FoundingCandidate]) -> Strin
         ),
     ];
     let text_of = |value: Option<&serde_json::Value>| value.map(ToString::to_string).unwrap_or_default();
-    for founder in &document.founders {
+    for (founder, (member, name)) in document.founders.iter().zip(names) {
         let roles = text_of(founder.get("roles")).replace(['[', ']', '"'], "").replace(',', ", ");
-        let member = text_of(founder.get("member")).replace('"', "");
-        let same =
-            |candidate: &&FoundingCandidate| candidate.member.is_some_and(|id| id.to_string() == member);
-        let name = candidates.iter().find(same).and_then(|candidate| candidate.display_name.as_deref());
-        let named = name.map(|name| format!("{name}, ")).unwrap_or_default();
+        let named = name.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
         pairs.push(("founder", format!("{named}{member} ({roles})")));
     }
     pairs.push(("digest", checked.digest().to_string()));

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use sealbook_ledger::action::{ActionDocument, ActionType, SlotParams};
-use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::canonical;
+use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::policy::LedgerPolicy;
 use sealbook_ledger::webauthn::Purpose;
 use serde_json::{Value, json};
 
-use super::document::{Asked, CheckedDocument, DocumentError};
+use super::document::{Asked, CheckedDocument, CheckedFounding, DocumentError};
 use super::*;
 use crate::authenticator::SoftAuthenticator;
-use crate::client::answers::DraftDisclosure;
+use crate::client::answers::{DraftDisclosure, Founding};
 use crate::client::fake_server::{Answer, FakeServer, Request};
 use crate::client::{ClientError, Token, TokenKind};
 
@@ -43,8 +45,7 @@ fn document(slot: &str) -> Value {
 fn reason() -> (DraftDisclosure, String) {
     let disclosure =
         DraftDisclosure { name: "reason".to_owned(), salt: vec![7; 16].into(), value: "done".to_owned() };
-    let bytes =
-        sealbook_ledger::canonical::to_vec(&[&disclosure.salt.to_string(), "reason", "done"]).unwrap();
+    let bytes = canonical::to_vec(&[&disclosure.salt.to_string(), "reason", "done"]).unwrap();
     let digest = sealbook_ledger::encoding::B64::from(Hash::sha256(&bytes).0.as_slice());
     (disclosure, digest.to_string())
 }
@@ -170,6 +171,57 @@ fn a_draft_is_signed_only_if_it_is_what_wmatching_for() {
 fn with(mut value: Value, member: &str, other: Value) -> Value {
     value[member] = other;
     value
+}
+
+fn founding(names: [Option<&str>; 2], labels: [Option<&str>; 2]) -> Founding {
+    let ids = [MEMBER, ACTION];
+    let salt = "AAAAAAAAAAAAAAAAAAAAAA";
+    let opened = |name: &str| {
+        let bytes = canonical::to_vec(&[salt, "display_name", name]).unwrap();
+        B64::from(Hash::sha256(&bytes).0.as_slice())
+    };
+    let founder = |(id, name): (&str, Option<&str>)| {
+        let mut entry = json!({"member": id, "roles": ["approver"], "credentials": []});
+        if let Some(name) = name {
+            entry["_sd"] = json!([opened(name)]);
+        }
+        entry
+    };
+    let candidate = |(id, label): (&str, Option<&str>)| {
+        let disclosure = label.map(|value| json!({"name": "display_name", "salt": salt, "value": value}));
+        json!({"member": id, "display_name": label, "disclosure": disclosure, "registered": true, "signed": false})
+    };
+    let origin = "sealbook.example.com/vectors";
+    let document = json!({
+        "v": 1, "origin": origin, "vkey": VKEY, "rules": 1, "policy": LedgerPolicy::default_for(2),
+        "approval_rp": {"id": "localhost", "origins": ["http://localhost"], "shared": true},
+        "founders": ids.into_iter().zip(names).map(founder).collect::<Vec<_>>(),
+    });
+    let candidates = ids.into_iter().zip(labels).map(candidate).collect::<Vec<_>>();
+    let answer = json!({
+        "state": "signing", "origin": origin, "vkey": VKEY, "document": document, "candidates": candidates,
+    });
+    serde_json::from_value(answer).unwrap()
+}
+
+#[test]
+fn a_founder_signs_only_beside_names_that_the_document_holds_for_those_very_founders() {
+    let (ada, ben) = (Some("Ada"), Some("Ben"));
+    let named = |names, labels| {
+        let answer = founding(names, labels);
+        CheckedFounding::open(&answer).unwrap().founders(&answer.candidates)
+    };
+    let shown: Vec<_> = named([ada, ben], [ada, ben]).unwrap().into_iter().map(|(_, name)| name).collect();
+    assert_eq!(shown, [Some("Ada".to_owned()), Some("Ben".to_owned())]);
+    assert!(named([ada, None], [ada, None]).is_ok());
+    for (names, labels) in [
+        ([ada, ben], [ben, ada]),
+        ([ada, ben], [ada, None]),
+        ([ada, None], [ada, ben]),
+        ([ada, ben], [ada, ada]),
+    ] {
+        assert_eq!(named(names, labels).unwrap_err().code(), "document.differs", "{names:?} as {labels:?}");
+    }
 }
 
 #[test]

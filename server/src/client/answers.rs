@@ -164,6 +164,9 @@ answer!(
         /// The name, where one was given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         display_name: Option<String>,
+        /// What opens the name's digest in the document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        disclosure: Option<DraftDisclosure>,
         /// Whether an authenticator is registered.
         registered: bool,
         /// Whether the document is signed.

@@ -1,5 +1,7 @@
 //! Drafts: the server draws up an action document for its proposer to read and sign. Nothing is recorded.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -93,6 +95,8 @@ struct DraftView {
     /// Its canonical bytes, standard base64.
     document_jcs_b64: String,
     sentence: String,
+    /// The names of the members and services that the document mentions, by their ids, as far as they are disclosed.
+    names: BTreeMap<String, String>,
     /// What it would change, against the state now.
     changes: Vec<Change>,
     challenges: DraftChallenges,
@@ -129,6 +133,7 @@ pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result
     Ok(HttpResponse::Ok().json(DraftView {
         document_jcs_b64: STANDARD.encode(&bytes),
         sentence: sentence(&document, &names),
+        names: names.in_document(&document).map_err(Problem::fault)?,
         changes: changes(&document, &member.state, &names, member.at)?,
         challenges: DraftChallenges { proposal: Purpose::Proposal.challenge(&bytes) },
         disclosures,

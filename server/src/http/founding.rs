@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::{Founder, TicketHolder, Ticketed, ToFound};
+use super::disclosure::DisclosureView;
 use super::problem::{Problem, ProblemDocument};
 use super::registering::{self, Forms, RegistrationOptions};
 use crate::ceremony::{self, FoundingView};
@@ -91,6 +92,9 @@ struct FounderStatus {
     member: MemberId,
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
+    /// What opens the name's digest in this founder's entry of the document: whoever signs checks it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disclosure: Option<DisclosureView>,
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<Role>,
     /// `hardware`, `synced`, `unattested` or `software`, once registered.
@@ -167,7 +171,8 @@ pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Prob
     let view = app.founding(&ledger).await?;
     let candidates = view.founders.iter().map(|founder| FounderStatus {
         member: founder.member,
-        display_name: founder.display_name.clone(),
+        display_name: founder.display_name.as_ref().map(|name| name.value().to_owned()),
+        disclosure: founder.display_name.as_ref().map(DisclosureView::from),
         roles: founder.roles.clone(),
         kind: founder.kind,
         registered: founder.registered,

@@ -46,6 +46,8 @@ const ASSETS: &[Asset] = assets![
     "people.js" JS,
     "proposal.js" JS,
     "propose.js" JS,
+    "reading.js" JS,
+    "says.js" JS,
     "sealbook.css" CSS,
     "sessions.js" JS,
     "sign.js" JS,

@@ -1,6 +1,6 @@
 //! Dual-control actions: what was asked, who consented, and what became of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sealbook_ledger::action::{ActionDocument, ActionType};
 use sealbook_ledger::encoding::{B64, Hash};
@@ -160,6 +160,8 @@ pub struct ActionView {
     pub status: ActionStatus,
     /// What it asks for, in words.
     pub sentence: String,
+    /// The names of the members and services that the document mentions, by their ids, as far as they are disclosed.
+    pub names: BTreeMap<String, String>,
     /// What it asks for, exactly: what people sign.
     #[schema(value_type = Object)]
     pub document: ActionDocument,
@@ -271,6 +273,7 @@ fn view(
         kind: document.kind(),
         status: status.ok_or_else(|| corrupt("action status"))?,
         sentence: sentence(&document, names),
+        names: names.in_document(&document).map_err(|_| corrupt("action document"))?,
         challenges: Challenges {
             approval: Purpose::Approval.challenge(&bytes),
             rejection: Purpose::Rejection.challenge(&bytes),

@@ -1,6 +1,7 @@
 //! What an action changes, as before → after against the state now: what a person compares before deciding.
 //!
 //! Everything under "after" comes from the document whose digest is signed; everything under "now" from the folded state.
+//! Browsers read "after" from the document as well (`web/static/reading.js`) and sign nothing where it differs.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -24,6 +25,7 @@ use utoipa::ToSchema;
 
 use super::Names;
 use super::people::Standing;
+use super::sentence::moment;
 
 mod policies;
 
@@ -444,13 +446,6 @@ fn days(count: u16) -> String {
 /// A name of the format as people write it.
 fn words(name: &str) -> String {
     name.replace('_', " ")
-}
-
-/// A moment to the second, in UTC: pages can't rewrite what stands inside a sentence.
-fn moment(at: Timestamp) -> String {
-    let text = at.to_string();
-    let (day, time) = (text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default());
-    format!("{day} {time} UTC")
 }
 
 fn sentence_case(text: &str) -> String {

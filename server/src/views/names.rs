@@ -1,8 +1,10 @@
 //! How people and services are called: disclosures, so a name may be withheld, and nothing depends on one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::ids::{MemberId, ProposerId, ServiceId};
+use serde_json::Value;
 
 use super::ViewError;
 use crate::store::{LedgerId, Store};
@@ -32,6 +34,29 @@ impl Names {
     /// A service's name.
     pub fn service(&self, id: ServiceId) -> Option<&str> {
         self.0.get(&id.to_string()).map(String::as_str)
+    }
+
+    /// The names of the members and services that a document mentions, as far as they are disclosed.
+    pub fn in_document(
+        &self,
+        document: &ActionDocument,
+    ) -> Result<BTreeMap<String, String>, serde_json::Error> {
+        let mut found = BTreeMap::new();
+        self.collect(&serde_json::to_value(document)?, &mut found);
+        Ok(found)
+    }
+
+    fn collect(&self, value: &Value, found: &mut BTreeMap<String, String>) {
+        match value {
+            Value::String(id) => {
+                if let Some(name) = self.0.get(id) {
+                    found.insert(id.clone(), name.clone());
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.collect(item, found)),
+            Value::Object(members) => members.values().for_each(|member| self.collect(member, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     /// A person's name, or words for somebody whose name is withheld.

@@ -1,4 +1,7 @@
 //! An action document in one plain sentence: what a person reads before deciding.
+//!
+//! Browsers make the same sentence from the document by themselves (`web/static/reading.js`) and sign nothing where the
+//! two differ; `tests/interop/readings.rs` holds them together.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -9,6 +12,7 @@ use sealbook_ledger::action::{
 };
 use sealbook_ledger::ids::SlotName;
 use sealbook_ledger::policy::{ActionRule, Caller, LedgerPolicy, Release, Role, SigningPolicy};
+use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
 
 use super::Names;
@@ -60,7 +64,7 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
             "Enrol {} to use {}, with a token valid until {}",
             names.machine(p.service),
             slots(&p.slots),
-            p.token_expires_at,
+            moment(p.token_expires_at),
         ),
         Params::ServiceGrant(p) => service_grant(p, names),
         Params::ServiceRemove(p) => format!("Remove {} for good", names.machine(p.service)),
@@ -84,7 +88,7 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
         Params::SlotResume(p) => format!("Lift the suspension of slot {}, so that it signs again", p.slot),
     };
     match document.execute_at {
-        Some(at) => format!("{asked}; not before {at}."),
+        Some(at) => format!("{asked}; not before {}.", moment(at)),
         None => format!("{asked}."),
     }
 }
@@ -138,7 +142,7 @@ fn revoke(p: &KeyRevokeParams) -> String {
         RevocationReason::Superseded => "another key took its place",
     };
     match p.compromised_since {
-        Some(since) => format!("Revoke key {} for good, because {reason}, since {since}", p.key),
+        Some(since) => format!("Revoke key {} for good, because {reason}, since {}", p.key, moment(since)),
         None => format!("Revoke key {} for good, because {reason}", p.key),
     }
 }
@@ -147,16 +151,16 @@ fn grant(p: &RoleGrantParams, names: &Names) -> String {
     let asked = format!("Give {} the role {}", names.person(p.member), p.role);
     match (p.not_before, p.not_after) {
         (None, None) => asked,
-        (Some(from), None) => format!("{asked} from {from} on"),
-        (None, Some(until)) => format!("{asked} until {until}"),
-        (Some(from), Some(until)) => format!("{asked} from {from} until {until}"),
+        (Some(from), None) => format!("{asked} from {} on", moment(from)),
+        (None, Some(until)) => format!("{asked} until {}", moment(until)),
+        (Some(from), Some(until)) => format!("{asked} from {} until {}", moment(from), moment(until)),
     }
 }
 
 fn service_grant(p: &ServiceGrantParams, names: &Names) -> String {
     let asked = format!("Let {} use {} and nothing else", names.machine(p.service), slots(&p.slots));
     match &p.token {
-        Some(token) => format!("{asked}, with a new token valid until {}", token.expires_at),
+        Some(token) => format!("{asked}, with a new token valid until {}", moment(token.expires_at)),
         None => asked,
     }
 }
@@ -225,6 +229,13 @@ pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
         Some((only, [])) => only.clone(),
         Some((last, before)) => format!("{} and {last}", before.join(", ")),
     }
+}
+
+/// A moment to the second, in UTC: pages can't rewrite what stands inside a sentence.
+pub(super) fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    let (day, time) = (text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default());
+    format!("{day} {time} UTC")
 }
 
 fn lower_first(text: &str) -> String {

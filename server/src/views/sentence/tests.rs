@@ -77,7 +77,7 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
             T::KeyRevokeEmergency,
             revoke,
             "Emergency: revoke key 01934f00-0000-7000-8000-0000000000c1 for good, because somebody else may hold or \
-             have used it, since 2026-11-22T00:00:00.000000Z.",
+             have used it, since 2026-11-22 00:00:00 UTC.",
         ),
         (T::LedgerEvidenceKeySet, device.clone(), "Make a new key in softhsm that signs evidence documents."),
         (
@@ -117,7 +117,7 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
         (
             T::RoleGrant,
             json!({"member": ADA, "role": "auditor", "not_after": AT}),
-            "Give Ada the role auditor until 2026-11-22T00:00:00.000000Z.",
+            "Give Ada the role auditor until 2026-11-22 00:00:00 UTC.",
         ),
         (T::RoleRevoke, json!({"member": ADA, "role": "auditor"}), "Take the role auditor from Ada."),
         (T::RulesAdopt, json!({"rules": 2}), "Adopt rules version 2 from then on."),
@@ -126,7 +126,7 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
             json!({"service": BUILD, "slots": ["apt-repo", "release-p256"], "token_expires_at": AT,
             "token_sha256": Hash::ZERO}),
             "Enrol service build to use slots apt-repo and release-p256, with a token valid until \
-             2026-11-22T00:00:00.000000Z.",
+             2026-11-22 00:00:00 UTC.",
         ),
         (
             T::ServiceGrant,
@@ -169,7 +169,7 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
         (
             T::SlotResume,
             json!({"slot": "apt-repo", "execute_at": AT}),
-            "Lift the suspension of slot apt-repo, so that it signs again; not before 2026-11-22T00:00:00.000000Z.",
+            "Lift the suspension of slot apt-repo, so that it signs again; not before 2026-11-22 00:00:00 UTC.",
         ),
     ]
 }
