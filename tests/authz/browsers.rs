@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use integration::{Api, Person, Server, Tenant, waiting};
 use sealbook::http::token::{Token, TokenKind};
@@ -280,6 +281,60 @@ fn read_until(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> String {
         said.push_str(&String::from_utf8_lossy(&piece[..read]));
     }
     said
+}
+
+/// How soon a stream has to end once nobody may follow it, with room for a busy machine.
+const SOON: Duration = Duration::from_secs(8);
+
+/// Fails unless a stream ends soon: with an empty chunk, for the connection stays.
+fn ends(mut stream: TcpStream) {
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    read_until(&mut stream, |said| said.ends_with("0\r\n\r\n"));
+}
+
+#[test]
+fn a_live_page_ends_with_whoever_follows_it() {
+    let server = Server::shared();
+    let tenant = Tenant::founded(&server, 3);
+    let sign_in = |n: usize| {
+        let mut browser = Browser::new(&server);
+        browser.sign_in(tenant.person(n));
+        browser
+    };
+    let follow = |browser: &Browser| follow(&server, &tenant, &browser.cookie).0;
+    let leave = |browser: &Browser, path: &str| {
+        let csrf = browser.csrf(&tenant);
+        browser
+            .send("DELETE", &tenant.path(path), &[OWN, ("x-sealbook-csrf", &csrf)], &Value::Null)
+            .expect(204);
+    };
+    let (stays, signs_out, loses) = (sign_in(0), sign_in(0), sign_in(0));
+    let mut staying = follow(&stays);
+
+    let stream = follow(&signs_out);
+    leave(&signs_out, "/session");
+    ends(stream);
+
+    let stream = follow(&loses);
+    let listed = loses.send("GET", &tenant.path("/sessions"), &[], &Value::Null).expect(200).json();
+    let listed = listed["sessions"].as_array().unwrap().clone();
+    let lost = listed.iter().find(|session| session["current"] == true).unwrap();
+    leave(&stays, &format!("/sessions/{}", lost["session"].as_str().unwrap()));
+    ends(stream);
+
+    let (member, credential) = (sign_in(1), sign_in(2));
+    let stream = follow(&member);
+    tenant.post(&format!("/members/{}/suspend", tenant.person(1).id), &json!({})).expect(201);
+    ends(stream);
+    let stream = follow(&credential);
+    let id = tenant.person(2).credential()["credential_id"].as_str().unwrap().to_owned();
+    let path = format!("/members/{}/credentials/{id}/suspend", tenant.person(2).id);
+    tenant.post(&path, &json!({})).expect(201);
+    ends(stream);
+
+    // Whoever still may has been told of each, and goes on.
+    let size = tenant.get("").expect(200).json()["size"].as_u64().unwrap();
+    read_until(&mut staying, |said| said.contains(&format!("{{\"size\":{size}}}")));
 }
 
 #[test]

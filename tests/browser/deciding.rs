@@ -5,15 +5,7 @@ use integration::{Server, Tenant};
 use serde_json::{Value, json};
 
 use crate::support::screens::{Theme, View};
-use crate::support::{Browser, Key, walk};
-
-/// Signs in with the passkey of one of a tenant's people.
-fn sign_in(browser: &Browser, server: &Server, tenant: &Tenant, person: usize) {
-    browser.security_key().put(&Key::of(tenant.person(person)));
-    browser.visit(&format!("{}/signin", server.url()));
-    browser.click("Sign in with a passkey");
-    browser.arrives("the inbox", |path| path.ends_with("/inbox"));
-}
+use crate::support::walk;
 
 #[test]
 fn one_person_stops_a_slot_from_a_phone() {
@@ -25,7 +17,7 @@ fn one_person_stops_a_slot_from_a_phone() {
     tenant.sign(&service, "apt-repo", &sha256(b"before")).expect(200);
     walk("containment", |[dan]| {
         dan.show_as(View::PHONE, Theme::Dark);
-        sign_in(dan, &server, &tenant, 3);
+        dan.signs_in(&server, tenant.person(3));
         dan.visits(&server, &tenant, "/slots");
         dan.click("apt-repo");
         dan.click("Suspend slot apt-repo now");
@@ -99,7 +91,7 @@ fn nothing_is_signed_on_a_page_that_shows_another_document() {
     let action =
         tenant.propose(tenant.person(0), "platform_admin", "slot.create", &params).expect(201).json();
     walk("forgeries", |[ben]| {
-        sign_in(ben, &server, &tenant, 1);
+        ben.signs_in(&server, tenant.person(1));
         for (what, forgery) in FORGERIES {
             ben.visits(&server, &tenant, &format!("/actions/{}", text(&action["action"])));
             ben.sees("The digests are those of the document on this page");

@@ -7,9 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
 mod appearance;
+mod attacks_on_approval;
+mod attacks_on_links;
+mod attacks_on_sessions;
 mod deciding;
 mod founding;
 mod harness;
+mod hostile_text;
 mod liveness;
 mod support;
 mod verification;

@@ -4,6 +4,7 @@
 //! ([`pointer`]) or by keyboard alone ([`keyboard`]), has authenticators ([`authenticator`]), looks at what it shows in
 //! every width and theme ([`screens`], [`axe`]), and remembers what its console said ([`console`]).
 
+pub mod attacker;
 pub mod authenticator;
 pub mod axe;
 pub mod browser;

@@ -19,6 +19,7 @@ const own = `sealbook.founder.${location.pathname}`;
 let seen = "";
 let founding = null;
 let busy = false;
+let over = false;
 
 const words = (role) => role.replaceAll("_", " ");
 const list = (items) => items.map(words).join(", ");
@@ -152,7 +153,7 @@ async function attempt(button, waiting, title, work) {
     busy = false;
     button.disabled = false;
   }
-  await refresh();
+  await look();
 }
 
 function register(event) {
@@ -253,21 +254,24 @@ async function refresh() {
   await show();
 }
 
-async function follow() {
-  if (!busy) {
-    try {
-      await refresh();
-      at("lost").hidden = true;
-    } catch (error) {
-      if (error.status === 401) {
-        showSteps("invalid");
-        at("present").hidden = true;
-        return;
-      }
-      at("lost").hidden = false;
-    }
+/** Shows how far the founding is. A link that holds nothing any more says so; without an answer the page says that. */
+async function look() {
+  try {
+    await refresh();
+    at("lost").hidden = true;
+  } catch (error) {
+    over = error.status === 401;
+    at("lost").hidden = over;
+    if (!over) return;
+    clearRefusal();
+    showSteps("invalid");
+    at("present").hidden = true;
   }
-  if (founding?.state !== "founded") setTimeout(follow, document.hidden ? 5 * EVERY : EVERY);
+}
+
+async function follow() {
+  if (!busy) await look();
+  if (!over && founding?.state !== "founded") setTimeout(follow, document.hidden ? 5 * EVERY : EVERY);
 }
 
 at("register-form").addEventListener("submit", register);

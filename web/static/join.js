@@ -11,6 +11,7 @@ const EVERY = 5000;
 const by = { bearer: takeTicket() };
 const at = (id) => document.getElementById(id);
 let invitation = null;
+let over = false;
 
 function show() {
   const { purpose, display_name: name, roles, registered, enrolled, credential_rules: rules } = invitation;
@@ -43,22 +44,25 @@ async function register() {
   } finally {
     at("register").disabled = false;
   }
-  await refresh();
+  await look();
 }
 
-async function refresh() {
-  invitation = await get(path("invitation"), by);
-  show();
+/** Shows how far the invitation is. One that holds nothing any more says so; without an answer the page stays as it is. */
+async function look() {
+  try {
+    invitation = await get(path("invitation"), by);
+    show();
+  } catch (error) {
+    if (error.status !== 401) return;
+    over = true;
+    clearRefusal();
+    showSteps("invalid");
+  }
 }
 
 async function follow() {
-  try {
-    await refresh();
-  } catch (error) {
-    if (error.status === 401) return showSteps("invalid");
-  }
-  if (!invitation?.enrolled) setTimeout(follow, EVERY);
-  return undefined;
+  await look();
+  if (!over && !invitation?.enrolled) setTimeout(follow, EVERY);
 }
 
 if (!by.bearer) {

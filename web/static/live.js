@@ -100,6 +100,12 @@ function listen() {
   if (!address || stream || document.hidden) return;
   stream = new EventSource(address);
   stream.addEventListener("changed", changed);
+  // One that is cut off comes back by itself. One that is refused does not: whoever is signed out meanwhile is led out.
+  stream.addEventListener("error", () => {
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    rest();
+    refresh();
+  });
 }
 
 function rest() {

@@ -340,12 +340,7 @@ pub(super) fn member_of(api: &Api, req: &HttpRequest, token: &Token, carrier: Ca
     let session = session.filter(|session| session.carrier == carrier)?;
     let ledger = api.app.ledger(&session.tenant)?;
     let (state, at) = (ledger.state(), ledger.now());
-    let roles = state.founded().ok().and_then(|founded| {
-        let member = founded.active_member(session.member, at).ok()?;
-        member.credential_at(&session.credential_id, at)?;
-        Some(member.roles_at(at))
-    });
-    let Some(roles) = roles else {
+    let Some(roles) = session.roles(&state, at) else {
         api.sessions.end(&hash);
         return None;
     };

@@ -3,13 +3,15 @@
 //! Nonces need no memory until they are used: each carries its expiry and a MAC, so nobody can fill a table without an
 //! authenticator. Both tables are bounded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::{MemberId, TenantName};
+use sealbook_ledger::policy::Role;
+use sealbook_ledger::state::State;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::problem::Problem;
@@ -89,6 +91,13 @@ pub struct Session {
 impl Session {
     fn is_of(&self, tenant: &TenantName, member: MemberId) -> bool {
         self.member == member && self.tenant == *tenant
+    }
+
+    /// The roles that its member holds now; none where member or authenticator are no longer in force.
+    pub fn roles(&self, state: &State, at: Timestamp) -> Option<BTreeSet<Role>> {
+        let member = state.founded().ok()?.active_member(self.member, at).ok()?;
+        member.credential_at(&self.credential_id, at)?;
+        Some(member.roles_at(at))
     }
 
     fn holds(&self, at: Timestamp) -> bool {

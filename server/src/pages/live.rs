@@ -1,6 +1,7 @@
 //! Live pages: a stream of server-sent events that says when the ledger has grown, and nothing of what is in it.
 //!
-//! A page fetches itself again when it hears of a change, so a reader sees through a stream what a reload would show.
+//! A page fetches itself again when it hears of a change, so a reader sees through a stream what a reload would show. A
+//! stream ends with whoever follows it: with the session, or with the suspension of its member or authenticator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,11 @@ use crate::http::problem::Problem;
 use crate::http::shown::Shown;
 use crate::ledger::Ledger;
 
-/// How often a quiet stream says that it lives: proxies cut off what is silent for a minute.
-const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How often is looked whether whoever follows still may: nothing tells a stream that its session was ended.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Looks after which a quiet stream says that it lives, every 20 s: proxies cut off what is silent for a minute.
+const LOOKS: usize = 10;
 
 /// Two events are at least so far apart, however fast the ledger grows.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -67,26 +71,44 @@ pub(super) async fn live(
 }
 
 impl Feed {
-    /// The next thing to say; none once the server stops or the session has ended.
+    /// The next thing to say; none once the server stops, or whoever follows may no longer.
     async fn next(&mut self) -> Option<String> {
         if self.told.is_some() {
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
             }
-            tokio::select! {
-                changed = self.size.changed() => changed.ok()?,
-                () = tokio::time::sleep(HEARTBEAT) => {}
-                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
-            }
+            self.growth().await?;
         }
-        let session = self.session?;
-        self.api.sessions.peek(&session, clock::now())?;
+        if !self.is_followed() {
+            return None;
+        }
         self.size.borrow_and_update();
         let size = self.ledger.size();
         if self.told.replace(size) == Some(size) {
             return Some(": still here\n\n".to_owned());
         }
         Some(format!("event: changed\ndata: {{\"size\":{size}}}\n\n"))
+    }
+
+    /// Waits until the ledger has grown, or has been quiet for long enough to say so.
+    async fn growth(&mut self) -> Option<()> {
+        for _ in 0..LOOKS {
+            tokio::select! {
+                changed = self.size.changed() => return changed.ok(),
+                () = tokio::time::sleep(LOOK) => {}
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+            }
+            if !self.is_followed() {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Whether the session still holds, and its member and authenticator are in force.
+    fn is_followed(&self) -> bool {
+        let session = self.session.and_then(|token| self.api.sessions.peek(&token, clock::now()));
+        session.is_some_and(|session| session.roles(&self.ledger.state(), self.ledger.now()).is_some())
     }
 }

@@ -37,6 +37,14 @@ impl Browser {
         });
     }
 
+    /// Takes complaints with these words as expected, if there are any: of what may be told or not, as it happens.
+    #[track_caller]
+    pub fn forgives(&self, words: &str) {
+        let all = self.complaints();
+        *self.console.complaints.lock().unwrap() =
+            all.into_iter().filter(|told| !told.contains(words)).collect();
+    }
+
     /// Fails if the console complained of anything that was not expected.
     #[track_caller]
     pub fn expects_quiet(&self) {

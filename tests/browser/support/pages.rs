@@ -97,6 +97,11 @@ impl Pages {
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.port)
     }
+
+    /// The same under another name, which makes it another site than everything at `localhost`.
+    pub fn elsewhere(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
 }
 
 impl Drop for Pages {
