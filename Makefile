@@ -2,7 +2,7 @@
 # missing on this machine (tests/prerequisites.sh) and to install it or say how.
 
 .SUFFIXES:
-.PHONY: help demo run test check prerequisites test-prerequisites
+.PHONY: help demo run test check bench prerequisites test-prerequisites
 
 # rustup installs to ~/.cargo/bin, which a shell opened before that does not know yet.
 PATH := $(PATH):$(HOME)/.cargo/bin
@@ -16,6 +16,7 @@ help:
 	@echo 'make run     a server for this machine: sealbook dev (Ctrl-C ends it)'
 	@echo 'make test    everything that must hold before a change goes in'
 	@echo 'make check   formatting and lints alone'
+	@echo 'make bench   the product beside its limits; takes a quiet machine half an hour'
 
 prerequisites:
 	@tests/prerequisites.sh
@@ -44,3 +45,8 @@ check: prerequisites
 test: test-prerequisites check
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
+
+# Optimised as it ships. BENCH names groups and options, e.g. `make bench BENCH='sign --seconds 10'`.
+bench: prerequisites
+	cargo build --locked --release -p sealbook -p sealbook-ledger -p bench
+	$(TARGET)/release/bench $(BENCH)
