@@ -132,6 +132,40 @@ fn three_people_and_a_pipeline_sign_files_that_openssl_and_the_offline_verifier_
     run(away.args(["--token-file", "ci.token", "sign", "--slot", "release", "late.bin"])).expect(5);
 }
 
+#[test]
+fn an_enrolment_that_is_refused_leaves_no_token_behind() {
+    let server = Server::start();
+    let folder = tempfile::Builder::new().prefix("sb-cli-").tempdir().unwrap();
+    let machine = Machine { server: &server, folder: folder.path() };
+    machine.found();
+    machine.decide(&["slot", "create", "release", "--algorithm", "ed25519"]);
+    let token = folder.path().join("ci.token");
+    let enrol = |more: &[&str]| {
+        let asked = ["service", "enroll", "CI", "--token-out", "ci.token", "--reason", "the test"];
+        machine.by(1, &[&asked[..], more].concat())
+    };
+    // Refused by the rules, for a role that is not held, and for want of a yes.
+    let refused = enrol(&["--slot", "no-such-slot", "--yes"]).expect(4);
+    assert!(refused.stderr.contains("slot.unknown"), "{refused:?}");
+    assert!(!token.exists(), "a token stays after {refused:?}");
+    let refused = enrol(&["--slot", "release", "--yes", "--role", "recovery"]).expect(4);
+    assert!(refused.stderr.contains("role.missing"), "{refused:?}");
+    assert!(!token.exists(), "a token stays after {refused:?}");
+    let refused = enrol(&["--slot", "release"]).expect(1);
+    assert!(refused.stderr.contains("cli.not_confirmed"), "{refused:?}");
+    assert!(!token.exists(), "a token stays after {refused:?}");
+
+    // The same command works once it may, and then never again over the token that it made.
+    enrol(&["--slot", "release", "--yes"]).expect(0);
+    let made = fs::read_to_string(&token).unwrap();
+    let refused = enrol(&["--slot", "release", "--yes"]).expect(1);
+    assert!(refused.stderr.contains("can't create"), "{refused:?}");
+    assert_eq!(fs::read_to_string(&token).unwrap(), made);
+    let listed = machine.by(1, &["action", "list", "--json"]).expect(0).json();
+    let proposed = listed["actions"].as_array().unwrap().iter();
+    assert_eq!(proposed.filter(|action| action["type"] == "service.enroll").count(), 1, "{listed}");
+}
+
 /// What `sign` wrote beside the file.
 fn check_files(folder: &Path) {
     let pem = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

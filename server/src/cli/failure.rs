@@ -204,6 +204,12 @@ impl Failure {
         }
     }
 
+    /// Whether a server has refused for certain: nothing of what was asked is recorded, now or later.
+    pub(super) fn is_refusal(&self) -> bool {
+        let Self::Client(error) = self else { return false };
+        error.problem().is_some_and(|problem| (400..500).contains(&problem.status))
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {

@@ -26,6 +26,15 @@ pub(super) fn read_token(kind: TokenKind, path: &Path) -> Result<Token, Failure>
     Token::parse(kind, text.trim()).map_err(|source| Failure::Token { path: path.to_owned(), source })
 }
 
+/// Refuses a path where something is already.
+pub(super) fn is_free(path: &Path) -> Result<(), Failure> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(Failure::file("create", path)(std::io::ErrorKind::AlreadyExists.into())),
+        // Whatever else is wrong with it, writing will say.
+        Err(_) => Ok(()),
+    }
+}
+
 /// Writes a secret to a new file of mode 0600 and waits until it is on the disk.
 pub(super) fn write(path: &Path, secret: &str) -> Result<(), Failure> {
     let failed = |doing| Failure::file(doing, path);

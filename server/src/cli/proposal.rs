@@ -73,11 +73,12 @@ struct Private<'a> {
     display_name: &'a str,
 }
 
+/// A proposal that was checked, agreed to and signed, as it is sent.
 #[derive(Serialize)]
-struct ProposeRequest<'a> {
-    document: &'a Value,
+pub(super) struct SignedProposal {
+    document: Value,
     role: Role,
-    assertion: &'a Assertion,
+    assertion: Assertion,
     disclosures: Vec<Value>,
 }
 
@@ -98,8 +99,19 @@ impl Context {
         self.show_action(&person.client, &action)
     }
 
-    /// Proposes what was asked: the document is signed only if it says exactly that.
+    /// Proposes what was asked.
     pub(super) fn proposed(&self, person: &Person, asked: &Asked, terms: &Terms) -> Result<Action, Failure> {
+        let action = self.sent(person, &self.signed(person, asked, terms)?)?;
+        self.waited(&person.client, action, &terms.manner)
+    }
+
+    /// Has what was asked drawn up, and signed only if the document says exactly that. Nothing is proposed yet.
+    pub(super) fn signed(
+        &self,
+        person: &Person,
+        asked: &Asked,
+        terms: &Terms,
+    ) -> Result<SignedProposal, Failure> {
         let role = self.proposing_role(person, asked, terms.role)?;
         let ledger = self.ledger(&person.client)?;
         let request = DraftRequest {
@@ -122,9 +134,12 @@ impl Context {
         let assertion = person.session.assert(challenge)?;
         let disclosures = draft.disclosures.iter().map(serde_json::to_value).collect::<Result<_, _>>();
         let disclosures = disclosures.map_err(|error| Failure::Output(error.into()))?;
-        let request = ProposeRequest { document: &draft.document, role, assertion: &assertion, disclosures };
-        let action: Action = person.client.json(&Call::post(self.path("/actions")?, &request)?)?;
-        self.waited(&person.client, action, &terms.manner)
+        Ok(SignedProposal { document: draft.document, role, assertion, disclosures })
+    }
+
+    /// Proposes what was signed.
+    pub(super) fn sent(&self, person: &Person, proposal: &SignedProposal) -> Result<Action, Failure> {
+        Ok(person.client.json(&Call::post(self.path("/actions")?, proposal)?)?)
     }
 
     fn proposing_role(&self, person: &Person, asked: &Asked, wanted: Option<Role>) -> Result<Role, Failure> {

@@ -7,7 +7,6 @@ use sealbook_ledger::action::{
     ActionType, ServiceEnrollParams, ServiceGrantParams, ServiceParams, TokenGrant,
 };
 use sealbook_ledger::ids::{ServiceId, SlotName};
-use sealbook_ledger::timestamp::Timestamp;
 use uuid::Uuid;
 
 use super::context::{Context, now};
@@ -87,26 +86,29 @@ pub fn run(command: &ServiceCommand, context: &Context) -> Result<(), Failure> {
     match command {
         ServiceCommand::List => list(context),
         ServiceCommand::Enroll { name, slots, token_out, token_days, terms } => {
-            let (token_sha256, token_expires_at) = new_token(context, token_out, *token_days)?;
+            let token = NewToken::draw(token_out, *token_days)?;
             let params = ServiceEnrollParams {
                 display_name_digest: None,
                 service: ServiceId::from(Uuid::new_v4()),
                 slots: slots.iter().cloned().collect(),
-                token_expires_at,
-                token_sha256,
+                token_expires_at: token.grant.expires_at,
+                token_sha256: token.grant.sha256,
             };
             let asked = Asked::new(ActionType::ServiceEnroll, &params)?.with_display_name(Some(name.clone()));
-            context.propose(&context.person()?, &asked, terms)
+            token.propose(context, &asked, terms)
         }
         ServiceCommand::Grant { service, slots, token_out, token_days, terms } => {
-            let made = token_out.as_ref().map(|file| new_token(context, file, *token_days)).transpose()?;
-            let token = made.map(|(sha256, expires_at)| TokenGrant { expires_at, sha256 });
+            let token = token_out.as_ref().map(|file| NewToken::draw(file, *token_days)).transpose()?;
             let params = ServiceGrantParams {
                 service: context.service_id(service)?,
                 slots: slots.iter().cloned().collect(),
-                token,
+                token: token.as_ref().map(|token| token.grant.clone()),
             };
-            context.propose_params(ActionType::ServiceGrant, &params, terms)
+            let asked = Asked::new(ActionType::ServiceGrant, &params)?;
+            match token {
+                Some(token) => token.propose(context, &asked, terms),
+                None => context.propose(&context.person()?, &asked, terms),
+            }
         }
         ServiceCommand::Suspend { service, reason } => {
             super::suspend(context, &format!("/services/{}", context.service_id(service)?), reason.as_deref())
@@ -122,18 +124,48 @@ pub fn run(command: &ServiceCommand, context: &Context) -> Result<(), Failure> {
     }
 }
 
-/// Writes a new token before anything is proposed: a proposal whose token is lost would be of no use.
-fn new_token(
-    context: &Context,
-    file: &Path,
-    days: u32,
-) -> Result<(sealbook_ledger::encoding::Hash, Timestamp), Failure> {
-    let token = Token::generate(TokenKind::Service).ok_or(Failure::Randomness)?;
-    private_file::write(file, token.expose())?;
-    let path = printable(&file.display().to_string());
-    context.out.note(&format!("The token is in {path}; it works once the action is executed."));
-    // At most two years: fits in 32 bits of seconds.
-    Ok((token.sha256(), now()?.plus_seconds(days * 24 * 60 * 60)))
+/// A token that a service is to use, and the new file that it goes to.
+struct NewToken<'a> {
+    token: Token,
+    grant: TokenGrant,
+    file: &'a Path,
+}
+
+impl<'a> NewToken<'a> {
+    /// Draws one. Nothing is written yet, but a file that is there already is refused before anybody is asked anything.
+    fn draw(file: &'a Path, days: u32) -> Result<Self, Failure> {
+        private_file::is_free(file)?;
+        let token = Token::generate(TokenKind::Service).ok_or(Failure::Randomness)?;
+        // At most two years: fits in 32 bits of seconds.
+        let grant =
+            TokenGrant { expires_at: now()?.plus_seconds(days * 24 * 60 * 60), sha256: token.sha256() };
+        Ok(Self { token, grant, file })
+    }
+
+    /// Proposes what names this token. It is in its file before anything is proposed, for a proposal whose token is lost
+    /// would be of no use; and not any more once that has been refused.
+    fn propose(self, context: &Context, asked: &Asked, terms: &Terms) -> Result<(), Failure> {
+        let person = context.person()?;
+        let proposal = context.signed(&person, asked, terms)?;
+        private_file::write(self.file, self.token.expose())?;
+        let path = printable(&self.file.display().to_string());
+        let action = match context.sent(&person, &proposal) {
+            Ok(action) => action,
+            Err(failure) if failure.is_refusal() => {
+                std::fs::remove_file(self.file).map_err(Failure::file("remove", self.file))?;
+                return Err(failure);
+            }
+            Err(failure) => {
+                context.out.note(&format!(
+                    "The token stays in {path}: it may have been proposed all the same. `sealbook action list` says."
+                ));
+                return Err(failure);
+            }
+        };
+        context.out.note(&format!("The token is in {path}; it works once the action is executed."));
+        let action = context.waited(&person.client, action, &terms.manner)?;
+        context.show_action(&person.client, &action)
+    }
 }
 
 fn list(context: &Context) -> Result<(), Failure> {
