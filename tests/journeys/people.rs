@@ -46,6 +46,34 @@ fn a_candidate_registers_is_enrolled_by_quorum_removed_and_shut_out() {
     tenant.verified();
 }
 
+/// Rows that nobody ever deletes, made by whoever is a member: there is an end to them.
+#[test]
+fn invitations_that_hold_are_bounded_for_each_member_and_for_the_ledger() {
+    let server = Server::shared();
+    let tenant = Tenant::founded(&server, 3);
+    let again = |n: usize| {
+        let person = tenant.person(n);
+        person.api.post(&tenant.path(&format!("/members/{}/invitations", person.id)), &json!({}))
+    };
+    for person in [1, 2] {
+        for _ in 0..8 {
+            again(person).expect(201);
+        }
+        again(person).refused(409, "invitation.member_full");
+    }
+    for _ in 16..200 {
+        tenant.invited(&["approver"]);
+    }
+    let body = json!({ "display_name": "Candidate", "roles": ["approver"] });
+    let full = tenant.post("/candidates", &body);
+    assert!(full.text().contains("wait until some of them expire"), "{}", full.said());
+    full.refused(409, "invitation.ledger_full");
+    again(0).refused(409, "invitation.ledger_full");
+    assert_eq!(tenant.get("/candidates").expect(200).json()["candidates"].as_array().unwrap().len(), 200);
+    // Other ledgers have their own.
+    Tenant::founded(&server, 2).invited(&["approver"]);
+}
+
 #[test]
 fn a_delegation_holds_from_its_beginning_and_is_taken_back_by_quorum() {
     let server = Server::shared();

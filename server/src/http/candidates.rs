@@ -38,6 +38,12 @@ use crate::views::Names;
 /// How long an invitation holds, in seconds: a week.
 const INVITATION_LIFE_S: u32 = 7 * 24 * 60 * 60;
 
+/// Most invitations of one member that hold at a time: several authenticators, and a few links that were lost.
+const MAX_OF_MEMBER: i64 = 8;
+
+/// Most invitations of a ledger that hold at a time, used ones among them: more than an organisation enrols in a week.
+const MAX_OF_LEDGER: i64 = 200;
+
 /// Whom to invite.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -177,8 +183,19 @@ pub(super) async fn invite_again(
     issue(&api, &caller.ledger, CREDENTIAL, &known).await
 }
 
+/// Refuses an invitation beyond what may hold at a time. Requests that are looked at side by side may each find room: that
+/// is one too many for each connection to the database at most.
+async fn leave_room(api: &Api, ledger: &Ledger, member: Option<MemberId>) -> Result<(), Problem> {
+    let (all, own) = api.app.store().count_invitations(ledger.id(), member, ledger.now()).await?;
+    if own >= MAX_OF_MEMBER {
+        return Err(Problem::of("invitation.member_full"));
+    }
+    if all >= MAX_OF_LEDGER { Err(Problem::of("invitation.ledger_full")) } else { Ok(()) }
+}
+
 /// Draws a ticket and keeps its hash with what is known.
 async fn issue(api: &Api, ledger: &Ledger, purpose: &str, known: &Known) -> Result<HttpResponse, Problem> {
+    leave_room(api, ledger, known.member).await?;
     let (token, now) = (Token::draw(TokenKind::Ticket)?, ledger.now());
     let row = CandidateRow {
         ledger: ledger.id(),

@@ -100,6 +100,29 @@ impl Store {
         rows.iter().map(CandidateRow::columns).collect()
     }
 
+    /// How many invitations to a founded ledger hold at a moment, used or not: all of them, and those that a member has for
+    /// further authenticators.
+    pub async fn count_invitations(
+        &self,
+        ledger: LedgerId,
+        member: Option<MemberId>,
+        at: Timestamp,
+    ) -> Result<(i64, i64), StoreError> {
+        const SQL: &str = "SELECT count(*), count(*) FILTER (WHERE purpose = $4 AND body->>'member' = $5) \
+             FROM candidates WHERE ledger_id = $1 AND purpose IN ($3, $4) AND expires_at > $2";
+        let member = member.map(|member| member.to_string());
+        let connection = self.connection().await?;
+        let row = connection
+            .query_opt(
+                "count invitations",
+                SQL,
+                &[&ledger.get(), &PgTime(at), &ENROLMENT, &CREDENTIAL, &member],
+            )
+            .await?;
+        let counts = row.as_ref().map(|row| Ok((columns::get(row, 0)?, columns::get(row, 1)?)));
+        counts.unwrap_or(Ok((0, 0)))
+    }
+
     /// Uses a ticket up, once, and keeps what came with it. [`StoreError::Conflict`] if it has been used, has expired or
     /// never was.
     pub async fn use_candidate(

@@ -277,6 +277,18 @@ pub const BORDER: &[Entry] = &[
         "This idempotency key was used for another request; use a new key.",
     ),
     entry(
+        "invitation.ledger_full",
+        Kind::Conflict,
+        "Two hundred invitations of this ledger hold still, used ones among them; wait until some of them expire, a week \
+         after they were made.",
+    ),
+    entry(
+        "invitation.member_full",
+        Kind::Conflict,
+        "Eight invitations of this member hold still; use one of those links, or wait until one expires, a week after it \
+         was made.",
+    ),
+    entry(
         "ledger.corrupt",
         Kind::Corrupt,
         "What is stored does not verify; the ledger is frozen until its operator has run `sealbook doctor`.",
