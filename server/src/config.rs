@@ -26,11 +26,15 @@ pub use operator_token::OperatorToken;
 pub use web::{Mode, OriginPrefix, RelyingParty, WebOrigin};
 
 use crate::custody::{MAX_SESSIONS, PinSource, Pkcs11Config};
+use crate::network::{InvalidNetwork, Network};
 use crate::notifying::model::Webhook;
 use raw::Raw;
 
 /// Longest configuration file in bytes.
 const MAX_FILE: u64 = 1 << 20;
+
+/// Most proxies or networks of proxies: each is compared with a request's hops.
+const MAX_PROXIES: usize = 64;
 
 /// Longest secret in bytes.
 const MAX_SECRET: u64 = 4096;
@@ -45,6 +49,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How the listener is protected.
     pub listener: Listener,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Where people and clients find the server.
     pub public_url: WebOrigin,
     /// What the ledgers' origins begin with.
@@ -133,6 +139,7 @@ impl Config {
         Ok(Self {
             listen: parse_listen(raw.listen)?,
             listener: parse_listener(raw.tls, raw.behind_proxy)?,
+            trusted_proxies: parse_trusted_proxies(&raw.trusted_proxies)?,
             public_url: parse_public_url(raw.public_url)?,
             origin_prefix: parse_origin_prefix(raw.origin_prefix)?,
             data_folder: parse_data_folder(raw.data_folder)?,
@@ -171,6 +178,18 @@ fn parse_listener(tls: raw::Tls, behind_proxy: bool) -> Result<Listener, ConfigE
             write: "the PEM file of the certificate's private key",
         }),
     }
+}
+
+fn parse_trusted_proxies(listed: &[String]) -> Result<Vec<Network>, ConfigError> {
+    let refuse = |problem| {
+        let write = "the addresses or networks of the proxies in front, e.g. [\"10.0.0.7\", \"10.1.0.0/16\"]";
+        ConfigError::value("trusted_proxies", problem, write)
+    };
+    if listed.len() > MAX_PROXIES {
+        return Err(refuse("lists more than 64"));
+    }
+    let none = "lists what is no address, and no network of at least one bit whose other bits are 0";
+    listed.iter().map(|text| text.parse().map_err(|InvalidNetwork| refuse(none))).collect()
 }
 
 fn parse_public_url(url: Option<String>) -> Result<WebOrigin, ConfigError> {

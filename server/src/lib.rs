@@ -23,6 +23,7 @@ pub mod http;
 mod inventory;
 pub mod ledger;
 mod loading;
+pub mod network;
 pub mod notifying;
 pub mod pages;
 pub mod passkeys;

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::http::{self, Api, Listening};
+use crate::network::Network;
 use crate::pages;
 
 /// How long requests under way may take once the server stops, in seconds.
@@ -47,7 +48,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).map_err(|source| RunError::Listen { address, source })
 }
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until SIGINT or SIGTERM. Whoever asks through one of the trusted proxies is told apart by its word.
 ///
 /// # Errors
 /// [`RunError`], after everything was stopped in order.
@@ -56,11 +57,12 @@ pub async fn until_stopped(
     listener: TcpListener,
     tls: Option<rustls::ServerConfig>,
     public_url: &str,
+    trusted_proxies: Vec<Network>,
 ) -> Result<(), RunError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Http)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Http)?;
     let api = Api::new(app.clone(), public_url).map_err(|problem| RunError::Setup(problem.to_string()))?;
-    let api = web::Data::new(api);
+    let api = web::Data::new(api.behind(trusted_proxies));
     let listening = Listening { listener, tls, workers: WORKERS, drain_s: DRAIN_S };
     let server = http::serve(api.clone(), pages::PAGES, listening).map_err(RunError::Http)?;
     let handle = server.handle();

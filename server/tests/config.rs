@@ -91,6 +91,9 @@ fn the_environment_stands_above_the_file() {
     assert_eq!(config.rp.origins().len(), 2);
     assert_eq!(config.database.pool_size(), 7);
 
+    let proxies = files.load(GOOD, &[("SEALBOOK_TRUSTED_PROXIES", "10.0.0.7, 10.1.0.0/16")]).unwrap();
+    assert_eq!(proxies.trusted_proxies, ["10.0.0.7", "10.1.0.0/16"].map(|proxy| proxy.parse().unwrap()));
+
     for (name, value) in [("SEALBOOK_DATABASE_POOL_SIZE", "many"), ("SEALBOOK_BEHIND_PROXY", "yes")] {
         let error = files.load(GOOD, &[(name, value)]).expect_err(name);
         assert!(error.to_string().contains(name), "{error}");
@@ -114,7 +117,7 @@ fn secrets_appear_in_no_debug_output_and_no_error() {
 }
 
 /// Replaces `from` by `to` in the good file; the refusal names `key`.
-const BAD: [(&str, &str, &str); 47] = [
+const BAD: [(&str, &str, &str); 50] = [
     ("listen = \"0.0.0.0:8443\"", "", "`listen`"),
     ("\"0.0.0.0:8443\"", "\"8443\"", "`listen`"),
     ("\"0.0.0.0:8443\"", "8443", "line 2"),
@@ -153,6 +156,9 @@ const BAD: [(&str, &str, &str); 47] = [
     ("operator_token_file = \"@TOKEN@\"", "operator_token_file = \"@EMPTY@\"", "`operator_token_file`"),
     ("operator_token_file = \"@TOKEN@\"", "operator_token_file = \"@PASSWORD@\"", "`operator_token_file`"),
     ("behind_proxy = false", "behind_proxy = true", "`tls`"),
+    ("behind_proxy = false", "trusted_proxies = [\"proxy.example.com\"]", "`trusted_proxies`"),
+    ("behind_proxy = false", "trusted_proxies = [\"0.0.0.0/0\"]", "`trusted_proxies`"),
+    ("behind_proxy = false", "trusted_proxies = [\"10.0.0.7/8\"]", "`trusted_proxies`"),
     ("cert = \"/etc/sealbook/tls.crt\"", "", "`tls.cert`"),
     ("key = \"/etc/sealbook/tls.key\"", "", "`tls.key`"),
     ("id = \"example.com\"", "", "`rp.id`"),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use integration::programs::{Ended, program, run};
-use integration::waiting;
+use integration::{Api, waiting};
 use rustix::process::{Pid, Signal, kill_process};
 use sealbook::http::token::{Token, TokenKind};
 use serde_json::Value;
@@ -153,7 +153,27 @@ impl Deployment {
     }
 
     /// The same, by a command that was changed.
-    pub fn serve_by(&self, mut command: Command) -> Serving {
+    pub fn serve_by(&self, command: Command) -> Serving {
+        self.start(command, || self.missing().map(drop))
+    }
+
+    /// The same behind a proxy that ends TLS; the API is asked as that proxy asks it.
+    pub fn serve_plainly(&self) -> (Serving, Api) {
+        let api = Api::new(self.port);
+        let answers = || api.try_send("GET", "/healthz", &[], b"").ok().map(drop);
+        (self.start(self.operate(["serve"]), answers), api)
+    }
+
+    /// Leaves TLS to a proxy, with another line of configuration beside.
+    pub fn goes_behind_a_proxy(&self, line: &str) {
+        let text = fs::read_to_string(self.at("sealbook.toml")).unwrap();
+        let (before, tls) = text.split_once("[tls]").unwrap();
+        let (_, after) = tls.split_once("[custody]").unwrap();
+        let text = format!("behind_proxy = true\n{line}\n{before}[custody]{after}");
+        fs::write(self.at("sealbook.toml"), text).unwrap();
+    }
+
+    fn start(&self, mut command: Command, answers: impl Fn() -> Option<()>) -> Serving {
         let log = self.at("server.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
@@ -161,7 +181,7 @@ impl Deployment {
         waiting::until("the server to answer", || {
             let ended = serving.child.try_wait().unwrap();
             assert!(ended.is_none(), "it ended with {ended:?}:\n{}", serving.log());
-            self.missing()
+            answers()
         });
         serving
     }

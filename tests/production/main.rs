@@ -8,6 +8,7 @@ mod authority;
 mod database;
 mod deployment;
 mod operating;
+mod proxies;
 mod refusals;
 mod token;
 mod two_servers;

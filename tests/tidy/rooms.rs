@@ -46,6 +46,8 @@ const ROOMS: [(&str, &[&str]); 39] = [
             // A tenant's health shows the marks outside the database.
             "high_water",
             "ledger",
+            // Which proxies are believed.
+            "network",
             "notifying",
             "passkeys",
             "proving",
@@ -66,9 +68,9 @@ const ROOMS: [(&str, &[&str]); 39] = [
     ("reports", &["authenticator"]),
     ("text", &[]),
     // Putting a server together and keeping it up.
-    ("running", &["app", "custody", "http", "pages"]),
+    ("running", &["app", "custody", "http", "network", "pages"]),
     ("assembly", &["app", "config", "custody", "devices", "ledger", "notifying", "passkeys", "store", "tls"]),
-    ("config", &["custody", "notifying", "tls"]),
+    ("config", &["custody", "network", "notifying", "tls"]),
     ("tls", &["config"]),
     ("embedded", &[]),
     // The engine.
@@ -128,7 +130,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
 ];
 
 /// Rooms that use no other.
-const LEAVES: [&str; 2] = ["clock", "high_water"];
+const LEAVES: [&str; 3] = ["clock", "high_water", "network"];
 
 fn server() -> Vec<Source> {
     sources::rust().into_iter().filter(|source| source.path.starts_with("server/src/")).collect()

@@ -142,7 +142,7 @@ async fn serve_on(
     };
     greet(&url, folder, &token_file, app.ledgers().len(), began)?;
     show_links(&links)?;
-    let result = running::until_stopped(app.clone(), listener, None, &url).await;
+    let result = running::until_stopped(app.clone(), listener, None, &url, Vec::new()).await;
     result.map_err(|error| Failure::operate("the server ended", error))
 }
 

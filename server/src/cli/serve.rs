@@ -50,8 +50,8 @@ async fn serve(config: &Config, accept_missing_high_water: bool) -> Result<(), F
     let app =
         parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
     tracing::info!(listen = %config.listen, tenants = app.ledgers().len(), "serving");
-    let url = config.public_url.as_str();
-    let result = running::until_stopped(app.clone(), listener, tls, url).await;
+    let (url, proxies) = (config.public_url.as_str(), config.trusted_proxies.clone());
+    let result = running::until_stopped(app.clone(), listener, tls, url, proxies).await;
     if running::device_hangs(&app) {
         // A call still hangs inside the device's library, whose exit handlers would wait for it or crash.
         tracing::warn!("a call to the device hangs; ending without its library's exit handlers");

@@ -15,6 +15,7 @@ pub(super) struct Raw {
     pub(super) origin_prefix: Option<String>,
     pub(super) data_folder: Option<PathBuf>,
     pub(super) behind_proxy: bool,
+    pub(super) trusted_proxies: Vec<String>,
     pub(super) operator_token_file: Option<PathBuf>,
     pub(super) rp: Rp,
     pub(super) database: Database,
@@ -124,16 +125,20 @@ type Set = fn(&mut Raw, String) -> bool;
 
 /// Which environment variables stand above which keys. Nothing else beginning with `SEALBOOK_` is the server's: the
 /// command-line client has variables of its own.
-const OVERRIDES: [(&str, Set); 20] = [
+const OVERRIDES: [(&str, Set); 21] = [
     ("SEALBOOK_LISTEN", |raw, text| put(&mut raw.listen, text)),
     ("SEALBOOK_PUBLIC_URL", |raw, text| put(&mut raw.public_url, text)),
     ("SEALBOOK_ORIGIN_PREFIX", |raw, text| put(&mut raw.origin_prefix, text)),
     ("SEALBOOK_DATA_FOLDER", |raw, text| put(&mut raw.data_folder, text)),
     ("SEALBOOK_BEHIND_PROXY", |raw, text| text.parse().map(|value| raw.behind_proxy = value).is_ok()),
+    ("SEALBOOK_TRUSTED_PROXIES", |raw, text| {
+        raw.trusted_proxies = list(&text);
+        true
+    }),
     ("SEALBOOK_OPERATOR_TOKEN_FILE", |raw, text| put(&mut raw.operator_token_file, text)),
     ("SEALBOOK_RP_ID", |raw, text| put(&mut raw.rp.id, text)),
     ("SEALBOOK_RP_ORIGINS", |raw, text| {
-        raw.rp.origins = text.split(',').map(|origin| origin.trim().to_owned()).collect();
+        raw.rp.origins = list(&text);
         true
     }),
     ("SEALBOOK_DATABASE_URL", |raw, text| put(&mut raw.database.url, text)),
@@ -149,6 +154,11 @@ const OVERRIDES: [(&str, Set); 20] = [
     ("SEALBOOK_WEBAUTHN_ATTESTATION_ROOTS", |raw, text| put(&mut raw.webauthn.attestation_roots, text)),
     ("SEALBOOK_LIMITS_MAX_UNSEALED_SECONDS", |raw, text| parse(&mut raw.limits.max_unsealed_seconds, &text)),
 ];
+
+/// What stands between commas.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(|item| item.trim().to_owned()).collect()
+}
 
 fn put<T: From<String>>(place: &mut Option<T>, text: String) -> bool {
     *place = Some(text.into());

@@ -51,6 +51,7 @@ use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::network::Network;
 use crate::passkeys::SignIns;
 use listeners::Listeners;
 use problem::{Problem, ProblemDocument};
@@ -87,6 +88,11 @@ impl Api {
             listeners: Listeners::default(),
             stopping: watch::Sender::new(false),
         })
+    }
+
+    /// The same behind proxies whose word on whom they ask for is believed.
+    pub fn behind(self, proxies: Vec<Network>) -> Self {
+        Self { throttle: Throttle::behind(proxies), ..self }
     }
 
     /// From now on `/readyz` says that the server is stopping, so that balancers look elsewhere before it does.
