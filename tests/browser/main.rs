@@ -11,5 +11,6 @@ mod deciding;
 mod harness;
 mod liveness;
 mod support;
+mod two_passkeys;
 mod verification;
 mod whole_way;
