@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 39] = [
+const ROOMS: [(&str, &[&str]); 40] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -22,6 +22,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "notifying",
             "passkeys",
             "rebuilding",
+            "relying_parties",
             "restoring",
             "running",
             "store",
@@ -30,7 +31,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "views",
         ],
     ),
-    ("client", &["authenticator"]),
+    ("client", &["authenticator", "relying_parties"]),
     ("authenticator", &[]),
     (
         "http",
@@ -52,6 +53,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "passkeys",
             "proving",
             "registration",
+            "relying_parties",
             "reports",
             "signing",
             "store",
@@ -60,8 +62,8 @@ const ROOMS: [(&str, &[&str]); 39] = [
         ],
     ),
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
-    ("pages", &["app", "clock", "http", "ledger", "store", "views"]),
-    ("views", &["authenticator", "store"]),
+    ("pages", &["app", "clock", "http", "ledger", "relying_parties", "store", "views"]),
+    ("views", &["authenticator", "relying_parties", "store"]),
     ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
     // Their tests use a software authenticator.
@@ -95,6 +97,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "projector",
             "proving",
             "refusals",
+            "relying_parties",
             "scrubber",
             "sealer",
             "sequencer",
@@ -102,7 +105,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "store",
         ],
     ),
-    ("ceremony", &["clock", "ledger", "passkeys", "store"]),
+    ("ceremony", &["clock", "ledger", "passkeys", "relying_parties", "store"]),
     // What a service asks of people, and what they approved.
     ("clearing", &["ledger", "store"]),
     ("signing", &["clearing", "custody", "devices", "effects", "ledger", "store"]),
@@ -130,7 +133,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
 ];
 
 /// Rooms that use no other.
-const LEAVES: [&str; 3] = ["clock", "high_water", "network"];
+const LEAVES: [&str; 4] = ["clock", "high_water", "network", "relying_parties"];
 
 fn server() -> Vec<Source> {
     sources::rust().into_iter().filter(|source| source.path.starts_with("server/src/")).collect()
