@@ -10,7 +10,7 @@ use sealbook_ledger::action::{
     ActionDocument, DeviceKeyParams, KeyRevokeParams, Params, RevocationReason, RoleGrantParams,
     ServiceEnrollParams, ServiceGrantParams, SlotCreateParams,
 };
-use sealbook_ledger::encoding::B64;
+use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::{MemberId, ServiceId, SlotName};
 use sealbook_ledger::member::{Grant, Member, Service, Suspension};
 use sealbook_ledger::payload::NextVkey;
@@ -81,11 +81,16 @@ pub fn changes(
         Params::LedgerEvidenceKeySet(p) => now.evidence_key(p),
         Params::LedgerKeyRecover(p) => now.ledger_key("the standby key", p, true),
         Params::LedgerKeyRotate(p) => now.ledger_key("a new key", p, false),
-        Params::MemberEnroll(p) => vec![
-            Change::new("Member", names.person(p.member)),
-            Change::new(format!("Roles of {}", names.person(p.member)), roles(&p.roles)),
-            Change::new("Authenticators", list(p.credentials.iter().map(authenticator))),
-        ],
+        Params::MemberEnroll(p) => {
+            let person = names.person(p.member);
+            let mut rows = vec![
+                Change::new("Member", &person),
+                Change::new(format!("Roles of {person}"), roles(&p.roles)),
+                Change::new("Authenticators", list(p.credentials.iter().map(authenticator))),
+            ];
+            rows.extend(p.credentials.iter().map(fingerprint_row));
+            rows
+        }
         Params::MemberRecover(p) => now.member_recover(p.member, &p.credentials),
         Params::MemberRemove(p) => now.member_remove(p.member),
         Params::MemberRestore(p) => now.member_restore(p.member, p.credential_id.as_ref()),
@@ -173,6 +178,7 @@ impl Now<'_> {
             Change::between(format!("Authenticators of {}", self.names.person(id)), list(&held), list(after)),
             Change::new("Make of the new one (AAGUID)", credential.aaguid.to_string()),
             Change::new("Its id", credential.credential_id.to_string()),
+            fingerprint_row(credential),
             Change::new("Relying party", credential.rp_id.clone()),
         ]
     }
@@ -251,10 +257,12 @@ impl Now<'_> {
             ),
             Change::new("Wait before it takes effect", format!("{} hours", RECOVERY_WAIT_S / 3600)),
         ];
+        rows.extend(credentials.iter().map(fingerprint_row));
         if let Some(suspension) = self.member(id).and_then(|member| member.suspension)
             && suspension.holds(self.at)
         {
-            rows.push(Change::between(person, standing(false, Some(suspension), self.at), "active"));
+            let now = standing(false, Some(suspension), self.at);
+            rows.push(Change::between(person, &now, format!("still {now}: that is a quorum's to lift")));
         }
         rows
     }
@@ -429,6 +437,15 @@ pub fn kind(kind: CredentialKind) -> &'static str {
 fn authenticator(credential: &Credential) -> String {
     let id: String = credential.credential_id.to_string().chars().take(8).collect();
     format!("{} {id}…", kind(credential.kind))
+}
+
+/// What the registered read aloud to those who decide: SHA-256 of the public key.
+pub fn fingerprint(credential: &Credential) -> Hash {
+    Hash::sha256(credential.cose_public_key.as_bytes())
+}
+
+fn fingerprint_row(credential: &Credential) -> Change {
+    Change::new(format!("Fingerprint of {}", authenticator(credential)), fingerprint(credential).to_string())
 }
 
 fn roles(roles: &BTreeSet<Role>) -> String {

@@ -410,7 +410,8 @@ pub const BORDER: &[Entry] = &[
     entry(
         "session.refused",
         Kind::Unauthenticated,
-        "Member, credential and assertion don't belong together, or no longer hold.",
+        "Member, credential and assertion don't belong together, or no longer hold: the authenticator may be suspended, \
+         removed, or of another server. A platform admin or security reviewer can say which, and invite another.",
     ),
     entry("session.unknown", Kind::NotFound, "None of your sessions is called so; it may have ended."),
     entry("sign.input", Kind::Invalid, "Send either a digest or a message."),
