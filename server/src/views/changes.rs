@@ -10,7 +10,7 @@ use sealbook_ledger::action::{
     ActionDocument, DeviceKeyParams, KeyRevokeParams, Params, RevocationReason, RoleGrantParams,
     ServiceEnrollParams, ServiceGrantParams, SlotCreateParams,
 };
-use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{MemberId, ServiceId, SlotName};
 use sealbook_ledger::member::{Grant, Member, Service, Suspension};
 use sealbook_ledger::payload::NextVkey;
@@ -19,7 +19,7 @@ use sealbook_ledger::recovery::RECOVERY_WAIT_S;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, State};
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
+use sealbook_ledger::webauthn::{ApprovalRp, Credential};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,7 +27,11 @@ use super::Names;
 use super::people::Standing;
 use super::sentence::moment;
 
+mod authenticators;
 mod policies;
+
+use authenticators::{authenticator, fingerprint_row};
+pub use authenticators::{fingerprint, kind};
 
 /// One thing that an action changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -422,30 +426,6 @@ fn timed(role: Role, not_before: Option<Timestamp>, not_after: Option<Timestamp>
         text.push_str(&format!(" until {}", moment(until)));
     }
     text
-}
-
-/// Where an authenticator's private key lives.
-pub fn kind(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Hardware => "hardware authenticator",
-        CredentialKind::Synced => "synced passkey",
-        CredentialKind::Unattested => "unattested authenticator",
-        CredentialKind::Software => "software key",
-    }
-}
-
-fn authenticator(credential: &Credential) -> String {
-    let id: String = credential.credential_id.to_string().chars().take(8).collect();
-    format!("{} {id}…", kind(credential.kind))
-}
-
-/// What the registered read aloud to those who decide: SHA-256 of the public key.
-pub fn fingerprint(credential: &Credential) -> Hash {
-    Hash::sha256(credential.cose_public_key.as_bytes())
-}
-
-fn fingerprint_row(credential: &Credential) -> Change {
-    Change::new(format!("Fingerprint of {}", authenticator(credential)), fingerprint(credential).to_string())
 }
 
 fn roles(roles: &BTreeSet<Role>) -> String {
