@@ -79,7 +79,12 @@ pub enum Command {
     /// Approves it.
     Approve(Box<ActionApproved>),
     /// Rejects it.
-    Reject(Box<ActionRejected>),
+    Reject {
+        /// The signed decision.
+        rejected: Box<ActionRejected>,
+        /// The digest of the disclosure `reason`, if one was given.
+        sd: Vec<B64>,
+    },
     /// Takes it back.
     Cancel(Box<ActionCancelled>),
     /// Records that an action ran out of time.
@@ -190,6 +195,6 @@ pub enum Command {
 impl Command {
     /// Whether it is containment: it goes through whatever else is refused (LEDGER_FORMAT §4).
     pub fn is_containment(&self) -> bool {
-        matches!(self, Self::Contain { .. } | Self::Reject(_))
+        matches!(self, Self::Contain { .. } | Self::Reject { .. })
     }
 }

@@ -159,7 +159,9 @@ impl Trial<'_> {
                 self.emit(proposed.actor(), *proposed, sd).map(drop)
             }
             Command::Approve(p) => self.emit(Actor::Member(p.member), *p, Vec::new()).map(drop),
-            Command::Reject(p) => self.emit(Actor::Member(p.member), *p, Vec::new()).map(drop),
+            Command::Reject { rejected, sd } => {
+                self.emit(Actor::Member(rejected.member), *rejected, sd).map(drop)
+            }
             Command::Cancel(p) => self.emit(Actor::Member(p.member), *p, Vec::new()).map(drop),
             Command::Expire(action) => self.system(ActionExpired { action }).map(drop),
             Command::Void(action) => self.system(ActionVoided { action }).map(drop),

@@ -123,7 +123,7 @@ catalogue! {
     /// A person asked for something that takes others' consent.
     ActionProposed(ActionProposed) "action.proposed" sd 8;
     /// A person refused an action.
-    ActionRejected(ActionRejected) "action.rejected" sd 0;
+    ActionRejected(ActionRejected) "action.rejected" sd 1;
     /// The ledger policy changed under a pending action.
     ActionVoided(ActionVoided) "action.voided" sd 0;
     /// The relying party of approvals changed.

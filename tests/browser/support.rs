@@ -10,6 +10,7 @@ pub mod axe;
 pub mod browser;
 pub mod console;
 pub mod controls;
+pub mod deeds;
 pub mod driver;
 pub mod journey;
 pub mod keyboard;

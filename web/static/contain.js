@@ -3,7 +3,7 @@
 // A page calls the macro `contain::now` and loads this module; it binds again after each live exchange.
 
 import { announce, clearRefusal, path, post, showRefusal } from "./api.js";
-import { element } from "./elements.js";
+import { element, oneLine } from "./elements.js";
 import { refresh } from "./live.js";
 
 const MAX_REASON = 1000;
@@ -30,7 +30,7 @@ function dialogFor({ contain, what, effect }) {
     clearRefusal(refusal);
     go.disabled = true;
     try {
-      const text = reason.value.trim();
+      const text = oneLine(reason.value);
       await post(path(...contain.split("/"), "suspend"), text ? { reason: text } : {});
       dialog.close();
       await refresh();

@@ -13,6 +13,9 @@ export function stamp(id) {
   return document.getElementById(id).content.cloneNode(true);
 }
 
+/** What was typed over several lines, as the one line that the ledger holds. */
+export const oneLine = (text) => text.trim().replace(/\s*[\r\n]+\s*/g, " ");
+
 /** A table's row. */
 export function row(...cells) {
   return element("tr", {}, ...cells.map((cell) => element("td", {}, cell)));

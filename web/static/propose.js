@@ -2,7 +2,8 @@
 
 import { announce, clearRefusal, get, inForceFor, path, post, showRefusal, tenant } from "./api.js";
 import { fromHex, toHex, toBase64url } from "./bytes.js";
-import { copies, download, element } from "./elements.js";
+import { copies, download, element, oneLine } from "./elements.js";
+import { takeFiles } from "./files.js";
 import { canonical } from "./jcs.js";
 import { available, distrust, inWords, sign } from "./passkeys.js";
 import { momentOf, read } from "./proposal.js";
@@ -90,7 +91,7 @@ async function draft(event) {
   at("draft").disabled = true;
   try {
     const asked = await read(form, candidates);
-    asked.reason = at("reason").value.trim();
+    asked.reason = oneLine(at("reason").value);
     const begin = at("execute").value;
     if (begin) asked.params.execute_at = momentOf(begin);
     const body = { type: asked.type, params: asked.params, reason: asked.reason, expires_in_s: Number(at("life").value) * HOUR_S };
@@ -131,7 +132,8 @@ async function listCandidates() {
   const select = form.querySelector('[data-read="candidate"], [data-read="registered"]');
   if (!select) return;
   const purpose = select.dataset.read === "candidate" ? "enrolment" : "credential";
-  const wanted = new URLSearchParams(location.search).get("member");
+  const link = new URLSearchParams(location.search);
+  const [candidate, member] = [link.get("candidate"), link.get("member")];
   const { candidates: all } = await get(path("candidates"));
   // One authenticator is added; a member is enrolled, or recovered, with everything that was registered.
   const fits = (one) => select.dataset.name !== "credential" || one.credentials.length === 1;
@@ -140,7 +142,7 @@ async function listCandidates() {
     candidates.set(one.candidate, one);
     const label = `${one.display_name ?? one.member}: ${one.credential.kind} ${one.credential.credential_id.slice(0, 8)}…`;
     const option = element("option", { value: one.candidate }, label);
-    option.selected = one.member === wanted;
+    option.selected = candidate ? one.candidate === candidate : one.member === member;
     return option;
   });
   select.replaceChildren(...(options.length > 0 ? options : [element("option", { value: "" }, "Nobody has registered yet")]));
@@ -183,6 +185,28 @@ async function invite() {
   }
 }
 
+/** Another slot has another policy to begin with: its form is fetched, and what stands there is taken over. */
+async function policyOf(slot) {
+  const wanted = slot.value;
+  clearRefusal(at("refusal"));
+  at("draft").disabled = true;
+  try {
+    const address = `${location.pathname}?slot=${encodeURIComponent(wanted)}`;
+    const response = await fetch(address, { headers: { accept: "text/html" }, credentials: "same-origin" });
+    if (!response.ok || response.redirected) throw new Error("The policy in force could not be read. Load the page again.");
+    const next = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (slot.value !== wanted) return;
+    for (const field of form.querySelectorAll('[data-name^="signing_policy."]')) {
+      field.replaceWith(next.querySelector(`[data-name="${CSS.escape(field.dataset.name)}"]`));
+    }
+    history.replaceState(null, "", address);
+    announce(`The form begins with the policy of ${wanted} that is in force.`);
+    at("draft").disabled = !available();
+  } catch (error) {
+    refused(error, at("refusal"));
+  }
+}
+
 async function begin() {
   document.getElementById("main").dataset.liveOff = "";
   form.addEventListener("submit", draft);
@@ -192,6 +216,11 @@ async function begin() {
   at("token-save").addEventListener("click", () => download("service.token", new Blob([`${token}\n`], { type: "text/plain" })));
   copies(at("token-copy"), () => token);
   at("invite-go")?.addEventListener("click", invite);
+  takeFiles(form, (error) => refused(error, at("refusal")));
+  if (form.dataset.type === "slot.policy_set") {
+    const slot = form.querySelector('select[data-name="slot"]');
+    slot.addEventListener("change", () => policyOf(slot));
+  }
   try {
     await listCandidates();
     if (at("invite-member")) await listMembers(at("invite-member"));

@@ -5,7 +5,7 @@
 // Names are the server's word, and stand beside the ids that they are said to belong to (says.js); one that an action
 // itself brings is opened from the document. What the server says of the state now is its own word too.
 
-import { sha256, toHex, utf8 } from "./bytes.js";
+import { fromBase64url, sha256, toHex, utf8 } from "./bytes.js";
 import { canonical } from "./jcs.js";
 import { distrust } from "./passkeys.js";
 
@@ -177,7 +177,7 @@ const CHANGES = {
   "member.recover": (p, who) => [
     row(`Authenticators of ${who(p.member)}`, `${list(p.credentials.map(authenticator))}, and none of those before`),
     row("Wait before it takes effect", `${RECOVERY_HOURS} hours`),
-    may(who(p.member), "active"),
+    may(who(p.member), (now) => `still ${now}: that is a quorum's to lift`),
   ],
   "member.remove": (p, who) => [row(who(p.member), "removed, for good"), row(`Roles of ${who(p.member)}`, null), row(`Authenticators of ${who(p.member)}`, null)],
   "member.restore": (p, who) => [row(p.credential_id ? `Authenticator ${p.credential_id} of ${who(p.member)}` : who(p.member), "active")],
@@ -243,6 +243,10 @@ export async function agrees(document, names, disclosures, said) {
   if (!said.changes) return;
   if (type === "policy.set" && toHex(await sha256(utf8(canonical(said.inForce)))) !== document.policy) throw refuse("policy in force");
   const expected = CHANGES[type](params, ...named(names), said.inForce);
+  for (const credential of params.credentials ?? [params.credential].filter(Boolean)) {
+    const fingerprint = toHex(await sha256(fromBase64url(credential.cose_public_key)));
+    expected.push(row(`Fingerprint of ${authenticator(credential)}`, fingerprint));
+  }
   if (params.execute_at) expected.push(row("Takes effect", `not before ${moment(params.execute_at)}`));
   const rows = [...said.changes];
   for (const { what, after, may: optional } of expected) {

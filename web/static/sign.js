@@ -4,7 +4,7 @@
 import { announce, clearRefusal, get, inForceFor, path, post, showRefusal } from "./api.js";
 import { refresh } from "./live.js";
 import { available, distrust, inWords, sign } from "./passkeys.js";
-import { stamp } from "./elements.js";
+import { oneLine, stamp } from "./elements.js";
 import { agrees } from "./reading.js";
 import { draw, notes } from "./says.js";
 import { documentOf, fits, opens, rootOf } from "./subject.js";
@@ -127,7 +127,8 @@ async function decide(form) {
     }
     announce("Waiting for your passkey …");
     const assertion = await sign(fromHex(shown.said[verb]), shown.said.rp, credentials);
-    await post(path("actions", shown.document.action, verb), { role: form.elements.role.value, assertion });
+    const reason = oneLine(form.elements.reason?.value ?? "");
+    await post(path("actions", shown.document.action, verb), { role: form.elements.role.value, assertion, ...(reason ? { reason } : {}) });
     // A choice left in another form would read as somebody writing, and keep the page as it was.
     for (const one of document.querySelectorAll("[data-decision]")) one.reset();
     busy = false;

@@ -2,13 +2,19 @@
 
 const KEY = `sealbook.ticket.${location.pathname}`;
 
+const inFragment = () => /^#(sbf_[A-Za-z0-9_-]{43})$/.exec(location.hash)?.[1];
+
 /** The ticket of this page, or "" where there is none. It leaves the address bar at once, and survives a reload. */
 export function takeTicket() {
-  const fragment = location.hash.slice(1);
-  if (/^sbf_[A-Za-z0-9_-]{43}$/.test(fragment)) {
-    sessionStorage.setItem(KEY, fragment);
+  const ticket = inFragment();
+  if (ticket) {
+    sessionStorage.setItem(KEY, ticket);
     history.replaceState(null, "", location.pathname);
   }
+  // Another link of this page, opened in the same tab, changes the fragment alone: no browser loads anything for that.
+  addEventListener("hashchange", () => {
+    if (inFragment()) location.reload();
+  });
   return sessionStorage.getItem(KEY) ?? "";
 }
 

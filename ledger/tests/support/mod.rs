@@ -444,7 +444,7 @@ impl Ledger {
 
     pub fn rejection(&self, person: usize, role: Role, action: ActionId) -> Command {
         let a = self.approval_over(person, role, action, Purpose::Rejection, &self.document_bytes(action));
-        Command::Reject(Box::new(ActionRejected {
+        let rejected = ActionRejected {
             action: a.action,
             authenticator_data: a.authenticator_data,
             client_data_json: a.client_data_json,
@@ -452,7 +452,8 @@ impl Ledger {
             member: a.member,
             role: a.role,
             signature: a.signature,
-        }))
+        };
+        Command::Reject { rejected: Box::new(rejected), sd: Vec::new() }
     }
 
     pub fn cancellation(&self, person: usize, role: Role, action: ActionId) -> Command {

@@ -39,7 +39,13 @@ pub enum ActionCommand {
     /// Approve an action
     Approve(Decide),
     /// Reject an action
-    Reject(Decide),
+    Reject {
+        #[command(flatten)]
+        decide: Decide,
+        /// Why, for those who asked
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Take your own proposal back
     Cancel(Decide),
 }
@@ -94,6 +100,8 @@ impl Decision {
 struct DecideRequest<'a> {
     role: Role,
     assertion: &'a Assertion,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// Runs the command.
@@ -107,9 +115,11 @@ pub fn run(command: &ActionCommand, context: &Context) -> Result<(), Failure> {
             let action = context.action(&client, context.action_id(&client, action)?)?;
             context.show_action(&client, &action)
         }
-        ActionCommand::Approve(decide) => decide_on(context, decide, Decision::Approve),
-        ActionCommand::Reject(decide) => decide_on(context, decide, Decision::Reject),
-        ActionCommand::Cancel(decide) => decide_on(context, decide, Decision::Cancel),
+        ActionCommand::Approve(decide) => decide_on(context, decide, Decision::Approve, None),
+        ActionCommand::Reject { decide, reason } => {
+            decide_on(context, decide, Decision::Reject, reason.as_deref())
+        }
+        ActionCommand::Cancel(decide) => decide_on(context, decide, Decision::Cancel, None),
     }
 }
 
@@ -138,7 +148,12 @@ fn list(context: &Context, status: Option<&str>, kind: Option<&str>, limit: u32)
     context.out.show(&actions, || table(&["ACTION", "STATUS", "OPEN", "WHAT"], &rows))
 }
 
-fn decide_on(context: &Context, decide: &Decide, decision: Decision) -> Result<(), Failure> {
+fn decide_on(
+    context: &Context,
+    decide: &Decide,
+    decision: Decision,
+    reason: Option<&str>,
+) -> Result<(), Failure> {
     let person = context.person()?;
     let ledger = context.ledger(&person.client)?;
     let id = context.action_id(&person.client, &decide.action)?;
@@ -158,7 +173,7 @@ fn decide_on(context: &Context, decide: &Decide, decision: Decision) -> Result<(
     }
     context.confirm(decision.verb(), &checked, &told, role, &challenge.to_string(), &decide.manner)?;
     let assertion = person.session.assert(challenge)?;
-    let request = DecideRequest { role, assertion: &assertion };
+    let request = DecideRequest { role, assertion: &assertion, reason };
     let path = context.path(&format!("/actions/{id}/{}", decision.route()))?;
     let action: Action = person.client.json(&Call::post(path, &request)?)?;
     let action = context.waited(&person.client, action, &decide.manner)?;

@@ -24,12 +24,13 @@ use super::answer::correlation;
 use super::auth::{ActingMember, Caller, MemberCaller, Reader, Who};
 use super::body::Body;
 use super::candidates::attestations;
-use super::disclosure::DisclosureBody;
+use super::disclosure::{self, DisclosureBody};
 use super::drafts;
 use super::problem::{Problem, ProblemDocument};
 use super::proofs::Wait;
 use crate::ledger::{Disclosure, Ledger, Submission, digests};
 use crate::store::read::ActionFilter;
+use crate::text::Untrusted;
 use crate::views::actions::{self, ActionPage, ActionStatus, ActionView};
 use crate::views::artifacts;
 
@@ -74,6 +75,33 @@ struct DecisionBody {
     /// `credential_id`, `authenticator_data`, `client_data_json`, `signature`, over the decision's challenge.
     #[schema(value_type = Object)]
     assertion: Assertion,
+}
+
+impl DecisionBody {
+    fn parts(self) -> Result<(Role, Assertion, Vec<Disclosure>), Problem> {
+        Ok((self.role, self.assertion, Vec::new()))
+    }
+}
+
+/// A signed rejection, with its reason if that is to be said.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RejectionBody {
+    /// The role that is acted in.
+    #[schema(value_type = String)]
+    role: Role,
+    /// As for the other decisions. It does not cover the reason.
+    #[schema(value_type = Object)]
+    assertion: Assertion,
+    /// Members read it; the ledger holds a digest of it.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Untrusted>,
+}
+
+impl RejectionBody {
+    fn parts(self) -> Result<(Role, Assertion, Vec<Disclosure>), Problem> {
+        Ok((self.role, self.assertion, disclosure::optional("reason", self.reason)?))
+    }
 }
 
 /// Which actions.
@@ -253,22 +281,22 @@ async fn ended(ledger: &Ledger, action: ActionId, wait: Duration) -> Result<(), 
 }
 
 macro_rules! decision {
-    ($(#[doc = $doc:literal])+ $name:ident $path:literal $purpose:ident $command:ident($payload:ident) by $caller:ty) => {
+    ($(#[doc = $doc:literal])+ $name:ident $path:literal $purpose:ident $payload:ident in $body:ident by $caller:ty, $command:expr) => {
         $(#[doc = $doc])+
         #[utoipa::path(tag = "actions",
             params(("tenant" = String, Path), ("action" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
-            request_body = DecisionBody,
+            request_body = $body,
             responses((status = 200, body = ActionView), (status = "4XX", body = ProblemDocument)))]
         #[post($path)]
         pub(super) async fn $name(
             member: $caller,
             path: web::Path<(String, ActionId)>,
-            body: Body<DecisionBody>,
+            body: Body<$body>,
             req: HttpRequest,
         ) -> Result<HttpResponse, Problem> {
             let (member, (_, action)) = (MemberCaller::from(member), path.into_inner());
             let idempotency = body.idempotency(&req, sealbook_ledger::event::Actor::Member(member.id))?;
-            let DecisionBody { role, assertion } = body.value;
+            let (role, assertion, disclosures) = body.value.parts()?;
             let document = member.founded()?.action(action)?.document_bytes();
             let checked = precheck(&member, &assertion, Purpose::$purpose, document)?;
             let decided = $payload {
@@ -281,8 +309,8 @@ macro_rules! decision {
                 role,
             };
             let submission = Submission {
-                command: Command::$command(Box::new(decided)),
-                disclosures: Vec::new(),
+                command: ($command)(Box::new(decided), digests(&disclosures)),
+                disclosures,
                 attachments: Vec::new(),
                 checked,
                 idempotency,
@@ -295,13 +323,16 @@ macro_rules! decision {
 
 decision!(
     /// Approves an action in one role.
-    approve "/v1/tenants/{tenant}/actions/{action}/approve" Approval Approve(ActionApproved) by ActingMember
+    approve "/v1/tenants/{tenant}/actions/{action}/approve" Approval ActionApproved in DecisionBody by ActingMember,
+    |decided, _| Command::Approve(decided)
 );
 decision!(
     /// Rejects an action: one person is enough, and a recovery is any member's to reject.
-    reject "/v1/tenants/{tenant}/actions/{action}/reject" Rejection Reject(ActionRejected) by MemberCaller
+    reject "/v1/tenants/{tenant}/actions/{action}/reject" Rejection ActionRejected in RejectionBody by MemberCaller,
+    |rejected, sd| Command::Reject { rejected, sd }
 );
 decision!(
     /// Takes one's own proposal back.
-    cancel "/v1/tenants/{tenant}/actions/{action}/cancel" Cancellation Cancel(ActionCancelled) by ActingMember
+    cancel "/v1/tenants/{tenant}/actions/{action}/cancel" Cancellation ActionCancelled in DecisionBody by ActingMember,
+    |decided, _| Command::Cancel(decided)
 );

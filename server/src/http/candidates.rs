@@ -36,7 +36,7 @@ use crate::relying_parties::{RelyingParties, Use};
 use crate::store::StoreError;
 use crate::store::candidates::{CREDENTIAL, CandidateRow, ENROLMENT};
 use crate::text::{Name, Untrusted};
-use crate::views::Names;
+use crate::views::{Names, changes};
 
 /// How long an invitation holds, in seconds: a week.
 const INVITATION_LIFE_S: u32 = 7 * 24 * 60 * 60;
@@ -188,7 +188,7 @@ pub(super) async fn invite(
 }
 
 /// Invites a member to register another authenticator, be it beside the others or in place of a lost one: members
-/// themselves do, and whoever may invite. A quorum adds it.
+/// themselves do, whoever may invite, and the sealed recovery authenticators. A quorum adds it.
 #[utoipa::path(tag = "candidates", params(("tenant" = String, Path), ("member" = Uuid, Path)),
     request_body = AnotherBody,
     responses((status = 201, body = InvitationView), (status = "4XX", body = ProblemDocument)))]
@@ -200,7 +200,9 @@ pub(super) async fn invite_again(
     body: Body<AnotherBody>,
 ) -> Result<HttpResponse, Problem> {
     let (_, id) = path.into_inner();
-    if caller.id != id && !auth::any(&caller.roles, Invite::ANY_OF) {
+    // A recovery begins when nobody else may be left to invite.
+    let may = auth::any(&caller.roles, Invite::ANY_OF) || auth::any(&caller.roles, &[Role::Recovery]);
+    if caller.id != id && !may {
         return Err(Rule::RoleMissing.into());
     }
     let living = caller.founded()?.members().get(&id).filter(|member| !member.removed);
@@ -300,13 +302,13 @@ pub(super) async fn show_invitation(ticket: Ticket<ToEnrol>) -> Result<HttpRespo
     let known = Known::of(&invitation)?;
     let next = known.next(&invitation.purpose, &parties);
     let view = CandidateView::new(&invitation, founded)?;
-    let key = view.credential.as_ref().map(|credential| credential.cose_public_key.as_bytes());
+    let made = view.credential.as_ref();
     Ok(HttpResponse::Ok().json(InvitationStatus {
-        registered: key.is_some(),
-        next: next.filter(|_| key.is_none()),
+        registered: made.is_some(),
+        next: next.filter(|_| made.is_none()),
         of: known.wanted(&invitation.purpose, &parties).len(),
         separate_sign_in: parties.of(Use::SignIn).is_some(),
-        fingerprint: key.map(Hash::sha256),
+        fingerprint: made.map(changes::fingerprint),
         purpose: view.purpose,
         display_name: view.display_name,
         roles: view.roles,

@@ -43,11 +43,27 @@ struct ActionPage {
     private: Vec<Disclosed>,
     batch: Option<Batch>,
     seats: Vec<SeatRow>,
-    recovery_from: Option<String>,
+    recovery: Option<Wait>,
+    rejection: Option<Rejected>,
     decisions: Offered,
     events: Vec<u64>,
     pretty: String,
     subject: Subject,
+}
+
+/// Who refused it, and why.
+struct Rejected {
+    name: String,
+    role: &'static str,
+    reason: Option<String>,
+    seq: u64,
+}
+
+/// How long a recovery can still be refused.
+struct Wait {
+    until: String,
+    /// Empty once it is over.
+    left: String,
 }
 
 /// Where the action stands: tone, icon, word.
@@ -158,15 +174,28 @@ impl ActionPage {
             changes: changes::changes(document, &member.state, &visit.names, at)?,
             ahead: matches!(view.status, ActionStatus::Open | ActionStatus::Executing),
             batch,
-            recovery_from: recovers.then(|| document.proposed_at.plus_seconds(RECOVERY_WAIT_S).to_string()),
+            recovery: recovers.then(|| Wait::new(document.proposed_at.plus_seconds(RECOVERY_WAIT_S), at)),
             decisions: Offered::new(decisions, &seats),
             seats,
             events: view.events,
             pretty: serde_json::to_string_pretty(document).map_err(Problem::fault)?,
             subject,
+            rejection: view.rejection.map(|rejection| Rejected {
+                name: visit.names.person(rejection.member),
+                role: wording::role(rejection.role),
+                reason: rejection.reason,
+                seq: rejection.seq,
+            }),
             private: view.disclosures,
             sentence: view.sentence,
         })
+    }
+}
+
+impl Wait {
+    fn new(until: Timestamp, at: Timestamp) -> Self {
+        let left = wording::seconds_until(at, until);
+        Self { until: until.to_string(), left: if left > 0 { wording::span(left) } else { String::new() } }
     }
 }
 

@@ -32,6 +32,7 @@ const ASSETS: &[Asset] = assets![
     "bytes.js" JS,
     "contain.js" JS,
     "elements.js" JS,
+    "files.js" JS,
     "founding.js" JS,
     "icons.svg" SVG,
     "jcs.js" JS,

@@ -18,6 +18,7 @@ use crate::http::problem::Problem;
 use crate::relying_parties::{Use, uses_of};
 use crate::store::activity::ActivityRow;
 use crate::views::candidates::{self, Invited};
+use crate::views::changes;
 use crate::views::people::{Standing, kind_name};
 
 #[derive(Template)]
@@ -36,6 +37,7 @@ struct PeoplePage {
     may_propose: bool,
     /// Whether one passkey approves and signs in.
     shared: bool,
+    may_recover: bool,
 }
 
 /// A person.
@@ -107,6 +109,8 @@ struct InvitedRow {
     name: String,
     roles: String,
     registered: bool,
+    /// What they read aloud to whoever proposes and decides.
+    fingerprint: Option<String>,
     again: Option<String>,
     left: String,
     ends: String,
@@ -145,7 +149,9 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Problem> {
         founded.services().iter().map(|(id, service)| ServiceRow::new(&visit, *id, service, &uses)).collect();
     services.sort_by_key(|row| (row.removed, row.name.to_lowercase()));
     let invited = candidates::waiting(visit.store(), visit.ledger(), at).await?;
-    let invited = invited.iter().map(|invited| InvitedRow::new(&visit, invited)).collect();
+    // What the ledger holds already is a member's, and nothing to propose any more.
+    let waiting = invited.iter().filter(|invited| !is_held(founded, invited));
+    let invited = waiting.map(|invited| InvitedRow::new(&visit, invited)).collect();
     let holds = |roles: &[Role]| roles.iter().any(|role| visit.member.roles.contains(role));
     let deciding = [Role::PlatformAdmin, Role::SecurityReviewer];
     let in_force = services.iter().filter(|row| !row.removed).count();
@@ -167,8 +173,15 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Problem> {
         shared: founded.approval_rp().shared,
         may_invite: holds(&deciding),
         may_contain: holds(&[Role::IncidentCommander, Role::PlatformAdmin, Role::SecurityReviewer]),
+        may_recover: holds(&[Role::Recovery]),
         may_propose: holds(&[Role::KeyOwner, Role::PlatformAdmin, Role::SecurityReviewer]),
     })
+}
+
+/// Whether the ledger holds the authenticator that somebody registered.
+fn is_held(founded: &Founded, invited: &Invited) -> bool {
+    let mut held = founded.members().values().flat_map(|member| &member.credentials);
+    held.any(|held| invited.credential.as_ref() == Some(&held.credential))
 }
 
 /// When the oldest of each event that somebody's authority rests on was recorded, by seq.
@@ -303,6 +316,7 @@ impl InvitedRow {
             name: invited.display_name.clone().unwrap_or_else(|| "Somebody without a name".to_owned()),
             roles: wording::list(invited.roles.iter().map(|role| wording::role(*role))),
             registered: invited.member.is_some(),
+            fingerprint: invited.credential.as_ref().map(|made| changes::fingerprint(made).to_string()),
             again: again.then(|| invited.member.clone().unwrap_or_default()),
             left: wording::span(wording::seconds_until(visit.member.at, invited.expires_at)),
             ends: invited.expires_at.to_string(),

@@ -79,7 +79,7 @@ struct FieldView {
     name: &'static str,
     label: &'static str,
     help: &'static str,
-    /// How it is drawn: `line`, `lines`, `number`, `moment`, `pick`, `some`, `flag`, `hidden`, `registered`, `policy`.
+    /// How it is drawn: `line`, `lines`, `digest`, `list`, `number`, `moment`, `pick`, `some`, `flag`, `hidden`, `registered`, `policy`.
     drawn: &'static str,
     /// How it is read: the module's name for it.
     read: &'static str,
@@ -154,6 +154,7 @@ impl FormPage {
         let founded = visit.member.founded()?;
         let form = forms::form(kind);
         let rule = founded.policy().actions.get(&kind).ok_or(Rule::PolicyForm)?;
+        let prefill = &begun(kind, founded, prefill);
         let proposing = rule.proposing(&visit.member.roles);
         let field = |(n, field): (usize, &'static Field)| FieldView::new(n, field, founded, visit, prefill);
         let edits = form.fields.iter().any(|field| field.input == Input::Policy);
@@ -181,16 +182,28 @@ impl FormPage {
     }
 }
 
+/// What a form begins with: one about a slot that no link chose is about the first, as its list shows.
+fn begun(kind: ActionType, founded: &Founded, prefill: &Prefill) -> Prefill {
+    let mut prefill = prefill.clone();
+    let first = founded.slots().keys().next().filter(|_| kind == ActionType::SlotPolicySet);
+    if let Some(first) = first {
+        prefill.entry("slot".to_owned()).or_insert_with(|| first.to_string());
+    }
+    prefill
+}
+
 impl FieldView {
     fn new(n: usize, field: &'static Field, founded: &Founded, visit: &Visit, prefill: &Prefill) -> Self {
         let (drawn, read, required) = match field.input {
             Input::Line => ("line", "text", true),
             Input::Private => ("line", "private", false),
             Input::Lines => ("lines", "lines", true),
-            Input::List => ("lines", "list", true),
+            Input::Digest => ("digest", "text", true),
+            Input::List => ("list", "list", true),
             Input::Number(..) => ("number", "number", true),
             Input::MayNumber => ("number", "number", false),
-            Input::Moment => ("moment", "moment", false),
+            // A delegation that a link asks for ends.
+            Input::Moment => ("moment", "moment", field.name == "not_after" && prefill.contains_key("timed")),
             Input::Pick(Source::Credentials | Source::SuspendedPeople) => ("pick", "credential", true),
             Input::Pick(_) => ("pick", "text", true),
             Input::Some(_) => ("some", "set", false),

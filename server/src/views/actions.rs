@@ -99,6 +99,22 @@ pub struct ApprovalView {
     pub seq: u64,
 }
 
+/// A person's refusal.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RejectionView {
+    /// Who.
+    #[schema(value_type = String, format = Uuid)]
+    pub member: MemberId,
+    /// In which role.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// Why, if that was said and is disclosed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The event.
+    pub seq: u64,
+}
+
 /// A seat of the quorum.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Seat {
@@ -182,6 +198,9 @@ pub struct ActionView {
     pub approvals: Vec<ApprovalView>,
     /// The quorum, seat by seat.
     pub seats: Vec<Seat>,
+    /// Who refused it, where somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<RejectionView>,
     /// A stable word for why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -240,8 +259,9 @@ async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<
             histories.entry(action).or_default().add(&event);
         }
     }
-    let proposals: Vec<u64> = rows.iter().map(|row| row.proposed_seq).collect();
-    let disclosed = store.disclosures_of(ledger, &proposals).await?;
+    let rejections = histories.values().filter_map(|history| Some(history.rejection.as_ref()?.seq));
+    let saying: Vec<u64> = rows.iter().map(|row| row.proposed_seq).chain(rejections).collect();
+    let disclosed = store.disclosures_of(ledger, &saying).await?;
     let mut opened: HashMap<u64, Vec<Disclosed>> = HashMap::with_capacity(rows.len());
     for row in disclosed {
         let salt = B64::from(row.salt.as_slice());
@@ -249,7 +269,11 @@ async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<
     }
     rows.into_iter()
         .map(|row| {
-            let history = histories.remove(&row.action).unwrap_or_default();
+            let mut history = histories.remove(&row.action).unwrap_or_default();
+            if let Some(rejection) = &mut history.rejection {
+                let said = opened.remove(&rejection.seq).unwrap_or_default();
+                rejection.reason = said.into_iter().next().map(|field| field.value);
+            }
             let disclosures = opened.remove(&row.proposed_seq).unwrap_or_default();
             view(row, history, disclosures, &names)
         })
@@ -285,6 +309,7 @@ fn view(
         artifacts: Vec::new(),
         seats: seats(&document.quorum, history.approvals.iter().chain(&own)),
         approvals: history.approvals,
+        rejection: history.rejection,
         failure: history.failure,
         events: history.seqs,
         own,
@@ -299,6 +324,7 @@ struct History {
     seqs: Vec<u64>,
     proposal: Option<ApprovalView>,
     approvals: Vec<ApprovalView>,
+    rejection: Option<RejectionView>,
     failure: Option<FailureCode>,
     created: Created,
 }
@@ -314,6 +340,9 @@ impl History {
             }
             Payload::ActionApproved(p) => {
                 self.approvals.push(consent(p.member, p.role, &p.credential_id, seq));
+            }
+            Payload::ActionRejected(p) => {
+                self.rejection = Some(RejectionView { member: p.member, role: p.role, reason: None, seq });
             }
             Payload::ActionFailed(p) => self.failure = Some(p.code.clone()),
             Payload::SlotCreated(p) => self.created.slot = Some(p.slot.clone()),

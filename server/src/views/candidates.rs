@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::timestamp::Timestamp;
+use sealbook_ledger::webauthn::Credential;
+use serde::Deserialize as _;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -24,6 +26,8 @@ pub struct Invited {
     pub roles: BTreeSet<Role>,
     /// The member that they will be, or are, once they have registered.
     pub member: Option<String>,
+    /// The authenticator that they have registered.
+    pub credential: Option<Credential>,
     /// When the invitation ends.
     pub expires_at: Timestamp,
 }
@@ -41,12 +45,14 @@ impl Invited {
     fn of(row: &CandidateRow) -> Self {
         let text = |path: &str| row.body.pointer(path).and_then(Value::as_str).map(str::to_owned);
         let roles = row.body.pointer("/roles").and_then(Value::as_array).into_iter().flatten();
+        let registered = row.used_at.and_then(|_| row.body.pointer("/registered/credential"));
         Self {
             candidate: row.candidate,
             purpose: row.purpose.clone(),
             display_name: text("/display_name"),
             roles: roles.filter_map(Value::as_str).filter_map(|role| role.parse().ok()).collect(),
             member: row.used_at.and_then(|_| text("/registered/member")),
+            credential: registered.and_then(|made| Credential::deserialize(made).ok()),
             expires_at: row.expires_at,
         }
     }

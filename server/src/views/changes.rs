@@ -19,7 +19,7 @@ use sealbook_ledger::recovery::RECOVERY_WAIT_S;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, State};
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
+use sealbook_ledger::webauthn::{ApprovalRp, Credential};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,7 +27,11 @@ use super::Names;
 use super::people::Standing;
 use super::sentence::moment;
 
+mod authenticators;
 mod policies;
+
+use authenticators::{authenticator, fingerprint_row};
+pub use authenticators::{fingerprint, kind};
 
 /// One thing that an action changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -81,11 +85,16 @@ pub fn changes(
         Params::LedgerEvidenceKeySet(p) => now.evidence_key(p),
         Params::LedgerKeyRecover(p) => now.ledger_key("the standby key", p, true),
         Params::LedgerKeyRotate(p) => now.ledger_key("a new key", p, false),
-        Params::MemberEnroll(p) => vec![
-            Change::new("Member", names.person(p.member)),
-            Change::new(format!("Roles of {}", names.person(p.member)), roles(&p.roles)),
-            Change::new("Authenticators", list(p.credentials.iter().map(authenticator))),
-        ],
+        Params::MemberEnroll(p) => {
+            let person = names.person(p.member);
+            let mut rows = vec![
+                Change::new("Member", &person),
+                Change::new(format!("Roles of {person}"), roles(&p.roles)),
+                Change::new("Authenticators", list(p.credentials.iter().map(authenticator))),
+            ];
+            rows.extend(p.credentials.iter().map(fingerprint_row));
+            rows
+        }
         Params::MemberRecover(p) => now.member_recover(p.member, &p.credentials),
         Params::MemberRemove(p) => now.member_remove(p.member),
         Params::MemberRestore(p) => now.member_restore(p.member, p.credential_id.as_ref()),
@@ -173,6 +182,7 @@ impl Now<'_> {
             Change::between(format!("Authenticators of {}", self.names.person(id)), list(&held), list(after)),
             Change::new("Make of the new one (AAGUID)", credential.aaguid.to_string()),
             Change::new("Its id", credential.credential_id.to_string()),
+            fingerprint_row(credential),
             Change::new("Relying party", credential.rp_id.clone()),
         ]
     }
@@ -251,10 +261,12 @@ impl Now<'_> {
             ),
             Change::new("Wait before it takes effect", format!("{} hours", RECOVERY_WAIT_S / 3600)),
         ];
+        rows.extend(credentials.iter().map(fingerprint_row));
         if let Some(suspension) = self.member(id).and_then(|member| member.suspension)
             && suspension.holds(self.at)
         {
-            rows.push(Change::between(person, standing(false, Some(suspension), self.at), "active"));
+            let now = standing(false, Some(suspension), self.at);
+            rows.push(Change::between(person, &now, format!("still {now}: that is a quorum's to lift")));
         }
         rows
     }
@@ -414,21 +426,6 @@ fn timed(role: Role, not_before: Option<Timestamp>, not_after: Option<Timestamp>
         text.push_str(&format!(" until {}", moment(until)));
     }
     text
-}
-
-/// Where an authenticator's private key lives.
-pub fn kind(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Hardware => "hardware authenticator",
-        CredentialKind::Synced => "synced passkey",
-        CredentialKind::Unattested => "unattested authenticator",
-        CredentialKind::Software => "software key",
-    }
-}
-
-fn authenticator(credential: &Credential) -> String {
-    let id: String = credential.credential_id.to_string().chars().take(8).collect();
-    format!("{} {id}…", kind(credential.kind))
 }
 
 fn roles(roles: &BTreeSet<Role>) -> String {

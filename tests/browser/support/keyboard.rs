@@ -80,6 +80,40 @@ impl Keyboard<'_> {
         panic!("“{name}” can't be reached by keyboard at {}", self.0.url());
     }
 
+    /// Goes once round the dialog that is open, forth and back: the focus leaves it for the browser's own controls at
+    /// most, never for the page behind, and is seen at each stop.
+    #[track_caller]
+    pub fn stays_in_the_dialog(&self) {
+        let stops = "return document.querySelectorAll(`dialog[open] :is(${arguments[0]})`).length";
+        let most = self.0.run(stops, &[json!(CONTROLS)]).as_u64().unwrap() + 2;
+        for back in [false, true] {
+            for _ in 0..most {
+                if back {
+                    self.chord(Key::Shift, Key::Tab.into())
+                } else {
+                    self.strike(Key::Tab)
+                }
+                let inside = self.0.run(
+                    "const at = document.activeElement; return at === document.body || at.closest('dialog[open]') !== null",
+                    &[],
+                );
+                assert_eq!(inside, true, "the focus leaves the dialog at {}", self.0.url());
+                if let Ok(focused) = driver::wait(self.0.client.active_element()) {
+                    let seen =
+                        format!("if (arguments[0].matches('body, dialog')) return true; {FOCUS_IS_SEEN}");
+                    let seen = self.0.run(&seen, &[serde_json::to_value(&focused).unwrap()]);
+                    assert_eq!(seen, true, "the focus in the dialog can't be seen");
+                }
+            }
+        }
+    }
+
+    /// Fails unless the focus has come back to the control of this name.
+    #[track_caller]
+    pub fn is_back_at(&self, name: &str) {
+        self.0.until(&format!("the focus to be back at “{name}”"), || self.focused(name).map(drop));
+    }
+
     /// The element that has the focus, if it bears this name.
     fn focused(&self, name: &str) -> Option<Element> {
         let active = driver::wait(self.0.client.active_element()).ok()?;

@@ -333,7 +333,8 @@ pub const BORDER: &[Entry] = &[
     entry(
         "session.refused",
         Kind::Unauthenticated,
-        "Member, credential and assertion don't belong together, or no longer hold.",
+        "Member, credential and assertion don't belong together, or no longer hold: the authenticator may be suspended, \
+         removed, or of another server. A platform admin or security reviewer can say which, and invite another.",
     ),
     entry(
         "session.shared",

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sealbook_ledger::algorithm::Algorithm;
-use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::algorithm::{Algorithm, DigestKind};
+use sealbook_ledger::ids::{MemberId, SlotName};
 use sealbook_ledger::member::{Member, Suspension};
 use sealbook_ledger::policy::Role;
-use sealbook_ledger::slot::KeyState;
+use sealbook_ledger::slot::{KeyState, Slot};
 use sealbook_ledger::state::Founded;
 use serde_json::Value;
 
@@ -26,11 +26,13 @@ pub struct Choice {
     pub label: String,
     /// Whether it is chosen to begin with.
     pub chosen: bool,
+    /// For a slot, what its key signs: a digest's name in WebCrypto.
+    pub digest: Option<&'static str>,
 }
 
 impl Choice {
     fn new(value: impl ToString, label: impl Into<String>) -> Self {
-        Self { value: value.to_string(), label: label.into(), chosen: false }
+        Self { value: value.to_string(), label: label.into(), chosen: false, digest: None }
     }
 
     fn usual(value: &'static str, label: &'static str) -> Self {
@@ -47,14 +49,26 @@ pub fn of(source: Source, field: &str, founded: &Founded, visit: &Visit, prefill
             choice.chosen = same(&now) || now.as_array().is_some_and(|values| values.iter().any(same));
         }
     }
-    if let Some(wanted) = prefill.get(field)
-        && choices.iter().any(|choice| choice.value == *wanted)
+    if let Some(wanted) = wanted(source, field, prefill)
+        && choices.iter().any(|choice| choice.value == wanted)
     {
         for choice in &mut choices {
-            choice.chosen = choice.value == *wanted;
+            choice.chosen = choice.value == wanted;
         }
     }
     choices
+}
+
+/// The choice that a link asks for. An authenticator is chosen with its member, and a member by itself.
+fn wanted(source: Source, field: &str, prefill: &Prefill) -> Option<String> {
+    if !matches!(source, Source::Credentials | Source::SuspendedPeople) {
+        return prefill.get(field).cloned();
+    }
+    let member = prefill.get("member")?;
+    Some(match prefill.get(field) {
+        Some(credential) => format!("{member} {credential}"),
+        None => member.clone(),
+    })
 }
 
 /// What a slot's signing policy says now: its next one begins there. Nothing for a slot that is not there yet.
@@ -112,7 +126,14 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
             let lent = Role::ALL.into_iter().filter(|role| *role != Role::Recovery);
             lent.map(|role| Choice::new(role, wording::role(role))).collect()
         }
-        Source::Slots => founded.slots().keys().map(|name| Choice::new(name, name.to_string())).collect(),
+        Source::Slots => {
+            let slots = founded.slots().iter();
+            let choice = |(name, slot): (&SlotName, &Slot)| Choice {
+                digest: Some(web_crypto_name(slot.algorithm.digest())),
+                ..Choice::new(name, name.to_string())
+            };
+            slots.map(choice).collect()
+        }
         Source::SuspendedSlots => {
             let suspended = founded.slots().iter().filter(|(_, slot)| held(slot.suspension));
             suspended.map(|(name, _)| Choice::new(name, name.to_string())).collect()
@@ -157,6 +178,14 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
     }
 }
 
+const fn web_crypto_name(digest: DigestKind) -> &'static str {
+    match digest {
+        DigestKind::Sha256 => "SHA-256",
+        DigestKind::Sha384 => "SHA-384",
+        DigestKind::Sha512 => "SHA-512",
+    }
+}
+
 /// A member's authenticators; the value is the member's id and the authenticator's.
 fn credentials(
     id: MemberId,
@@ -172,4 +201,28 @@ fn credentials(
         Choice::new(format!("{id} {}", credential.credential_id), label)
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(fields: &[(&str, &str)]) -> Prefill {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_link_about_an_authenticator_chooses_it_and_no_other() {
+        let one = link(&[("member", "m-3"), ("credential_id", "c-1")]);
+        for source in [Source::Credentials, Source::SuspendedPeople] {
+            assert_eq!(wanted(source, "credential_id", &one).as_deref(), Some("m-3 c-1"));
+        }
+        let whole = link(&[("member", "m-3")]);
+        assert_eq!(wanted(Source::SuspendedPeople, "credential_id", &whole).as_deref(), Some("m-3"));
+        assert_eq!(
+            wanted(Source::Slots, "slot", &link(&[("slot", "apt-repo")])).as_deref(),
+            Some("apt-repo")
+        );
+        assert_eq!(wanted(Source::Credentials, "credential_id", &Prefill::new()), None);
+    }
 }

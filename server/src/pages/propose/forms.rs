@@ -70,7 +70,9 @@ pub enum Input {
     Private,
     /// A line each.
     Lines,
-    /// Digests with their names, a line each, as `sha256sum` writes them.
+    /// The digest of an artifact, which may be made of a file in the browser.
+    Digest,
+    /// Digests with their names, a line each, as `sha256sum` writes them; files bring theirs.
     List,
     /// A whole number between two, and the usual one.
     Number(u16, u16, u16),
@@ -404,7 +406,12 @@ pub fn form(kind: ActionType) -> Form {
                 &[
                     SLOT,
                     ENVIRONMENT,
-                    field("digest", "Digest of the artifact", "In hex, as sha256sum prints it.", Input::Line),
+                    field(
+                        "digest",
+                        "Digest of the artifact",
+                        "In hex, as sha256sum prints it.",
+                        Input::Digest,
+                    ),
                     field("artifact_name", "Artifact", "Those who decide read it.", Input::Private),
                     field("artifact_version", "Version", "", Input::Private),
                     field("artifact_ticket", "Ticket", "", Input::Private),
