@@ -212,6 +212,8 @@ async function begin() {
   form.addEventListener("submit", draft);
   at("sign").addEventListener("click", propose);
   at("back").addEventListener("click", () => at("confirm").close());
+  // The button was disabled while the draft was drawn up: the browser itself has no focus to give back.
+  at("confirm").addEventListener("close", () => at("draft").focus());
   at("token-kept").addEventListener("change", (event) => { at("sign").disabled = !event.target.checked; });
   at("token-save").addEventListener("click", () => download("service.token", new Blob([`${token}\n`], { type: "text/plain" })));
   copies(at("token-copy"), () => token);
