@@ -78,7 +78,8 @@ pub fn founding_digest(document: &FoundingDocument) -> Result<Hash, canonical::U
     Ok(Purpose::Founding.challenge(&canonical::to_vec(document)?))
 }
 
-/// A domain in lower case, and one to eight web origins that are `https`, or `http` on localhost for trying out.
+/// A domain in lower case, and one to eight web origins that are `https`, or `http` on a name of the machine itself
+/// (`localhost` and what ends in `.localhost`, RFC 6761 §6.3), for trying out.
 pub(crate) fn approval_rp_is_well_formed(rp: &ApprovalRp) -> bool {
     is_domain(&rp.id)
         && (1..=8).contains(&rp.origins.len())
@@ -96,7 +97,7 @@ fn is_web_origin(origin: &str) -> bool {
     is_domain(host)
         && port.parse::<u16>().is_ok()
         && port.bytes().all(|b| b.is_ascii_digit())
-        && (secure || host == "localhost")
+        && (secure || host == "localhost" || host.ends_with(".localhost"))
 }
 
 pub(crate) fn judge_founder(

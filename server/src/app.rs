@@ -63,6 +63,11 @@ pub struct AppConfig {
     pub origin_prefix: OriginPrefix,
     /// Who asks for approvals.
     pub approval_rp: ApprovalRp,
+    /// For whom passkeys are made that only sign in: the same pages under another id. What it says of sharing means
+    /// nothing.
+    pub sign_in_rp: Option<ApprovalRp>,
+    /// How long after a sign-in a session may do what needs a fresh one, in seconds.
+    pub fresh_sign_in_s: u32,
     /// Whose attestations prove hardware.
     pub attestation_roots: Arc<AttestationRoots>,
     /// Where high-water files are, outside the database.
@@ -304,7 +309,7 @@ impl App {
         backend: Option<BackendName>,
     ) -> Result<OpenedTenant, EngineError> {
         plan.judge()?;
-        let plan = Plan { approval_rp: Some(self.0.config.approval_rp.clone()), ..plan };
+        let plan = plan.for_server(&self.0.config.approval_rp, self.0.config.sign_in_rp.as_ref())?;
         let app = self.clone();
         let task = self.0.runtime.spawn(async move { app.open(tenant, plan, backend).await });
         task.await.map_err(|error| EngineError::fault("the opening task ended", error))?

@@ -72,6 +72,8 @@ pub struct Parts {
     pub high_water: PathBuf,
     /// While the oldest unsealed event is older, nothing new is signed.
     pub max_unsealed: Duration,
+    /// How long after a sign-in a session may do what needs a fresh one, in seconds.
+    pub fresh_sign_in_s: u32,
     /// The operator's token.
     pub operator_token: OperatorToken,
     /// Whether a missing high-water file is accepted.
@@ -99,6 +101,7 @@ impl Parts {
             attestation_roots: roots.unwrap_or_default(),
             high_water,
             max_unsealed: config.limits.max_unsealed,
+            fresh_sign_in_s: config.limits.fresh_sign_in_s,
             operator_token: config.operator_token.clone(),
             accept_missing_high_water,
             notifying: Notifying {
@@ -121,14 +124,17 @@ impl Parts {
             let backend = backend.map_err(|source| AssemblyError::Custody { name: name.clone(), source })?;
             backends.insert(name, Arc::new(backend));
         }
+        let origins = self.rp.origins().iter().map(|origin| origin.as_str().to_owned()).collect();
+        // A founding may ask for passkeys that are not shared: its plan says so.
+        let approval_rp = ApprovalRp { id: self.rp.id().to_owned(), origins, shared: true };
         let config = AppConfig {
             origin_prefix: self.origin_prefix,
-            approval_rp: ApprovalRp {
-                id: self.rp.id().to_owned(),
-                origins: self.rp.origins().iter().map(|origin| origin.as_str().to_owned()).collect(),
-                // Approval credentials of their own come with the web UI.
-                shared: true,
-            },
+            sign_in_rp: self
+                .rp
+                .sign_in_id()
+                .map(|id| ApprovalRp { id: id.to_owned(), ..approval_rp.clone() }),
+            approval_rp,
+            fresh_sign_in_s: self.fresh_sign_in_s,
             attestation_roots: Arc::new(self.attestation_roots),
             high_water: self.high_water,
             max_unsealed: self.max_unsealed,

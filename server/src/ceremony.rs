@@ -15,7 +15,7 @@ use sealbook_ledger::policy::{LedgerPolicy, Role};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Prechecked, RULES};
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
+use sealbook_ledger::webauthn::{Credential, CredentialKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 use crate::clock;
 use crate::ledger::{Disclosure, EngineError, Ledger, Submission};
 use crate::passkeys::{self, Asked, Begun, MadePasskey};
+use crate::relying_parties::{RelyingParties, Use};
 use crate::store::candidates::{CandidateRow, FOUNDER};
 use crate::store::{LedgerId, Store, StoreError};
 
@@ -68,6 +69,9 @@ pub(crate) struct CandidateBody {
     /// The bytes that the credential's attestation refers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) attestation: Option<B64>,
+    /// The passkey that signs in, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sign_in: Option<MadePasskey>,
     /// What a browser was asked for last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) begun: Option<Begun>,
@@ -84,8 +88,22 @@ impl CandidateBody {
             salt: B64::from(salt.as_slice()),
             credential: None,
             attestation: None,
+            sign_in: None,
             begun: None,
         }
+    }
+
+    /// What is to be registered next; `None` once everything is.
+    pub(crate) fn next(&self, parties: &RelyingParties) -> Option<Use> {
+        let made = |wanted: &Use| match wanted {
+            Use::Approve => self.credential.is_some(),
+            Use::SignIn => self.sign_in.is_some(),
+        };
+        parties.uses().iter().copied().find(|wanted| !made(wanted))
+    }
+
+    fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        self.credential.iter().chain(self.sign_in.iter().map(|made| &made.credential))
     }
 
     /// The display name as a disclosure, where there is one.
@@ -94,19 +112,23 @@ impl CandidateBody {
         Some(Disclosure::with_salt("display_name", salt, self.display_name.clone()?))
     }
 
-    /// The attestation object, with the reference that the credential makes to it.
-    fn attachment(&self) -> Option<(Attachment, Vec<u8>)> {
-        let reference = self.credential.as_ref()?.attestation.clone()?;
-        Some((reference, self.attestation.as_ref()?.as_bytes().to_vec()))
+    /// The attestation objects, with the references that the credentials make to them.
+    fn attachments(&self) -> Vec<(Attachment, Vec<u8>)> {
+        let approving = self.credential.as_ref().map(|made| (made, self.attestation.as_ref()));
+        let signing_in = self.sign_in.as_ref().map(|made| (&made.credential, made.attestation.as_ref()));
+        let both = approving.into_iter().chain(signing_in);
+        both.filter_map(|(made, bytes)| Some((made.attestation.clone()?, bytes?.as_bytes().to_vec())))
+            .collect()
     }
 
-    fn founder(&self) -> Option<Founder> {
-        let enrolled = MemberEnrolled {
-            action: None,
-            credentials: vec![self.credential.clone()?],
-            member: self.member,
-            roles: self.roles.clone(),
-        };
+    fn founder(&self, parties: &RelyingParties) -> Option<Founder> {
+        if self.next(parties).is_some() {
+            return None;
+        }
+        let mut credentials: Vec<Credential> = self.credentials().cloned().collect();
+        credentials.sort_by_key(|credential| credential.credential_id.to_string());
+        let enrolled =
+            MemberEnrolled { action: None, credentials, member: self.member, roles: self.roles.clone() };
         Some(Founder { enrolled, sd: self.disclosure().iter().map(Disclosure::digest).collect() })
     }
 }
@@ -135,10 +157,12 @@ pub struct FounderView {
     pub display_name: Option<Disclosure>,
     /// The roles to begin with.
     pub roles: BTreeSet<Role>,
-    /// What kind of authenticator is registered.
+    /// What kind of authenticator is registered; the one that approves.
     pub kind: Option<CredentialKind>,
-    /// Whether an authenticator is registered.
+    /// Whether everything is registered.
     pub registered: bool,
+    /// What is to be registered next.
+    pub next: Option<Use>,
     /// Whether the document is signed.
     pub signed: bool,
 }
@@ -195,34 +219,41 @@ const INVALID_TICKET: EngineError = EngineError::Conflict {
     sentence: "the ticket is unknown, used or expired; ask for another",
 };
 
-/// Registers a candidate's authenticator, once.
-pub(crate) async fn register(
+/// Registers a founder's authenticator, if the policy that the founders sign accepts it; each use has one, once.
+pub(crate) async fn register_founder(
     store: &Store,
     ledger: LedgerId,
+    parties: &RelyingParties,
     ticket_hash: Hash,
-    purpose: &str,
     made: MadePasskey,
     display_name: Option<String>,
 ) -> Result<CandidateBody, EngineError> {
-    let (row, mut body) = candidate_of(store, ledger, ticket_hash, purpose).await?;
-    if row.used_at.is_some() || body.credential.is_some() {
-        return Err(INVALID_TICKET);
+    let others = founders(store, ledger).await?;
+    if !policy(store, ledger, others.len()).await?.credentials.accept(&made.credential) {
+        return Err(Rule::CredentialPolicy.into());
     }
+    let (row, mut body) = candidate_of(store, ledger, ticket_hash, FOUNDER).await?;
+    let next = body.next(parties).filter(|_| row.used_at.is_none()).ok_or(INVALID_TICKET)?;
     // Found out later, it would end the founding: nobody could take it back.
-    let taken = |other: &CandidateBody| {
-        other.credential.as_ref().is_some_and(|held| {
-            held.credential_id == made.credential.credential_id
-                || held.cose_public_key.as_bytes() == made.credential.cose_public_key.as_bytes()
-        })
+    let taken = |held: &Credential| {
+        held.credential_id == made.credential.credential_id
+            || held.cose_public_key.as_bytes() == made.credential.cose_public_key.as_bytes()
     };
-    if founders(store, ledger).await?.iter().any(taken) {
+    if others.iter().flat_map(CandidateBody::credentials).any(taken) {
         return Err(Rule::CredentialDuplicate.into());
     }
-    body.credential = Some(made.credential);
-    body.attestation = made.attestation;
+    match next {
+        Use::Approve => (body.credential, body.attestation) = (Some(made.credential), made.attestation),
+        Use::SignIn => body.sign_in = Some(made),
+    }
     body.begun = None;
     body.display_name = display_name.or(body.display_name);
-    match store.use_candidate(ledger, ticket_hash, &to_json(&body)?, clock::now()).await {
+    let (json, now) = (to_json(&body)?, clock::now());
+    let kept = match body.next(parties) {
+        Some(_) => store.update_candidate(ledger, ticket_hash, &json, now).await,
+        None => store.use_candidate(ledger, ticket_hash, &json, now).await,
+    };
+    match kept {
         Ok(()) => Ok(body),
         Err(StoreError::Conflict { .. }) => Err(INVALID_TICKET),
         Err(error) => Err(error.into()),
@@ -233,13 +264,12 @@ pub(crate) async fn register(
 pub(crate) async fn begin(
     store: &Store,
     ledger: &Ledger,
-    rp: &ApprovalRp,
+    parties: &RelyingParties,
     ticket_hash: Hash,
 ) -> Result<serde_json::Value, EngineError> {
     let (row, mut body) = candidate_of(store, ledger.id(), ticket_hash, FOUNDER).await?;
-    if row.used_at.is_some() || body.credential.is_some() {
-        return Err(INVALID_TICKET);
-    }
+    let next = body.next(parties).filter(|_| row.used_at.is_none());
+    let rp = next.and_then(|next| parties.of(next)).ok_or(INVALID_TICKET)?;
     let name = body.display_name.clone().unwrap_or_else(|| format!("A founder of {}", ledger.tenant()));
     let asked = Asked { rp, member: body.member, name: &name, exclude: &[] };
     let (options, begun) = passkeys::begin(&asked, clock::now())
@@ -256,7 +286,7 @@ pub(crate) async fn begin(
 pub(crate) async fn view(
     store: &Store,
     ledger: &Ledger,
-    rp: &ApprovalRp,
+    parties: &RelyingParties,
 ) -> Result<FoundingView, EngineError> {
     let bodies = founders(store, ledger.id()).await?;
     let signed: BTreeSet<MemberId> =
@@ -264,7 +294,7 @@ pub(crate) async fn view(
     let state = ledger.state();
     let vkey = state.ledger_key().map(|key| key.vkey.clone());
     let policy = policy(store, ledger.id(), bodies.len()).await?;
-    let document = vkey.and_then(|vkey| document(ledger, vkey, rp, &policy, &bodies));
+    let document = vkey.and_then(|vkey| document(ledger, vkey, parties, &policy, &bodies));
     let digest = document.as_ref().map(founding_digest).transpose();
     let digest =
         digest.map_err(|error| EngineError::fault("the founding document has no canonical form", error))?;
@@ -275,7 +305,8 @@ pub(crate) async fn view(
             display_name: body.disclosure(),
             roles: body.roles.clone(),
             kind: body.credential.as_ref().map(|credential| credential.kind),
-            registered: body.credential.is_some(),
+            registered: body.next(parties).is_none(),
+            next: body.next(parties),
             signed: signed.contains(&body.member),
         })
         .collect();
@@ -300,31 +331,17 @@ async fn founders(store: &Store, ledger: LedgerId) -> Result<Vec<CandidateBody>,
     Ok(bodies)
 }
 
-/// Registers a founder's authenticator, if the policy that the founders sign accepts it.
-pub(crate) async fn register_founder(
-    store: &Store,
-    ledger: LedgerId,
-    ticket_hash: Hash,
-    made: MadePasskey,
-    display_name: Option<String>,
-) -> Result<CandidateBody, EngineError> {
-    let founders = candidate_rows(store, ledger).await?.len();
-    if !policy(store, ledger, founders).await?.credentials.accept(&made.credential) {
-        return Err(Rule::CredentialPolicy.into());
-    }
-    register(store, ledger, ticket_hash, FOUNDER, made, display_name).await
-}
-
 fn document(
     ledger: &Ledger,
     vkey: Vkey,
-    rp: &ApprovalRp,
+    parties: &RelyingParties,
     policy: &LedgerPolicy,
     bodies: &[CandidateBody],
 ) -> Option<FoundingDocument> {
-    let founders: Vec<Founder> = bodies.iter().map(CandidateBody::founder).collect::<Option<_>>()?;
+    let founders = bodies.iter().map(|body| body.founder(parties));
+    let founders: Vec<Founder> = founders.collect::<Option<_>>()?;
     Some(FoundingDocument {
-        approval_rp: rp.clone(),
+        approval_rp: parties.approval().clone(),
         founders: founders.iter().map(|founder| founder_data(&founder.enrolled, &founder.sd)).collect(),
         origin: ledger.origin().clone(),
         policy: policy.clone(),
@@ -338,12 +355,12 @@ fn document(
 pub(crate) async fn sign(
     store: &Store,
     ledger: &Ledger,
-    rp: &ApprovalRp,
+    parties: &RelyingParties,
     ticket_hash: Hash,
     assertion: FounderAssertion,
 ) -> Result<FoundingView, EngineError> {
     let (_, body) = candidate_of(store, ledger.id(), ticket_hash, FOUNDER).await?;
-    let current = view(store, ledger, rp).await?;
+    let current = view(store, ledger, parties).await?;
     let (Some(document), Some(digest)) = (current.document, current.digest) else {
         return Err(EngineError::Conflict {
             code: "founding.incomplete",
@@ -354,7 +371,7 @@ pub(crate) async fn sign(
     let credential = credential.ok_or(Rule::FoundingSignatures)?;
     let signed = assertion.to_assertion().map_err(|_| Rule::AssertionInvalid)?;
     let mut checked = Prechecked::default();
-    if let Err(error) = checked.check(&signed, credential, rp, digest) {
+    if let Err(error) = checked.check(&signed, credential, parties.approval(), digest) {
         tracing::info!(origin = %ledger.origin(), code = error.code(), "a founder's signature does not hold");
         return Err(Rule::AssertionInvalid.into());
     }
@@ -366,15 +383,15 @@ pub(crate) async fn sign(
         Err(error) => return Err(error.into()),
     }
     if !current.founded {
-        complete(store, ledger, rp, document).await?;
+        complete(store, ledger, parties, document).await?;
     }
-    view(store, ledger, rp).await
+    view(store, ledger, parties).await
 }
 
 async fn complete(
     store: &Store,
     ledger: &Ledger,
-    rp: &ApprovalRp,
+    parties: &RelyingParties,
     document: FoundingDocument,
 ) -> Result<(), EngineError> {
     let bodies = founders(store, ledger.id()).await?;
@@ -392,13 +409,13 @@ async fn complete(
     for (body, assertion) in bodies.iter().zip(&assertions) {
         if let (Some(credential), Ok(signed)) = (&body.credential, assertion.to_assertion()) {
             // The rules check again what does not hold here.
-            let _ = checked.check(&signed, credential, rp, digest);
+            let _ = checked.check(&signed, credential, parties.approval(), digest);
         }
     }
-    let founders = bodies.iter().filter_map(CandidateBody::founder).collect();
+    let founders = bodies.iter().filter_map(|body| body.founder(parties)).collect();
     let founded = Box::new(LedgerFounded { assertions, document });
     let mut submission = Submission::new(Command::Found { founders, founded });
-    submission.attachments = bodies.iter().filter_map(CandidateBody::attachment).collect();
+    submission.attachments = bodies.iter().flat_map(CandidateBody::attachments).collect();
     submission.disclosures = bodies.iter().filter_map(CandidateBody::disclosure).collect();
     submission.checked = checked;
     match ledger.submit(submission).await {

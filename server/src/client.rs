@@ -201,7 +201,7 @@ impl Client {
             Authority::Person(person) => {
                 let token = person.token(self)?;
                 match run(Some(&token)) {
-                    Err(error) if error.is_unauthenticated() => run(Some(&person.renew(self, &token)?)),
+                    Err(error) if error.wants_sign_in() => run(Some(&person.renew(self, &token)?)),
                     outcome => outcome,
                 }
             }

@@ -105,7 +105,12 @@ impl Custody {
 pub struct Limits {
     /// How long an event may stay unsealed before new signing is refused (ledger format §4).
     pub max_unsealed: Duration,
+    /// How long after a sign-in a session may do what needs a fresh one, in seconds.
+    pub fresh_sign_in_s: u32,
 }
+
+/// Longest time after a sign-in that counts as fresh, in seconds; what holds where nothing else is said.
+pub const FRESH_SIGN_IN_S: u32 = 5 * 60;
 
 impl Config {
     /// Reads and checks a file, with the process' environment above it.
@@ -208,7 +213,11 @@ fn parse_rp(rp: raw::Rp) -> Result<RelyingParty, ConfigError> {
         key: "rp.id",
         write: "the domain that passkeys are made for, e.g. \"sealbook.example.com\"",
     })?;
-    RelyingParty::new(&id, &rp.origins, Mode::Serve)
+    let own = RelyingParty::new(&id, &rp.origins, Mode::Serve)?;
+    match rp.sign_in_id {
+        Some(sign_in_id) => own.with_sign_in(&sign_in_id),
+        None => Ok(own),
+    }
 }
 
 fn parse_custody(raw: raw::Custody) -> Result<Custody, ConfigError> {
@@ -268,7 +277,12 @@ fn parse_limits(raw: &raw::Limits) -> Result<Limits, ConfigError> {
         let key = "limits.max_unsealed_seconds";
         return Err(ConfigError::value(key, "is out of range", "a number of seconds from 1 to 3600"));
     }
-    Ok(Limits { max_unsealed: Duration::from_secs(seconds) })
+    let fresh_sign_in_s = raw.fresh_sign_in_seconds.unwrap_or(FRESH_SIGN_IN_S);
+    if !(1..=FRESH_SIGN_IN_S).contains(&fresh_sign_in_s) {
+        let key = "limits.fresh_sign_in_seconds";
+        return Err(ConfigError::value(key, "is out of range", "a number of seconds from 1 to 300"));
+    }
+    Ok(Limits { max_unsealed: Duration::from_secs(seconds), fresh_sign_in_s })
 }
 
 fn read_operator_token(path: &Path) -> Result<OperatorToken, ConfigError> {

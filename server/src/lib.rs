@@ -32,6 +32,7 @@ pub mod proving;
 pub mod rebuilding;
 mod refusals;
 pub mod registration;
+pub mod relying_parties;
 pub mod reports;
 pub mod restoring;
 pub mod running;

@@ -10,21 +10,27 @@ use sealbook_ledger::encoding::{B64, Hash};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
+pub(crate) const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// A browser that keeps the one cookie.
-struct Browser {
+pub(crate) struct Browser {
     api: Api,
-    cookie: String,
+    pub(crate) cookie: String,
 }
 
 impl Browser {
-    fn new(server: &Server) -> Self {
+    pub(crate) fn new(server: &Server) -> Self {
         Self { api: server.api(), cookie: String::new() }
     }
 
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> integration::Answer {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> integration::Answer {
         let mut all = headers.to_vec();
         if !self.cookie.is_empty() {
             all.push(("cookie", &self.cookie));
@@ -36,13 +42,18 @@ impl Browser {
         self.api.send(method, path, &all, &sent)
     }
 
-    fn get(&self, path: &str) -> integration::Answer {
+    pub(crate) fn get(&self, path: &str) -> integration::Answer {
         self.send("GET", path, &[("accept", "text/html")], &Value::Null)
     }
 
     /// The answer of a passkey to the server's challenge.
     fn answer(&self, person: &Person) -> Value {
         let asked = self.send("POST", "/v1/session/challenge", &[OWN], &json!({})).expect(200).json();
+        Self::answer_to(&asked, person)
+    }
+
+    /// The answer of a person's passkey to a challenge.
+    pub(crate) fn answer_to(asked: &Value, person: &Person) -> Value {
         let challenge: B64 = asked["public_key"]["challenge"].as_str().unwrap().parse().unwrap();
         let mut answer = person.assert(Hash(challenge.as_bytes().try_into().unwrap()));
         let handle = Uuid::parse_str(&person.id).unwrap();
@@ -51,7 +62,7 @@ impl Browser {
         answer
     }
 
-    fn sign_in(&mut self, person: &Person) {
+    pub(crate) fn sign_in(&mut self, person: &Person) {
         let answer = self.answer(person);
         let begun = self.send("POST", "/v1/session", &[OWN], &answer).expect(201);
         let set = begun.header("set-cookie").unwrap().to_owned();
@@ -60,13 +71,13 @@ impl Browser {
         self.cookie = set.split(';').next().unwrap().to_owned();
     }
 
-    fn csrf(&self, tenant: &Tenant) -> String {
+    pub(crate) fn csrf(&self, tenant: &Tenant) -> String {
         let page = self.get(&format!("/t/{}/inbox", tenant.name)).expect(200).text();
         page.split("name=\"csrf\" content=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
     }
 }
 
-fn page(tenant: &Tenant, rest: &str) -> String {
+pub(crate) fn page(tenant: &Tenant, rest: &str) -> String {
     format!("/t/{}/{rest}", tenant.name)
 }
 

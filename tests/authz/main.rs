@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic there is the report")]
 
 mod browsers;
+mod stale;
 mod table;
 
 use std::collections::BTreeSet;

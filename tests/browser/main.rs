@@ -16,5 +16,6 @@ mod harness;
 mod hostile_text;
 mod liveness;
 mod support;
+mod two_passkeys;
 mod verification;
 mod whole_way;

@@ -17,4 +17,5 @@ mod passkeys;
 mod people;
 mod reading;
 mod refusals;
+mod separate_sign_in;
 mod signing;

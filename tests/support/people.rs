@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::api::{Answer, Api};
 
-/// The relying party of a server in development mode.
-pub const RP_ID: &str = "localhost";
+/// The relying party of passkeys that only sign in, on a server in development mode that keeps them apart.
+pub const SIGN_IN_RP_ID: &str = "sealbook.localhost";
 
 /// A person who is, or may become, a member.
 pub struct Person {
@@ -24,15 +24,80 @@ pub struct Person {
     /// The file of the person's authenticator.
     pub key_file: PathBuf,
     key: SoftAuthenticator,
+    /// What the person signs in by, where that is another one.
+    pub sign_in_key: Option<Passkey>,
     web_origin: String,
+}
+
+/// An authenticator of somebody, beside the one that approves.
+pub struct Passkey {
+    /// Its file.
+    pub file: PathBuf,
+    key: SoftAuthenticator,
+}
+
+impl Passkey {
+    /// One that signs in and never approves.
+    pub fn to_sign_in(folder: &Path) -> Self {
+        let file = folder.join(format!("{}.key", Uuid::new_v4()));
+        let key = SoftAuthenticator::create(&file, SIGN_IN_RP_ID).unwrap();
+        Self { file, key }
+    }
 }
 
 impl Person {
     /// A person with a new authenticator, whose file lies in `folder`.
     pub fn new(folder: &Path, api: &Api, web_origin: &str) -> Self {
         let file = folder.join(format!("{}.key", Uuid::new_v4()));
-        let key = SoftAuthenticator::create(&file, RP_ID).unwrap();
-        Self { id: String::new(), api: api.clone(), key_file: file, key, web_origin: web_origin.to_owned() }
+        // Approvals are made for the host of the pages.
+        let host = web_origin.split("//").nth(1).unwrap().split(':').next().unwrap();
+        let key = SoftAuthenticator::create(&file, host).unwrap();
+        let (api, web_origin) = (api.clone(), web_origin.to_owned());
+        Self { id: String::new(), api, key_file: file, key, sign_in_key: None, web_origin }
+    }
+
+    /// Registers by a ticket, everything that it asks for; answers what the last registration did.
+    #[track_caller]
+    pub fn register(&mut self, ticket: &str, path: &str, folder: &Path) -> Value {
+        let send = |registration: Value| {
+            let body = json!({ "registration": registration });
+            self.api.with_token(ticket).post(path, &body).expect(201).json()
+        };
+        let mut made = send(self.registration(ticket));
+        if made["next"] == "sign_in" {
+            let second = Passkey::to_sign_in(folder);
+            made = send(self.registration_of(&second, ticket));
+            self.sign_in_key = Some(second);
+        }
+        assert!(made.get("next").is_none(), "{made}");
+        self.id = made["member"].as_str().unwrap().to_owned();
+        made
+    }
+
+    /// The body of a registration of another authenticator by a ticket.
+    pub fn registration_of(&self, passkey: &Passkey, ticket: &str) -> Value {
+        self.registration_by(&passkey.key, ticket)
+    }
+
+    fn registration_by(&self, key: &SoftAuthenticator, ticket: &str) -> Value {
+        let secret = sealbook::http::token::Token::parse(ticket).expect("a ticket");
+        let made = key.register(registration::challenge(secret.secret()), &self.web_origin).unwrap();
+        json!({ "credential": made.credential, "client_data_json": made.client_data_json })
+    }
+
+    /// All credentials, as an enrolment takes them.
+    pub fn credentials(&self) -> Vec<Value> {
+        let second = self.sign_in_key.iter().map(|passkey| &passkey.key);
+        let all = std::iter::once(&self.key).chain(second).map(SoftAuthenticator::credential);
+        let mut all: Vec<Value> = all.map(|held| serde_json::to_value(held).unwrap()).collect();
+        all.sort_by_key(|held| held["credential_id"].as_str().unwrap().to_owned());
+        all
+    }
+
+    /// An assertion over a challenge, by the authenticator that signs in.
+    pub fn assert_sign_in(&self, challenge: Hash) -> Value {
+        let key = self.sign_in_key.as_ref().map_or(&self.key, |passkey| &passkey.key);
+        serde_json::to_value(key.assert(challenge, &self.web_origin).unwrap()).unwrap()
     }
 
     /// The credential as the ledger enrols it.
@@ -47,9 +112,7 @@ impl Person {
 
     /// The body of a registration by a ticket.
     pub fn registration(&self, ticket: &str) -> Value {
-        let secret = sealbook::http::token::Token::parse(ticket).expect("a ticket");
-        let made = self.key.register(registration::challenge(secret.secret()), &self.web_origin).unwrap();
-        json!({ "credential": made.credential, "client_data_json": made.client_data_json })
+        self.registration_by(&self.key, ticket)
     }
 
     /// A browser's answer to registration options, as the body of a registration has it.
@@ -84,7 +147,10 @@ impl Person {
         let nonce = nonce.expect(200).json();
         let document = json!({ "nonce": nonce["nonce"], "origin": nonce["origin"], "v": 1 });
         let challenge = Purpose::Session.challenge(&canonical::value_to_vec(&document).unwrap());
-        let mut body = self.sign_as_member(challenge);
+        let Value::Object(mut body) = self.assert_sign_in(challenge) else {
+            panic!("an assertion is an object")
+        };
+        body.insert("member".to_owned(), self.id.clone().into());
         body.insert("nonce".to_owned(), nonce["nonce"].clone());
         Value::Object(body)
     }

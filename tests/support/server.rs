@@ -173,7 +173,9 @@ impl Server {
 
     /// The URL that people know it by, which is also the web origin of their assertions.
     pub fn url(&self) -> String {
-        format!("http://localhost:{}", self.port)
+        let apart = self.options.arguments.iter().any(|argument| argument == "--separate-sign-in");
+        let host = if apart { "approve.sealbook.localhost" } else { "localhost" };
+        format!("http://{host}:{}", self.port)
     }
 
     /// The port that it listens on.

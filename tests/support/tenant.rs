@@ -100,9 +100,7 @@ impl Tenant {
         let mut people = Vec::new();
         for ticket in &tickets {
             let mut person = Person::new(folder.path(), &api, &url);
-            let body = json!({ "registration": person.registration(ticket) });
-            let made = api.with_token(ticket).post(&format!("{base}/founding/candidates"), &body).expect(201);
-            person.id = made.json()["member"].as_str().unwrap().to_owned();
+            person.register(ticket, &format!("{base}/founding/candidates"), folder.path());
             people.push(person);
         }
         let shown = api.with_token(&tickets[0]).get(&format!("{base}/founding")).expect(200).json();
@@ -293,11 +291,9 @@ impl Tenant {
     #[track_caller]
     pub fn enrolled(&mut self, roles: &[&str]) -> usize {
         let (mut person, ticket) = (self.stranger(), self.invited(roles));
-        let body = json!({ "registration": person.registration(&ticket) });
-        let made = self.api.with_token(&ticket).post(&self.path("/candidates/register"), &body).expect(201);
-        person.id = text(&made.json()["member"]).to_owned();
+        person.register(&ticket, &self.path("/candidates/register"), self.folder.path());
         let params =
-            json!({ "member": person.id, "credentials": [person.credential()], "roles": sorted(roles) });
+            json!({ "member": person.id, "credentials": person.credentials(), "roles": sorted(roles) });
         self.executed("member.enroll", &params);
         person.sign_in(&self.name);
         self.people.push(person);

@@ -22,6 +22,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "notifying",
             "passkeys",
             "rebuilding",
+            "relying_parties",
             "restoring",
             "running",
             "store",
@@ -30,7 +31,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "views",
         ],
     ),
-    ("client", &["authenticator"]),
+    ("client", &["authenticator", "relying_parties"]),
     ("authenticator", &[]),
     (
         "http",
@@ -50,6 +51,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "passkeys",
             "proving",
             "registration",
+            "relying_parties",
             "reports",
             "signing",
             "store",
@@ -58,8 +60,8 @@ const ROOMS: [(&str, &[&str]); 39] = [
         ],
     ),
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
-    ("pages", &["app", "clock", "http", "ledger", "store", "views"]),
-    ("views", &["authenticator", "store"]),
+    ("pages", &["app", "clock", "http", "ledger", "relying_parties", "store", "views"]),
+    ("views", &["authenticator", "relying_parties", "store"]),
     ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
     // Their tests use a software authenticator.
@@ -93,6 +95,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "projector",
             "proving",
             "refusals",
+            "relying_parties",
             "scrubber",
             "sealer",
             "sequencer",
@@ -100,7 +103,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "store",
         ],
     ),
-    ("ceremony", &["clock", "ledger", "passkeys", "store"]),
+    ("ceremony", &["clock", "ledger", "passkeys", "relying_parties", "store"]),
     // What a service asks of people, and what they approved.
     ("clearing", &["ledger", "store"]),
     ("signing", &["clearing", "custody", "devices", "effects", "ledger", "store"]),
@@ -128,7 +131,7 @@ const ROOMS: [(&str, &[&str]); 39] = [
 ];
 
 /// Rooms that use no other.
-const LEAVES: [&str; 2] = ["clock", "high_water"];
+const LEAVES: [&str; 3] = ["clock", "high_water", "relying_parties"];
 
 fn server() -> Vec<Source> {
     sources::rust().into_iter().filter(|source| source.path.starts_with("server/src/")).collect()

@@ -25,6 +25,29 @@ export function path(...parts) {
   return ["/v1/tenants", tenant(), ...parts].map((part, at) => (at ? encodeURIComponent(part) : part)).join("/");
 }
 
+/** Asks for the passkey once more; answers whether the session is fresh now. Pages of members set it. */
+let renew = async () => false;
+
+/** Says what is done where the server wants a fresh sign-in. */
+export function whenStale(work) {
+  renew = work;
+}
+
+/** From now on the page sends along what belongs to the session as it is now. */
+export function refreshed({ csrf }) {
+  const place = document.querySelector('meta[name="csrf"]');
+  if (place && csrf) place.content = csrf;
+}
+
+/** Whether what was refused may be asked once more: the session was made fresh, here or in another tab. */
+export async function mended(refused) {
+  if (refused.code === "session.stale") return renew();
+  if (refused.code !== "session.csrf" || !tenant()) return false;
+  const before = meta("csrf");
+  refreshed(await get(path("session")));
+  return meta("csrf") !== before;
+}
+
 async function problemOf(response) {
   const kind = response.headers.get("content-type") ?? "";
   if (!kind.startsWith("application/problem+json")) return {};
@@ -39,7 +62,16 @@ async function problemOf(response) {
  * Asks the API and answers with its JSON (or null where there is none).
  * Throws `Refused` with the rule's own words. `idempotencyKey` makes a repeated request harmless.
  */
-export async function ask(method, url, body, { bearer, idempotencyKey, signal } = {}) {
+export async function ask(method, url, body, options = {}) {
+  try {
+    return await once(method, url, body, options);
+  } catch (error) {
+    if (options.bearer || error.name !== "Refused" || !(await mended(error))) throw error;
+    return once(method, url, body, options);
+  }
+}
+
+async function once(method, url, body, { bearer, idempotencyKey, signal }) {
   const headers = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (bearer) headers.authorization = `Bearer ${bearer}`;

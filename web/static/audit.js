@@ -1,6 +1,6 @@
 // Exports with their progress: bytes and events as they arrive, then a link that saves what is here.
 
-import { announce, clearRefusal, Refused, showRefusal } from "./api.js";
+import { announce, clearRefusal, mended, Refused, showRefusal } from "./api.js";
 
 const BLOCK = 512;
 
@@ -63,7 +63,13 @@ async function problem(response) {
 
 async function take(form) {
   const part = (name) => form.querySelector(`[data-${name}]`);
-  const response = await fetch(address(form), { credentials: "same-origin", redirect: "error" });
+  const ask = () => fetch(address(form), { credentials: "same-origin", redirect: "error" });
+  let response = await ask();
+  if (!response.ok) {
+    const refused = await problem(response);
+    if (!(await mended(refused))) throw refused;
+    response = await ask();
+  }
   if (!response.ok) throw await problem(response);
   const expected = Number(response.headers.get("x-sealbook-events") ?? 0);
   const [counter, chunks] = [new Counter(), []];

@@ -99,6 +99,12 @@ function showPolicy(policy) {
   at("deviates").hidden = deviations.length === 0;
 }
 
+/** An authenticator of the document, with what it is for. */
+function called({ kind, rp_id: id }, rp) {
+  const use = id !== rp.id ? "signs in" : rp.shared ? "approves and signs in" : "approves";
+  return `${KINDS[kind]} (${use}, for ${id})`;
+}
+
 /** The document in plain words, read from the document whose digest is signed; its names open digests in it. */
 async function showDocument(document) {
   const digest = await digestOf("sealbook founding v1", document);
@@ -108,7 +114,7 @@ async function showDocument(document) {
   at("digest").textContent = toHex(digest);
   at("rp").textContent = `${rp.id}, from ${rp.origins.join(", ")}; ${rp.shared ? "the same passkeys sign in" : "these passkeys never sign in"}`;
   const people = document.founders.map((founder) =>
-    row(element("b", {}, nameOf(founder.member)), list(founder.roles), founder.credentials.map(({ kind }) => KINDS[kind]).join(", ")));
+    row(element("b", {}, nameOf(founder.member)), list(founder.roles), founder.credentials.map((made) => called(made, rp)).join("; ")));
   at("people").replaceChildren(...people);
   showPolicy(document.policy);
   at("exact").textContent = canonical(document);
@@ -127,12 +133,14 @@ async function confirmed() {
     throw distrust("The document names another ledger than the server does. Nothing is signed: tell the operator.");
   }
   const self = document.founders.find((founder) => founder.member === you);
-  const ids = self?.credentials.map((credential) => credential.credential_id) ?? [];
-  const registered = localStorage.getItem(own);
-  if (ids.length === 0 || (registered && !ids.includes(registered))) {
+  const rp = document.approval_rp;
+  const listed = self?.credentials.map((credential) => credential.credential_id) ?? [];
+  const ids = self?.credentials.filter(({ rp_id: id }) => id === rp.id).map((credential) => credential.credential_id) ?? [];
+  const registered = localStorage.getItem(own)?.split(" ") ?? [];
+  if (ids.length === 0 || !registered.every((id) => listed.includes(id))) {
     throw distrust("The document lists another passkey for you than the one you registered. Nothing is signed: tell the operator.");
   }
-  return { digest, ids, rpId: document.approval_rp.id };
+  return { digest, ids, rpId: rp.id };
 }
 
 /** Does something that takes a passkey, once at a time, and says how it went. */
@@ -159,11 +167,13 @@ async function attempt(button, waiting, title, work) {
 function register(event) {
   event.preventDefault();
   return attempt(at("register"), "Waiting for your authenticator …", "Not registered", async () => {
+    const you = founding.candidates.find((candidate) => candidate.member === founding.you);
     const options = await post(path("founding", "registration-options"), {}, by);
     const { id, passkey } = await createPasskey(options);
     const name = at("name").value.trim();
     await post(path("founding", "candidates"), { passkey, ...(name ? { display_name: name } : {}) }, by);
-    localStorage.setItem(own, id);
+    const before = you?.next === "sign_in" ? localStorage.getItem(own) : null;
+    localStorage.setItem(own, before ? `${before} ${id}` : id);
   });
 }
 
@@ -224,6 +234,11 @@ async function show() {
   showRules();
   if (!you?.registered) {
     if (!at("name").value) at("name").value = you?.display_name ?? "";
+    const second = you?.next === "sign_in";
+    at("for-approving").hidden = !founding.separate_sign_in || second;
+    at("for-signing-in").hidden = !second;
+    at("for-both").hidden = founding.separate_sign_in;
+    at("register-name").hidden = second;
     return showSteps("register");
   }
   if (!founding.document) return showSteps("wait");

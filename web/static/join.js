@@ -16,7 +16,13 @@ let over = false;
 function show() {
   const { purpose, display_name: name, roles, registered, enrolled, credential_rules: rules } = invitation;
   const another = purpose === "credential";
-  at("who").textContent = name ?? "You";
+  for (const who of document.querySelectorAll("[data-who]")) who.textContent = name ?? "You";
+  const [apart, second] = [invitation.separate_sign_in, invitation.next === "sign_in"];
+  at("for-both").hidden = apart;
+  at("for-approving").hidden = !apart || second;
+  at("for-signing-in").hidden = !apart || !second;
+  const step = invitation.of < 2 ? "" : `${second ? 2 : 1} of 2: `;
+  for (const place of document.querySelectorAll("[data-step-of]")) place.textContent = step;
   at("roles").textContent = roles.map((role) => role.replaceAll("_", " ")).join(", ");
   at("as").hidden = another;
   at("another").hidden = !another;

@@ -2,6 +2,7 @@
 
 import { del, path, showRefusal } from "./api.js";
 import { follow } from "./live.js";
+import "./renewal.js";
 import { localise } from "./times.js";
 import { watch } from "./watch.js";
 

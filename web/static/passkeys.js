@@ -46,6 +46,28 @@ export async function sign(digest, rpId, credentialIds) {
   };
 }
 
+/** Answers the server's challenge of a sign-in; with nobody listed, the passkey says whose it is. */
+export async function answerOf({ challenge, public_key: options }) {
+  const credential = await navigator.credentials.get({
+    publicKey: {
+      challenge: fromBase64url(options.challenge),
+      rpId: options.rpId,
+      timeout: options.timeout,
+      userVerification: options.userVerification,
+      allowCredentials: options.allowCredentials.map(({ id, type }) => ({ type, id: fromBase64url(id) })),
+    },
+  });
+  const { authenticatorData, clientDataJSON, signature, userHandle } = credential.response;
+  return {
+    challenge,
+    credential_id: toBase64url(credential.rawId),
+    authenticator_data: toBase64url(authenticatorData),
+    client_data_json: toBase64url(clientDataJSON),
+    signature: toBase64url(signature),
+    user_handle: toBase64url(userHandle ?? new ArrayBuffer(0)),
+  };
+}
+
 /** What went wrong in the browser, in words. A refusal of the server's has words of its own. */
 export function inWords(error, title = "Not done") {
   if (error.name === "Refused") return error;

@@ -46,7 +46,7 @@ async function invite(event) {
 async function inviteAgain(button) {
   button.disabled = true;
   try {
-    show(button.dataset.name, await post(path("members", button.dataset.inviteAgain, "invitations")));
+    show(button.dataset.name, await post(path("members", button.dataset.inviteAgain, "invitations"), button.dataset.use ? { uses: [button.dataset.use] } : {}));
     button.closest("details")?.removeAttribute("open");
   } catch (error) {
     showRefusal(error);

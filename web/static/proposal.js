@@ -119,7 +119,7 @@ export async function read(form, candidates) {
         if (!found) throw wrong("Choose somebody who has registered an authenticator.", field);
         params.member = found.member;
         if (name === "credential") params.credential = found.credential;
-        else params.credentials = [found.credential];
+        else params.credentials = found.credentials;
         break;
       }
       case "token": {

@@ -133,7 +133,9 @@ async function listCandidates() {
   const purpose = select.dataset.read === "candidate" ? "enrolment" : "credential";
   const wanted = new URLSearchParams(location.search).get("member");
   const { candidates: all } = await get(path("candidates"));
-  const ready = all.filter((one) => one.purpose === purpose && one.credential && !one.enrolled);
+  // One authenticator is added; a member is enrolled, or recovered, with everything that was registered.
+  const fits = (one) => select.dataset.name !== "credential" || one.credentials.length === 1;
+  const ready = all.filter((one) => one.purpose === purpose && one.credential && !one.enrolled && fits(one));
   const options = ready.map((one) => {
     candidates.set(one.candidate, one);
     const label = `${one.display_name ?? one.member}: ${one.credential.kind} ${one.credential.credential_id.slice(0, 8)}…`;
@@ -168,7 +170,7 @@ async function invite() {
     const name = at("invite-name")?.value.trim();
     const roles = [...form.querySelectorAll('[data-name="roles"] input:checked')].map((box) => box.value).sort();
     const made = member
-      ? await post(path("members", member.value, "invitations"))
+      ? await post(path("members", member.value, "invitations"), form.dataset.apart ? { uses: ["approve", "sign_in"] } : {})
       : await post(path("candidates"), { roles, ...(name ? { display_name: name } : {}) });
     const link = `${made.page_url}#${made.ticket}`;
     const copy = element("button", { class: "btn", type: "button" }, "Copy the link");

@@ -1,10 +1,12 @@
 // Signing in: a challenge from the server, an answer of the authenticator, a cookie that no script reads.
 
 import { announce, clearRefusal, post, showRefusal } from "./api.js";
-import { fromBase64url, toBase64url } from "./bytes.js";
+import { answerOf } from "./passkeys.js";
 
 const main = document.getElementById("main");
 const button = document.getElementById("use-passkey");
+const other = document.getElementById("use-shared");
+const buttons = [button, other].filter(Boolean);
 
 /** A link from elsewhere arrives without the cookie; this page's own question has it, and then the server leads on. */
 async function maybeSignedIn() {
@@ -14,27 +16,6 @@ async function maybeSignedIn() {
   } catch {
     // No answer: the button will say so.
   }
-}
-
-async function assertion({ challenge, public_key: options }) {
-  const credential = await navigator.credentials.get({
-    publicKey: {
-      challenge: fromBase64url(options.challenge),
-      rpId: options.rpId,
-      timeout: options.timeout,
-      userVerification: options.userVerification,
-      allowCredentials: [],
-    },
-  });
-  const { authenticatorData, clientDataJSON, signature, userHandle } = credential.response;
-  return {
-    challenge,
-    credential_id: toBase64url(credential.rawId),
-    authenticator_data: toBase64url(authenticatorData),
-    client_data_json: toBase64url(clientDataJSON),
-    signature: toBase64url(signature),
-    user_handle: toBase64url(userHandle ?? new ArrayBuffer(0)),
-  };
 }
 
 /** What went wrong in the browser, in words. */
@@ -48,12 +29,12 @@ function inWords(error) {
   return Object.assign(new Error(`${sentence} Nothing has happened; try again.`), { title: "Not signed in" });
 }
 
-async function signIn() {
+async function signIn(shared) {
   clearRefusal();
-  button.disabled = true;
+  for (const one of buttons) one.disabled = true;
   announce("Waiting for your passkey …");
   try {
-    const answer = await assertion(await post("/v1/session/challenge"));
+    const answer = await answerOf(await post("/v1/session/challenge", { shared }));
     announce("Checking …");
     const session = await post("/v1/session", answer);
     const next = main.dataset.next;
@@ -61,14 +42,15 @@ async function signIn() {
   } catch (error) {
     announce("");
     showRefusal(inWords(error));
-    button.disabled = false;
-    button.focus();
+    for (const one of buttons) one.disabled = false;
+    (shared ? other : button).focus();
   }
 }
 
 if (window.PublicKeyCredential) {
-  button.disabled = false;
-  button.addEventListener("click", signIn);
+  for (const one of buttons) one.disabled = false;
+  button.addEventListener("click", () => signIn(false));
+  other?.addEventListener("click", () => signIn(true));
 } else {
   showRefusal(Object.assign(new Error("This browser has no passkeys. Use a current one, over HTTPS."), { title: "Not here" }));
 }

@@ -30,6 +30,12 @@ pub struct Plan {
     /// change the document under those who have signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_rp: Option<ApprovalRp>,
+    /// Whether people are to sign in by passkeys of their own, which never approve.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub separate_sign_in: bool,
+    /// Whom those are made for, fixed with the opening as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_rp_id: Option<String>,
 }
 
 /// A founder's new ticket.
@@ -40,7 +46,34 @@ pub struct Issued {
     pub ticket: Ticket,
 }
 
+const NO_SIGN_IN: EngineError = EngineError::Conflict {
+    code: "tenant.sign_in",
+    sentence: "this server has no domain for passkeys that only sign in: its operator sets `rp.sign_in_id`",
+};
+
 impl Plan {
+    /// A plan of these founders under this policy; the relying party is the server's to say.
+    pub fn new(founders: Vec<FounderInvite>, policy: LedgerPolicy) -> Self {
+        Self { founders, policy, approval_rp: None, separate_sign_in: false, sign_in_rp_id: None }
+    }
+
+    /// The plan with the relying parties of the server that opens it.
+    pub(crate) fn for_server(
+        self,
+        approval: &ApprovalRp,
+        sign_in: Option<&ApprovalRp>,
+    ) -> Result<Self, EngineError> {
+        let mut rp = approval.clone();
+        let sign_in = sign_in.filter(|_| self.separate_sign_in);
+        if self.separate_sign_in {
+            if sign_in.is_none() {
+                return Err(NO_SIGN_IN);
+            }
+            rp.shared = false;
+        }
+        Ok(Self { approval_rp: Some(rp), sign_in_rp_id: sign_in.map(|rp| rp.id.clone()), ..self })
+    }
+
     /// Refuses what no founding could end well with.
     pub fn judge(&self) -> Result<(), Rule> {
         if !founding::FOUNDERS.contains(&self.founders.len()) {

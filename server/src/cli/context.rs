@@ -39,6 +39,9 @@ pub struct Globals {
     /// Act as the person whose authenticator this file is
     #[arg(long = "as", global = true, env = "SEALBOOK_AUTHENTICATOR", value_name = "FILE")]
     pub authenticator: Option<PathBuf>,
+    /// Sign in by this authenticator, where the tenant keeps sign-ins apart from approvals
+    #[arg(long = "sign-in-as", global = true, env = "SEALBOOK_SIGN_IN_AUTHENTICATOR", value_name = "FILE")]
+    pub sign_in_authenticator: Option<PathBuf>,
     /// The member that the authenticator belongs to, where no earlier run has learnt it
     // Its id is its own: commands about a member name theirs `member`, and are not to change who acts.
     #[arg(id = "acting_member", long = "member", global = true, env = "SEALBOOK_MEMBER", value_name = "ID")]
@@ -120,7 +123,10 @@ impl Context {
             tenant: self.tenant()?.clone(),
             state: self.globals.state.clone().unwrap_or_else(|| state_folder(file)),
         };
-        Ok(PersonSession::open(authenticator, place, self.globals.member, self.globals.web_origin.clone()))
+        let sign_in = self.globals.sign_in_authenticator.as_deref();
+        let sign_in = sign_in.map(SoftAuthenticator::open).transpose()?;
+        let (member, web_origin) = (self.globals.member, self.globals.web_origin.clone());
+        Ok(PersonSession::open(authenticator, place, member, web_origin).signing_in_by(sign_in))
     }
 
     /// The server, asked by a person.

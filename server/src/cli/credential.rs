@@ -15,6 +15,7 @@ use super::short_id::IdArg;
 use crate::authenticator::SoftAuthenticator;
 use crate::client::Call;
 use crate::client::answers::{Candidate, Candidates};
+use crate::relying_parties::Use;
 
 /// Authenticators of people who are enrolled
 #[derive(Debug, Subcommand)]
@@ -23,6 +24,9 @@ pub enum CredentialCommand {
     Invite {
         /// Whom; members may invite themselves
         member: IdArg,
+        /// One that signs in and never approves, where the tenant keeps the two apart
+        #[arg(long)]
+        to_sign_in: bool,
         /// The file that the ticket is written to
         #[arg(long, value_name = "FILE")]
         ticket_out: PathBuf,
@@ -75,9 +79,10 @@ fn registered(context: &Context, member: MemberId, wanted: Option<&str>) -> Resu
 /// Runs the command.
 pub fn run(command: &CredentialCommand, context: &Context) -> Result<(), Failure> {
     match command {
-        CredentialCommand::Invite { member, ticket_out } => {
+        CredentialCommand::Invite { member, to_sign_in, ticket_out } => {
             let path = format!("/members/{}/invitations", context.member_id(member)?);
-            super::member::issue(context, &path, &serde_json::json!({}), ticket_out)
+            let uses = if *to_sign_in { &[Use::SignIn][..] } else { &[] };
+            super::member::issue(context, &path, &serde_json::json!({ "uses": uses }), ticket_out)
         }
         CredentialCommand::Add { member, file, candidate, terms } => {
             let member = context.member_id(member)?;

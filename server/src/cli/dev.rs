@@ -21,7 +21,7 @@ use super::private_file;
 use crate::app::App;
 use crate::assembly::{self, Parts};
 use crate::ceremony::{FounderInvite, Plan};
-use crate::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
+use crate::config::{ConfigError, FRESH_SIGN_IN_S, Mode, OperatorToken, OriginPrefix, RelyingParty};
 use crate::custody::softhsm;
 use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres};
 use crate::notifying::Notifying;
@@ -34,6 +34,11 @@ const FOUNDERS: usize = 3;
 
 /// The name of the SoftHSM backend.
 const BACKEND: &str = "softhsm";
+
+/// Where approvals are made, and for whom sign-ins are, if they are kept apart: browsers take every name below
+/// `localhost` for this machine.
+const APPROVALS: &str = "approve.sealbook.localhost";
+const SIGN_IN: &str = "sealbook.localhost";
 
 /// Starts a private Postgres and a SoftHSM token under one folder, and serves
 #[derive(Debug, Args)]
@@ -53,6 +58,13 @@ pub struct DevCommand {
     /// While the oldest unsealed event is older, in seconds, nothing new is signed
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     max_unsealed: u64,
+    /// Keep sign-ins apart from approvals: passkeys of their own, at approve.sealbook.localhost in place of localhost
+    #[arg(long)]
+    separate_sign_in: bool,
+    /// How long after a sign-in a session may do what needs a fresh one, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = FRESH_SIGN_IN_S,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(FRESH_SIGN_IN_S)))]
+    fresh_sign_in: u32,
     /// PEM file, or folder of them, with the roots whose attestations prove hardware; without, nothing does
     #[arg(long, value_name = "PATH")]
     attestation_roots: Option<PathBuf>,
@@ -107,7 +119,8 @@ async fn serve_on(
     listener: std::net::TcpListener,
     began: Instant,
 ) -> Result<(), Failure> {
-    let url = format!("http://localhost:{}", command.listen.port());
+    let host = if command.separate_sign_in { APPROVALS } else { "localhost" };
+    let url = format!("http://{host}:{}", command.listen.port());
     let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
     let migrated = assembly::migrate(&owner).await;
     migrated.map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
@@ -125,10 +138,11 @@ async fn serve_on(
         backends: BTreeMap::from([(BackendLabel::clone(&backend), token)]),
         ledger_backend: backend,
         origin_prefix: OriginPrefix::new(&command.origin_prefix).map_err(configured)?,
-        rp: RelyingParty::new("localhost", std::slice::from_ref(&url), Mode::Dev).map_err(configured)?,
+        rp: relying_party(command, host, &url).map_err(configured)?,
         attestation_roots: roots.unwrap_or_default(),
         high_water: folder.high_water(),
         max_unsealed: Duration::from_secs(command.max_unsealed),
+        fresh_sign_in_s: command.fresh_sign_in,
         operator_token,
         accept_missing_high_water: command.accept_missing_high_water,
         // A development server tells nobody.
@@ -137,13 +151,18 @@ async fn serve_on(
     let app =
         parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
     let links = match &command.found {
-        Some(tenant) => founding_links(&app, tenant, &url, folder).await?,
+        Some(tenant) => founding_links(&app, tenant, &url, folder, command.separate_sign_in).await?,
         None => Vec::new(),
     };
     greet(&url, folder, &token_file, app.ledgers().len(), began)?;
     show_links(&links)?;
     let result = running::until_stopped(app.clone(), listener, None, &url).await;
     result.map_err(|error| Failure::operate("the server ended", error))
+}
+
+fn relying_party(command: &DevCommand, host: &str, url: &str) -> Result<RelyingParty, ConfigError> {
+    let own = RelyingParty::new(host, &[url.to_owned()], Mode::Dev)?;
+    if command.separate_sign_in { own.with_sign_in(SIGN_IN) } else { Ok(own) }
 }
 
 type BackendLabel = sealbook_ledger::ids::BackendName;
@@ -172,6 +191,7 @@ async fn founding_links(
     tenant: &TenantName,
     url: &str,
     folder: &DataFolder,
+    separate_sign_in: bool,
 ) -> Result<Vec<(PathBuf, Zeroizing<String>)>, Failure> {
     if !app.ledgers().is_empty() {
         return Ok(Vec::new());
@@ -181,7 +201,7 @@ async fn founding_links(
     let opened = app
         .open_tenant(
             tenant.clone(),
-            Plan { founders, policy: LedgerPolicy::default_for(FOUNDERS), approval_rp: None },
+            Plan { separate_sign_in, ..Plan::new(founders, LedgerPolicy::default_for(FOUNDERS)) },
             None,
         )
         .await;

@@ -16,6 +16,7 @@ use super::private_file;
 use super::sentence::join;
 use crate::client::answers::{Founding, FoundingProgress, FoundingState, Registered};
 use crate::client::{Call, Client, PersonSession, Token, TokenKind};
+use crate::relying_parties::Use;
 use crate::views::deviations::deviations;
 
 /// The founding of a ledger
@@ -64,13 +65,17 @@ pub(super) struct RegistrationRequest<'a> {
 }
 
 impl<'a> RegistrationRequest<'a> {
-    /// The authenticator's answer to the ticket's challenge.
+    /// The answer of the authenticator for a use to the ticket's challenge.
     pub(super) fn new(
         session: &PersonSession,
+        wanted: Use,
         ticket: &Token,
         display_name: Option<&'a str>,
     ) -> Result<Self, Failure> {
-        let made = session.authenticator().register(ticket.registration_challenge(), session.web_origin())?;
+        let hint = "Make one with `authenticator create --rp-id`, and give its file with --sign-in-as.";
+        let what = "the tenant takes another authenticator for signing in";
+        let authenticator = session.authenticator_for(wanted).ok_or_else(|| Failure::usage(what, hint))?;
+        let made = authenticator.register(ticket.registration_challenge(), session.web_origin())?;
         let registration = json!({"credential": made.credential, "client_data_json": made.client_data_json});
         Ok(Self { registration, display_name })
     }
@@ -104,9 +109,17 @@ fn holder(context: &Context, ticket: &Ticket) -> Result<(Client, Token), Failure
 fn register(context: &Context, ticket: &Ticket, name: Option<&str>) -> Result<(), Failure> {
     let (client, token) = holder(context, ticket)?;
     let session = context.session()?;
-    let request = RegistrationRequest::new(&session, &token, name)?;
-    let registered: Registered =
-        client.json(&Call::post(context.path("/founding/candidates")?, &request)?)?;
+    let founding: Founding = client.json(&Call::get(context.path("/founding")?))?;
+    let you = founding.candidates.iter().find(|candidate| candidate.member == founding.you);
+    let path = context.path("/founding/candidates")?;
+    let register = |wanted| -> Result<Registered, Failure> {
+        let request = RegistrationRequest::new(&session, wanted, &token, name)?;
+        Ok(client.json(&Call::post(path.clone(), &request)?)?)
+    };
+    let mut registered = register(you.and_then(|you| you.next).unwrap_or(Use::Approve))?;
+    if let Some(next) = registered.next {
+        registered = register(next)?;
+    }
     session.remember(registered.member)?;
     context.out.show(&registered, || fields(&[("registered as", registered.member.to_string())]))
 }
@@ -199,6 +212,12 @@ fn summary(checked: &CheckedFounding, names: &[(MemberId, Option<String>)]) -> S
             format!("{} from {}", document.approval_rp.id, join(document.approval_rp.origins.iter())),
         ),
     ];
+    let apart = if document.approval_rp.shared {
+        "the same authenticators sign in"
+    } else {
+        "by authenticators that never sign in"
+    };
+    pairs.push(("sign-ins", apart.to_owned()));
     let text_of = |value: Option<&serde_json::Value>| value.map(ToString::to_string).unwrap_or_default();
     for (founder, (member, name)) in document.founders.iter().zip(names) {
         let roles = text_of(founder.get("roles")).replace(['[', ']', '"'], "").replace(',', ", ");

@@ -21,8 +21,9 @@ use super::private_file;
 use super::proposal::Terms;
 use super::sentence::join;
 use super::short_id::IdArg;
-use crate::client::answers::{Candidates, Invited, Member, Members, RegisteredCandidate};
+use crate::client::answers::{Candidates, Invitation, Invited, Member, Members, RegisteredCandidate};
 use crate::client::{Call, Token, TokenKind};
+use crate::relying_parties::Use;
 
 /// People: enrolment, roles, suspension
 #[derive(Debug, Subcommand)]
@@ -233,9 +234,16 @@ fn register(context: &Context, ticket_file: &Path) -> Result<(), Failure> {
     let ticket = private_file::read_token(TokenKind::Ticket, ticket_file)?;
     let session = context.session()?;
     let client = context.anonymous()?.with_token(ticket.clone());
-    let request = RegistrationRequest::new(&session, &ticket, None)?;
     let path = context.path("/candidates/register")?;
-    let registered: RegisteredCandidate = client.json(&Call::post(path, &request)?)?;
+    let invitation: Invitation = client.json(&Call::get(context.path("/invitation")?))?;
+    let register = |wanted| -> Result<RegisteredCandidate, Failure> {
+        let request = RegistrationRequest::new(&session, wanted, &ticket, None)?;
+        Ok(client.json(&Call::post(path.clone(), &request)?)?)
+    };
+    let mut registered = register(invitation.next.unwrap_or(Use::Approve))?;
+    if let Some(next) = registered.next {
+        registered = register(next)?;
+    }
     session.remember(registered.member)?;
     context.out.show(&registered, || {
         fields(&[
@@ -255,11 +263,11 @@ fn enroll(context: &Context, wanted: &str, terms: &Terms) -> Result<(), Failure>
         let hint = "`sealbook credential add --candidate` proposes it.";
         return Err(Failure::usage("this is another authenticator of somebody who is enrolled", hint));
     }
-    let (Some(member), Some(credential)) = (candidate.member, candidate.credential) else {
+    let (Some(member), [_, ..]) = (candidate.member, &*candidate.credentials) else {
         return Err(Failure::usage("the candidate has not registered an authenticator yet", hint));
     };
     let params = MemberEnrollParams {
-        credentials: vec![credential],
+        credentials: candidate.credentials,
         display_name_digest: None,
         member,
         roles: candidate.roles,

@@ -38,6 +38,9 @@ pub enum TenantCommand {
         /// Accept only attested hardware authenticators
         #[arg(long)]
         hardware_only: bool,
+        /// Have everybody sign in by a passkey of its own, which never approves (takes a server with `rp.sign_in_id`)
+        #[arg(long)]
+        separate_sign_in: bool,
         /// Accept only authenticators of this make; give it for each
         #[arg(long = "aaguid", value_name = "AAGUID")]
         aaguids: Vec<Aaguid>,
@@ -94,16 +97,29 @@ struct OpenRequest<'a> {
     policy: Option<LedgerPolicy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credentials: Option<CredentialRules>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    separate_sign_in: bool,
 }
 
 /// Runs the command.
 pub fn run(command: &TenantCommand, context: &Context) -> Result<(), Failure> {
     match command {
-        TenantCommand::Open { name, founders, backend, out, policy, hardware_only, aaguids } => {
+        TenantCommand::Open {
+            name,
+            founders,
+            backend,
+            out,
+            policy,
+            hardware_only,
+            separate_sign_in,
+            aaguids,
+        } => {
             let policy = policy.as_deref().map(read_policy).transpose()?;
             let credentials = credential_rules(policy.as_ref(), *hardware_only, aaguids);
             let backend = backend.as_ref();
-            let request = OpenRequest { tenant: name, founders, backend, policy, credentials };
+            let separate_sign_in = *separate_sign_in;
+            let request =
+                OpenRequest { tenant: name, founders, backend, policy, credentials, separate_sign_in };
             let call = Call::post("/v1/tenants", &request)?;
             write_tickets(context, &call, out)
         }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::relying_parties::Use;
+
 macro_rules! answer {
     ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident: $type:ty,)* }) => {
         $(#[$doc])*
@@ -29,8 +31,8 @@ pub use actions::{
     Seat,
 };
 pub use people::{
-    Candidate, Candidates, HeldCredential, Invited, Member, Members, RegisteredCandidate, RoleGrant, Service,
-    Services, Suspended,
+    Candidate, Candidates, HeldCredential, Invitation, Invited, Member, Members, RegisteredCandidate,
+    RoleGrant, Service, Services, Suspended,
 };
 pub use records::{
     EventEntry, Events, Evidence, EvidenceList, EvidenceRecorded, Key, Keys, Signed, Slot, Slots,
@@ -117,6 +119,9 @@ answer!(
     Registered {
         /// The member that the authenticator now belongs to.
         member: MemberId,
+        /// What is to be registered next.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Use>,
     }
 );
 
@@ -141,6 +146,9 @@ answer!(
         origin: Origin,
         /// The ledger key.
         vkey: Vkey,
+        /// Who asks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        you: Option<MemberId>,
         /// The founders.
         #[serde(default)]
         candidates: Vec<FoundingCandidate>,
@@ -169,6 +177,9 @@ answer!(
         disclosure: Option<DraftDisclosure>,
         /// Whether an authenticator is registered.
         registered: bool,
+        /// What is to be registered next.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Use>,
         /// Whether the document is signed.
         signed: bool,
     }

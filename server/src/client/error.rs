@@ -178,8 +178,9 @@ impl ClientError {
         }
     }
 
-    pub(super) fn is_unauthenticated(&self) -> bool {
-        self.problem().is_some_and(|problem| problem.status == 401)
+    /// Whether a sign-in mends it: the session has ended, or is not fresh enough for what was asked.
+    pub(super) fn wants_sign_in(&self) -> bool {
+        self.problem().is_some_and(|problem| problem.status == 401 || problem.code == "session.stale")
     }
 }
 

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{BaseUrl, Call, Client, ClientError, Token, TokenKind};
 use crate::authenticator::SoftAuthenticator;
+use crate::relying_parties::Use;
 
 /// Longest cache file in bytes; one is some 200.
 const MAX_CACHE: u64 = 4096;
@@ -23,6 +24,8 @@ const MAX_CACHE: u64 = 4096;
 /// A person at a server: an authenticator, the member that it belongs to, and the session, if one was begun.
 pub struct PersonSession {
     authenticator: SoftAuthenticator,
+    /// The one that signs in, where it is another.
+    sign_in: Option<SoftAuthenticator>,
     web_origin: String,
     tenant: TenantName,
     member: Option<MemberId>,
@@ -93,11 +96,25 @@ impl PersonSession {
         let token = token.and_then(|text| Token::parse(TokenKind::Session, text).ok());
         Self {
             authenticator,
+            sign_in: None,
             web_origin: web_origin.unwrap_or_else(|| place.base.web_origin().to_owned()),
             tenant: place.tenant,
             member: member.or(kept.map(|kept| kept.member)),
             cache,
             token: Mutex::new(token),
+        }
+    }
+
+    /// The same person, who signs in by another authenticator than the one that approves.
+    pub fn signing_in_by(self, sign_in: Option<SoftAuthenticator>) -> Self {
+        Self { sign_in, ..self }
+    }
+
+    /// The authenticator for a use, if there is one.
+    pub fn authenticator_for(&self, wanted: Use) -> Option<&SoftAuthenticator> {
+        match wanted {
+            Use::Approve => Some(&self.authenticator),
+            Use::SignIn => self.sign_in.as_ref(),
         }
     }
 
@@ -130,7 +147,7 @@ impl PersonSession {
         let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
         match token.as_ref() {
             Some(token) => Ok(token.clone()),
-            None => self.begin(client).inspect(|begun| *token = Some(begun.clone())),
+            None => self.begin(&client.anonymous()).inspect(|begun| *token = Some(begun.clone())),
         }
     }
 
@@ -139,20 +156,23 @@ impl PersonSession {
         let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
         match token.as_ref() {
             Some(other) if other.sha256() != refused.sha256() => Ok(other.clone()),
-            _ => self.begin(client).inspect(|begun| *token = Some(begun.clone())),
+            _ => {
+                self.begin(&client.with_token(refused.clone())).inspect(|begun| *token = Some(begun.clone()))
+            }
         }
     }
 
-    fn begin(&self, client: &Client) -> Result<Token, ClientError> {
+    /// Begins a session; the one that `anyone` shows, if any, is left for it.
+    fn begin(&self, anyone: &Client) -> Result<Token, ClientError> {
         let member = self.member()?;
-        let anyone = client.anonymous();
         let path = format!("/v1/tenants/{}/session", self.tenant);
         let empty = serde_json::Map::new();
         let challenge: Challenge = anyone.json(&Call::post(format!("{path}/challenge"), &empty)?)?;
         let nonce = Nonce { nonce: &challenge.nonce, origin: &challenge.origin, v: 1 };
         // Text, an origin and an integer always have a canonical form.
         let bytes = canonical::to_vec(&nonce).unwrap_or_default();
-        let assertion = self.assert(Purpose::Session.challenge(&bytes))?;
+        let by = self.sign_in.as_ref().unwrap_or(&self.authenticator);
+        let assertion = by.assert(Purpose::Session.challenge(&bytes), &self.web_origin)?;
         let begin = Begin { member, nonce: &challenge.nonce, assertion: &assertion };
         let begun: Begun = anyone.json(&Call::post(path, &begin)?)?;
         let token = Token::parse(TokenKind::Session, &begun.token)?;

@@ -29,6 +29,7 @@ pub(super) struct Raw {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Rp {
     pub(super) id: Option<String>,
+    pub(super) sign_in_id: Option<String>,
     pub(super) origins: Vec<String>,
 }
 
@@ -89,6 +90,7 @@ pub(super) struct Webauthn {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Limits {
     pub(super) max_unsealed_seconds: Option<u64>,
+    pub(super) fresh_sign_in_seconds: Option<u32>,
 }
 
 /// A destination. URLs may hold a secret of the receiver's: they are never printed.
@@ -124,7 +126,7 @@ type Set = fn(&mut Raw, String) -> bool;
 
 /// Which environment variables stand above which keys. Nothing else beginning with `SEALBOOK_` is the server's: the
 /// command-line client has variables of its own.
-const OVERRIDES: [(&str, Set); 20] = [
+const OVERRIDES: [(&str, Set); 22] = [
     ("SEALBOOK_LISTEN", |raw, text| put(&mut raw.listen, text)),
     ("SEALBOOK_PUBLIC_URL", |raw, text| put(&mut raw.public_url, text)),
     ("SEALBOOK_ORIGIN_PREFIX", |raw, text| put(&mut raw.origin_prefix, text)),
@@ -132,6 +134,7 @@ const OVERRIDES: [(&str, Set); 20] = [
     ("SEALBOOK_BEHIND_PROXY", |raw, text| text.parse().map(|value| raw.behind_proxy = value).is_ok()),
     ("SEALBOOK_OPERATOR_TOKEN_FILE", |raw, text| put(&mut raw.operator_token_file, text)),
     ("SEALBOOK_RP_ID", |raw, text| put(&mut raw.rp.id, text)),
+    ("SEALBOOK_RP_SIGN_IN_ID", |raw, text| put(&mut raw.rp.sign_in_id, text)),
     ("SEALBOOK_RP_ORIGINS", |raw, text| {
         raw.rp.origins = text.split(',').map(|origin| origin.trim().to_owned()).collect();
         true
@@ -148,6 +151,9 @@ const OVERRIDES: [(&str, Set); 20] = [
     ("SEALBOOK_CUSTODY_LEDGER_BACKEND", |raw, text| put(&mut raw.custody.ledger_backend, text)),
     ("SEALBOOK_WEBAUTHN_ATTESTATION_ROOTS", |raw, text| put(&mut raw.webauthn.attestation_roots, text)),
     ("SEALBOOK_LIMITS_MAX_UNSEALED_SECONDS", |raw, text| parse(&mut raw.limits.max_unsealed_seconds, &text)),
+    ("SEALBOOK_LIMITS_FRESH_SIGN_IN_SECONDS", |raw, text| {
+        parse(&mut raw.limits.fresh_sign_in_seconds, &text)
+    }),
 ];
 
 fn put<T: From<String>>(place: &mut Option<T>, text: String) -> bool {

@@ -68,10 +68,16 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(clean)
 }
 
+/// Whether a host is a domain, or lies below it.
+fn lies_on(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 /// The WebAuthn relying party (WebAuthn Level 2 §4): whom passkeys are made for, and where they may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelyingParty {
     id: String,
+    sign_in_id: Option<String>,
     origins: Vec<WebOrigin>,
 }
 
@@ -102,9 +108,7 @@ impl RelyingParty {
         let mut parsed = Vec::with_capacity(origins.len());
         for origin in origins {
             let origin = WebOrigin::parse("rp.origins", origin, mode)?;
-            let below =
-                origin.host().strip_suffix(id).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-            if !below {
+            if !lies_on(origin.host(), id) {
                 return Err(ConfigError::value(
                     "rp.origins",
                     "lists an origin outside `rp.id`, where browsers refuse the passkeys",
@@ -119,7 +123,38 @@ impl RelyingParty {
         }
         parsed.sort();
         parsed.dedup();
-        Ok(Self { id: id.to_owned(), origins: parsed })
+        Ok(Self { id: id.to_owned(), sign_in_id: None, origins: parsed })
+    }
+
+    /// The same, with a second id beside it: passkeys of that one sign in and never approve, where a ledger's founders
+    /// want the two kept apart.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming `rp.sign_in_id`: it must be another domain than the id, and every origin must lie on it or
+    /// below it, for browsers make passkeys for a page's own host and the domains above it alone.
+    pub fn with_sign_in(self, sign_in_id: &str) -> Result<Self, ConfigError> {
+        const WRITE: &str =
+            "the domain above `rp.id`'s, e.g. \"example.com\" beside `id = \"approve.example.com\"`";
+        let refuse = |problem| Err(ConfigError::value("rp.sign_in_id", problem, WRITE));
+        if !is_host(sign_in_id) || !sign_in_id.contains('.') || sign_in_id.parse::<IpAddr>().is_ok() {
+            return refuse("is no lower-case domain name that passkeys can be made for");
+        }
+        if sign_in_id == self.id {
+            return refuse(
+                "is the same as `rp.id`, so that passkeys would not be apart; leave it out, or name another",
+            );
+        }
+        if !self.origins.iter().all(|origin| lies_on(origin.host(), sign_in_id)) {
+            return refuse(
+                "is not the host of every one of `rp.origins` or a domain above it, where browsers refuse the passkeys",
+            );
+        }
+        Ok(Self { sign_in_id: Some(sign_in_id.to_owned()), ..self })
+    }
+
+    /// The id of passkeys that only sign in, where there are any.
+    pub fn sign_in_id(&self) -> Option<&str> {
+        self.sign_in_id.as_deref()
     }
 
     /// The relying party's id: a domain name.

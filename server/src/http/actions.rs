@@ -25,6 +25,7 @@ use super::auth::{ActingMember, Caller, MemberCaller, Reader, Who};
 use super::body::Body;
 use super::candidates::attestations;
 use super::disclosure::DisclosureBody;
+use super::drafts;
 use super::problem::{Problem, ProblemDocument};
 use super::proofs::Wait;
 use crate::ledger::{Disclosure, Ledger, Submission, digests};
@@ -166,6 +167,7 @@ pub(super) async fn propose(
     let idempotency = body.idempotency(&req, sealbook_ledger::event::Actor::Member(member.id))?;
     let ProposalBody { document, role, assertion, disclosures, attachments } = body.value;
     let action = document.action;
+    drafts::must_leave_sign_ins(&member, &document)?;
     let disclosures = disclosed(disclosures, &document)?;
     let mut attachments = attached(&attachments, &document)?;
     let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;

@@ -277,7 +277,7 @@ pub(super) fn any(held: &BTreeSet<Role>, demanded: &[Role]) -> bool {
     demanded.iter().any(|role| held.contains(role))
 }
 
-fn unauthenticated() -> Problem {
+pub(super) fn unauthenticated() -> Problem {
     Problem::of("auth.token")
 }
 

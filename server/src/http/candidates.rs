@@ -11,7 +11,7 @@ use sealbook_ledger::policy::{CredentialRules, Role};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::webauthn::Credential;
+use sealbook_ledger::webauthn::{ApprovalRp, Credential};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -24,12 +24,15 @@ use super::auth::{
     self, Demand as _, Invite, Inviter, MemberCaller, Reader, Ticket, TicketHolder, Ticketed, ToEnrol,
 };
 use super::body::Body;
+use super::fresh::Fresh;
 use super::problem::{Problem, ProblemDocument};
 use super::registering::{self, Forms, RegistrationOptions};
 use super::token::{Token, TokenKind};
+use crate::app::App;
 use crate::ledger::Ledger;
 use crate::passkeys::{self, Asked, PasskeyResponse};
 use crate::registration::Registration;
+use crate::relying_parties::{RelyingParties, Use};
 use crate::store::StoreError;
 use crate::store::candidates::{CREDENTIAL, CandidateRow, ENROLMENT};
 use crate::text::{Name, Untrusted};
@@ -82,6 +85,19 @@ struct RegisteredCandidate {
     candidate: Uuid,
     #[schema(value_type = String, format = Uuid)]
     member: MemberId,
+    /// What is to be registered next under the same ticket: `sign_in`, or absent once everything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Use>,
+}
+
+/// What a member's other authenticators are to be for.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AnotherBody {
+    /// `approve` where absent; `sign_in`, or both, where the ledger keeps sign-ins apart from approvals. One passkey is
+    /// registered for each.
+    #[serde(default)]
+    uses: BTreeSet<Use>,
 }
 
 /// A candidate: what a `member.enroll` or `credential.add` proposal needs.
@@ -100,10 +116,15 @@ struct CandidateView {
     display_name: Option<String>,
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<Role>,
-    /// The registered credential, as `params.credentials` takes it.
+    /// What a member's other authenticators are to be for; empty says: for approving.
+    uses: BTreeSet<Use>,
+    /// The registered credential, as `credential.add` takes it; where two were registered, the one that approves.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     credential: Option<Credential>,
+    /// Everything that was registered, as `params.credentials` takes it.
+    #[schema(value_type = Vec<Object>)]
+    credentials: Vec<Credential>,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
 }
@@ -116,7 +137,10 @@ struct CandidateList {
 impl CandidateView {
     fn new(row: &CandidateRow, founded: &Founded) -> Result<Self, Problem> {
         let known = Known::of(row)?;
-        let (member, credential) = known.registered.map(|made| (made.member, made.credential)).unzip();
+        // Half a registration is nothing to decide about.
+        let registered = known.registered.filter(|_| row.used_at.is_some());
+        let credentials = registered.as_ref().map(Registered::credentials).unwrap_or_default();
+        let (member, credential) = registered.map(|made| (made.member, made.credential)).unzip();
         let held = |id: &MemberId| founded.members().get(id).map_or(&[][..], |member| &member.credentials);
         let enrolled = member
             .iter()
@@ -129,7 +153,9 @@ impl CandidateView {
             member: member.or(known.member.filter(|_| row.purpose == CREDENTIAL)),
             display_name: known.display_name,
             roles: known.roles,
+            uses: known.uses,
             credential,
+            credentials,
             expires_at: row.expires_at,
         })
     }
@@ -140,7 +166,7 @@ impl CandidateView {
     responses((status = 201, body = InvitationView), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/candidates")]
 pub(super) async fn invite(
-    inviter: Inviter,
+    Fresh(inviter): Fresh<Inviter>,
     api: web::Data<Api>,
     body: Body<InvitationBody>,
 ) -> Result<HttpResponse, Problem> {
@@ -150,19 +176,22 @@ pub(super) async fn invite(
         return Err(Problem::of("role.values"));
     }
     let display_name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
-    let known = Known { display_name, roles, member: None, begun: None, registered: None };
+    let uses = BTreeSet::new();
+    let known = Known { display_name, roles, member: None, uses, begun: None, registered: None };
     issue(&api, ledger, ENROLMENT, &known).await
 }
 
 /// Invites a member to register another authenticator, be it beside the others or in place of a lost one: members
 /// themselves do, and whoever may invite. A quorum adds it.
 #[utoipa::path(tag = "candidates", params(("tenant" = String, Path), ("member" = Uuid, Path)),
+    request_body = AnotherBody,
     responses((status = 201, body = InvitationView), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/members/{member}/invitations")]
 pub(super) async fn invite_again(
-    caller: MemberCaller,
+    Fresh(caller): Fresh<MemberCaller>,
     api: web::Data<Api>,
     path: web::Path<(String, MemberId)>,
+    body: Body<AnotherBody>,
 ) -> Result<HttpResponse, Problem> {
     let (_, id) = path.into_inner();
     if caller.id != id && !auth::any(&caller.roles, Invite::ANY_OF) {
@@ -172,8 +201,13 @@ pub(super) async fn invite_again(
     living.ok_or(Rule::MemberUnknown)?;
     let names = Names::load(caller.store(), caller.ledger.id()).await?;
     let display_name = names.member(id).map(str::to_owned);
-    let known =
-        Known { display_name, roles: BTreeSet::new(), member: Some(id), begun: None, registered: None };
+    let uses = body.value.uses;
+    let parties = RelyingParties::in_force(caller.founded()?, api.app.config().sign_in_rp.as_ref());
+    if uses.iter().any(|wanted| parties.of(*wanted).is_none()) {
+        return Err(Problem::of("session.shared"));
+    }
+    let roles = BTreeSet::new();
+    let known = Known { display_name, roles, member: Some(id), uses, begun: None, registered: None };
     issue(&api, &caller.ledger, CREDENTIAL, &known).await
 }
 
@@ -217,6 +251,13 @@ struct InvitationStatus {
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<Role>,
     registered: bool,
+    /// What is to be registered next: `approve`, or `sign_in` where the two are apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Use>,
+    /// Whether the ledger's people have two passkeys: one that approves, and one that signs in.
+    separate_sign_in: bool,
+    /// How many passkeys are registered by this invitation.
+    of: usize,
     /// Whether the ledger has the registered credential.
     enrolled: bool,
     /// SHA-256 of the registered public key, for the invited to read to those who decide.
@@ -235,13 +276,19 @@ struct InvitationStatus {
     responses((status = 200, body = InvitationStatus), (status = "4XX", body = ProblemDocument)))]
 #[get("/v1/tenants/{tenant}/invitation")]
 pub(super) async fn show_invitation(ticket: Ticket<ToEnrol>) -> Result<HttpResponse, Problem> {
-    let TicketHolder { ledger, invitation, .. } = ticket.holder;
+    let TicketHolder { app, ledger, invitation, .. } = ticket.holder;
     let state = ledger.state();
     let founded = state.founded()?;
+    let parties = RelyingParties::in_force(founded, app.config().sign_in_rp.as_ref());
+    let known = Known::of(&invitation)?;
+    let next = known.next(&invitation.purpose, &parties);
     let view = CandidateView::new(&invitation, founded)?;
     let key = view.credential.as_ref().map(|credential| credential.cose_public_key.as_bytes());
     Ok(HttpResponse::Ok().json(InvitationStatus {
         registered: key.is_some(),
+        next: next.filter(|_| key.is_none()),
+        of: known.wanted(&invitation.purpose, &parties).len(),
+        separate_sign_in: parties.of(Use::SignIn).is_some(),
         fingerprint: key.map(Hash::sha256),
         purpose: view.purpose,
         display_name: view.display_name,
@@ -265,7 +312,8 @@ pub(super) async fn begin_candidate(ticket: Ticket<ToEnrol>) -> Result<HttpRespo
     let held = founded.members().get(&member).map_or(&[][..], |member| &member.credentials);
     let exclude: Vec<B64> = held.iter().map(|held| held.credential.credential_id.clone()).collect();
     let name = known.display_name.clone().unwrap_or_else(|| format!("A member of {}", ledger.tenant()));
-    let asked = Asked { rp: founded.approval_rp(), member, name: &name, exclude: &exclude };
+    let rp = party(&known, &invitation, founded, &app)?;
+    let asked = Asked { rp: &rp, member, name: &name, exclude: &exclude };
     let (options, begun) = passkeys::begin(&asked, ledger.now())?;
     (known.member, known.begun) = (Some(member), Some(begun));
     let known = serde_json::to_value(known).map_err(Problem::fault)?;
@@ -286,17 +334,35 @@ pub(super) async fn register_candidate(
     let state = holder.ledger.state();
     let founded = state.founded()?;
     let mut known = Known::of(&holder.invitation)?;
-    let made = Forms { registration, passkey }.made(&holder, known.begun.as_ref(), founded.approval_rp())?;
+    let rp = party(&known, &holder.invitation, founded, &holder.app)?;
+    let made = Forms { registration, passkey }.made(&holder, known.begun.as_ref(), &rp)?;
     registering::accepted(&founded.policy().credentials, &made)?;
     let TicketHolder { app, ledger, token, invitation } = holder;
     let member = known.member.unwrap_or_else(|| MemberId::from(Uuid::new_v4()));
-    known.begun = None;
-    known.registered =
-        Some(Registered { member, credential: made.credential, attestation: made.attestation });
+    known.add(member, made);
+    let next =
+        known.next(&invitation.purpose, &RelyingParties::in_force(founded, app.config().sign_in_rp.as_ref()));
     let known = serde_json::to_value(known).map_err(Problem::fault)?;
-    let used = app.store().use_candidate(ledger.id(), token.sha256(), &known, ledger.now()).await;
-    used.map_err(used_up)?;
-    Ok(HttpResponse::Created().json(RegisteredCandidate { candidate: invitation.candidate, member }))
+    let (store, ticket, now) = (app.store(), token.sha256(), ledger.now());
+    let kept = match next {
+        Some(_) => store.update_candidate(ledger.id(), ticket, &known, now).await,
+        None => store.use_candidate(ledger.id(), ticket, &known, now).await,
+    };
+    kept.map_err(used_up)?;
+    Ok(HttpResponse::Created().json(RegisteredCandidate { candidate: invitation.candidate, member, next }))
+}
+
+/// For whom the next passkey of an invitation is made.
+fn party(
+    known: &Known,
+    invitation: &CandidateRow,
+    founded: &Founded,
+    app: &App,
+) -> Result<ApprovalRp, Problem> {
+    let parties = RelyingParties::in_force(founded, app.config().sign_in_rp.as_ref());
+    let next = known.next(&invitation.purpose, &parties).filter(|_| invitation.used_at.is_none());
+    let rp = next.and_then(|next| parties.of(next)).cloned();
+    rp.ok_or_else(|| Problem::of("ticket.invalid"))
 }
 
 /// Lists the candidates whose invitation holds.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sealbook_ledger::action::{ActionDocument, ActionType, MAX_ACTION_LIFE_S};
+use sealbook_ledger::action::{ActionDocument, ActionType, MAX_ACTION_LIFE_S, Params};
 use sealbook_ledger::clearance::{self, MAX_CLEARED};
 use sealbook_ledger::encoding::{Hash, HexBytes};
 use sealbook_ledger::ids::ActionId;
+use sealbook_ledger::member::HeldCredential;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::webauthn::Purpose;
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,7 @@ pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result
     let reason = Disclosure::new("reason", body.reason.clone().text()?.into_string());
     disclosures.push(DisclosureView::from(&reason));
     let document = document(&member, body, Value::String(reason.digest().to_string()))?;
+    must_leave_sign_ins(&member, &document)?;
     let bytes = document.to_bytes().map_err(|_| Rule::ActionDocument)?;
     Ok(HttpResponse::Ok().json(DraftView {
         document_jcs_b64: STANDARD.encode(&bytes),
@@ -140,6 +142,21 @@ pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result
         attachments,
         document,
     }))
+}
+
+/// Refuses to keep sign-ins apart from then on where somebody could not sign in any more: passkeys for signing in are
+/// enrolled only while the two are apart, so a founding begins with them or the ledger goes on without.
+pub(super) fn must_leave_sign_ins(member: &MemberCaller, document: &ActionDocument) -> Result<(), Problem> {
+    let Params::ApprovalRpSet(params) = &document.params else { return Ok(()) };
+    let (before, after) = (member.founded()?.approval_rp(), &params.approval_rp);
+    let own = member.app.config().sign_in_rp.as_ref();
+    let signs_in =
+        |held: &HeldCredential| own.is_some_and(|own| held.credential.rp_id == own.id && own.id != after.id);
+    let mut staying = member.founded()?.members().values().filter(|person| !person.removed);
+    if after.shared || !before.shared || staying.all(|person| person.credentials.iter().any(signs_in)) {
+        return Ok(());
+    }
+    Err(Problem::of("session.none_left"))
 }
 
 impl PrivateFields {

@@ -16,6 +16,7 @@ use super::answer::correlation;
 use super::auth::{Caller, Reader};
 use super::body::Body;
 use super::disclosure;
+use super::fresh::Fresh;
 use super::problem::{Problem, ProblemDocument};
 use crate::ledger::{Submission, digests};
 use crate::text::Untrusted;
@@ -69,7 +70,7 @@ struct EvidenceQuery {
     responses((status = 201, body = RecordedView), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/evidence")]
 pub(super) async fn record_evidence(
-    caller: Caller,
+    Fresh(caller): Fresh<Caller>,
     body: Body<EvidenceBody>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {

@@ -19,6 +19,7 @@ use super::registering::{self, Forms, RegistrationOptions};
 use crate::ceremony::{self, FoundingView};
 use crate::passkeys::PasskeyResponse;
 use crate::registration::Registration;
+use crate::relying_parties::Use;
 use crate::reports::qr;
 use crate::text::{Name, Untrusted};
 use crate::views::deviations::deviations;
@@ -43,6 +44,9 @@ struct FounderRegistration {
 struct RegisteredView {
     #[schema(value_type = String, format = Uuid)]
     member: MemberId,
+    /// What is to be registered next under the same ticket: `sign_in`, or absent once everything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Use>,
 }
 
 /// A founding as it stands.
@@ -54,6 +58,8 @@ struct FoundingStatus {
     /// The holder of the ticket.
     #[schema(value_type = String, format = Uuid)]
     you: MemberId,
+    /// Whether everybody registers two passkeys: one that approves, and one that signs in.
+    separate_sign_in: bool,
     /// Which authenticators the founding accepts.
     #[schema(value_type = Object)]
     credential_rules: CredentialRules,
@@ -103,6 +109,9 @@ struct FounderStatus {
     kind: Option<CredentialKind>,
     registered: bool,
     signed: bool,
+    /// What is to be registered next: `approve`, then `sign_in` where the two are apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Use>,
 }
 
 /// How far the signing has come.
@@ -152,13 +161,16 @@ pub(super) async fn register_founder(
 ) -> Result<HttpResponse, Problem> {
     let FounderRegistration { registration, passkey, display_name } = body.value;
     let invited = ceremony::from_row(&holder.invitation)?;
-    let rp = api.app.founding_rp(&holder.ledger).await?;
-    let made = Forms { registration, passkey }.made(&holder, invited.begun.as_ref(), &rp)?;
+    let parties = api.app.founding_parties(&holder.ledger).await?;
+    let rp = invited.next(&parties).and_then(|next| parties.of(next));
+    // Once everything is registered the ticket is used, which is refused there.
+    let rp = rp.unwrap_or(parties.approval());
+    let made = Forms { registration, passkey }.made(&holder, invited.begun.as_ref(), rp)?;
     registering::accepted(&api.app.founding(&holder.ledger).await?.policy.credentials, &made)?;
     let name = display_name.map(Untrusted::name).transpose()?.map(Name::into_string);
     let (ledger, ticket) = (&holder.ledger, holder.token.sha256());
-    let member = api.app.register_founder(ledger, ticket, made, name).await?;
-    Ok(HttpResponse::Created().json(RegisteredView { member }))
+    let body = api.app.register_founder(ledger, ticket, made, name).await?;
+    Ok(HttpResponse::Created().json(RegisteredView { member: body.member, next: body.next(&parties) }))
 }
 
 /// Shows how far the founding has come, and the document once there is one.
@@ -177,11 +189,13 @@ pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Prob
         kind: founder.kind,
         registered: founder.registered,
         signed: founder.signed,
+        next: founder.next,
     });
     let people = view.founders.iter().filter(|founder| !founder.roles.contains(&Role::Recovery)).count();
     Ok(HttpResponse::Ok().json(FoundingStatus {
         state: state_name(&view),
         codes: codes(&view),
+        separate_sign_in: app.founding_parties(&ledger).await?.of(Use::SignIn).is_some(),
         origin: ledger.origin().to_string(),
         you,
         credential_rules: view.policy.credentials.clone(),

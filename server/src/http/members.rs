@@ -22,8 +22,10 @@ struct MemberList {
 #[get("/v1/tenants/{tenant}/members")]
 pub(super) async fn list_members(reader: Reader) -> Result<HttpResponse, Problem> {
     let names = Names::load(reader.store(), reader.ledger.id()).await?;
-    let members = reader.founded()?.members().iter();
-    let members = members.map(|(id, member)| MemberView::new(*id, member, &names, reader.at)).collect();
+    let founded = reader.founded()?;
+    let members = founded.members().iter();
+    let members =
+        members.map(|(id, member)| MemberView::new(*id, member, founded, &names, reader.at)).collect();
     Ok(HttpResponse::Ok().json(MemberList { members }))
 }
 
@@ -36,7 +38,8 @@ pub(super) async fn show_member(
     path: web::Path<(String, MemberId)>,
 ) -> Result<HttpResponse, Problem> {
     let (_, id) = path.into_inner();
-    let member = reader.founded()?.members().get(&id).ok_or(Rule::MemberUnknown)?;
+    let founded = reader.founded()?;
+    let member = founded.members().get(&id).ok_or(Rule::MemberUnknown)?;
     let names = Names::load(reader.store(), reader.ledger.id()).await?;
-    Ok(HttpResponse::Ok().json(MemberView::new(id, member, &names, reader.at)))
+    Ok(HttpResponse::Ok().json(MemberView::new(id, member, founded, &names, reader.at)))
 }

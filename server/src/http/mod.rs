@@ -17,6 +17,7 @@ mod drafts;
 mod events;
 mod evidence;
 mod founding;
+pub mod fresh;
 pub(crate) mod health_report;
 mod keys;
 pub mod listeners;

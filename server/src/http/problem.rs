@@ -3,6 +3,7 @@
 //! A code decides kind, status and documentation anchor. Rules bring their codes with them ([`Rule::ALL`]); the rest is
 //! [`BORDER`]. Nothing reads the text of an error.
 
+mod kind;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,8 @@ use crate::views::ViewError;
 
 use table::{entry, lookup};
 
-pub use table::{BORDER, Entry, Kind, table};
+pub use kind::Kind;
+pub use table::{BORDER, Entry, table};
 
 /// Why a request was not done.
 #[derive(Debug)]

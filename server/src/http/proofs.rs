@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, Exporter, MemberCaller, Reader};
 use super::events::{kinds, readable};
+use super::fresh::Fresh;
 use super::moment::Moment;
 use super::problem::{Problem, ProblemDocument};
 use crate::exporting::Scope;
@@ -175,7 +176,7 @@ impl ExportQuery {
 ))]
 #[get("/v1/tenants/{tenant}/export")]
 pub(super) async fn export(
-    exporter: Exporter,
+    Fresh(exporter): Fresh<Exporter>,
     query: web::Query<ExportQuery>,
 ) -> Result<HttpResponse, Problem> {
     let MemberCaller { app, ledger, .. } = exporter.member;

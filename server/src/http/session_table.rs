@@ -82,6 +82,8 @@ pub struct Session {
     pub agent: String,
     /// When it began.
     pub began_at: Timestamp,
+    /// When the member last showed an authenticator for it.
+    pub authenticated_at: Timestamp,
     /// When it was last used.
     pub used_at: Timestamp,
     /// First moment that it no longer holds.
@@ -98,6 +100,11 @@ impl Session {
         let member = state.founded().ok()?.active_member(self.member, at).ok()?;
         member.credential_at(&self.credential_id, at)?;
         Some(member.roles_at(at))
+    }
+
+    /// Whether the member has shown an authenticator for it within the last seconds.
+    pub fn is_fresh(&self, within_s: u32, at: Timestamp) -> bool {
+        at < self.authenticated_at.plus_seconds(within_s)
     }
 
     fn holds(&self, at: Timestamp) -> bool {
@@ -158,15 +165,15 @@ impl Sessions {
         let token = Token::draw(TokenKind::Session)?;
         let hash = token.sha256();
         let SignIn { tenant, member, credential_id, carrier, agent } = who;
-        let tag = self.derived(b"sealbook session handle v1\0", &hash);
         let session = Session {
-            handle: tag.as_ref().iter().copied().take(HANDLE_LEN).collect::<Vec<_>>().into(),
+            handle: self.handle(&hash),
             tenant,
             member,
             credential_id,
             carrier,
             agent,
             began_at: at,
+            authenticated_at: at,
             used_at: at,
             expires_at: at.plus_seconds(SESSION_LIFE_S),
         };
@@ -174,6 +181,32 @@ impl Sessions {
         make_room(&mut sessions, &session, at)?;
         sessions.insert(hash, session.clone());
         Ok((token, session))
+    }
+
+    /// Goes on with a session whose member has shown an authenticator again: under a token that was never used before,
+    /// until the same end as ever. The token from before is worth nothing from then on; `None` where it was already.
+    pub fn renew(
+        &self,
+        token_sha256: &Hash,
+        credential_id: B64,
+        at: Timestamp,
+    ) -> Result<Option<(Token, Session)>, Problem> {
+        let token = Token::draw(TokenKind::Session)?;
+        let hash = token.sha256();
+        let mut sessions = lock(&self.sessions);
+        if look_up(&mut sessions, token_sha256, at).is_none() {
+            return Ok(None);
+        }
+        let Some(before) = sessions.remove(token_sha256) else { return Ok(None) };
+        let handle = self.handle(&hash);
+        let session = Session { handle, credential_id, authenticated_at: at, used_at: at, ..before };
+        sessions.insert(hash, session.clone());
+        Ok(Some((token, session)))
+    }
+
+    fn handle(&self, token_sha256: &Hash) -> B64 {
+        let tag = self.derived(b"sealbook session handle v1\0", token_sha256);
+        tag.as_ref().iter().copied().take(HANDLE_LEN).collect::<Vec<_>>().into()
     }
 
     /// What pages of a session send along with whatever changes something; other sites can't read it.
@@ -346,6 +379,27 @@ mod tests {
         let revoked = sign_in(&sessions, 0).sha256();
         sessions.end(&revoked);
         assert!(sessions.find(&revoked, at(1)).is_none());
+    }
+
+    #[test]
+    fn a_renewed_session_is_fresh_under_another_token_and_ends_when_it_would_have() {
+        let sessions = Sessions::new().unwrap();
+        let first = sign_in(&sessions, 0).sha256();
+        let before = sessions.peek(&first, at(300)).unwrap();
+        assert!(before.is_fresh(300, at(299)) && !before.is_fresh(300, at(300)));
+        let (token, after) = sessions.renew(&first, B64(vec![2]), at(400)).unwrap().unwrap();
+        assert!(sessions.find(&first, at(401)).is_none());
+        assert_ne!((&after.handle, sessions.csrf(&token.sha256())), (&before.handle, sessions.csrf(&first)));
+        assert!(after.is_fresh(300, at(699)) && !after.is_fresh(300, at(700)));
+        assert_eq!((after.expires_at, after.began_at), (before.expires_at, before.began_at));
+        assert_eq!(
+            after.credential_id,
+            B64(vec![2]),
+            "the session ends with the authenticator of its last sign-in"
+        );
+        // Neither an old token nor one that has ended is good for another.
+        assert!(sessions.renew(&first, B64(vec![2]), at(402)).unwrap().is_none());
+        assert!(sessions.renew(&token.sha256(), B64(vec![2]), at(400 + SESSION_IDLE_S)).unwrap().is_none());
     }
 
     #[test]

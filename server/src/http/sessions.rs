@@ -6,7 +6,7 @@ use sealbook_ledger::canonical;
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{MemberId, Origin, TenantName};
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::webauthn::{self, Assertion, Purpose};
+use sealbook_ledger::webauthn::{self, ApprovalRp, Assertion, Purpose};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,10 +14,13 @@ use super::Api;
 use super::auth::MemberCaller;
 use super::body::Body;
 use super::cookie;
+use super::fresh::Fresh;
 use super::problem::{Problem, ProblemDocument};
 use super::session_table::{Carrier, Session, SignIn};
 use super::shown::Shown;
+use super::token::{Token, TokenKind};
 use crate::clock;
+use crate::relying_parties::may_sign_in;
 
 /// Nothing.
 #[derive(Deserialize, ToSchema)]
@@ -113,7 +116,12 @@ pub(super) async fn sign_in(
         carrier: Carrier::Bearer,
         agent: cookie::agent(req.headers()),
     };
+    let before = Token::bearer(req.headers());
     let (token, session) = api.sessions.begin(&body.nonce, who, now)?;
+    // A program that signs in again shows the session that it leaves.
+    if let Some(left) = before.filter(|left| left.kind() == TokenKind::Session) {
+        api.sessions.end(&left.sha256());
+    }
     Ok(HttpResponse::Created().json(SessionView {
         token: token.reveal().to_string(),
         member: session.member,
@@ -136,8 +144,18 @@ fn check(api: &Api, tenant: &TenantName, body: &SessionBody) -> Result<(), Probl
         body.client_data_json.clone(),
         body.signature.clone(),
     )?;
-    webauthn::verify(&assertion, credential, founded.approval_rp(), challenge).map_err(|_| refused())?;
-    if founded.approval_rp().shared { Ok(()) } else { Err(Problem::of("session.not_shared")) }
+    // The same pages ask for both kinds of passkeys; the id alone differs.
+    let rp = ApprovalRp { id: credential.rp_id.clone(), ..founded.approval_rp().clone() };
+    let known = rp.id == founded.approval_rp().id
+        || api.app.config().sign_in_rp.as_ref().is_some_and(|own| own.id == rp.id);
+    if !known || webauthn::verify(&assertion, credential, &rp, challenge).is_err() {
+        return Err(refused());
+    }
+    if may_sign_in(credential, founded.approval_rp()) {
+        Ok(())
+    } else {
+        Err(Problem::of("session.not_shared"))
+    }
 }
 
 /// Signs out: the session that asks ends.
@@ -173,6 +191,39 @@ pub(crate) struct OwnSession {
     pub(crate) used_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) expires_at: Timestamp,
+}
+
+/// The session that asks.
+#[derive(Serialize, ToSchema)]
+struct CurrentSession {
+    /// What pages of it send along with whatever changes something; absent for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    csrf: Option<B64>,
+    /// Whether what needs a fresh sign-in would be done.
+    fresh: bool,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+/// Shows the session that asks.
+#[utoipa::path(tag = "sessions", params(("tenant" = String, Path)), security(("session" = [])),
+    responses((status = 200, body = CurrentSession), (status = "4XX", body = ProblemDocument)))]
+#[get("/v1/tenants/{tenant}/session")]
+pub(super) async fn show_session(
+    _member: MemberCaller,
+    api: web::Data<Api>,
+    req: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (now, nobody) = (clock::now(), || Problem::of("auth.token"));
+    let shown = Shown::of(&req).ok_or_else(nobody)?;
+    let hash = shown.token.sha256();
+    let session = api.sessions.peek(&hash, now).ok_or_else(nobody)?;
+    Ok(HttpResponse::Ok().json(CurrentSession {
+        csrf: (shown.carrier == Carrier::Cookie).then(|| api.sessions.csrf(&hash)),
+        fresh: session.is_fresh(api.app.config().fresh_sign_in_s, now),
+        expires_at: session.expires_at,
+    }))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -220,7 +271,7 @@ pub(super) async fn list_sessions(
     security(("session" = [])), responses((status = 204), (status = "4XX", body = ProblemDocument)))]
 #[delete("/v1/tenants/{tenant}/sessions/{session}")]
 pub(super) async fn end_session(
-    member: MemberCaller,
+    Fresh(member): Fresh<MemberCaller>,
     api: web::Data<Api>,
     path: web::Path<(String, B64)>,
 ) -> Result<HttpResponse, Problem> {

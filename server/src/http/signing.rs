@@ -19,6 +19,7 @@ use super::answer::correlation as correlation_of;
 use super::auth::Caller;
 use super::batches::{self, AwaitingView};
 use super::body::Body;
+use super::fresh::Fresh;
 use super::problem::{Problem, ProblemDocument};
 use crate::signing::{Reply, SignCall, SignInput, Signed};
 use crate::text::{Name, Untrusted};
@@ -143,7 +144,7 @@ fn artifact(body: Option<ArtifactBody>) -> Result<Vec<(ArtifactField, String)>, 
         (status = 503, body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/slots/{slot}/sign")]
 pub(super) async fn sign(
-    caller: Caller,
+    Fresh(caller): Fresh<Caller>,
     path: web::Path<(String, SlotName)>,
     body: Body<SignBody>,
     req: HttpRequest,

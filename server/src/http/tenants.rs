@@ -36,6 +36,10 @@ struct TenantBody {
     policy: Option<LedgerPolicy>,
     /// The policy's credential rules alone, in the place of its own.
     credentials: Option<CredentialsBody>,
+    /// Whether everybody is to have two passkeys: one that approves, and one that signs in and never approves. Takes a
+    /// server with `rp.sign_in_id`; the founding document then says `shared: false`.
+    #[serde(default)]
+    separate_sign_in: bool,
 }
 
 /// Which authenticators are accepted.
@@ -112,7 +116,7 @@ pub(super) async fn open_tenant(
     api: web::Data<Api>,
     body: Body<TenantBody>,
 ) -> Result<HttpResponse, Problem> {
-    let TenantBody { tenant, founders, backend, policy, credentials } = body.value;
+    let TenantBody { tenant, founders, backend, policy, credentials, separate_sign_in } = body.value;
     if founders.len() > *FOUNDERS.end() {
         return Err(Problem::of("tenant.founders"));
     }
@@ -125,8 +129,8 @@ pub(super) async fn open_tenant(
     if let Some(CredentialsBody { hardware_only, aaguids }) = credentials {
         policy.credentials = CredentialRules { aaguids, hardware_only };
     }
-    let opened =
-        api.app.open_tenant(tenant.clone(), Plan { founders, policy, approval_rp: None }, backend).await?;
+    let plan = Plan { separate_sign_in, ..Plan::new(founders, policy) };
+    let opened = api.app.open_tenant(tenant.clone(), plan, backend).await?;
     Ok(HttpResponse::Created().json(opened_view(&api, tenant, opened)))
 }
 

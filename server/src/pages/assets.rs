@@ -51,6 +51,7 @@ const ASSETS: &[Asset] = assets![
     "sealbook.css" CSS,
     "sessions.js" JS,
     "sign.js" JS,
+    "renewal.js" JS,
     "signin.js" JS,
     "subject.js" JS,
     "theme.js" JS,

@@ -1,12 +1,16 @@
 //! The two pages outside of a tenant: the root, which leads on, and the sign-in.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use askama::Template;
 use serde::Deserialize;
 
 use super::page;
+use crate::http::Api;
 use crate::http::problem::Problem;
 use crate::http::shown::signed_in;
+use crate::ledger::Ledger;
 
 /// Longest path that a sign-in leads back to.
 const MAX_NEXT: usize = 300;
@@ -16,6 +20,10 @@ const MAX_NEXT: usize = 300;
 #[template(path = "signin.html")]
 struct SignInPage {
     next: String,
+    /// Whether passkeys that only sign in are asked for.
+    apart: bool,
+    /// Whether some ledger has no others than those that approve as well.
+    shared: bool,
 }
 
 /// Where to go once signed in.
@@ -38,11 +46,16 @@ pub(super) async fn home(req: HttpRequest) -> HttpResponse {
 #[get("/signin")]
 pub(super) async fn sign_in(
     req: HttpRequest,
+    api: web::Data<Api>,
     query: web::Query<SignInQuery>,
 ) -> Result<HttpResponse, Problem> {
     let next = query.into_inner().next.filter(|next| is_page(next));
     let Some(caller) = signed_in(&req) else {
-        return page::show(&SignInPage { next: next.unwrap_or_default() });
+        let apart = api.app.config().sign_in_rp.is_some();
+        let shares =
+            |ledger: &Arc<Ledger>| ledger.state().founded().is_ok_and(|founded| founded.approval_rp().shared);
+        let shared = !apart || api.app.ledgers().iter().any(shares);
+        return page::show(&SignInPage { next: next.unwrap_or_default(), apart, shared });
     };
     let own = format!("/t/{}/", caller.ledger.tenant());
     let next = next.filter(|next| next.starts_with(&own));

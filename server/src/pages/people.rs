@@ -7,12 +7,15 @@ use askama::Template;
 use sealbook_ledger::ids::{MemberId, ServiceId};
 use sealbook_ledger::member::{Grant, HeldCredential, Member, Service};
 use sealbook_ledger::policy::Role;
+use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
+use sealbook_ledger::webauthn::ApprovalRp;
 
 use super::Visit;
 use super::page::{self, Frame, Place};
 use super::wording;
 use crate::http::problem::Problem;
+use crate::relying_parties::{Use, uses_of};
 use crate::store::activity::ActivityRow;
 use crate::views::candidates::{self, Invited};
 use crate::views::people::{Standing, kind_name};
@@ -31,6 +34,8 @@ struct PeoplePage {
     may_invite: bool,
     may_contain: bool,
     may_propose: bool,
+    /// Whether one passkey approves and signs in.
+    shared: bool,
 }
 
 /// A person.
@@ -73,6 +78,8 @@ struct CredentialRow {
     number: usize,
     id: String,
     kind: &'static str,
+    /// What it is for, in words.
+    uses: &'static str,
     make: String,
     copied: bool,
     standing: Chip,
@@ -123,7 +130,7 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Problem> {
     }
     let (mut members, mut recovery, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     for (id, member) in founded.members() {
-        let row = MemberRow::new(&visit, *id, member, &begun, &decided);
+        let row = MemberRow::new(&visit, founded, (*id, member), &begun, &decided);
         let sealed = member.grants.iter().any(|grant| grant.role == Role::Recovery);
         if member.removed {
             gone.push(row)
@@ -157,6 +164,7 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Problem> {
         services,
         invited,
         roles: offered.map(|role| (role.name(), wording::role(role))).collect(),
+        shared: founded.approval_rp().shared,
         may_invite: holds(&deciding),
         may_contain: holds(&[Role::IncidentCommander, Role::PlatformAdmin, Role::SecurityReviewer]),
         may_propose: holds(&[Role::KeyOwner, Role::PlatformAdmin, Role::SecurityReviewer]),
@@ -208,12 +216,13 @@ impl Chip {
 impl MemberRow {
     fn new(
         visit: &Visit,
-        id: MemberId,
-        member: &Member,
+        founded: &Founded,
+        (id, member): (MemberId, &Member),
         begun: &BTreeMap<u64, Timestamp>,
         decided: &BTreeMap<String, ActivityRow>,
     ) -> Self {
         let at = visit.member.at;
+        let rp = founded.approval_rp();
         Self {
             id: id.to_string(),
             name: visit.names.person(id),
@@ -222,7 +231,7 @@ impl MemberRow {
             roles: member.grants.iter().map(|grant| RoleRow::new(grant, at)).collect(),
             credentials: (1..)
                 .zip(&member.credentials)
-                .map(|(n, held)| CredentialRow::new(n, held, at))
+                .map(|(n, held)| CredentialRow::new(n, held, rp, at))
                 .collect(),
             since: first(member).and_then(|seq| begun.get(&seq)).map(Timestamp::to_string),
             decided: decided.get(&id.to_string()).map(|row| Moment::of(row, at)),
@@ -243,17 +252,26 @@ impl RoleRow {
 }
 
 impl CredentialRow {
-    fn new(number: usize, held: &HeldCredential, at: Timestamp) -> Self {
+    fn new(number: usize, held: &HeldCredential, rp: &ApprovalRp, at: Timestamp) -> Self {
         let standing = Standing::at(false, held.suspension, at);
         Self {
             number,
             id: held.credential.credential_id.to_string(),
             kind: kind_name(held.credential.kind),
+            uses: in_words(uses_of(&held.credential, rp)),
             make: held.credential.aaguid.to_string(),
             copied: held.credential.backup_eligible,
             active: standing == Standing::Active,
             standing: Chip::of(standing),
         }
+    }
+}
+
+fn in_words(uses: &[Use]) -> &'static str {
+    match uses {
+        [Use::Approve] => "approves",
+        [Use::SignIn] => "signs in",
+        _ => "approves and signs in",
     }
 }
 

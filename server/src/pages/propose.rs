@@ -60,6 +60,8 @@ struct FormPage {
     member: String,
     rp_id: String,
     credentials: String,
+    /// Whether passkeys that sign in are others than those that approve.
+    apart: bool,
     emergency: bool,
     available: bool,
     policy: Option<PolicyView>,
@@ -171,6 +173,7 @@ impl FormPage {
             member: visit.member.id.to_string(),
             rp_id: founded.approval_rp().id.clone(),
             credentials: visit.approval_credentials(founded),
+            apart: !founded.approval_rp().shared,
             emergency: kind.is_emergency(),
             available: kind != ActionType::RulesAdopt,
             policy,

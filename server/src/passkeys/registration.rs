@@ -68,11 +68,13 @@ pub struct PasskeyResponse {
 }
 
 /// A passkey as the ledger is to enrol it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MadePasskey {
     /// As it is to be enrolled.
     pub credential: Credential,
     /// The bytes that the credential's `attestation` refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attestation: Option<B64>,
 }
 

@@ -10,7 +10,7 @@ use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::MemberId;
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{self, ApprovalRp, Assertion, Credential};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use webauthn_rs_core::error::WebauthnError;
 use webauthn_rs_core::proto::{
@@ -43,6 +43,8 @@ struct Waiting {
 struct Pending {
     challenge: Hash,
     state: AuthenticationState,
+    /// Of which relying party a passkey was asked for: one of another is no answer.
+    rp_id: String,
     expires_at: Timestamp,
 }
 
@@ -65,15 +67,22 @@ impl PasskeyAnswer {
 /// A challenge that was taken back to be answered.
 pub struct Challenged(Pending);
 
+impl Challenged {
+    /// Of which relying party a passkey was asked for.
+    pub fn rp_id(&self) -> &str {
+        &self.0.rp_id
+    }
+}
+
 impl SignIns {
-    /// Draws a challenge: what it is called, and what `navigator.credentials.get` is to be asked.
+    /// Draws a challenge: what it is called, and what `navigator.credentials.get` is to be asked. Whoever is known already
+    /// is asked for one of their own passkeys; of others none is listed, for that would say who has one.
     ///
     /// # Errors
     /// [`PasskeyError::Options`] where the relying party can't be used.
-    pub fn begin(&self, rp: &ApprovalRp, now: Timestamp) -> Result<(B64, Value), PasskeyError> {
+    pub fn begin(&self, rp: &ApprovalRp, own: &[B64], now: Timestamp) -> Result<(B64, Value), PasskeyError> {
         let failed = |error: WebauthnError| PasskeyError::Options(error.into());
         let core = core(rp)?;
-        // No credential is listed: listing them would say who has one.
         let builder =
             core.new_challenge_authenticate_builder(Vec::new(), Some(UserVerificationPolicy::Required));
         let (options, state) =
@@ -82,10 +91,13 @@ impl SignIns {
         let challenge = Hash(drawn.map_err(|error| PasskeyError::Options(error.into()))?);
         let mut options =
             serde_json::to_value(options.public_key).map_err(|error| PasskeyError::Options(error.into()))?;
+        let listed = own.iter().map(|id| json!({ "type": "public-key", "id": id }));
+        options["allowCredentials"] = listed.collect();
         options["timeout"] = (u64::from(SIGN_IN_LIFE_S) * 1000).into();
         let expires_at = now.plus_seconds(SIGN_IN_LIFE_S);
         let name = Hash::sha256_in_context(b"sealbook sign-in v1\0", &challenge.0);
-        self.lock().keep(name, Pending { challenge, state, expires_at });
+        let rp_id = rp.id.clone();
+        self.lock().keep(name, Pending { challenge, state, rp_id, expires_at });
         Ok((B64::from(name.0.as_slice()), options))
     }
 
@@ -126,7 +138,10 @@ pub fn holds(
     credential: &Credential,
     rp: &ApprovalRp,
 ) -> bool {
-    let Challenged(Pending { challenge, mut state, .. }) = challenged;
+    let Challenged(Pending { challenge, mut state, rp_id, .. }) = challenged;
+    if rp_id != rp.id {
+        return false;
+    }
     let Some(known) = for_core(credential) else { return false };
     state.set_allowed_credentials(vec![known]);
     let core_agrees = core(rp).is_ok_and(|core| {
@@ -196,7 +211,7 @@ mod tests {
     }
 
     fn asked(sign_ins: &SignIns, now: Timestamp) -> (B64, Hash) {
-        let (name, options) = sign_ins.begin(&rp(), now).unwrap();
+        let (name, options) = sign_ins.begin(&rp(), &[], now).unwrap();
         assert_eq!(options["userVerification"], "required");
         assert_eq!(options["allowCredentials"], serde_json::json!([]));
         let challenge: B64 = options["challenge"].as_str().unwrap().parse().unwrap();

@@ -164,7 +164,8 @@ impl MembersAsAt {
     /// Everybody in a state, judged at the moment.
     pub fn new(moment: Moment, founded: &Founded, names: &Names) -> Self {
         let at = moment.at;
-        let members = founded.members().iter().map(|(id, member)| MemberView::new(*id, member, names, at));
+        let members =
+            founded.members().iter().map(|(id, member)| MemberView::new(*id, member, founded, names, at));
         Self { members: members.collect(), moment }
     }
 

@@ -4,12 +4,14 @@ use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{Aaguid, MemberId};
 use sealbook_ledger::member::{Grant, HeldCredential, Member, Suspension};
 use sealbook_ledger::policy::Role;
+use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::CredentialKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Names;
+use crate::relying_parties::{Use, uses_of};
 
 /// Whether somebody or something may act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -90,6 +92,8 @@ pub struct CredentialView {
     /// Its make.
     #[schema(value_type = String, format = Uuid)]
     pub aaguid: Aaguid,
+    /// What it is for: `approve`, `sign_in`, or both where the ledger's founders shared it.
+    pub uses: &'static [Use],
     /// Whether it is believed.
     pub status: Standing,
 }
@@ -106,13 +110,17 @@ pub const fn kind_name(kind: CredentialKind) -> &'static str {
 
 impl MemberView {
     /// The view of a person at a moment.
-    pub fn new(id: MemberId, member: &Member, names: &Names, at: Timestamp) -> Self {
+    pub fn new(id: MemberId, member: &Member, founded: &Founded, names: &Names, at: Timestamp) -> Self {
         Self {
             member: id,
             display_name: names.member(id).map(str::to_owned),
             status: Standing::at(member.removed, member.suspension, at),
             roles: member.grants.iter().map(GrantView::from).collect(),
-            credentials: member.credentials.iter().map(|held| CredentialView::new(held, at)).collect(),
+            credentials: member
+                .credentials
+                .iter()
+                .map(|held| CredentialView::new(held, founded, at))
+                .collect(),
         }
     }
 }
@@ -124,12 +132,13 @@ impl From<&Grant> for GrantView {
 }
 
 impl CredentialView {
-    fn new(held: &HeldCredential, at: Timestamp) -> Self {
+    fn new(held: &HeldCredential, founded: &Founded, at: Timestamp) -> Self {
         Self {
             credential_id: held.credential.credential_id.clone(),
             kind: held.credential.kind,
             backup_eligible: held.credential.backup_eligible,
             aaguid: held.credential.aaguid,
+            uses: uses_of(&held.credential, founded.approval_rp()),
             status: Standing::at(false, held.suspension, at),
         }
     }

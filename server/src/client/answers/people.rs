@@ -10,6 +10,8 @@ use sealbook_ledger::webauthn::Credential;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::relying_parties::Use;
+
 answer!(
     /// `GET …/members`.
     Members {
@@ -80,6 +82,17 @@ answer!(
         candidate: String,
         /// The member to be.
         member: MemberId,
+        /// What is to be registered next.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Use>,
+    }
+);
+answer!(
+    /// `GET …/invitation`.
+    Invitation {
+        /// What is to be registered next.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Use>,
     }
 );
 answer!(
@@ -107,6 +120,9 @@ answer!(
         /// The authenticator, once registered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         credential: Option<Credential>,
+        /// Every authenticator that was registered.
+        #[serde(default)]
+        credentials: Vec<Credential>,
         /// First moment that the invitation no longer holds.
         expires_at: Timestamp,
     }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::auth::MemberCaller;
 use crate::http::problem::Problem;
-use crate::passkeys::Begun;
+use crate::passkeys::{Begun, MadePasskey};
+use crate::relying_parties::{RelyingParties, Use};
 use crate::store::candidates::{CREDENTIAL, CandidateRow, ENROLMENT};
 
 /// The body of an invitation's row.
@@ -25,6 +26,9 @@ pub(super) struct Known {
     /// Who it will be, once a browser was asked; or who it is, where a member registers another authenticator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) member: Option<MemberId>,
+    /// What a member's other authenticators are to be for; empty says: for approving.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) uses: BTreeSet<Use>,
     /// What a browser was asked for last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) begun: Option<Begun>,
@@ -40,9 +44,57 @@ pub(super) struct Registered {
     /// The bytes that the credential's attestation refers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) attestation: Option<B64>,
+    /// The passkey that signs in, where an enrolment has one beside the one that approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sign_in: Option<MadePasskey>,
+}
+
+impl Registered {
+    /// The credentials as an enrolment takes them.
+    pub(super) fn credentials(&self) -> Vec<Credential> {
+        let both = std::iter::once(&self.credential).chain(self.sign_in.iter().map(|made| &made.credential));
+        let mut credentials: Vec<Credential> = both.cloned().collect();
+        credentials.sort_by_key(|credential| credential.credential_id.to_string());
+        credentials
+    }
+
+    /// The attestation of one of them; `None` where it is none of them.
+    fn evidence_of(&self, credential: &Credential) -> Option<Option<&B64>> {
+        let second = self.sign_in.as_ref().filter(|made| made.credential == *credential);
+        let first = (self.credential == *credential).then_some(self.attestation.as_ref());
+        first.or_else(|| second.map(|made| made.attestation.as_ref()))
+    }
 }
 
 impl Known {
+    /// What is to be registered next under this invitation; `None` once everything is.
+    pub(super) fn next(&self, purpose: &str, parties: &RelyingParties) -> Option<Use> {
+        let made = self.registered.as_ref().map_or(0, |made| 1 + usize::from(made.sign_in.is_some()));
+        self.wanted(purpose, parties).get(made).copied()
+    }
+
+    /// What is registered under this invitation, in this order.
+    pub(super) fn wanted(&self, purpose: &str, parties: &RelyingParties) -> Vec<Use> {
+        match purpose {
+            CREDENTIAL if self.uses.is_empty() => vec![Use::Approve],
+            CREDENTIAL => self.uses.iter().copied().collect(),
+            _ => parties.uses().to_vec(),
+        }
+    }
+
+    /// Keeps what was registered.
+    pub(super) fn add(&mut self, member: MemberId, made: MadePasskey) {
+        self.begun = None;
+        self.member = Some(member);
+        match &mut self.registered {
+            Some(registered) => registered.sign_in = Some(made),
+            None => {
+                let MadePasskey { credential, attestation } = made;
+                self.registered = Some(Registered { member, credential, attestation, sign_in: None });
+            }
+        }
+    }
+
     pub(super) fn of(row: &CandidateRow) -> Result<Self, Problem> {
         Self::deserialize(&row.body).map_err(|error| Problem::of("store.corruption").because(error))
     }
@@ -77,9 +129,10 @@ pub(in crate::http) async fn attestations(
         .collect::<Result<_, Problem>>()?;
     let mut attachments = Vec::new();
     for credential in credentials.iter().filter(|credential| !plain(credential)) {
-        let found = registered.iter().find(|made| made.member == of && made.credential == *credential);
-        let found = found.ok_or_else(|| Problem::of("credential.unregistered"))?;
-        let bytes = found.attestation.as_ref().map(|bytes| bytes.as_bytes().to_vec());
+        let mut own = registered.iter().filter(|made| made.member == of);
+        let found = own.find_map(|made| made.evidence_of(credential));
+        let bytes = found.ok_or_else(|| Problem::of("credential.unregistered"))?;
+        let bytes = bytes.map(|bytes| bytes.as_bytes().to_vec());
         attachments.extend(credential.attestation.clone().zip(bytes));
     }
     Ok(attachments)

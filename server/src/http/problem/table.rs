@@ -1,104 +1,10 @@
 //! The one table from error code to kind, status and sentence.
 
-use actix_web::http::StatusCode;
 use sealbook_ledger::rule::{RefusalKind, Rule};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a caller can make of a problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The request can't be right in any state.
-    Invalid,
-    /// Nobody knows who asks.
-    Unauthenticated,
-    /// Whoever asks may not.
-    Forbidden,
-    /// What it names does not exist, or not for this caller.
-    NotFound,
-    /// The path takes other methods.
-    Method,
-    /// The request did not arrive in time.
-    Timeout,
-    /// It does not fit the state that things are in.
-    Conflict,
-    /// The body is too long.
-    TooLarge,
-    /// The body is of another media type.
-    MediaType,
-    /// Too many at once.
-    Rate,
-    /// Something the server needs is away: the same request may succeed later.
-    Unavailable,
-    /// A bug, or a broken installation.
-    Fault,
-    /// What is stored can't be true; the ledger is frozen.
-    Corrupt,
-}
-
-impl Kind {
-    /// The HTTP status (RFC 9110 §15).
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::Invalid => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict => StatusCode::CONFLICT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Rate => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Fault | Self::Corrupt => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    /// A short title, the same for every problem of the kind.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Invalid => "The request is not valid",
-            Self::Unauthenticated => "Not authenticated",
-            Self::Forbidden => "Not allowed",
-            Self::NotFound => "Not found",
-            Self::Method => "Method not allowed",
-            Self::Timeout => "The request took too long to arrive",
-            Self::Conflict => "Conflict with the present state",
-            Self::TooLarge => "The request is too large",
-            Self::MediaType => "Unsupported media type",
-            Self::Rate => "Too many requests",
-            Self::Unavailable => "Unavailable for now",
-            Self::Fault => "The server failed",
-            Self::Corrupt => "The ledger is damaged",
-        }
-    }
-
-    /// Whether a retry needs no change: such answers carry `Retry-After`, in seconds.
-    pub(super) const fn retry_after(self) -> Option<u64> {
-        match self {
-            Self::Unavailable => Some(2),
-            Self::Rate => Some(10),
-            Self::Invalid
-            | Self::Unauthenticated
-            | Self::Forbidden
-            | Self::NotFound
-            | Self::Method
-            | Self::Timeout
-            | Self::Conflict
-            | Self::TooLarge
-            | Self::MediaType
-            | Self::Fault
-            | Self::Corrupt => None,
-        }
-    }
-
-    /// Whether it is worth an operator's attention, and its details are not for callers.
-    pub(super) const fn is_internal(self) -> bool {
-        matches!(self, Self::Fault | Self::Corrupt)
-    }
-}
+use super::kind::Kind;
 
 /// A line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -402,6 +308,11 @@ pub const BORDER: &[Entry] = &[
         "The nonce is unknown, used or older than two minutes; ask for another.",
     ),
     entry(
+        "session.none_left",
+        Kind::Conflict,
+        "Some members hold no passkey of this server's that only signs in, and could not sign in any more.",
+    ),
+    entry(
         "session.not_shared",
         Kind::Forbidden,
         "This ledger's approval credentials don't sign in: its founders did not share them.",
@@ -411,6 +322,16 @@ pub const BORDER: &[Entry] = &[
         "session.refused",
         Kind::Unauthenticated,
         "Member, credential and assertion don't belong together, or no longer hold.",
+    ),
+    entry(
+        "session.shared",
+        Kind::Conflict,
+        "This ledger's approval passkeys sign in as well, so none is made for signing in alone.",
+    ),
+    entry(
+        "session.stale",
+        Kind::Forbidden,
+        "This takes a sign-in of a few minutes ago at most; show your passkey again, then it goes on.",
     ),
     entry("session.unknown", Kind::NotFound, "None of your sessions is called so; it may have ended."),
     entry("sign.input", Kind::Invalid, "Send either a digest or a message."),
@@ -456,6 +377,11 @@ pub const BORDER: &[Entry] = &[
     entry("store.unavailable", Kind::Unavailable, "The database does not answer; nothing was written."),
     entry("tenant.exists", Kind::Conflict, "A tenant of this name exists already."),
     entry("tenant.founders", Kind::Invalid, "A ledger is founded by 2 to 16 people."),
+    entry(
+        "tenant.sign_in",
+        Kind::Conflict,
+        "This server has no domain for passkeys that only sign in; its operator sets `rp.sign_in_id`.",
+    ),
     entry("tenant.unknown", Kind::NotFound, "There is no such tenant for this token."),
     entry("text.characters", Kind::Invalid, "Control characters and direction marks are refused in texts."),
     entry("text.length", Kind::Invalid, "Names have 1 to 200 bytes, other texts 1 to 1,000."),
