@@ -2,7 +2,7 @@
 # missing on this machine (tests/prerequisites.sh) and to install it or say how.
 
 .SUFFIXES:
-.PHONY: help demo run test check bench prerequisites test-prerequisites
+.PHONY: help screens demo run test check bench prerequisites test-prerequisites
 
 # rustup installs to ~/.cargo/bin, which a shell opened before that does not know yet.
 PATH := $(PATH):$(HOME)/.cargo/bin
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo    keys under dual control, 300 files signed, an export verified, tampered copies rejected'
 	@echo 'make run     a server for this machine: sealbook dev (Ctrl-C ends it)'
 	@echo 'make test    everything that must hold before a change goes in'
+	@echo 'make screens the pictures of README and docs, renewed from the pages'
 	@echo 'make check   formatting and lints alone'
 	@echo 'make bench   the product beside its limits; takes a quiet machine half an hour'
 
@@ -35,6 +36,12 @@ demo: prerequisites
 run: prerequisites
 	cargo build --locked -p sealbook -p sealbook-ledger --bins
 	$(TARGET)/debug/sealbook dev --found trial
+
+# The pictures of README and docs, from real pages.
+screens: test-prerequisites
+	cargo build --locked -p sealbook -p sealbook-ledger --bins
+	cargo test --locked -p integration --test browser -- every_page every_state three_people a_reader_pins
+	python3 docs/screens/renew.py $(TARGET)
 
 check: prerequisites
 	cargo fmt --all --check

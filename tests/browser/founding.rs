@@ -46,6 +46,7 @@ fn nobody_is_asked_to_sign_a_founding_whose_names_are_not_the_documents() {
         ada.fill("Your name, as the others will see it", "Ada");
         ada.click("Register an authenticator");
         ada.sees("You are registered");
+        ada.looks("wait");
         ada.run(
             "const ask = window.fetch;
              window.fetch = async (...request) => {

@@ -94,7 +94,10 @@ impl Ending<'_> {
              \x20     --vkey @{demo}/acme.vkey --known {demo}/acme.checkpoint\n\n\
              \x20 Files signed after the rotation, and the new ledger key that their receipts\n\
              \x20 need, are in {demo}/after-rotation/.\n\
-             \x20 What happened, event by event, is in {demo}/events.txt.\n"
+             \x20 What happened, event by event, is in {demo}/events.txt.\n\n\
+             \x20 The pages: the keys of this company's people went with its server, so nobody can\n\
+             \x20 sign in to it. `make run` starts a server with a tenant to found in your browser:\n\
+             \x20 open the three links that it prints, each with a passkey.\n"
         );
         text
     }

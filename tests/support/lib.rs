@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod bundle;
+pub mod house;
 pub mod people;
 pub mod programs;
 pub mod receiver;

@@ -21,6 +21,12 @@ export function row(...cells) {
   return element("tr", {}, ...cells.map((cell) => element("td", {}, cell)));
 }
 
+/** Gives each cell its column's head, for narrow screens that show a row as a list. */
+export function labelCells(body) {
+  const heads = [...body.closest("table").tHead.rows[0].cells].map((head) => head.textContent);
+  for (const { cells } of body.rows) [...cells].forEach((cell, at) => cell.setAttribute("data-label", heads[at]));
+}
+
 /** Shows these of a page's steps and hides the others. */
 export function showSteps(...names) {
   for (const step of document.querySelectorAll("[data-step]")) step.hidden = !names.includes(step.dataset.step);

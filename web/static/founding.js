@@ -2,7 +2,7 @@
 
 import { announce, clearRefusal, get, path, post, showRefusal } from "./api.js";
 import { equal, fromHex, toHex } from "./bytes.js";
-import { copies, download, element, row, showSteps, stamp } from "./elements.js";
+import { copies, download, element, labelCells, row, showSteps, stamp } from "./elements.js";
 import { canonical, digestOf } from "./jcs.js";
 import { digestOfField } from "./subject.js";
 import { available, createPasskey, distrust, inWords, sign } from "./passkeys.js";
@@ -75,6 +75,7 @@ function showFounders() {
     return element("tr", {}, who, element("td", {}, kind), element("td", {}, stamp(`chip-${state}`)));
   });
   at("founders").replaceChildren(...rows);
+  labelCells(at("founders"));
 }
 
 function showRules() {
@@ -94,6 +95,7 @@ function showPolicy(policy) {
     return row(element("code", {}, type), list(rule.proposers), clauses(rule.quorum));
   });
   at("policy").replaceChildren(...rows);
+  labelCells(at("policy"));
   const deviations = founding.policy_deviations.map((sentence) => element("li", {}, sentence));
   at("deviations").replaceChildren(...deviations);
   at("deviates").hidden = deviations.length === 0;
@@ -116,6 +118,7 @@ async function showDocument(document) {
   const people = document.founders.map((founder) =>
     row(element("b", {}, nameOf(founder.member)), list(founder.roles), founder.credentials.map((made) => called(made, rp)).join("; ")));
   at("people").replaceChildren(...people);
+  labelCells(at("people"));
   showPolicy(document.policy);
   at("exact").textContent = canonical(document);
 }

@@ -49,14 +49,14 @@ async function confirmed(asked, draft) {
   return { ...shown, digest };
 }
 
-function cell(text, kind) {
-  return element("td", kind ? { class: kind } : {}, text ?? "nothing");
+function cell(label, text, kind) {
+  return element("td", { "data-label": label, ...(kind ? { class: kind } : {}) }, text ?? "nothing");
 }
 
 function show(draft, shown, asked) {
   at("confirm-title").textContent = draft.sentence;
   at("confirm-changes").replaceChildren(...draft.changes.map((change) => element("tr", {},
-    element("th", { scope: "row" }, change.what), cell(change.now, change.now && "was"), cell(change.after ?? "none", "new"))));
+    element("th", { scope: "row" }, change.what), cell("Now", change.now, change.now && "was"), cell("After", change.after ?? "none", "new"))));
   at("confirm-reason").textContent = `“${asked.reason}”`;
   draw(shown.document, at("says-asked"), at("says-rest"), notes(draft.names, draft.disclosures));
   at("confirm-exact").textContent = JSON.stringify(shown.document, null, 2);

@@ -16,7 +16,7 @@ use crate::views::Names;
 use crate::views::events;
 use crate::views::health::{
     AbsentView, DeviceHealth, HealthReport, HighWaterHealth, InventoryHealth, ScrubbedHealth, SealingHealth,
-    StorageHealth,
+    StorageHealth, UnreachableView,
 };
 
 /// Devices, sealing, storage, the last audits of storage and devices, and whose absence would block what.
@@ -49,6 +49,7 @@ pub(crate) async fn gather(member: &MemberCaller, names: &Names) -> Result<Healt
             silent: stock.silent,
         }),
         webhooks,
+        unreachable: UnreachableView::list(member.founded()?, at),
         absence: AbsentView::list(member.founded()?, names, at),
     })
 }

@@ -8,7 +8,7 @@ use super::page::{self, Frame, Place};
 use super::wording;
 use crate::http::health_report;
 use crate::http::problem::Problem;
-use crate::views::health::{AbsentView, HealthReport};
+use crate::views::health::{AbsentView, BlockedView, HealthReport, UnreachableView};
 
 #[derive(Template)]
 #[template(path = "health.html")]
@@ -17,12 +17,21 @@ struct HealthPage {
     report: HealthReport,
     /// What is wrong, one sentence each; none where all is well.
     troubles: Vec<String>,
+    /// What stands still now, in words.
+    stuck: Vec<Stuck>,
     absences: Vec<Absence>,
 }
 
-/// What one person's absence would block, in words.
+/// An action type that nobody, or not everybody, could get approved now.
+struct Stuck {
+    kind: String,
+    proposers: String,
+}
+
+/// What the absence of any one of these people would block, in words.
 struct Absence {
-    name: String,
+    names: String,
+    count: String,
     blocked: Vec<Blocked>,
 }
 
@@ -37,9 +46,10 @@ const BEHIND_S: u64 = 5;
 #[get("/t/{tenant}/health")]
 pub(super) async fn health(visit: Visit) -> Result<HttpResponse, Problem> {
     let report = health_report::gather(&visit.member, &visit.names).await?;
-    let absences = report.absence.iter().map(|view| Absence::new(&visit, view)).collect();
+    let absences = Absence::grouped(&visit, &report.absence);
+    let stuck = report.unreachable.iter().map(|view| Stuck::new(&visit, view)).collect();
     let (frame, troubles) = (visit.frame("Health", Place::Health), troubles(&report));
-    page::show(&HealthPage { frame, report, troubles, absences })
+    page::show(&HealthPage { frame, report, troubles, stuck, absences })
 }
 
 fn troubles(report: &HealthReport) -> Vec<String> {
@@ -70,22 +80,53 @@ fn troubles(report: &HealthReport) -> Vec<String> {
         let objects = wording::counted(stock.unexplained, "object", "objects");
         told.push(format!("{objects} in the devices that no event explains; ask the security reviewers."));
     }
+    if !report.unreachable.is_empty() {
+        let types = wording::counted(report.unreachable.len(), "kind of action", "kinds of action");
+        told.push(format!("{types} can't be approved as things stand: see below who is missing."));
+    }
     told
 }
 
+impl Stuck {
+    fn new(visit: &Visit, view: &UnreachableView) -> Self {
+        let proposers: Vec<String> = view.proposers.iter().map(|id| visit.names.proposer(*id)).collect();
+        let proposers = wording::list(proposers.iter().map(String::as_str));
+        Self { kind: view.kind.to_string(), proposers }
+    }
+}
+
 impl Absence {
-    fn new(visit: &Visit, view: &AbsentView) -> Self {
-        let blocked = view.blocked.iter().map(|group| {
-            let roles: Vec<&str> = group.mended_by.iter().map(|role| wording::role(*role)).collect();
-            let mending = match roles.as_slice() {
-                [] => "Another person who may propose these would mend it.".to_owned(),
-                [role] => format!("Another {role} would mend it."),
-                roles => {
-                    format!("Another person with one of these roles would mend it: {}.", roles.join(", "))
-                }
-            };
-            Blocked { types: group.types.iter().map(ToString::to_string).collect(), mending }
-        });
-        Self { name: visit.names.person(view.member), blocked: blocked.collect() }
+    /// People whose absence would block the same stand together.
+    fn grouped(visit: &Visit, views: &[AbsentView]) -> Vec<Self> {
+        let mut groups: Vec<(&[BlockedView], Vec<String>)> = Vec::new();
+        for view in views {
+            let name = visit.names.person(view.member);
+            match groups.iter_mut().find(|(blocked, _)| *blocked == view.blocked.as_slice()) {
+                Some((_, names)) => names.push(name),
+                None => groups.push((&view.blocked, vec![name])),
+            }
+        }
+        let absence = |(blocked, names): (&[BlockedView], Vec<String>)| Self {
+            names: names.join(" or "),
+            count: wording::counted(
+                blocked.iter().map(|group| group.types.len()).sum(),
+                "kind of action",
+                "kinds of action",
+            ),
+            blocked: blocked.iter().map(Blocked::new).collect(),
+        };
+        groups.into_iter().map(absence).collect()
+    }
+}
+
+impl Blocked {
+    fn new(group: &BlockedView) -> Self {
+        let roles: Vec<&str> = group.mended_by.iter().map(|role| wording::role(*role)).collect();
+        let mending = match roles.as_slice() {
+            [] => "Mended by another person who may propose these.".to_owned(),
+            [role] => format!("Mended by another {role}."),
+            roles => format!("Mended by another person with one of these roles: {}.", roles.join(", ")),
+        };
+        Self { types: group.types.iter().map(ToString::to_string).collect(), mending }
     }
 }

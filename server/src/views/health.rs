@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use sealbook_ledger::action::ActionType;
-use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::event::Actor;
+use sealbook_ledger::ids::{MemberId, ProposerId};
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
@@ -36,8 +37,41 @@ pub struct HealthReport {
     /// Where notices go; for those who may know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<Vec<WebhookView>>,
+    /// What nobody could get approved as things stand, whoever helps.
+    pub unreachable: Vec<UnreachableView>,
     /// Whose absence would block what.
     pub absence: Vec<AbsentView>,
+}
+
+/// An action type that stands still now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnreachableView {
+    /// Which.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: ActionType,
+    /// The members and services who may propose it and could not get it approved.
+    #[schema(value_type = Vec<String>)]
+    pub proposers: Vec<ProposerId>,
+}
+
+impl UnreachableView {
+    /// Every action type whose quorum can't be filled now, by whom that hits.
+    pub fn list(founded: &Founded, at: Timestamp) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        for (kind, actor) in founded.unreachable(at) {
+            let proposer = match actor {
+                Actor::Member(id) => ProposerId::from(id),
+                Actor::Service(id) => ProposerId::from(id),
+                Actor::System => continue,
+            };
+            match found.iter_mut().find(|view| view.kind == kind) {
+                Some(view) => view.proposers.push(proposer),
+                None => found.push(Self { kind, proposers: vec![proposer] }),
+            }
+        }
+        found
+    }
 }
 
 /// A custody backend.
@@ -148,7 +182,7 @@ pub struct AbsentView {
 }
 
 /// Action types that the same people would mend.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BlockedView {
     /// The types that somebody could no longer get approved, or nobody could propose.
     #[schema(value_type = Vec<String>)]
