@@ -149,6 +149,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         attestation_roots: Default::default(),
         high_water: folder.high_water(),
         max_unsealed: Duration::from_secs(600),
+        fresh_sign_in_s: 300,
         operator_token: OperatorToken::parse(&format!("sbo_{secret}")).expect("a token"),
         accept_missing_high_water: false,
         notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },

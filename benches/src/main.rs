@@ -2,6 +2,8 @@
 //!
 //! Figures of one machine mean little elsewhere, and on a shared one little an hour later; what counts are ratios.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a measurement is its report")]
+
 mod appending;
 mod device;
 mod http;

@@ -58,9 +58,10 @@ pub struct Ticket {
 /// What a candidate's row says; the members stand in the order of their becoming known.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CandidateBody {
+pub struct CandidateBody {
     pub(crate) order: usize,
-    pub(crate) member: MemberId,
+    /// Who the candidate is to become.
+    pub member: MemberId,
     pub(crate) roles: BTreeSet<Role>,
     pub(crate) display_name: Option<String>,
     /// Of the disclosure `display_name`; drawn once, so that the document stays the same.

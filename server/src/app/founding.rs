@@ -27,7 +27,7 @@ impl App {
     }
 
     /// Registers a founder's authenticator.
-    pub(crate) async fn register_founder(
+    pub async fn register_founder(
         &self,
         ledger: &Ledger,
         ticket_sha256: Hash,

@@ -92,6 +92,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         attestation_roots: Default::default(),
         high_water: folder.high_water(),
         max_unsealed: Duration::from_secs(5),
+        fresh_sign_in_s: 300,
         operator_token: OperatorToken::parse(&format!("sbo_{secret}")).unwrap(),
         accept_missing_high_water: false,
         notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },
@@ -177,7 +178,9 @@ async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, 
         },
         attestation_roots: Default::default(),
         high_water: folder.high_water(),
+        sign_in_rp: None,
         max_unsealed: Duration::from_secs(60),
+        fresh_sign_in_s: 300,
         operator_token_sha256: Hash::sha256(b"an operator"),
         accept_missing_high_water: false,
         notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },
@@ -193,7 +196,13 @@ async fn found(app: App, path: &Path) -> Site {
     let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
     let invites =
         (1..=3).map(|n| FounderInvite { display_name: Some(format!("Founder {n}")), roles: roles.clone() });
-    let plan = Plan { founders: invites.collect(), policy: LedgerPolicy::default_for(3), approval_rp: None };
+    let plan = Plan {
+        founders: invites.collect(),
+        policy: LedgerPolicy::default_for(3),
+        approval_rp: None,
+        separate_sign_in: false,
+        sign_in_rp_id: None,
+    };
     let opened = app.open_tenant(tenant.clone(), plan, None).await.unwrap();
     let ledger = app.ledger(&tenant).unwrap();
     let mut people = Vec::new();
@@ -201,7 +210,7 @@ async fn found(app: App, path: &Path) -> Site {
     for (n, ticket) in tickets.iter().enumerate() {
         let key = SoftAuthenticator::create(&path.join(format!("person-{n}.json")), "localhost").unwrap();
         let made = MadePasskey { credential: key.credential().clone(), attestation: None };
-        let id = app.register_founder(&ledger, *ticket, made, None).await.unwrap();
+        let id = app.register_founder(&ledger, *ticket, made, None).await.unwrap().member;
         people.push(Person { id, key });
     }
     let digest = app.founding(&ledger).await.unwrap().digest.expect("all have registered");

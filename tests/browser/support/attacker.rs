@@ -77,7 +77,7 @@ impl Browser {
     /// Has the authenticator that is plugged in sign a digest (hex) for a server of tests.
     #[track_caller]
     pub fn asserts(&self, digest: &str) -> Value {
-        self.run(ASSERT, &[digest.into(), integration::people::RP_ID.into()])
+        self.run(ASSERT, &[digest.into(), "localhost".into()])
     }
 
     /// From now on keeps what the page sends to a path that ends so.
