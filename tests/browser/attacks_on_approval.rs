@@ -128,6 +128,7 @@ fn an_approval_counts_once_for_one_action_and_one_person() {
         opens(cleo, &server, &tenant, &action);
         cleo.click("Reject with passkey");
         cleo.sees("Rejected");
+        assert_eq!(tenant.ended(&action)["status"], "rejected");
         records_nothing(&tenant, || {
             ben.forces("POST", &path(&action, "approve"), &sent).refused(409, "action.closed");
         });

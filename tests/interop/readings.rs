@@ -38,11 +38,11 @@ fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
     let device = json!({ "backend": "softhsm" });
     let none = || json!({});
     let named = json!({ "display_name": "Zoë, the newcomer" });
-    let rp = |shared: bool| json!({ "approval_rp": { "id": "a.example", "origins": ["https://a.example"], "shared": shared } });
+    let rp =
+        json!({ "approval_rp": { "id": "a.example", "origins": ["https://a.example"], "shared": true } });
     let token = json!({ "expires_at": until, "sha256": sha256(b"token") });
     vec![
-        ("approval_rp.set", rp(true), none()),
-        ("approval_rp.set", rp(false), none()),
+        ("approval_rp.set", rp, none()),
         ("credential.add", json!({ "member": ben, "credential": credential }), none()),
         ("credential.remove", json!({ "member": ben, "credential_id": credential_id }), none()),
         ("key.revoke", json!({ "key": key, "reason": "superseded" }), none()),

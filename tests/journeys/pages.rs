@@ -156,8 +156,8 @@ fn every_type_of_action_is_read_in_a_page_of_its_own() {
             assert!(page.contains(text(&action["challenges"]["approval"])), "{kind}: no digest");
         }
         if kind == ActionType::SlotResume {
-            assert!(other.contains("<td class=\"was\">suspended</td>"), "what is now");
-            assert!(other.contains("<td class=\"new\">signs</td>"), "what is after");
+            assert!(other.contains(">suspended</td>"), "what is now");
+            assert!(other.contains("data-label=\"After\">signs</td>"), "what is after");
         }
         assert!(!own.contains("data-decision=\"approve\""), "{kind}: a proposer is offered to approve");
         assert!(other.contains("data-decision=\"reject\""), "{kind}: nobody is offered to reject");

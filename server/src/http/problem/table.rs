@@ -346,16 +346,6 @@ pub const BORDER: &[Entry] = &[
         Kind::Forbidden,
         "This takes a sign-in of a few minutes ago at most; show your passkey again, then it goes on.",
     ),
-    entry(
-        "session.shared",
-        Kind::Conflict,
-        "This ledger's approval passkeys sign in as well, so none is made for signing in alone.",
-    ),
-    entry(
-        "session.stale",
-        Kind::Forbidden,
-        "This takes a sign-in of a few minutes ago at most; show your passkey again, then it goes on.",
-    ),
     entry("session.unknown", Kind::NotFound, "None of your sessions is called so; it may have ended."),
     entry("sign.input", Kind::Invalid, "Send either a digest or a message."),
     entry("signature.abandoned", Kind::Unavailable, "Nobody knows whether the device signed; ask again."),
