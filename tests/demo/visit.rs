@@ -19,9 +19,6 @@ use crate::telling::Telling;
 /// How often is looked whether the visitor has registered, or whether it is over.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The slot whose key waits for the visitor.
-const SLOT: &str = "visitors-choice";
-
 /// Somebody who was invited.
 struct Visitor {
     candidate: String,
@@ -41,7 +38,7 @@ pub(crate) fn receive(telling: &mut Telling, interruption: Interruption) -> Resu
     telling.invitation(&visitor.link);
     telling.scene("waiting for the visitor's passkey", || registered(&stage, &interruption, &visitor))?;
     telling.scene("enrolling the visitor", || enrol(&stage, &visitor))?;
-    telling.scene("proposing a key", || propose(&stage))?;
+    telling.scene("proposing a key", || propose(&stage, &visitor))?;
     telling.visit(&format!("{}/t/{TENANT}/inbox", stage.url()));
     while interruption.check().is_ok() {
         std::thread::sleep(LOOK);
@@ -84,10 +81,11 @@ fn enrol(stage: &Stage, visitor: &Visitor) -> Result<(String, ()), Failure> {
     Ok(("Ada proposed to enrol the visitor; Grace and Alan approved".to_owned(), ()))
 }
 
-/// One of the two seats stays open.
-fn propose(stage: &Stage) -> Result<(String, ()), Failure> {
-    let create = ["slot", "create", SLOT, "--algorithm", "ecdsa-p256-sha256"];
+/// One of the two seats stays open. Each visit has a slot of its own.
+fn propose(stage: &Stage, visitor: &Visitor) -> Result<(String, ()), Failure> {
+    let slot = format!("visit-{}", visitor.candidate.get(..8).unwrap_or_default());
+    let create = ["slot", "create", &slot, "--algorithm", "ecdsa-p256-sha256"];
     let action = stage.propose(Who::Ada, create, "So that the visitor has something to decide")?;
     stage.ask(Who::Grace, ["action", "approve", &action, "--yes"])?;
-    Ok((format!("Ada proposed slot {SLOT}, Grace approved: one approval is missing"), ()))
+    Ok((format!("Ada proposed slot {slot}; one more approval is missing"), ()))
 }
