@@ -13,6 +13,7 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
 help:
 	@echo 'make demo    keys under dual control, 300 files signed, an export verified, tampered copies rejected'
+	@echo 'make look    what make demo made, in your browser, with a passkey of your own'
 	@echo 'make run     a server for this machine: sealbook dev (Ctrl-C ends it)'
 	@echo 'make test    everything that must hold before a change goes in'
 	@echo 'make screens the pictures of README and docs, renewed from the pages'
@@ -29,8 +30,12 @@ test-prerequisites:
 # The dev profile: it builds in a fraction of the release profile's time, and its slow crates are optimised anyway
 # (see [profile.dev.package] in Cargo.toml).
 demo: prerequisites
-	cargo build --locked --workspace --bins
+	cargo build --locked -p sealbook -p sealbook-ledger -p integration --bins
 	cargo run --quiet --locked -p integration --bin demo
+
+look: prerequisites
+	cargo build --locked -p sealbook -p sealbook-ledger -p integration --bins
+	cargo run --quiet --locked -p integration --bin demo look
 
 # The built program is started by make itself, so that a signal to make reaches it.
 run: prerequisites

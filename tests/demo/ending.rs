@@ -95,9 +95,8 @@ impl Ending<'_> {
              \x20 Files signed after the rotation, and the new ledger key that their receipts\n\
              \x20 need, are in {demo}/after-rotation/.\n\
              \x20 What happened, event by event, is in {demo}/events.txt.\n\n\
-             \x20 The pages: the keys of this company's people went with its server, so nobody can\n\
-             \x20 sign in to it. `make run` starts a server with a tenant to found in your browser:\n\
-             \x20 open the three links that it prints, each with a passkey.\n"
+             \x20 The pages, in your browser, with a passkey of your own: `make look` starts this\n\
+             \x20 company's server again, and invites you.\n"
         );
         text
     }

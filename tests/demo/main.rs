@@ -1,8 +1,8 @@
 //! `make demo`: a company's signing keys from their founding to the proof, on this machine, in about a minute.
 //!
 //! Everything happens as users would do it: through the `sealbook` and `sealbook-verify` programs, against a
-//! `sealbook dev` of its own. What is public ends up in `target/demo/`; secrets lie in a temporary folder that goes
-//! away with the server.
+//! `sealbook dev` of its own. What is public ends up in `target/demo/`; secrets lie in a temporary folder, which is kept
+//! for `make look` where all of it held.
 
 mod bundle;
 mod ending;
@@ -15,6 +15,7 @@ mod scenes;
 mod server;
 mod stage;
 mod telling;
+mod visit;
 
 use std::process::ExitCode;
 
@@ -30,7 +31,11 @@ use telling::Telling;
 
 fn main() -> ExitCode {
     let mut telling = Telling::new();
-    let outcome = Interruption::watch().and_then(|interruption| perform(&mut telling, interruption));
+    let visit = std::env::args_os().nth(1).is_some_and(|argument| argument == "look");
+    let outcome = Interruption::watch().and_then(|interruption| match visit {
+        true => visit::receive(&mut telling, interruption),
+        false => perform(&mut telling, interruption),
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -81,6 +86,7 @@ fn perform(telling: &mut Telling, interruption: Interruption) -> Result<(), Fail
         telling.detail(&rejection.told());
         rejected.push(rejection);
     }
+    stage.keep()?;
     let (verify, demo) = stage.typed();
     telling.ending(&Ending {
         verify: &verify,

@@ -44,7 +44,8 @@ impl Server {
         Ok(())
     }
 
-    fn start_at(port: u16, programs: &Programs, place: &Place) -> Result<Self, Failure> {
+    /// Starts it on a port that its people's authenticators know already.
+    pub(crate) fn start_at(port: u16, programs: &Programs, place: &Place) -> Result<Self, Failure> {
         programs.interruption().check()?;
         let data = place.private("server");
         let log = place.public("server.log");
@@ -76,6 +77,11 @@ impl Server {
     /// Where it answers.
     pub(crate) fn url(&self) -> String {
         format!("http://localhost:{}", self.port)
+    }
+
+    /// The port that it answers on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The file of its operator's token.

@@ -82,6 +82,16 @@ impl Stage {
         self.server.stop()
     }
 
+    /// Where the server answers.
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Keeps the server's folder and the founders' keys for a visit.
+    pub(crate) fn keep(&mut self) -> Result<(), Failure> {
+        self.place.keep(self.server.port())
+    }
+
     /// The file with somebody's secret.
     pub(crate) fn secret_of(&self, who: Who) -> PathBuf {
         match who {

@@ -85,6 +85,24 @@ impl Telling {
         self.say(&ending.commands());
     }
 
+    /// What the visitor opens.
+    pub(crate) fn invitation(&self, link: &str) {
+        self.say(&format!(
+            "\n  Open this in a browser on this machine, and register a passkey. It works once:\n\n\
+             \x20   {}\n",
+            self.strong(link)
+        ));
+    }
+
+    /// What the visitor does next.
+    pub(crate) fn visit(&self, inbox: &str) {
+        self.say(&format!(
+            "\n  You are a member now. Sign in with your passkey; a key waits for your approval:\n\n\
+             \x20   {}\n\n  Ctrl-C ends the server.\n",
+            self.strong(inbox)
+        ));
+    }
+
     /// Which scene failed, and why.
     pub(crate) fn failed(&self, failure: &Failure) {
         let mut text = format!("\n  \u{2717} The demonstration failed while {}.\n", self.scene);
