@@ -7,8 +7,9 @@ use sealbook_ledger::ids::{MemberId, TenantName};
 
 use super::problem::Problem;
 
-/// Most streams of one member: as many tabs as HTTP/1.1 lets a browser keep open.
-const MAX_OF_MEMBER: usize = 6;
+/// Most streams of one member: the six tabs that HTTP/1.1 lets a browser keep open, and those of pages that were just
+/// left, which hold their place until they are written to.
+const MAX_OF_MEMBER: usize = 24;
 
 /// The streams that are open, by member.
 #[derive(Clone, Default)]

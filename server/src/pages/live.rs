@@ -21,11 +21,10 @@ use crate::http::problem::Problem;
 use crate::http::shown::Shown;
 use crate::ledger::Ledger;
 
-/// How often is looked whether whoever follows still may: nothing tells a stream that its session was ended.
+/// How often is looked whether whoever follows still may: nothing tells a stream that its session was ended. A quiet
+/// stream says then that it lives: proxies cut off what is silent for a minute, and a stream whose page is gone shows
+/// only when it is written to.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// Looks after which a quiet stream says that it lives, every 20 s: proxies cut off what is silent for a minute.
-const LOOKS: usize = 10;
 
 /// Two events are at least so far apart, however fast the ledger grows.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -91,19 +90,13 @@ impl Feed {
         Some(format!("event: changed\ndata: {{\"size\":{size}}}\n\n"))
     }
 
-    /// Waits until the ledger has grown, or has been quiet for long enough to say so.
+    /// Waits until the ledger has grown, or it is time to look.
     async fn growth(&mut self) -> Option<()> {
-        for _ in 0..LOOKS {
-            tokio::select! {
-                changed = self.size.changed() => return changed.ok(),
-                () = tokio::time::sleep(LOOK) => {}
-                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
-            }
-            if !self.is_followed() {
-                return None;
-            }
+        tokio::select! {
+            changed = self.size.changed() => changed.ok(),
+            () = tokio::time::sleep(LOOK) => Some(()),
+            _ = self.stopping.wait_for(|stopping| *stopping) => None,
         }
-        Some(())
     }
 
     /// Whether the session still holds, and its member and authenticator are in force.

@@ -204,7 +204,7 @@ pub const BORDER: &[Entry] = &[
         Kind::Unavailable,
         "The ledger is not served here at the moment; try again shortly.",
     ),
-    entry("live.full", Kind::Rate, "You follow this ledger in six places already; close one of them."),
+    entry("live.full", Kind::Rate, "You follow this ledger in too many places already; close one of them."),
     entry("method.unknown", Kind::Method, "The path exists but takes other methods."),
     entry("path.unknown", Kind::NotFound, "There is nothing at this path."),
     entry("rate.exceeded", Kind::Rate, "The slot's policy allows fewer signatures a minute."),
