@@ -24,7 +24,7 @@ use crate::clock;
 use crate::ledger::{Disclosure, EngineError, Ledger, Submission};
 use crate::passkeys::{self, Asked, Begun, MadePasskey};
 use crate::relying_parties::{RelyingParties, Use};
-use crate::store::candidates::{CandidateRow, FOUNDER};
+use crate::store::candidates::{CandidateRow, Exchange, FOUNDER};
 use crate::store::{LedgerId, Store, StoreError};
 
 mod plan;
@@ -235,6 +235,10 @@ pub(crate) async fn register_founder(
     }
     let (row, mut body) = candidate_of(store, ledger, ticket_hash, FOUNDER).await?;
     let next = body.next(parties).filter(|_| row.used_at.is_none()).ok_or(INVALID_TICKET)?;
+    // It was made for what the ticket asked for when the request began; another one may have been faster.
+    if parties.of(next).is_none_or(|party| party.id != made.credential.rp_id) {
+        return Err(INVALID_TICKET);
+    }
     // Found out later, it would end the founding: nobody could take it back.
     let taken = |held: &Credential| {
         held.credential_id == made.credential.credential_id
@@ -250,9 +254,10 @@ pub(crate) async fn register_founder(
     body.begun = None;
     body.display_name = display_name.or(body.display_name);
     let (json, now) = (to_json(&body)?, clock::now());
+    let bodies = Exchange { before: &row.body, after: &json };
     let kept = match body.next(parties) {
-        Some(_) => store.update_candidate(ledger, ticket_hash, &json, now).await,
-        None => store.use_candidate(ledger, ticket_hash, &json, now).await,
+        Some(_) => store.update_candidate(ledger, ticket_hash, bodies, now).await,
+        None => store.use_candidate(ledger, ticket_hash, bodies, now).await,
     };
     match kept {
         Ok(()) => Ok(body),
@@ -276,7 +281,8 @@ pub(crate) async fn begin(
     let (options, begun) = passkeys::begin(&asked, clock::now())
         .map_err(|error| EngineError::fault("the options of a registration", error))?;
     body.begun = Some(begun);
-    match store.update_candidate(ledger.id(), ticket_hash, &to_json(&body)?, clock::now()).await {
+    let (before, after) = (&row.body, &to_json(&body)?);
+    match store.update_candidate(ledger.id(), ticket_hash, Exchange { before, after }, clock::now()).await {
         Ok(()) => Ok(options),
         Err(StoreError::Conflict { .. }) => Err(INVALID_TICKET),
         Err(error) => Err(error.into()),

@@ -41,6 +41,10 @@ impl FromStr for Network {
             None => (text, None),
         };
         let base: IpAddr = address.parse().map_err(|_| InvalidNetwork)?;
+        // Addresses are looked at as what they are: one of IPv4 in IPv6's clothes would match none.
+        if base != base.to_canonical() {
+            return Err(InvalidNetwork);
+        }
         let (zeros, most) = match base {
             IpAddr::V4(base) => (base.to_bits().trailing_zeros(), 32),
             IpAddr::V6(base) => (base.to_bits().trailing_zeros(), 128),
@@ -70,9 +74,17 @@ mod tests {
 
     #[test]
     fn what_would_be_wider_than_it_reads_is_refused() {
-        for bad in
-            ["", "proxy.example.com", "0.0.0.0/0", "::/0", "10.0.0.1/8", "10.0.0.0/33", "::/129", "10.0.0.0/"]
-        {
+        for bad in [
+            "",
+            "proxy.example.com",
+            "0.0.0.0/0",
+            "::/0",
+            "10.0.0.1/8",
+            "10.0.0.0/33",
+            "::ffff:10.0.0.0/104",
+            "::/129",
+            "10.0.0.0/",
+        ] {
             assert_eq!(bad.parse::<Network>(), Err(InvalidNetwork), "{bad}");
         }
     }

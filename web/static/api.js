@@ -44,7 +44,10 @@ export async function mended(refused) {
   if (refused.code === "session.stale") return renew();
   if (refused.code !== "session.csrf" || !tenant()) return false;
   const before = meta("csrf");
-  refreshed(await get(path("session")));
+  const session = await get(path("session"));
+  // Somebody else has signed in in another tab: what this page asks for is not theirs.
+  if (session.member !== meta("member")) return false;
+  refreshed(session);
   return meta("csrf") !== before;
 }
 
@@ -63,11 +66,13 @@ async function problemOf(response) {
  * Throws `Refused` with the rule's own words. `idempotencyKey` makes a repeated request harmless.
  */
 export async function ask(method, url, body, options = {}) {
-  try {
-    return await once(method, url, body, options);
-  } catch (error) {
-    if (options.bearer || error.name !== "Refused" || !(await mended(error))) throw error;
-    return once(method, url, body, options);
+  // Another tab may have renewed the session, and the sign-in may be stale besides.
+  for (let mends = 0; ; mends += 1) {
+    try {
+      return await once(method, url, body, options);
+    } catch (error) {
+      if (mends === 2 || options.bearer || error.name !== "Refused" || !(await mended(error))) throw error;
+    }
   }
 }
 

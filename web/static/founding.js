@@ -140,8 +140,9 @@ async function confirmed() {
   const listed = self?.credentials.map((credential) => credential.credential_id) ?? [];
   const ids = self?.credentials.filter(({ rp_id: id }) => id === rp.id).map((credential) => credential.credential_id) ?? [];
   const registered = localStorage.getItem(own)?.split(" ") ?? [];
-  if (ids.length === 0 || !registered.every((id) => listed.includes(id))) {
-    throw distrust("The document lists another passkey for you than the one you registered. Nothing is signed: tell the operator.");
+  const others = registered.length > 0 && (listed.length !== registered.length || !registered.every((id) => listed.includes(id)));
+  if (ids.length === 0 || others) {
+    throw distrust("The document lists another passkey for you than those you registered. Nothing is signed: tell the operator.");
   }
   return { digest, ids, rpId: rp.id };
 }

@@ -2,7 +2,7 @@
 
 import { announce, clearRefusal, get, path, post, showRefusal } from "./api.js";
 import { showSteps } from "./elements.js";
-import { available, createPasskey, inWords } from "./passkeys.js";
+import { available, createPasskey, distrust, inWords } from "./passkeys.js";
 import { takeTicket } from "./ticket.js";
 
 /** How often is asked whether the quorum has decided, in milliseconds. */
@@ -10,6 +10,9 @@ const EVERY = 5000;
 
 const by = { bearer: takeTicket() };
 const at = (id) => document.getElementById(id);
+/** Under which this tab keeps the fingerprints of what was made by this very link; the server's word is held against them. */
+const OWN = `sealbook.made.${by.bearer.slice(-8)}`;
+const made = () => JSON.parse(sessionStorage.getItem(OWN) ?? "[]");
 let invitation = null;
 let over = false;
 
@@ -26,13 +29,20 @@ function show() {
   at("roles").textContent = roles.map((role) => role.replaceAll("_", " ")).join(", ");
   at("as").hidden = another;
   at("another").hidden = !another;
-  at("fingerprint").textContent = invitation.fingerprint ?? "";
+  const own = made();
+  at("fingerprint").textContent = (own.length > 0 ? own : [invitation.fingerprint]).filter(Boolean).join(" and ");
+  at("by-word").hidden = own.length > 0;
+  if (own.length > 0 && invitation.fingerprint && !own.includes(invitation.fingerprint)) {
+    over = true;
+    showRefusal(Object.assign(distrust("The server holds another passkey for you than the one that this browser made. Tell whoever invited you, by another way than this page."), { title: "Not your passkey" }));
+    return showSteps();
+  }
   const said = [];
   if (rules.hardware_only) said.push("Only attested hardware is accepted: a security key whose maker the operator trusts.");
   if (rules.aaguids) said.push(`Only these makes are accepted (AAGUID): ${rules.aaguids.join(", ")}.`);
   at("rules").hidden = said.length === 0;
   at("rules").textContent = said.join(" ");
-  showSteps(enrolled ? "done" : registered ? "wait" : "register");
+  return showSteps(enrolled ? "done" : registered ? "wait" : "register");
 }
 
 async function register() {
@@ -41,8 +51,9 @@ async function register() {
   announce("Waiting for your authenticator …");
   try {
     const options = await post(path("candidates", "registration-options"), {}, by);
-    const { passkey } = await createPasskey(options);
+    const { passkey, fingerprint } = await createPasskey(options);
     await post(path("candidates", "register"), { passkey }, by);
+    sessionStorage.setItem(OWN, JSON.stringify([...made(), fingerprint]));
     announce("");
   } catch (error) {
     announce("");

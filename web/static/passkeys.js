@@ -1,11 +1,33 @@
 // Passkeys: one is made for a registration, and one signs exactly the digest that this page computed.
 
-import { fromBase64url, toBase64url } from "./bytes.js";
+import { fromBase64url, sha256, toBase64url, toHex } from "./bytes.js";
 
 /** Whether this browser has them here: over HTTPS, or on localhost. */
 export const available = () => Boolean(window.PublicKeyCredential && navigator.credentials);
 
-/** Makes a passkey from the server's registration options; answers what the API takes as `passkey`. */
+/** The end of the CBOR item that begins at a place (RFC 8949 §3); throws for what no COSE key holds. */
+function endOf(bytes, at) {
+  const [major, info] = [bytes[at] >> 5, bytes[at] & 31];
+  const width = info < 24 ? 0 : [1, 2, 4][info - 24];
+  if (width === undefined || !(at + width < bytes.length)) throw new TypeError("not a COSE key");
+  const next = at + 1 + width;
+  const value = width === 0 ? info : bytes.slice(at + 1, next).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (major < 2) return next;
+  if (major < 4) return next + value;
+  if (major !== 5) throw new TypeError("not a COSE key");
+  let end = next;
+  for (let item = 0; item < 2 * value; item += 1) end = endOf(bytes, end);
+  return end;
+}
+
+/** The fingerprint of a passkey that was just made: SHA-256 of its public key as the authenticator gave it (WebAuthn §6.5.1). */
+async function fingerprintOf(authenticatorData) {
+  const bytes = new Uint8Array(authenticatorData);
+  const key = 37 + 16 + 2 + bytes[53] * 256 + bytes[54];
+  return toHex(await sha256(bytes.slice(key, endOf(bytes, key))));
+}
+
+/** Makes a passkey from the server's registration options; answers what the API takes as `passkey`, and its fingerprint. */
 export async function createPasskey({ options }) {
   const asked = options.publicKey;
   const credential = await navigator.credentials.create({
@@ -19,6 +41,7 @@ export async function createPasskey({ options }) {
   const { attestationObject, clientDataJSON } = credential.response;
   return {
     id: toBase64url(credential.rawId),
+    fingerprint: await fingerprintOf(credential.response.getAuthenticatorData()),
     passkey: {
       attestation_object: toBase64url(attestationObject),
       client_data_json: toBase64url(clientDataJSON),

@@ -36,6 +36,13 @@ async function confirmed(asked, draft) {
     if (typed === undefined || plain(field.value) !== plain(typed)) throw distrust(`The draft says another ${field.name} than you did. Nothing is signed: tell the operator.`);
     delete params[`${field.name}_digest`];
   }
+  // One that is withheld would stand in the document under a digest that nobody here has opened.
+  const opened = draft.disclosures.map(({ name }) => name).sort();
+  if (canonical(opened) !== canonical(["reason", ...Object.keys(asked.private)].sort())) {
+    throw distrust("The draft leaves out something that you said. Nothing is signed: tell the operator.");
+  }
+  const life = (Date.parse(document.expires_at) - Date.parse(document.proposed_at)) / 1000;
+  if (life !== asked.life) throw distrust("The draft is open for another time than you chose. Nothing is signed: tell the operator.");
   if (asked.digests) {
     if (params.count !== asked.digests.length || params.root !== toHex(await rootOf(asked.digests.map(fromHex)))) {
       throw distrust("The draft is about another list than yours. Nothing is signed: tell the operator.");
@@ -56,7 +63,7 @@ function cell(label, text, kind) {
 function show(draft, shown, asked) {
   at("confirm-title").textContent = draft.sentence;
   at("confirm-changes").replaceChildren(...draft.changes.map((change) => element("tr", {},
-    element("th", { scope: "row" }, change.what), cell("Now", change.now, change.now && "was"), cell("After", change.after ?? "none", "new"))));
+    element("th", { scope: "row" }, change.what), cell("Now", change.now, change.now && change.now !== change.after && "was"), cell("After", change.after ?? "none", "new"))));
   at("confirm-reason").textContent = `“${asked.reason}”`;
   draw(shown.document, at("says-asked"), at("says-rest"), notes(draft.names, draft.disclosures));
   at("confirm-exact").textContent = JSON.stringify(shown.document, null, 2);
@@ -94,7 +101,8 @@ async function draft(event) {
     asked.reason = oneLine(at("reason").value);
     const begin = at("execute").value;
     if (begin) asked.params.execute_at = momentOf(begin);
-    const body = { type: asked.type, params: asked.params, reason: asked.reason, expires_in_s: Number(at("life").value) * HOUR_S };
+    asked.life = Number(at("life").value) * HOUR_S;
+    const body = { type: asked.type, params: asked.params, reason: asked.reason, expires_in_s: asked.life };
     if (Object.keys(asked.private).length > 0) body.private = asked.private;
     if (asked.digests) body.digests = asked.digests;
     const answer = await post(path("actions", "draft"), body);

@@ -207,12 +207,13 @@ const CHANGES = {
     row("Old key stays usable for", days(p.overlap_days)),
     ...clauses(p.signing_policy, row),
   ],
-  "slot.policy_set": (p) => [...clauses(p.signing_policy, may), may(`Signing policy of ${p.slot}`, "the same")],
+  "slot.policy_set": (p) => clauses(p.signing_policy, row),
   "slot.resume": (p) => [row(`Slot ${p.slot}`, "signs")],
 };
 
 function named(names) {
-  return [(id) => names[id] ?? `member ${id}`, (id) => `service ${names[id] ?? id}`];
+  const known = (id) => (Object.hasOwn(names, id) ? names[id] : undefined);
+  return [(id) => known(id) ?? `member ${id}`, (id) => `service ${known(id) ?? id}`];
 }
 
 /** The sentence of a document. */
@@ -238,7 +239,8 @@ export async function agrees(document, names, disclosures, said) {
   if (!Object.hasOwn(SENTENCES, type)) throw distrust("This page is older than this type of action. Load it again.");
   const own = disclosures.find(({ name }) => name === "display_name");
   const subject = params.member ?? params.service;
-  if (own && names[subject] !== own.value) throw refuse("name");
+  // The document commits to a name: it is that one, or none.
+  if (own ? names[subject] !== own.value : params.display_name_digest && Object.hasOwn(names, subject)) throw refuse("name");
   if (said.sentence !== sentenceOf(document, names)) throw refuse("sentence");
   if (!said.changes) return;
   if (type === "policy.set" && toHex(await sha256(utf8(canonical(said.inForce)))) !== document.policy) throw refuse("policy in force");

@@ -44,6 +44,6 @@ export function notes(names, disclosures) {
   return (key, text) => {
     const opened = key?.endsWith("_digest") && disclosures.find(({ name }) => `${name}_digest` === key);
     if (opened && opened.name !== "names") return `opens to “${opened.value}”`;
-    return names[text] && `${names[text]}, by the server's word`;
+    return Object.hasOwn(names, text) && `${names[text]}, by the server's word`;
   };
 }

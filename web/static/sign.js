@@ -60,8 +60,10 @@ async function asked(shown, verb) {
     changes: rowsHere(Boolean(verb)),
     inForce: await inForceFor(shown.document),
   });
-  const listed = document.querySelectorAll("[data-disclosed]").length + (document.querySelector("[data-batch-name]") ? 1 : 0);
-  if (listed > view.disclosures.length) {
+  const disclosed = new Set(view.disclosures.map(({ name }) => name));
+  const listed = [...document.querySelectorAll("[data-disclosed]")].map(({ dataset }) => dataset.disclosed);
+  if (document.querySelector("[data-batch-name]")) listed.push("names");
+  if (!listed.every((name) => disclosed.has(name))) {
     throw distrust("This page shows a text that the document does not hold. Nothing is signed: tell the operator.");
   }
   await listFits(shown.document, view.disclosures);

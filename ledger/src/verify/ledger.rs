@@ -290,6 +290,10 @@ impl Rest<'_> {
                 let seq = failure.seq().map_or(0, |seq| seq.get());
                 LayerReport::NotChecked(NotChecked::Stopped(crate::verify::Stopped::Below { seq }))
             }
+            // The user asked who vouches for each: for these, nobody can say.
+            (None, LayerReport::Valid(_)) if self.attestations.unknown > 0 => {
+                LayerReport::NotChecked(NotChecked::Attestations(self.attestations.unknown))
+            }
             (None, LayerReport::Valid(_)) => LayerReport::Valid(self.signatures_detail()),
         }
     }
@@ -307,9 +311,6 @@ impl Rest<'_> {
         }
         if self.pins.attestation_roots.is_some() {
             parts.push(format!("attestations that lead to the roots given: {}", self.attestations.checked));
-        }
-        if self.attestations.unknown > 0 {
-            parts.push(format!("of formats that are not checked here: {}", self.attestations.unknown));
         }
         parts.join("; ")
     }

@@ -54,6 +54,8 @@ pub enum NotChecked {
     NoPin,
     /// The file could not be read to its end.
     BrokenOff,
+    /// Attestations of formats that this program does not know, so many of them.
+    Attestations(u64),
     /// A layer below stopped it.
     Stopped(Stopped),
 }
@@ -65,6 +67,9 @@ impl std::fmt::Display for NotChecked {
             Self::NotClaimed => f.write_str("single events claim nothing about it"),
             Self::NoPin => f.write_str("no ledger key was pinned (--vkey)"),
             Self::BrokenOff => f.write_str("the file could not be read to its end"),
+            Self::Attestations(count) => {
+                write!(f, "attestations of formats that this program does not check: {count}; the rest holds")
+            }
             Self::Stopped(Stopped::Below { seq }) => {
                 write!(f, "stopped at event {seq}, where a layer below fails")
             }

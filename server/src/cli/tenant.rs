@@ -45,7 +45,7 @@ pub enum TenantCommand {
         #[arg(long = "aaguid", value_name = "AAGUID")]
         aaguids: Vec<Aaguid>,
     },
-    /// Write new tickets for the founders who have not registered; their earlier ones are void (takes the operator's token)
+    /// Write new tickets for the founders who have not signed; their earlier ones are void (takes the operator's token)
     Tickets {
         /// The tenant
         name: TenantName,

@@ -34,7 +34,7 @@ use crate::passkeys::{self, Asked, PasskeyResponse};
 use crate::registration::Registration;
 use crate::relying_parties::{RelyingParties, Use};
 use crate::store::StoreError;
-use crate::store::candidates::{CREDENTIAL, CandidateRow, ENROLMENT};
+use crate::store::candidates::{CREDENTIAL, CandidateRow, ENROLMENT, Exchange};
 use crate::text::{Name, Untrusted};
 use crate::views::{Names, changes};
 
@@ -336,7 +336,8 @@ pub(super) async fn begin_candidate(ticket: Ticket<ToEnrol>) -> Result<HttpRespo
     let (options, begun) = passkeys::begin(&asked, ledger.now())?;
     (known.member, known.begun) = (Some(member), Some(begun));
     let known = serde_json::to_value(known).map_err(Problem::fault)?;
-    app.store().update_candidate(ledger.id(), token.sha256(), &known, ledger.now()).await.map_err(used_up)?;
+    let bodies = Exchange { before: &invitation.body, after: &known };
+    app.store().update_candidate(ledger.id(), token.sha256(), bodies, ledger.now()).await.map_err(used_up)?;
     let rules = founded.policy().credentials.clone();
     Ok(HttpResponse::Ok().json(RegistrationOptions::new(options, rules)))
 }
@@ -363,9 +364,10 @@ pub(super) async fn register_candidate(
         known.next(&invitation.purpose, &RelyingParties::in_force(founded, app.config().sign_in_rp.as_ref()));
     let known = serde_json::to_value(known).map_err(Problem::fault)?;
     let (store, ticket, now) = (app.store(), token.sha256(), ledger.now());
+    let bodies = Exchange { before: &invitation.body, after: &known };
     let kept = match next {
-        Some(_) => store.update_candidate(ledger.id(), ticket, &known, now).await,
-        None => store.use_candidate(ledger.id(), ticket, &known, now).await,
+        Some(_) => store.update_candidate(ledger.id(), ticket, bodies, now).await,
+        None => store.use_candidate(ledger.id(), ticket, bodies, now).await,
     };
     kept.map_err(used_up)?;
     Ok(HttpResponse::Created().json(RegisteredCandidate { candidate: invitation.candidate, member, next }))

@@ -196,6 +196,9 @@ pub(crate) struct OwnSession {
 /// The session that asks.
 #[derive(Serialize, ToSchema)]
 struct CurrentSession {
+    /// Whose it is: a page of somebody else's acts for nobody in it.
+    #[schema(value_type = String, format = Uuid)]
+    member: MemberId,
     /// What pages of it send along with whatever changes something; absent for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -220,6 +223,7 @@ pub(super) async fn show_session(
     let hash = shown.token.sha256();
     let session = api.sessions.peek(&hash, now).ok_or_else(nobody)?;
     Ok(HttpResponse::Ok().json(CurrentSession {
+        member: session.member,
         csrf: (shown.carrier == Carrier::Cookie).then(|| api.sessions.csrf(&hash)),
         fresh: session.is_fresh(api.app.config().fresh_sign_in_s, now),
         expires_at: session.expires_at,

@@ -6,6 +6,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
 };
 use askama::Template;
+use sealbook_ledger::ids::MemberId;
 
 use crate::http::problem::Problem;
 
@@ -89,6 +90,8 @@ pub struct Frame {
     pub member: String,
     /// The roles that hold now, in words.
     pub roles: String,
+    /// Whom the page was made for.
+    pub member_id: MemberId,
     /// What the page's modules send along with whatever changes something.
     pub csrf: String,
     /// Number of actions that wait for the member.

@@ -42,6 +42,7 @@ impl Visit {
             origin: member.ledger.origin().to_string(),
             member: self.names.person(member.id),
             roles: wording::list(member.roles.iter().map(|role| wording::role(*role))),
+            member_id: member.id,
             csrf: self.csrf.clone(),
             waiting,
             size: member.ledger.size(),

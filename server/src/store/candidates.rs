@@ -61,6 +61,15 @@ impl CandidateRow {
     }
 }
 
+/// What an invitation's row is to say, and what it said when it was read: of two requests by one ticket, one wins.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    /// As read.
+    pub before: &'a Value,
+    /// As it becomes.
+    pub after: &'a Value,
+}
+
 impl Store {
     /// Writes an invitation.
     pub async fn insert_candidate(&self, row: &CandidateRow) -> Result<(), StoreError> {
@@ -123,26 +132,55 @@ impl Store {
         counts.unwrap_or(Ok((0, 0)))
     }
 
-    /// Uses a ticket up, once, and keeps what came with it. [`StoreError::Conflict`] if it has been used, has expired or
-    /// never was.
+    /// Uses a ticket up, once, and keeps what came with it in place of what was read. [`StoreError::Conflict`] if it has been
+    /// used, has expired or never was, or if somebody else wrote in between.
     pub async fn use_candidate(
         &self,
         ledger: LedgerId,
         ticket_hash: Hash,
-        body: &Value,
+        bodies: Exchange<'_>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE candidates SET body = $3::text::json, used_at = $4 \
-             WHERE ledger_id = $1 AND ticket_hash = $2 AND used_at IS NULL AND expires_at > $4";
-        let (id, hash, body) = (ledger.get(), ticket_hash.0.as_slice(), body.to_string());
+             WHERE ledger_id = $1 AND ticket_hash = $2 AND used_at IS NULL AND expires_at > $4 AND body::text = $5";
+        self.exchange("use a ticket", SQL, ledger, ticket_hash, bodies, at).await
+    }
+
+    /// Keeps something more about an invitation whose ticket has not been used, in place of what was read.
+    /// [`StoreError::Conflict`] if it has been, has expired or never was, or if somebody else wrote in between.
+    pub async fn update_candidate(
+        &self,
+        ledger: LedgerId,
+        ticket_hash: Hash,
+        bodies: Exchange<'_>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE candidates SET body = $3::text::json \
+             WHERE ledger_id = $1 AND ticket_hash = $2 AND used_at IS NULL AND expires_at > $4 AND body::text = $5";
+        self.exchange("keep an invitation", SQL, ledger, ticket_hash, bodies, at).await
+    }
+
+    async fn exchange(
+        &self,
+        doing: &'static str,
+        sql: &'static str,
+        ledger: LedgerId,
+        ticket_hash: Hash,
+        Exchange { before, after }: Exchange<'_>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (id, hash) = (ledger.get(), ticket_hash.0.as_slice());
+        let (before, after) = (before.to_string(), after.to_string());
         let connection = self.connection().await?;
-        match connection.write("use a ticket", SQL, &[&id, &hash, &body, &PgTime(at)]).await? {
-            0 => Err(StoreError::conflict("the ticket has been used or has expired")),
+        match connection.write(doing, sql, &[&id, &hash, &after, &PgTime(at), &before]).await? {
+            0 => Err(StoreError::conflict(
+                "the ticket has been used or has expired, or another request was faster",
+            )),
             _ => Ok(()),
         }
     }
 
-    /// Puts another ticket in the place of one that has not been used. [`StoreError::Conflict`] if it has been.
+    /// Puts another ticket in the place of one. [`StoreError::Conflict`] if there is no such invitation.
     pub async fn replace_ticket(
         &self,
         ledger: LedgerId,
@@ -159,25 +197,6 @@ impl Store {
             .await?
         {
             0 => Err(StoreError::conflict("there is no such invitation")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Keeps something more about an invitation whose ticket has not been used. [`StoreError::Conflict`] if it has been, has
-    /// expired or never was.
-    pub async fn update_candidate(
-        &self,
-        ledger: LedgerId,
-        ticket_hash: Hash,
-        body: &Value,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE candidates SET body = $3::text::json \
-             WHERE ledger_id = $1 AND ticket_hash = $2 AND used_at IS NULL AND expires_at > $4";
-        let (id, hash, body) = (ledger.get(), ticket_hash.0.as_slice(), body.to_string());
-        let connection = self.connection().await?;
-        match connection.write("keep an invitation", SQL, &[&id, &hash, &body, &PgTime(at)]).await? {
-            0 => Err(StoreError::conflict("the ticket has been used or has expired")),
             _ => Ok(()),
         }
     }

@@ -272,7 +272,8 @@ async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<
             let mut history = histories.remove(&row.action).unwrap_or_default();
             if let Some(rejection) = &mut history.rejection {
                 let said = opened.remove(&rejection.seq).unwrap_or_default();
-                rejection.reason = said.into_iter().next().map(|field| field.value);
+                let reason = said.into_iter().find(|field| field.name == "reason");
+                rejection.reason = reason.map(|field| field.value);
             }
             let disclosures = opened.remove(&row.proposed_seq).unwrap_or_default();
             view(row, history, disclosures, &names)

@@ -134,7 +134,7 @@ pub fn changes(
         Params::SlotCreate(p) => now.slot_create(p),
         Params::SlotPolicySet(p) => {
             let before = founded.slots().get(&p.slot).map(|slot| &slot.signing_policy);
-            policies::signing(&p.slot, before, &p.signing_policy)
+            policies::signing(before, &p.signing_policy)
         }
         Params::SlotResume(p) => now.slot_resume(&p.slot),
     };
@@ -383,7 +383,7 @@ impl Now<'_> {
             Change::new("Replaced every", days(p.rotation_days)),
             Change::new("Old key stays usable for", days(p.overlap_days)),
         ];
-        rows.extend(policies::signing(&p.slot, None, &p.signing_policy));
+        rows.extend(policies::signing(None, &p.signing_policy));
         rows
     }
 

@@ -1,7 +1,7 @@
 //! Reading back: pages, filters, exports, checkpoints, and what precedes the events.
 
 use sealbook::store::append::Batch;
-use sealbook::store::candidates::CandidateRow;
+use sealbook::store::candidates::{CandidateRow, Exchange};
 use sealbook::store::checkpoints::CheckpointRow;
 use sealbook::store::ledgers::{KeyIntentRow, KeyMadeRow};
 use sealbook::store::load::EventFilter;
@@ -162,9 +162,18 @@ async fn a_ticket_is_good_once_and_until_it_expires() {
         assert_eq!(store.candidate_by_ticket(ledger, row.ticket_hash).await.unwrap().as_ref(), Some(row));
     }
     let body = json!({"credential": 1});
-    store.use_candidate(ledger, used.ticket_hash, &body, time(99)).await.unwrap();
+    let bodies = Exchange { before: &used.body, after: &body };
+    // Somebody who read something else was slower.
+    let late_reader = Exchange { before: &body, after: &body };
+    for slower in [
+        store.update_candidate(ledger, used.ticket_hash, late_reader, time(99)).await,
+        store.use_candidate(ledger, used.ticket_hash, late_reader, time(99)).await,
+    ] {
+        assert_eq!(slower.unwrap_err().code(), "store.conflict");
+    }
+    store.use_candidate(ledger, used.ticket_hash, bodies, time(99)).await.unwrap();
     for (hash, at) in [(used.ticket_hash, 99), (late.ticket_hash, 100), (Hash::ZERO, 0)] {
-        let error = store.use_candidate(ledger, hash, &body, time(at)).await.unwrap_err();
+        let error = store.use_candidate(ledger, hash, bodies, time(at)).await.unwrap_err();
         assert_eq!(error.code(), "store.conflict");
     }
     let expected = CandidateRow { body, used_at: Some(time(99)), ..used };

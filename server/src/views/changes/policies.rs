@@ -1,7 +1,6 @@
 //! Policies, clause by clause: only what differs is a change.
 
 use sealbook_ledger::action::ActionType;
-use sealbook_ledger::ids::SlotName;
 use sealbook_ledger::policy::{ActionRule, CredentialRules, LedgerPolicy, Release, SigningPolicy};
 
 use super::{Change, list, words};
@@ -30,16 +29,15 @@ pub(super) fn ledger(before: &LedgerPolicy, after: &LedgerPolicy) -> Vec<Change>
     rows
 }
 
-/// Two signing policies of a slot, or a new one.
-pub(super) fn signing(slot: &SlotName, before: Option<&SigningPolicy>, after: &SigningPolicy) -> Vec<Change> {
-    let mut rows = Vec::new();
-    for (what, of) in CLAUSES {
-        compare(&mut rows, (*what).to_owned(), before.map(of), Some(of(after)));
-    }
-    if rows.is_empty() {
-        rows.push(Change::between(format!("Signing policy of {slot}"), "in force", "the same"));
-    }
-    rows
+/// Two signing policies of a slot, or a new one. Every clause is told, also one that stays: what is in force is the
+/// server's word, and a clause left out as unchanged could be one that changes.
+pub(super) fn signing(before: Option<&SigningPolicy>, after: &SigningPolicy) -> Vec<Change> {
+    let row = |(what, of): &ClauseText| Change {
+        what: (*what).to_owned(),
+        now: before.map(of),
+        after: Some(of(after)),
+    };
+    CLAUSES.iter().map(row).collect()
 }
 
 /// A clause: what it is about, and how it reads.
@@ -122,14 +120,15 @@ mod tests {
     }
 
     #[test]
-    fn a_signing_policy_is_compared_clause_by_clause() {
-        let slot: SlotName = "apt-repo".parse().unwrap();
+    fn a_signing_policy_is_told_clause_by_clause_also_where_it_stays() {
         let before = SigningPolicy::default();
         let approval = BTreeSet::from([Environment::Production]);
         let after = SigningPolicy { approval, rate_per_minute: Some(60), ..before.clone() };
-        let rows = signing(&slot, Some(&before), &after);
-        let told: Vec<_> = rows.iter().map(|row| (row.now.as_deref(), row.after.as_deref())).collect();
+        let rows = signing(Some(&before), &after);
+        assert_eq!(rows.len(), 6);
+        let changing = rows.iter().filter(|row| row.now != row.after);
+        let told: Vec<_> = changing.map(|row| (row.now.as_deref(), row.after.as_deref())).collect();
         assert_eq!(told, [(Some("none"), Some("production")), (Some("no limit"), Some("at most 60"))]);
-        assert!(signing(&slot, None, &after).iter().all(|row| row.now.is_none()));
+        assert!(signing(None, &after).iter().all(|row| row.now.is_none()));
     }
 }
