@@ -211,9 +211,10 @@ mod tests {
         let mut child = tokio::process::Command::new("sleep").arg("60").kill_on_drop(true).spawn().unwrap();
         let process = Process::open(child.id().unwrap()).unwrap();
         assert!(!process.ended_within(Duration::ZERO).await.unwrap());
-        process.signal(Signal::INT).unwrap();
+        // Not INT, which whoever is started in the background of a script ignores, and its children with it.
+        process.signal(Signal::TERM).unwrap();
         assert!(process.ended_within(Duration::from_secs(10)).await.unwrap());
         child.wait().await.unwrap();
-        process.signal(Signal::INT).unwrap();
+        process.signal(Signal::TERM).unwrap();
     }
 }
