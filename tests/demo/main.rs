@@ -31,7 +31,12 @@ use telling::Telling;
 
 fn main() -> ExitCode {
     let mut telling = Telling::new();
-    let visit = std::env::args_os().nth(1).is_some_and(|argument| argument == "look");
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let visit = arguments.iter().any(|argument| argument == "look");
+    if arguments.len() > usize::from(visit) {
+        eprintln!("usage: demo [look]");
+        return ExitCode::from(2);
+    }
     let outcome = Interruption::watch().and_then(|interruption| match visit {
         true => visit::receive(&mut telling, interruption),
         false => perform(&mut telling, interruption),

@@ -14,7 +14,8 @@ const EVERY = 2000;
 const ticket = takeTicket();
 const by = { bearer: ticket };
 const at = (id) => document.getElementById(id);
-const own = `sealbook.founder.${location.pathname}`;
+/** Where this browser keeps what was registered here by this very link: several founders may share a browser. */
+const own = `sealbook.founder.${location.pathname}.${ticket.slice(-8)}`;
 
 let seen = "";
 let founding = null;

@@ -182,6 +182,9 @@ impl Failure {
         match self {
             Self::Client(error) => error.hint(),
             Self::Authenticator(_) => "Check the authenticator's file.",
+            Self::Document(DocumentError::Missing) => {
+                "Wait until every founder has registered: `sealbook founding show` says who is missing."
+            }
             Self::Document(_) => {
                 "Nothing was signed. Ask whoever runs the server why it shows another document."
             }

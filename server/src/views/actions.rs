@@ -419,21 +419,44 @@ pub(super) fn action_of(payload: &Payload) -> Option<ActionId> {
     }
 }
 
-/// Seats as the approvals fill them, each person one, first come first seated.
+/// Seats as the approvals fill them, each person one. Whoever has a seat keeps one, and moves where that seats another:
+/// as the rules match them, so that no seat of a quorum that holds is shown open.
 fn seats<'a>(quorum: &[Clause], approvals: impl Iterator<Item = &'a ApprovalView>) -> Vec<Seat> {
     let mut seats: Vec<Seat> = quorum
         .iter()
         .flat_map(|clause| std::iter::repeat_n(clause.role, usize::from(clause.count)))
         .map(|role| Seat { role, filled_by: None })
         .collect();
+    let mut people: Vec<(MemberId, Vec<Role>)> = Vec::new();
     for approval in approvals {
-        let seated = seats.iter().any(|seat| seat.filled_by == Some(approval.member));
-        let free = seats.iter_mut().find(|seat| seat.filled_by.is_none() && seat.role == approval.role);
-        if let (false, Some(seat)) = (seated, free) {
-            seat.filled_by = Some(approval.member);
+        match people.iter_mut().find(|(member, _)| *member == approval.member) {
+            Some((_, roles)) => roles.push(approval.role),
+            None => people.push((approval.member, vec![approval.role])),
         }
     }
+    for at in 0..people.len() {
+        let mut visited = vec![false; seats.len()];
+        sit(at, &people, &mut seats, &mut visited);
+    }
     seats
+}
+
+/// Finds a seat for somebody, moving whoever sits there where that helps (Kuhn's augmenting paths, over 8 seats at most).
+fn sit(who: usize, people: &[(MemberId, Vec<Role>)], seats: &mut [Seat], visited: &mut [bool]) -> bool {
+    let (member, roles) = &people[who];
+    for at in 0..seats.len() {
+        if visited[at] || !roles.contains(&seats[at].role) {
+            continue;
+        }
+        visited[at] = true;
+        let sitting = seats[at].filled_by;
+        let sitting = sitting.and_then(|sitting| people.iter().position(|(member, _)| *member == sitting));
+        if sitting.is_none_or(|sitting| sit(sitting, people, seats, visited)) {
+            seats[at].filled_by = Some(*member);
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -454,8 +477,15 @@ mod tests {
             approval(2, Role::SecurityReviewer),
             approval(3, Role::Approver),
         ];
-        let filled: Vec<_> = seats(&quorum, given.iter()).into_iter().map(|seat| seat.filled_by).collect();
-        assert_eq!(filled, [Some(given[0].member), Some(given[3].member)]);
+        let filled = |given: &[ApprovalView]| -> Vec<_> {
+            seats(&quorum, given.iter()).into_iter().map(|seat| seat.filled_by).collect()
+        };
+        let [first, second, third] = [0, 2, 3].map(|at: usize| Some(given[at].member));
+        assert_eq!(filled(&given[..2]), [first, None]);
+        assert_eq!(filled(&given), [second, first]);
+        // Whoever came first in both roles moves for somebody who has only one of them.
+        let moved = [given[1].clone(), given[0].clone(), given[3].clone()];
+        assert_eq!(filled(&moved), [first, third]);
     }
 
     #[test]

@@ -20,9 +20,9 @@ use crate::custody::{DeviceKey, DeviceObject};
 
 /// The longest label, in bytes.
 const MAX_LABEL: usize = 255;
-/// How often a key that is not whole is looked at, and how long is waited in between: half a second in all.
-const LOOKS: u32 = 6;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// How often a key that was just made is looked for, and how long is waited in between: three seconds in all.
+const LOOKS: u32 = 21;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(150);
 /// The most private keys that an inventory reads.
 const MAX_INVENTORY: usize = 100_000;
 
@@ -98,23 +98,27 @@ pub(super) fn generate(session: &Session, label: &Label, key_type: KeyType) -> R
 /// # Errors
 /// `NotFound`, `Ambiguous`, or `Refused` where the type isn't in the registry.
 pub(super) fn find(session: &Session, label: &Label) -> Result<DeviceKey, Failure> {
+    let private = find_private(session, label)?;
+    let (key_type, spki_der) = registered_key(session, private)?;
+    Ok(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? })
+}
+
+/// The same of a key that was made just now. While other sessions are at work, SoftHSM has been seen not to show a pair, or
+/// one of its halves, for a while: what is there for certain is looked for again.
+pub(super) fn find_made(session: &Session, label: &Label) -> Result<DeviceKey, Failure> {
     for _ in 1..LOOKS {
-        match read(session, label) {
-            // SoftHSM has been seen to show a pair that it had just made without one of its halves.
-            Err(Failure::Verdict(error @ CustodyError::Refused { .. })) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a key is not whole; looking again");
+        match find(session, label) {
+            Err(Failure::Verdict(error @ (CustodyError::Refused { .. } | CustodyError::NotFound { .. }))) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a key that was made is not shown yet"
+                );
                 std::thread::sleep(BETWEEN_LOOKS);
             }
             other => return other,
         }
     }
-    read(session, label)
-}
-
-fn read(session: &Session, label: &Label) -> Result<DeviceKey, Failure> {
-    let private = find_private(session, label)?;
-    let (key_type, spki_der) = registered_key(session, private)?;
-    Ok(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? })
+    find(session, label)
 }
 
 /// The handle for signing, remembered per session.

@@ -186,7 +186,7 @@ impl Backend for Pkcs11Backend {
                 // Read back, not remembered: this is what the device says of it. The key exists from here on, whatever
                 // goes wrong.
                 connection
-                    .step(|session, _| keys::find(session, &label))
+                    .step(|session, _| keys::find_made(session, &label))
                     .map_err(CustodyError::interrupted_by)
             };
             self.pool.call(deadline, work).await
