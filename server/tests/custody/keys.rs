@@ -176,3 +176,35 @@ pub fn eight_tasks_sign_at_once(folder: &Path) {
         assert!(counters.sign_time > Duration::ZERO);
     });
 }
+
+/// SoftHSM has been seen to show a key that it had just made badly while other sessions were at work.
+pub fn keys_that_are_made_at_once_are_each_shown_whole(folder: &Path) {
+    const MAKERS: usize = 4;
+    const KEYS: usize = 60;
+    run(async {
+        let backend = std::sync::Arc::new(started(folder).await);
+        let mut tasks = tokio::task::JoinSet::new();
+        for maker in 0..MAKERS {
+            let backend = backend.clone();
+            tasks.spawn(async move {
+                let mut failures = Vec::new();
+                for n in 0..KEYS {
+                    let label = format!("maker-{maker}-{n}");
+                    if let Err(error) = backend.generate(&label, KeyType::EcP256, soon()).await {
+                        failures.push(format!("{label}: {error:?}"));
+                        continue;
+                    }
+                    let signed =
+                        backend.sign(&label, Algorithm::EcdsaP256Sha256, p256_digest(), soon()).await;
+                    failures.extend(signed.err().map(|error| format!("{label}, signing: {error:?}")));
+                }
+                failures
+            });
+        }
+        let mut failures = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            failures.extend(done.unwrap());
+        }
+        assert!(failures.is_empty(), "{} of {}: {failures:#?}", failures.len(), MAKERS * KEYS);
+    });
+}

@@ -18,7 +18,7 @@ use sealbook::custody::softhsm;
 /// A name and what runs under it, in the folder of its token.
 type Case = (&'static str, fn(&Path));
 
-const CASES: [Case; 14] = [
+const CASES: [Case; 15] = [
     ("every_algorithm_signs_what_openssl_verifies", keys::every_algorithm_signs_what_openssl_verifies),
     ("a_generated_key_is_confined_and_found_again", keys::a_generated_key_is_confined_and_found_again),
     ("a_label_that_is_taken_is_never_overwritten", keys::a_label_that_is_taken_is_never_overwritten),
@@ -30,6 +30,10 @@ const CASES: [Case; 14] = [
     ("a_pool_full_of_hung_calls_says_so", faults::a_pool_full_of_hung_calls_says_so),
     ("a_token_that_was_away_comes_back_by_itself", faults::a_token_that_was_away_comes_back_by_itself),
     ("eight_tasks_sign_at_once_and_every_signature_is_counted", keys::eight_tasks_sign_at_once),
+    (
+        "keys_that_are_made_at_once_are_each_shown_whole",
+        keys::keys_that_are_made_at_once_are_each_shown_whole,
+    ),
     ("a_wrong_pin_is_tried_once_and_a_corrected_one_works", faults::a_wrong_pin_is_tried_once),
     ("preparing_a_token_twice_keeps_it", faults::preparing_a_token_twice_keeps_it),
     ("a_module_that_is_missing_is_an_error_at_the_start", faults::a_module_that_is_missing),

@@ -1,7 +1,5 @@
 //! Key objects in the token: making, finding and listing them.
 
-use std::time::Duration;
-
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType as DeviceKeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
@@ -20,9 +18,6 @@ use crate::custody::{DeviceKey, DeviceObject};
 
 /// The longest label, in bytes.
 const MAX_LABEL: usize = 255;
-/// How often a key that was just made is looked for, and how long is waited in between: three seconds in all.
-const LOOKS: u32 = 21;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(150);
 /// The most private keys that an inventory reads.
 const MAX_INVENTORY: usize = 100_000;
 
@@ -101,24 +96,6 @@ pub(super) fn find(session: &Session, label: &Label) -> Result<DeviceKey, Failur
     let private = find_private(session, label)?;
     let (key_type, spki_der) = registered_key(session, private)?;
     Ok(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? })
-}
-
-/// The same of a key that was made just now. While other sessions are at work, SoftHSM has been seen not to show a pair, or
-/// one of its halves, for a while: what is there for certain is looked for again.
-pub(super) fn find_made(session: &Session, label: &Label) -> Result<DeviceKey, Failure> {
-    for _ in 1..LOOKS {
-        match find(session, label) {
-            Err(Failure::Verdict(error @ (CustodyError::Refused { .. } | CustodyError::NotFound { .. }))) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a key that was made is not shown yet"
-                );
-                std::thread::sleep(BETWEEN_LOOKS);
-            }
-            other => return other,
-        }
-    }
-    find(session, label)
 }
 
 /// The handle for signing, remembered per session.

@@ -55,6 +55,10 @@ pub struct Pkcs11Backend {
     pool: Arc<Pool>,
     counters: Arc<Counters>,
     generating: Arc<Mutex<HashSet<Label>>>,
+    /// One key is made at a time: SoftHSM 2.6 fails some of those that several sessions make at once, with
+    /// `CKR_GENERAL_ERROR` or `CKR_TEMPLATE_INCONSISTENT`. Keys are made rarely, and one call that hangs holds up the others
+    /// until its deadline only.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl Pkcs11Backend {
@@ -88,6 +92,7 @@ impl Pkcs11Backend {
             pool,
             counters,
             generating: Arc::default(),
+            making: tokio::sync::Mutex::default(),
         };
         // Its outcome is the first health.
         if let Err(error) = backend.pool.call(backend.soon(), Connection::probe).await {
@@ -173,6 +178,8 @@ impl Backend for Pkcs11Backend {
         Box::pin(async move {
             let label = Label::parse(label)?;
             let reservation = self.reserve(&label)?;
+            let turn = tokio::time::timeout_at(deadline.into(), self.making.lock());
+            let _turn = turn.await.map_err(|_| CustodyError::unavailable(Unavailability::Busy))?;
             let work = move |connection: &mut Connection| {
                 let _until_the_device_has_answered = reservation;
                 connection.step(|session, _| keys::ensure_free(session, &label))?;
@@ -186,7 +193,7 @@ impl Backend for Pkcs11Backend {
                 // Read back, not remembered: this is what the device says of it. The key exists from here on, whatever
                 // goes wrong.
                 connection
-                    .step(|session, _| keys::find_made(session, &label))
+                    .step(|session, _| keys::find(session, &label))
                     .map_err(CustodyError::interrupted_by)
             };
             self.pool.call(deadline, work).await
