@@ -88,3 +88,48 @@ fn nobody_is_asked_to_sign_a_founding_whose_names_are_not_the_documents() {
         assert!(people.contains("Ada") && people.contains("Ben"), "{people}");
     });
 }
+
+#[test]
+fn founders_who_share_a_browser_sign_each_with_the_passkey_of_their_own_link() {
+    let server = Server::shared();
+    let opened = open(&server, &[DECIDING; 2]);
+    walk("founding-shared", |[both]| {
+        let _key = both.security_key();
+        let by = |n: usize| {
+            both.visit(&format!("{}/t/{}/found#{}", server.url(), opened.name, opened.tickets[n]));
+        };
+        for (n, name) in ["Ada", "Ben"].into_iter().enumerate() {
+            by(n);
+            both.fill("Your name, as the others will see it", name);
+            both.click("Register an authenticator");
+            both.sees(if n == 0 { "You are registered" } else { "Read the digest aloud" });
+        }
+        by(0);
+        both.sees("Read the digest aloud");
+        // What this browser knows of one link says nothing of another.
+        let kept = both.run(
+            "const all = Object.entries(localStorage).filter(([key]) => key.startsWith('sealbook.founder.'));
+             const [[one, ada], [other, ben]] = all;
+             localStorage.setItem(one, ben);
+             localStorage.setItem(other, ada);
+             return all.length;",
+            &[],
+        );
+        assert_eq!(kept, 2);
+        both.click("Sign the founding document");
+        both.sees("another passkey for you than those you registered");
+        both.run(
+            "const all = Object.entries(localStorage).filter(([key]) => key.startsWith('sealbook.founder.'));
+             const [[one, ben], [other, ada]] = all;
+             localStorage.setItem(one, ada);
+             localStorage.setItem(other, ben);",
+            &[],
+        );
+        both.click("Sign the founding document");
+        both.sees("You have signed");
+        by(1);
+        both.click("Sign the founding document");
+        both.sees("Compare them with the other founders");
+        both.looks("founded");
+    });
+}
