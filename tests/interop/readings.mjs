@@ -25,7 +25,7 @@ async function refused(what, draft) {
 }
 
 // Here the server alone knows which rows there are: they tell what differs from the state. (The sentence says the whole.)
-const BY_STATE = ["slot.policy_set", "approval_rp.set"];
+const BY_STATE = ["approval_rp.set"];
 const byState = ({ document: { type } }, { document: { type: other } }) =>
   (BY_STATE.includes(type) && type === other) || (type === "member.recover" && other === "member.restore");
 
@@ -69,6 +69,9 @@ for (const [at, draft] of drafts.entries()) {
     const swap = (text) => text?.replaceAll(draft.names[id], "Mallory");
     const changes = draft.changes.map(({ what, now, after }) => ({ what: swap(what), now, after: swap(after) }));
     await refused(`${type} under another name`, { ...draft, names: { ...draft.names, [id]: "Mallory" }, sentence: swap(draft.sentence), changes });
+    // Or what would open it is withheld, and the document's own name is said, or another.
+    const withheld = draft.disclosures.filter(({ name }) => name !== "display_name");
+    await refused(`${type} with a name that nothing opens`, { ...draft, disclosures: withheld });
   }
 }
 console.log(`ok: ${drafts.length} documents read, ${checks} forgeries refused`);
