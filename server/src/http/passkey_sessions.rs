@@ -231,7 +231,6 @@ fn check(api: &Api, req: &HttpRequest, body: PasskeyBody, now: Timestamp) -> Res
 }
 
 /// The credential of a member of any ledger, if both are in force and it may sign in.
-///
 fn find(app: &App, rp: &ApprovalRp, member: MemberId, id: &B64) -> Option<(Arc<Ledger>, Credential)> {
     app.ledgers().into_iter().find_map(|ledger| {
         let (state, at) = (ledger.state(), ledger.now());
