@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use self::connection::Connection;
-use self::keys::Label;
+use self::keys::{Label, Search};
 use self::module::Module;
 use self::pool::Pool;
 use self::token::Token;
@@ -55,10 +55,13 @@ pub struct Pkcs11Backend {
     pool: Arc<Pool>,
     counters: Arc<Counters>,
     generating: Arc<Mutex<HashSet<Label>>>,
-    /// One key is made at a time: SoftHSM 2.6 fails some of those that several sessions make at once, with
-    /// `CKR_GENERAL_ERROR` or `CKR_TEMPLATE_INCONSISTENT`. Keys are made rarely, and one call that hangs holds up the others
-    /// until its deadline only.
-    making: tokio::sync::Mutex<()>,
+    /// Held for writing while a key is made, for reading while objects are searched for.
+    ///
+    /// SoftHSM 2.6 fails some of the keys that several sessions make at once, with `CKR_GENERAL_ERROR` or
+    /// `CKR_TEMPLATE_INCONSISTENT`; and a search that meets a key's file before its maker has listed it lists it a second
+    /// time, so that the label stands for two keys from then on. Keys are made rarely, signatures by a session that knows
+    /// the key search for nothing, and one call that hangs holds up the others until its deadline only.
+    objects: tokio::sync::RwLock<()>,
 }
 
 impl Pkcs11Backend {
@@ -92,7 +95,7 @@ impl Pkcs11Backend {
             pool,
             counters,
             generating: Arc::default(),
-            making: tokio::sync::Mutex::default(),
+            objects: tokio::sync::RwLock::default(),
         };
         // Its outcome is the first health.
         if let Err(error) = backend.pool.call(backend.soon(), Connection::probe).await {
@@ -148,21 +151,49 @@ impl Pkcs11Backend {
     ) -> Result<Vec<u8>, CustodyError> {
         let label = Label::parse(label)?;
         input.bytes_for(algorithm)?;
-        let counters = Arc::clone(&self.counters);
+        let input = Arc::new(input);
+        // Most sessions know the key. One that doesn't searches for it, when it is its turn.
+        let known = self.sign_by(Search::None, &label, algorithm, &input, deadline).await?;
+        if let Some(signature) = known {
+            return Ok(signature);
+        }
+        let _searching = in_time(deadline, self.objects.read()).await?;
+        let found = self.sign_by(Search::Objects, &label, algorithm, &input, deadline).await?;
+        found.ok_or_else(|| label.not_found())
+    }
+
+    /// One call to sign; `None` where the key had to be searched for and was not.
+    async fn sign_by(
+        &self,
+        search: Search,
+        label: &Label,
+        algorithm: Algorithm,
+        input: &Arc<SigningInput>,
+        deadline: Instant,
+    ) -> Result<Option<Vec<u8>>, CustodyError> {
+        let (label, input, counters) = (label.clone(), Arc::clone(input), Arc::clone(&self.counters));
         let work = move |connection: &mut Connection| {
             let data = mechanism::device_input(algorithm, input.bytes_for(algorithm)?);
             let mechanism = mechanism::mechanism(algorithm);
             let raw = connection.step(|session, handles| {
-                let key = keys::signing_handle(session, handles, &label, algorithm)?;
+                let Some(key) = keys::signing_handle(session, handles, &label, algorithm, search)? else {
+                    return Ok(None);
+                };
                 let began = Instant::now();
                 let raw = session.sign(&mechanism, key, &data)?;
                 counters.signed(began.elapsed());
-                Ok(raw)
+                Ok(Some(raw))
             })?;
-            mechanism::encode_signature(algorithm, raw)
+            raw.map(|raw| mechanism::encode_signature(algorithm, raw)).transpose()
         };
         self.pool.call(deadline, work).await
     }
+}
+
+/// Waits for a turn at the token's objects until the deadline.
+async fn in_time<T>(deadline: Instant, turn: impl Future<Output = T>) -> Result<T, CustodyError> {
+    let turn = tokio::time::timeout_at(deadline.into(), turn).await;
+    turn.map_err(|_| CustodyError::unavailable(Unavailability::Busy))
 }
 
 impl Backend for Pkcs11Backend {
@@ -178,8 +209,7 @@ impl Backend for Pkcs11Backend {
         Box::pin(async move {
             let label = Label::parse(label)?;
             let reservation = self.reserve(&label)?;
-            let turn = tokio::time::timeout_at(deadline.into(), self.making.lock());
-            let _turn = turn.await.map_err(|_| CustodyError::unavailable(Unavailability::Busy))?;
+            let _alone = in_time(deadline, self.objects.write()).await?;
             let work = move |connection: &mut Connection| {
                 let _until_the_device_has_answered = reservation;
                 connection.step(|session, _| keys::ensure_free(session, &label))?;
@@ -205,7 +235,9 @@ impl Backend for Pkcs11Backend {
             let label = Label::parse(label)?;
             let work =
                 move |connection: &mut Connection| connection.step(|session, _| keys::find(session, &label));
-            match self.pool.call(self.soon(), work).await {
+            let deadline = self.soon();
+            let _search = in_time(deadline, self.objects.read()).await?;
+            match self.pool.call(deadline, work).await {
                 Ok(key) => Ok(Some(key)),
                 Err(CustodyError::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -237,7 +269,9 @@ impl Backend for Pkcs11Backend {
                 connection.probe()?;
                 Ok(objects)
             };
-            self.pool.call(Instant::now() + INVENTORY_TIMEOUT, work).await
+            let deadline = Instant::now() + INVENTORY_TIMEOUT;
+            let _search = in_time(deadline, self.objects.read()).await?;
+            self.pool.call(deadline, work).await
         })
     }
 
