@@ -40,10 +40,12 @@ use crate::notifying::{Notifier, Notifying};
 use crate::passkeys::AttestationRoots;
 use crate::projector::Projector;
 use crate::refusals::Refusals;
+use crate::replaying;
 use crate::scrubber::{self, Scrubbed};
-use crate::sealer::Sealer;
+use crate::sealer::{Keeping, Sealer};
 use crate::sequencer::{self, Door, Limits, Live};
 use crate::signing::{Reply, SignCall, Signer};
+use crate::snapshots::Snapshots;
 use crate::store::ledgers::LedgerRow;
 use crate::store::{LedgerId, Store, StoreError};
 
@@ -72,6 +74,8 @@ pub struct AppConfig {
     pub attestation_roots: Arc<AttestationRoots>,
     /// Where high-water files are, outside the database.
     pub high_water: PathBuf,
+    /// Events after which a ledger's folded state is put aside for the next start.
+    pub snapshot_every: u64,
     /// While the oldest unsealed event is older, nothing new is signed.
     pub max_unsealed: Duration,
     /// SHA-256 of the operator's token.
@@ -96,6 +100,7 @@ struct Inner {
     signer: Arc<Signer>,
     notifier: Arc<Notifier>,
     auditing: Auditing,
+    snapshots: Snapshots,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     failed: watch::Sender<bool>,
@@ -128,11 +133,14 @@ impl App {
     /// Loads and verifies every ledger and starts serving them. Call it on the main runtime.
     pub async fn start(config: AppConfig, store: Arc<Store>, devices: Devices) -> Result<Self, EngineError> {
         let limits = Limits { max_unsealed: config.max_unsealed };
+        let snapshots = Snapshots::open(&config.high_water)
+            .map_err(|error| EngineError::fault("the key of the snapshots can't be read or made", error))?;
         let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
             notifier: Arc::new(Notifier::new(config.notifying.clone(), Arc::clone(&store))),
             auditing: Auditing::new(Arc::clone(&store)),
+            snapshots,
             config,
             devices,
             doors,
@@ -242,7 +250,9 @@ impl App {
     async fn serve(&self, row: &LedgerRow) -> Result<Arc<Ledger>, EngineError> {
         let inner = &self.0;
         let file = HighWaterFile::new(&inner.config.high_water, row.origin.clone());
-        let loaded = loading::load(&inner.store, row, &file, inner.config.accept_missing_high_water).await?;
+        let snapshots = inner.snapshots.of(&row.origin);
+        let accept = inner.config.accept_missing_high_water;
+        let loaded = loading::load(&inner.store, row, &file, &snapshots, accept).await?;
         let door = &inner.doors[self.door_of(row.ledger)];
         let state = loaded.tip.state.clone();
         let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.lanes.clone(), file));
@@ -254,13 +264,21 @@ impl App {
         if let Some(root) = loaded.accepted {
             ledger.submit(Submission::new(Command::AcceptHighWater { root })).await?;
         }
+        let kept = loaded.begun.as_ref().map_or(0, |begun| begun.bound.size);
         let sealer = Sealer {
             ledger: Arc::clone(&ledger),
             store: Arc::clone(&inner.store),
             devices: inner.devices.clone(),
             verifier: loaded.verifier,
+            end_offset: loaded.sealed_offset,
             unsigned: None,
+            keeping: Keeping { file: snapshots, every: inner.config.snapshot_every, kept },
         };
+        if let Some(begun) = loaded.begun {
+            let replaying =
+                replaying::run(Arc::clone(&inner.store), Arc::clone(&ledger), begun, inner.stop.subscribe());
+            inner.tasks.lock().await.push(self.task(replaying));
+        }
         let follower = inner.notifier.follow(&ledger, inner.stop.subscribe()).await?;
         inner.tasks.lock().await.extend(follower);
         self.begin(&ledger, sealer).await;

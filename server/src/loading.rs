@@ -1,27 +1,35 @@
 //! Start-up of one ledger: everything is read back from storage, verified, and held against what lies outside the
-//! database.
+//! database. A long ledger begins from a snapshot, and what lies below it is read back in the background.
 
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::merkle::{Tree, leaf_hash};
+use sealbook_ledger::event::Event;
+use sealbook_ledger::ids::Seq;
+use sealbook_ledger::merkle::Tree;
+use sealbook_ledger::verify::{Read, Verifier};
 
-use sealbook_ledger::verify::Verifier;
-
-use crate::high_water::{HighWater, HighWaterFile, Reading};
+use crate::high_water::{HighWater, HighWaterFile, Mark, Reading};
 use crate::ledger::EngineError;
+use crate::replaying::Begun;
 use crate::sequencer::Tip;
+use crate::snapshots::{Kept, SnapshotFile};
 use crate::store::ledgers::LedgerRow;
 use crate::store::load::MAX_PAGE;
 use crate::store::{Head, Store};
 
 /// What a replay found.
 pub(crate) struct Loaded {
+    /// Has seen what is sealed.
     pub(crate) verifier: Verifier,
     pub(crate) tree: Tree,
+    /// Bytes of what is sealed, as an export counts them.
+    pub(crate) sealed_offset: u64,
     pub(crate) tip: Tip,
     pub(crate) checkpoint: Option<SignedCheckpoint>,
     /// A high-water file was missing and the operator said to go on.
     pub(crate) accepted: Option<Hash>,
+    /// The snapshot that it began from: what lies below is still to be folded.
+    pub(crate) begun: Option<Begun>,
 }
 
 /// Replays a ledger from storage. Refuses a database that is behind the high-water file or different from it; a missing
@@ -30,6 +38,7 @@ pub(crate) async fn load(
     store: &Store,
     row: &LedgerRow,
     high_water: &HighWaterFile,
+    snapshots: &SnapshotFile,
     accept_missing: bool,
 ) -> Result<Loaded, EngineError> {
     let head = store.head(row.ledger).await?.ok_or_else(|| corrupt("the ledger has no head"))?;
@@ -52,7 +61,13 @@ pub(crate) async fn load(
             ),
         ));
     }
-    let mut replay = Replay::new(row);
+    let sealed = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    let kept =
+        read_snapshot(snapshots).await?.filter(|kept| kept.bound.size <= sealed && covers(kept, &mark));
+    if let Some(kept) = &kept {
+        hold_against_row(store, row, kept).await?;
+    }
+    let mut replay = Replay::begin(row, kept.as_ref())?;
     replay.run(store, row, &head, &mark).await?;
     let checkpoint = checkpoint.map(|row| replay.known(&row.note)).transpose()?;
     if checkpoint
@@ -69,20 +84,61 @@ pub(crate) async fn load(
     };
     // What is not sealed yet is the sealer's to read again: its verifier starts at the seal.
     let sealed = checkpoint.as_ref().map_or(0, |known| known.checkpoint().size);
-    let (verifier, tree) = if sealed == tip.state.size() {
-        (replay.verifier, replay.tree)
+    let Replay { verifier, tree, end_offset: sealed_offset } = if sealed == tip.state.size() {
+        replay
     } else {
-        let mut again = Replay::new(row);
+        let mut again = Replay::begin(row, kept.as_ref())?;
         let until = Head { size: sealed, ..head };
         again.read(store, row, &until, &HighWater::default()).await?;
-        (again.verifier, again.tree)
+        again
     };
     let signer = verifier.state().ledger_key().map(|key| &key.vkey);
     let genuine = |known: &SignedCheckpoint| signer.is_some_and(|signer| known.verify(signer).is_ok());
     if checkpoint.as_ref().is_some_and(|known| !genuine(known)) {
         return Err(corrupt("the newest stored checkpoint is not signed by the ledger's key"));
     }
-    Ok(Loaded { verifier, tree, tip, checkpoint, accepted })
+    let begun = kept.map(|kept| Begun { bound: kept.bound, digest: kept.digest, file: snapshots.clone() });
+    Ok(Loaded { verifier, tree, sealed_offset, tip, checkpoint, accepted, begun })
+}
+
+async fn read_snapshot(snapshots: &SnapshotFile) -> Result<Option<Kept>, EngineError> {
+    let file = snapshots.clone();
+    let read = tokio::task::spawn_blocking(move || file.read()).await;
+    read.map_err(|error| EngineError::fault("reading the snapshot ended early", error))
+}
+
+/// Whether the marks below a snapshot can be held against it; where one can't, every event is read.
+fn covers(kept: &Kept, mark: &HighWater) -> bool {
+    let sealed = |mark: Mark| kept.tree.root_at(mark.size) == Ok(mark.hash);
+    let contained = |mark: Mark| {
+        let last = mark.size.checked_sub(1).and_then(Seq::new);
+        last.and_then(|last| kept.state.event_hash(last)) == Some(mark.hash)
+    };
+    mark.sealed.is_none_or(|mark| mark.size > kept.bound.size || sealed(mark))
+        && mark.contained.is_none_or(|mark| mark.size > kept.bound.size || contained(mark))
+}
+
+/// The last event below a snapshot is the one that it was folded to; all before it follow from the chain.
+async fn hold_against_row(store: &Store, row: &LedgerRow, kept: &Kept) -> Result<(), EngineError> {
+    let Some(last) = kept.bound.size.checked_sub(1) else { return Ok(()) };
+    let page = store.page(row.ledger, last, 1).await?;
+    let same = page.first().is_some_and(|stored| {
+        stored.seq == last
+            && stored.end_offset == kept.bound.end_offset
+            && stored.hash == kept.bound.hash
+            && Event::hash(&stored.bytes) == kept.bound.hash
+    });
+    if same {
+        return Ok(());
+    }
+    Err(EngineError::Corrupt(
+        format!(
+            "event {last} in the database is not the one that this server has put aside as the ledger's {}th: its history \
+             was rewritten or replaced",
+            kept.bound.size
+        )
+        .into(),
+    ))
 }
 
 struct Replay {
@@ -92,8 +148,17 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(row: &LedgerRow) -> Self {
-        Self { verifier: Verifier::new(row.origin.clone()), tree: Tree::new(), end_offset: 0 }
+    fn begin(row: &LedgerRow, kept: Option<&Kept>) -> Result<Self, EngineError> {
+        let Some(kept) = kept else {
+            return Ok(Self {
+                verifier: Verifier::new(row.origin.clone()),
+                tree: Tree::new(),
+                end_offset: 0,
+            });
+        };
+        let verifier = Verifier::resume(kept.state.clone(), kept.tree.frontier())
+            .map_err(|error| EngineError::fault("a snapshot's state and tree differ in size", error))?;
+        Ok(Self { verifier, tree: kept.tree.clone(), end_offset: kept.bound.end_offset })
     }
 
     async fn run(
@@ -129,8 +194,9 @@ impl Replay {
                 return Err(corrupt("the ledger's head promises events that are not there"));
             }
             for stored in page {
-                self.verifier.push(&stored.bytes).map_err(|failure| corrupt(&failure.to_string()))?;
-                self.tree.append(leaf_hash(&stored.bytes));
+                let read = Read::from_bytes(&stored.bytes);
+                self.tree.append(read.leaf());
+                self.verifier.push_read(read).map_err(|failure| corrupt(&failure.to_string()))?;
                 self.end_offset += stored.bytes.len() as u64 + 1;
                 if stored.hash != self.verifier.state().head() || stored.end_offset != self.end_offset {
                     return Err(corrupt("an event's row disagrees with its bytes"));

@@ -21,7 +21,9 @@ use super::private_file;
 use crate::app::App;
 use crate::assembly::{self, Parts};
 use crate::ceremony::{FounderInvite, Plan};
-use crate::config::{ConfigError, FRESH_SIGN_IN_S, Mode, OperatorToken, OriginPrefix, RelyingParty};
+use crate::config::{
+    ConfigError, FRESH_SIGN_IN_S, Mode, OperatorToken, OriginPrefix, RelyingParty, SNAPSHOT_EVERY,
+};
 use crate::custody::softhsm;
 use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres};
 use crate::notifying::Notifying;
@@ -141,6 +143,7 @@ async fn serve_on(
         rp: relying_party(command, host, &url).map_err(configured)?,
         attestation_roots: roots.unwrap_or_default(),
         high_water: folder.high_water(),
+        snapshot_every: SNAPSHOT_EVERY,
         max_unsealed: Duration::from_secs(command.max_unsealed),
         fresh_sign_in_s: command.fresh_sign_in,
         operator_token,
