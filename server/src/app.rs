@@ -4,6 +4,7 @@
 
 mod founding;
 mod proofs;
+mod refused;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -47,7 +48,9 @@ use crate::sequencer::{self, Door, Limits, Live};
 use crate::signing::{Reply, SignCall, Signer};
 use crate::snapshots::Snapshots;
 use crate::store::ledgers::LedgerRow;
-use crate::store::{LedgerId, Store, StoreError};
+use crate::store::{Head, LedgerId, Store, StoreError};
+
+pub use refused::RefusedLedger;
 
 /// Sequencers of a process; each serves the ledgers that fall to it.
 const SEQUENCERS: u64 = 2;
@@ -96,6 +99,8 @@ struct Inner {
     devices: Devices,
     doors: Vec<Door>,
     ledgers: RwLock<BTreeMap<TenantName, Arc<Ledger>>>,
+    /// Ledgers that could not be served at the start; they stay so until the next one.
+    refused: RwLock<BTreeMap<TenantName, Arc<RefusedLedger>>>,
     refusals: RwLock<BTreeMap<LedgerId, Arc<Refusals>>>,
     signer: Arc<Signer>,
     notifier: Arc<Notifier>,
@@ -130,7 +135,8 @@ pub struct Missing {
 }
 
 impl App {
-    /// Loads and verifies every ledger and starts serving them. Call it on the main runtime.
+    /// Loads and verifies every ledger and starts serving them; one that is damaged is refused, and stops no other. Call
+    /// it on the main runtime.
     pub async fn start(config: AppConfig, store: Arc<Store>, devices: Devices) -> Result<Self, EngineError> {
         let limits = Limits { max_unsealed: config.max_unsealed };
         let snapshots = Snapshots::open(&config.high_water)
@@ -145,6 +151,7 @@ impl App {
             devices,
             doors,
             ledgers: RwLock::default(),
+            refused: RwLock::default(),
             refusals: RwLock::default(),
             stop: watch::Sender::new(false),
             tasks: Mutex::default(),
@@ -154,12 +161,7 @@ impl App {
             started: Instant::now(),
             store,
         }));
-        for row in app.0.store.ledgers().await? {
-            // A ledger that was entered and never opened waits for its operator to open it again.
-            if app.0.store.head(row.ledger).await?.is_some_and(|head| head.size > 0) {
-                app.serve(&row).await?;
-            }
-        }
+        app.serve_all().await?;
         let following = app.task(app.clone().follow_heads(app.0.stop.subscribe()));
         app.0.tasks.lock().await.push(following);
         let notifying = app.0.notifier.start(&app.0.devices, &app.0.stop);
@@ -187,7 +189,8 @@ impl App {
         }
     }
 
-    /// Follows other servers: a ledger that nobody asks anything of here still shows what they append.
+    /// Follows other servers: a ledger that nobody asks anything of here still shows what they append. A head that fell
+    /// back, changed or went is noticed the same way, also where nobody asks anything.
     async fn follow_heads(self, mut stop: watch::Receiver<bool>) {
         loop {
             tokio::select! {
@@ -201,12 +204,8 @@ impl App {
                     continue;
                 }
             };
-            let ledgers = self.ledgers();
-            for head in heads {
-                let ahead = |ledger: &&Arc<Ledger>| ledger.id() == head.ledger && ledger.size() < head.size;
-                if ledgers.iter().any(|ledger| ahead(&ledger)) {
-                    self.0.doors[self.door_of(head.ledger)].look(head.ledger);
-                }
+            for ledger in self.ledgers().iter().filter(|ledger| is_apart(ledger, &heads)) {
+                self.0.doors[self.door_of(ledger.id())].look(ledger.id());
             }
         }
     }
@@ -342,6 +341,9 @@ impl App {
         let _one_at_a_time = self.0.opening.lock().await;
         let taken =
             EngineError::Conflict { code: "tenant.exists", sentence: "a tenant of this name exists already" };
+        if let Some(refused) = self.refused(&tenant) {
+            return Err(refused.error());
+        }
         // One that is served and still empty could not have its first event written: go on with it.
         let served = self.ledger(&tenant);
         if served.as_ref().is_some_and(|ledger| ledger.size() > 0) {
@@ -451,6 +453,7 @@ impl App {
                 "a sequencer has ended, so nothing is recorded: the server ends, start it again".to_owned();
             missing.push(Missing { code: "server.fault", sentence });
         }
+        missing.extend(self.all_refused().iter().map(|refused| refused.missing()));
         for ledger in self.ledgers() {
             if let Some(why) = ledger.frozen() {
                 let sentence = format!("{} is frozen: {why}", ledger.origin());
@@ -473,4 +476,11 @@ impl App {
         }
         self.0.store.close();
     }
+}
+
+/// Whether a ledger's head in the database is not what this process knows: most often another server's work.
+fn is_apart(ledger: &Ledger, heads: &[Head]) -> bool {
+    let state = ledger.state();
+    let head = heads.iter().find(|head| head.ledger == ledger.id());
+    head.is_none_or(|head| head.size != state.size() || head.hash != state.head())
 }

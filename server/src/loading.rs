@@ -74,7 +74,7 @@ pub(crate) async fn load(
         .as_ref()
         .is_some_and(|known| replay.tree.root_at(known.checkpoint().size) != Ok(known.checkpoint().root))
     {
-        return Err(corrupt("a stored checkpoint has another root than its events"));
+        return Err(replay.rewritten(store, row).await?);
     }
     let accepted = missing.then(|| replay.verifier.root());
     let tip = Tip {
@@ -168,16 +168,19 @@ impl Replay {
         head: &Head,
         mark: &HighWater,
     ) -> Result<(), EngineError> {
-        let ends =
-            [mark.sealed, mark.contained].into_iter().flatten().map(|mark| mark.size).max().unwrap_or(0);
-        if head.size < ends {
-            return Err(behind(head.size, ends));
+        if head.size < mark.size() {
+            return Err(behind(head.size, mark.size()));
         }
         self.read(store, row, head, mark).await?;
         let same = self.verifier.root() == head.root
             && self.verifier.state().head() == head.hash
             && self.end_offset == head.end_offset;
-        if same { Ok(()) } else { Err(corrupt("the ledger's head is not where its events end")) }
+        let size = head.size;
+        if same {
+            Ok(())
+        } else {
+            Err(corrupt(&format!("the head at {size} events is not where the events end")))
+        }
     }
 
     async fn read(
@@ -191,7 +194,8 @@ impl Replay {
             let wanted = usize::try_from(head.size - self.verifier.size()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
             let page = store.page(row.ledger, self.verifier.size(), wanted).await?;
             if page.is_empty() {
-                return Err(corrupt("the ledger's head promises events that are not there"));
+                let (gone, size) = (self.verifier.size(), head.size);
+                return Err(corrupt(&format!("event {gone} is not there, where the head promises {size}")));
             }
             for stored in page {
                 let read = Read::from_bytes(&stored.bytes);
@@ -199,26 +203,61 @@ impl Replay {
                 self.verifier.push_read(read).map_err(|failure| corrupt(&failure.to_string()))?;
                 self.end_offset += stored.bytes.len() as u64 + 1;
                 if stored.hash != self.verifier.state().head() || stored.end_offset != self.end_offset {
-                    return Err(corrupt("an event's row disagrees with its bytes"));
+                    return Err(corrupt(&format!(
+                        "the row of event {} disagrees with its bytes",
+                        stored.seq
+                    )));
                 }
-                self.hold_against(mark)?;
+                if self.differs_from(mark) {
+                    return Err(self.rewritten(store, row).await?);
+                }
             }
         }
         Ok(())
     }
 
-    fn hold_against(&self, mark: &HighWater) -> Result<(), EngineError> {
+    /// Whether a mark at this very size says something else.
+    fn differs_from(&self, mark: &HighWater) -> bool {
         let size = self.verifier.size();
         let sealed = mark.sealed.filter(|sealed| sealed.size == size);
         let contained = mark.contained.filter(|contained| contained.size == size);
-        let other_root = sealed.is_some_and(|sealed| sealed.hash != self.verifier.root());
-        let other_hash = contained.is_some_and(|contained| contained.hash != self.verifier.state().head());
-        if other_root || other_hash {
-            return Err(corrupt(
-                "the database differs from the high-water file: its history was rewritten or replaced",
-            ));
+        sealed.is_some_and(|sealed| sealed.hash != self.verifier.root())
+            || contained.is_some_and(|contained| contained.hash != self.verifier.state().head())
+    }
+
+    /// Says of a history that is sound in itself, and not the one that was sealed, where the two part: between the last
+    /// genuine checkpoint that they have in common and the first that they don't.
+    async fn rewritten(&self, store: &Store, row: &LedgerRow) -> Result<EngineError, EngineError> {
+        let key = self.verifier.state().ledger_key().map(|key| &key.vkey);
+        let (mut from, mut to, mut beyond) = (0, self.verifier.size(), 0);
+        'parted: loop {
+            let page = store.checkpoints(row.ledger, beyond, MAX_PAGE).await?;
+            for known in page.iter().filter_map(|row| SignedCheckpoint::parse(row.note.as_bytes()).ok()) {
+                let checkpoint = known.checkpoint();
+                if checkpoint.size >= to {
+                    break 'parted;
+                }
+                // One of an earlier ledger key only leaves the range wider.
+                let genuine = key.is_some_and(|key| known.verify(key).is_ok());
+                match self.tree.root_at(checkpoint.size) == Ok(checkpoint.root) {
+                    true if genuine => from = checkpoint.size,
+                    false if genuine => {
+                        to = checkpoint.size;
+                        break 'parted;
+                    }
+                    _ => {}
+                }
+            }
+            match page.last() {
+                Some(last) => beyond = last.size,
+                None => break,
+            }
         }
-        Ok(())
+        Ok(corrupt(&format!(
+            "events {from} to {} are not those that were sealed or kept in the high-water file: the history was rewritten \
+             or replaced",
+            to - 1
+        )))
     }
 
     fn known(&self, note: &str) -> Result<SignedCheckpoint, EngineError> {

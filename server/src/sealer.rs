@@ -135,7 +135,11 @@ impl Sealer {
                 self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
                 Ok(())
             }
-            Ok(_) | Err(_) => Err(self.quarantine("another server's checkpoint disagrees with the events")),
+            Ok(_) | Err(_) => {
+                let size = row.size;
+                Err(self
+                    .quarantine(&format!("another server's checkpoint at {size} disagrees with the events")))
+            }
         }
     }
 
@@ -163,7 +167,8 @@ impl Sealer {
             let wanted = usize::try_from(target - self.verifier.size()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
             let page = self.store.page(self.ledger.id(), self.verifier.size(), wanted).await?;
             if page.is_empty() {
-                return Err(self.quarantine("committed events are missing from storage"));
+                let gone = self.verifier.size();
+                return Err(self.quarantine(&format!("the committed event {gone} is missing from storage")));
             }
             for stored in page {
                 let before = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
@@ -174,7 +179,9 @@ impl Sealer {
                 }
                 self.end_offset += stored.bytes.len() as u64 + 1;
                 if stored.hash != self.verifier.state().head() {
-                    return Err(self.quarantine("an event's row disagrees with its bytes"));
+                    return Err(
+                        self.quarantine(&format!("the row of event {} disagrees with its bytes", stored.seq))
+                    );
                 }
                 self.ledger.tree.write().unwrap_or_else(PoisonError::into_inner).append(leaf);
                 let Some(after) = self.verifier.state().ledger_key().map(|key| key.vkey.clone()) else {
@@ -201,7 +208,9 @@ impl Sealer {
         let head = head.ok_or_else(|| EngineError::Corrupt("the ledger has no head".into()))?;
         let differs = head.size == size && (head.root != root || head.hash != self.verifier.state().head());
         if head.size < size || differs {
-            return Err(self.quarantine("the head differs from the events that were read back"));
+            return Err(
+                self.quarantine(&format!("the head differs from the {size} events that were read back"))
+            );
         }
         self.note_high_water(Mark { size, hash: root }).await?;
         let checkpoint = Checkpoint { origin: self.ledger.origin().clone(), size, root };

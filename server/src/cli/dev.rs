@@ -196,7 +196,7 @@ async fn founding_links(
     folder: &DataFolder,
     separate_sign_in: bool,
 ) -> Result<Vec<(PathBuf, Zeroizing<String>)>, Failure> {
-    if !app.ledgers().is_empty() {
+    if !app.ledgers().is_empty() || !app.all_refused().is_empty() {
         return Ok(Vec::new());
     }
     let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
