@@ -1,6 +1,7 @@
 //! Calls that hang: nobody waits past a deadline, others take over, and what comes back late is never released.
 
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use integration::shim::{Fault, Function, Rule};
 use integration::waiting;
@@ -71,4 +72,55 @@ fn a_checkpoint_that_hangs_holds_up_signing_and_no_longer_than_it_hangs() {
     assert_eq!(seen.refused.keys().collect::<Vec<_>>(), ["seal.behind"], "{:?}", seen.refused);
     let account = stand.settle();
     assert_eq!(account.created, account.authorized, "{account:?}");
+}
+
+#[test]
+fn told_to_end_while_calls_hang_a_server_ends_and_the_next_one_goes_on() {
+    let mut stand = Stand::start(&[]);
+    let (shim, key) = (Rc::clone(&stand.shim), stand.key.clone());
+    let load = stand.load();
+    load.wait_for(8);
+    let hanging = shim.plan([
+        Rule::new(Function::Sign, Fault::Hang).of_key(&key).times(1),
+        Rule::new(Function::Sign, Fault::HangAfter).of_key(&key).times(1),
+    ]);
+    hanging.wait_for(2);
+    let began = Instant::now();
+    stand.server.stop();
+    println!("it ended after {:?}", began.elapsed());
+    assert!(began.elapsed() < LONGEST, "it took {:?}", began.elapsed());
+    stand.end(load);
+    hanging.withdraw();
+    stand.server.start_again();
+    let name = stand.tenant.name.clone();
+    stand.tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    let load = stand.load();
+    load.wait_for(8);
+    let seen = stand.end(load);
+    assert!(seen.refused.is_empty(), "{:?}", seen.refused);
+    let account = stand.settle();
+    assert_eq!((account.open, account.created), (2, stand.seen.received.len()), "{account:?}");
+}
+
+#[test]
+#[ignore = "two deadlines in a row take most of a minute: `make faults` runs it"]
+fn a_device_in_which_too_many_calls_hang_is_down_and_is_used_again_when_they_return() {
+    let mut stand = Stand::start(&[]);
+    let load = stand.load();
+    load.wait_for(8);
+    // More than twice the four sessions.
+    let shim = Rc::clone(&stand.shim);
+    let hanging = shim.set(Rule::new(Function::Sign, Fault::Hang));
+    hanging.wait_for(9);
+    waiting::until("the server to say so", || {
+        let ready = stand.server.api().get("/readyz");
+        (ready.status == 503 && ready.text().contains("restart")).then_some(())
+    });
+    hanging.withdraw();
+    let took = used_again(&load);
+    let seen = stand.end(load);
+    println!("nine calls hung: used again {took:?} after they did; {:?}", seen.refused);
+    assert!(seen.longest < LONGEST, "somebody waited {:?}", seen.longest);
+    let account = stand.settle();
+    assert_eq!(account.created, stand.seen.received.len(), "{account:?}");
 }

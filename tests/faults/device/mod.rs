@@ -3,7 +3,9 @@
 mod counting;
 mod gone;
 mod hanging;
+mod making;
 mod returns;
 mod stand;
 mod values;
+mod withheld;
 mod wrong;

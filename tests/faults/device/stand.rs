@@ -1,5 +1,6 @@
 //! A server on a device that fails as it is told, and the account between the ledger and the device.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use integration::shim::Shim;
@@ -13,7 +14,7 @@ pub const RETURN: Duration = Duration::from_secs(2);
 
 /// A server, its device, a tenant with a slot, and what its signers saw so far.
 pub struct Stand {
-    pub shim: Shim,
+    pub shim: Rc<Shim>,
     pub tenant: Tenant,
     pub service: Service,
     /// The label of the slot's key.
@@ -27,7 +28,7 @@ pub struct Stand {
 impl Stand {
     /// Starts the server with more arguments, and founds the tenant.
     pub fn start(arguments: &[&str]) -> Self {
-        let shim = Shim::new();
+        let shim = Rc::new(Shim::new());
         let server = Server::start_with(shim.options_with(arguments));
         let (tenant, service) = site(&server);
         let (key, ledger_key) = (shim.slot_key(&tenant, SLOT), shim.ledger_key(&tenant));
