@@ -40,11 +40,14 @@ use super::{Backend, BackendHealth, Call, CustodyInfo, DeviceKey, DeviceObject, 
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the token is asked whether it is there. The answer is what `health` reports between calls.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// How often a lost token is looked for: one that has returned is to be used again within two seconds, also where nothing
+/// else asks for it.
+const LOST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A token behind a PKCS#11 module, worked on by a pool of threads with a session each.
 ///
-/// A lost session is replaced within the call that notices it. A lost token is looked for every two seconds, where
-/// nothing else works on the module by initialising it again; so recovery needs no restart, and no traffic.
+/// A lost session is replaced within the call that notices it. A lost token is looked for twice a second, where nothing
+/// else works on the module by initialising it again; so recovery needs no restart, and no traffic.
 ///
 /// Dropping it lets the threads end after their present call and waits for none of them.
 pub struct Pkcs11Backend {
@@ -113,10 +116,16 @@ impl Pkcs11Backend {
     fn keep_probing(&self) {
         let pool = Arc::downgrade(&self.pool);
         let (name, timeout) = (self.name.clone(), self.call_timeout);
+        // Not the token itself: it ends with the backend, and with it what it holds of the module.
+        let (token, loss) = (Arc::downgrade(&self.token), self.token.loss());
         tokio::spawn(async move {
             let mut well = true;
             loop {
-                tokio::time::sleep(PROBE_INTERVAL).await;
+                let works = token.upgrade().is_some_and(|token| token.fault().is_none());
+                // A call may notice the loss before a probe does.
+                if !works || tokio::time::timeout(PROBE_INTERVAL, loss.notified()).await.is_ok() {
+                    tokio::time::sleep(LOST_INTERVAL).await;
+                }
                 let Some(pool) = pool.upgrade() else { return };
                 let probed = pool.call(Instant::now() + timeout, Connection::probe).await;
                 // A token whose sessions are all busy isn't lost.
