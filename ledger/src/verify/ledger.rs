@@ -208,6 +208,13 @@ impl<'a> Audit<'a> {
         }
     }
 
+    /// The first event that the checkpoint promises and that was not read, once the first one was.
+    fn first_missing(&self) -> Option<u64> {
+        let Stage::Ledger(ledger) = &self.stage else { return None };
+        let (read, promised) = (ledger.verifier.size(), self.checkpoint.as_ref()?.checkpoint().size);
+        (read < promised).then_some(read)
+    }
+
     fn finish(mut self, broken: Option<&BundleError>) -> Report {
         if broken.is_none() {
             self.begin_ledger();
@@ -215,7 +222,8 @@ impl<'a> Audit<'a> {
         self.have_read();
         while self.judge_next() {}
         self.signatures.settle_all(self.crew);
-        let broken = broken.map(broken_failure);
+        let missing = self.first_missing();
+        let broken = broken.map(|error| broken_failure(error, missing));
         match self.stage {
             Stage::Ledger(ledger) => {
                 let rest = Rest {
@@ -435,9 +443,11 @@ fn note_opening(pushed: &Pushed, notes: &mut Vec<String>) {
     }
 }
 
-fn broken_failure(error: &BundleError) -> Failure {
-    let place = match error {
-        BundleError::EventLine { seq } => Place::Event { seq: *seq, type_name: None },
+fn broken_failure(error: &BundleError, missing: Option<u64>) -> Failure {
+    let place = match (error, missing) {
+        (&BundleError::EventLine { seq }, _) | (BundleError::Truncated, Some(seq)) => {
+            Place::Event { seq, type_name: None }
+        }
         _ => Place::Whole,
     };
     Failure::of_error(Layer::Bytes, place, error.code(), error)

@@ -300,7 +300,10 @@ impl<'a> Seals<'a> {
         let (sealed, size) = (checkpoint.checkpoint(), frontier.size());
         if sealed.size != size {
             let reason = format!("the checkpoint is of {} events, the bundle holds {size}", sealed.size);
-            return self.fail(Place::Whole, "seals.size", reason);
+            // Whether events are missing, or there are some that nobody sealed: not before the last good root.
+            let from = self.verified.min(sealed.size).min(size);
+            let place = Place::Range { from, to: sealed.size.max(size) - 1 };
+            return self.fail(place, "seals.size", reason);
         }
         if let Some(beyond) = self.transitions.keys().next_back() {
             let reason = format!("there is a transitions/{beyond}, and the bundle holds {size} events");

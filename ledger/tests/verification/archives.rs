@@ -112,6 +112,24 @@ fn pax_gnu_links_folders_and_devices_are_refused_before_they_are_interpreted() {
 }
 
 #[test]
+fn an_archive_cut_off_among_its_events_is_named_by_the_first_that_is_missing() {
+    let ledger = story();
+    let tar = ledger.parts().tar();
+    let begins = tar.len() - 1024 - ledger.parts().events_len().next_multiple_of(512);
+    let third: usize = ledger.events[..3].iter().map(|event| event.len() + 1).sum();
+    for (at, place) in [
+        // After the third event, within the fourth, before any; and behind the last, where none is missing.
+        (begins + third, Place::Event { seq: 3, type_name: None }),
+        (begins + third + 40, Place::Event { seq: 3, type_name: None }),
+        (begins, Place::Whole),
+        (tar.len() - 700, Place::Whole),
+    ] {
+        let report = assert_refused(&ledger, &tar[..at], "bundle.truncated");
+        assert_eq!(*report.failure().unwrap().place(), place);
+    }
+}
+
+#[test]
 fn an_archive_cut_off_anywhere_is_invalid() {
     let ledger = Ledger::founded();
     let bundle = ledger.bundle();

@@ -11,7 +11,11 @@ fn a_checkpoint_of_another_size_is_noticed() {
     let older = ledger.sealed_by(&[&ledger_key(2)], ledger.size() - 1).to_string();
     tampered(
         |parts| parts.checkpoint = older.clone(),
-        &[Noticed { layer: Layer::Seals, rule: "seals.size", place: Place::Whole }],
+        &[Noticed {
+            layer: Layer::Seals,
+            rule: "seals.size",
+            place: Place::Range { from: ledger.transitions[0].checkpoint().size, to: ledger.size() - 1 },
+        }],
     );
 }
 

@@ -5,10 +5,14 @@
     reason = "clippy.toml allows it in test functions, but not in the functions they share"
 )]
 
+#[path = "../support/dice.rs"]
+mod dice;
+
 mod archives;
 mod command;
 mod keys;
 mod ledger;
+mod mutations;
 mod parts;
 mod people;
 mod receipts;

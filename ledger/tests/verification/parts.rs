@@ -86,6 +86,11 @@ impl Parts {
         members
     }
 
+    /// How long `events.jsonl` is.
+    pub fn events_len(&self) -> usize {
+        self.events.iter().map(|event| event.len() + 1).sum()
+    }
+
     pub fn tar(&self) -> Vec<u8> {
         tar_of(&self.members())
     }
