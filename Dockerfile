@@ -5,6 +5,7 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /build
 # By name, not `COPY . .`: a data folder or a secret beside them must not end up in a layer.
 COPY Cargo.toml Cargo.lock LICENSE ./
+COPY benches benches
 COPY ledger ledger
 COPY server server
 COPY tests tests

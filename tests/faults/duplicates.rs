@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use integration::bundle::Bundle;
-use integration::shim::{Fault, Function, Rule, Shim};
+use integration::shim::{Fault, Function, Rule};
 use integration::tenant::sha256;
-use integration::{Api, Server, waiting};
+use integration::{Api, waiting};
 use serde_json::json;
 
+use crate::device::stand::shared;
 use crate::load::{SLOT, site};
 
 /// Connections at once.
@@ -28,9 +29,9 @@ fn ten_thousand_racing_retries_make_one_signature_and_get_one_answer() {
 
 /// So many requests over each connection.
 fn race(retries: usize) {
-    let shim = Shim::new();
-    let server = Server::start_with(shim.options());
-    let (tenant, service) = site(&server);
+    let shared = shared();
+    let (shim, server) = &*shared;
+    let (tenant, service) = site(server);
     let key = shim.slot_key(&tenant, SLOT);
     // The first hangs in the device until everybody has asked.
     let hanging = shim.set(Rule::new(Function::Sign, Fault::Hang).of_key(&key).times(1));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 pub use pkcs11_shim::plan::{Fault, Function, Rule};
 pub use pkcs11_shim::record::{Record, Stage};
@@ -20,8 +20,15 @@ use crate::waiting;
 /// The device of a server, or of several. Its folder outlives them.
 pub struct Shim {
     folder: TempDir,
-    /// The number of the next rule.
-    next: AtomicU64,
+    plan: Mutex<Plan>,
+}
+
+/// The rules that stand.
+#[derive(Default)]
+struct Plan {
+    rules: Vec<Rule>,
+    /// The number of the last rule.
+    last: u64,
 }
 
 /// How often something was asked of a key.
@@ -52,7 +59,7 @@ impl Shim {
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("sb-shim-").tempdir().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        Self { folder, next: AtomicU64::new(1) }
+        Self { folder, plan: Mutex::default() }
     }
 
     /// How a server is started on it.
@@ -81,22 +88,33 @@ impl Shim {
         self.plan([rule])
     }
 
-    /// Replaces all rules. They hold from the next call on.
+    /// Sets rules beside those that stand, in front of which they come. They hold from the next call on.
     #[must_use = "the rules are withdrawn when this is dropped"]
     pub fn plan(&self, rules: impl IntoIterator<Item = Rule>) -> Standing<'_> {
-        let numbered = rules.into_iter().map(|rule| {
-            assert!(
-                rule.key.as_deref().is_none_or(|key| !key.is_empty() && key != "*" && !key.contains('\t'))
-            );
-            Rule { number: self.next.fetch_add(1, Ordering::Relaxed), ..rule }
+        let mut numbers = Vec::new();
+        self.change(|plan| {
+            let mut new: Vec<Rule> = rules.into_iter().collect();
+            for rule in &mut new {
+                let key = rule.key.as_deref();
+                assert!(
+                    key.is_none_or(|key| !key.is_empty() && key != "*" && !key.contains('\t')),
+                    "{key:?}"
+                );
+                plan.last += 1;
+                rule.number = plan.last;
+                numbers.push(plan.last);
+            }
+            new.append(&mut plan.rules);
+            plan.rules = new;
         });
-        let rules: Vec<Rule> = numbered.collect();
-        let lines: String = rules.iter().map(|rule| format!("{rule}\n")).collect();
-        self.write_plan(&lines);
-        Standing { shim: self, numbers: rules.iter().map(|rule| rule.number).collect() }
+        Standing { shim: self, numbers }
     }
 
-    fn write_plan(&self, text: &str) {
+    /// Changes the plan, and its file as a whole.
+    fn change(&self, change: impl FnOnce(&mut Plan)) {
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut plan);
+        let text: String = plan.rules.iter().map(|rule| format!("{rule}\n")).collect();
         let draft = self.file("plan.draft");
         fs::write(&draft, text).unwrap();
         fs::rename(draft, self.file(pkcs11_shim::PLAN)).unwrap();
@@ -172,11 +190,7 @@ impl Standing<'_> {
 
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
-        // Not those that were set since.
-        let plan = fs::read_to_string(self.shim.file(pkcs11_shim::PLAN)).unwrap_or_default();
-        let stands = |line: &&str| line.parse().is_ok_and(|rule: Rule| !self.numbers.contains(&rule.number));
-        let left: String = plan.lines().filter(stands).map(|line| format!("{line}\n")).collect();
-        self.shim.write_plan(&left);
+        self.shim.change(|plan| plan.rules.retain(|rule| !self.numbers.contains(&rule.number)));
     }
 }
 

@@ -37,3 +37,20 @@ fn every_rule_is_in_the_specification() {
 fn every_error_code_is_explained() {
     names_all("docs/errors.md", problem::table().map(|entry| entry.code.to_owned()));
 }
+
+/// Cargo reads every member's manifest, whichever of them it builds.
+#[test]
+fn the_image_is_built_from_every_member_of_the_workspace() {
+    let root = sources::root();
+    let text =
+        |path: &str| fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let (manifest, image) = (text("Cargo.toml"), text("Dockerfile"));
+    let manifest: toml::Table = manifest.parse().expect("the manifest is TOML");
+    let members = manifest["workspace"]["members"].as_array().expect("the workspace has members");
+    let folders = members.iter().filter_map(|member| member.as_str()?.split('/').next());
+    let missing: Vec<String> = folders
+        .filter(|folder| !image.lines().any(|line| line == format!("COPY {folder} {folder}")))
+        .map(|folder| format!("Dockerfile does not copy {folder}"))
+        .collect();
+    report(&missing);
+}

@@ -1,19 +1,20 @@
 //! Calls that hang: nobody waits past a deadline, others take over, and what comes back late is never released.
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use integration::shim::{Fault, Function, Rule};
-use integration::waiting;
+use integration::shim::{Fault, Function, Rule, Shim};
+use integration::{Server, waiting};
 
-use super::stand::{Stand, used_again};
+use super::stand::{Stand, shared, used_again};
 
 /// Longest time that a device may take to sign (docs/operations/hsm.md), and what a busy machine adds.
 const LONGEST: Duration = Duration::from_secs(20 + 5);
 
 #[test]
 fn where_every_session_hangs_nobody_waits_past_the_deadline_and_new_ones_take_over() {
-    let mut stand = Stand::start(&[]);
+    let shim = Shim::new();
+    let server = Server::start_with(shim.options());
+    let mut stand = Stand::new(&shim, &server);
     let (key, ledger_key) = (stand.key.clone(), stand.ledger_key.clone());
     let load = stand.load();
     load.wait_for(8);
@@ -27,7 +28,7 @@ fn where_every_session_hangs_nobody_waits_past_the_deadline_and_new_ones_take_ov
     // Nobody withdraws anything: the deadline does it.
     load.wait_for(8);
     let quarantined = |wanted: &str| {
-        let metrics = stand.server.operator().get("/metrics").expect(200).text();
+        let metrics = server.operator().get("/metrics").expect(200).text();
         let line = metrics.lines().find(|line| line.starts_with("sealbook_custody_quarantined_calls{"));
         line.is_some_and(|line| line.ends_with(wanted)).then_some(())
     };
@@ -54,7 +55,8 @@ fn where_every_session_hangs_nobody_waits_past_the_deadline_and_new_ones_take_ov
 
 #[test]
 fn a_checkpoint_that_hangs_holds_up_signing_and_no_longer_than_it_hangs() {
-    let mut stand = Stand::start(&["--max-unsealed", "1"]);
+    let shared = shared();
+    let mut stand = Stand::new(&shared.0, &shared.1);
     let load = stand.load();
     load.wait_for(8);
     let hanging =
@@ -76,8 +78,10 @@ fn a_checkpoint_that_hangs_holds_up_signing_and_no_longer_than_it_hangs() {
 
 #[test]
 fn told_to_end_while_calls_hang_a_server_ends_and_the_next_one_goes_on() {
-    let mut stand = Stand::start(&[]);
-    let (shim, key) = (Rc::clone(&stand.shim), stand.key.clone());
+    let shim = Shim::new();
+    let mut server = Server::start_with(shim.options());
+    let mut stand = Stand::new(&shim, &server);
+    let key = stand.key.clone();
     let load = stand.load();
     load.wait_for(8);
     let hanging = shim.plan([
@@ -86,12 +90,12 @@ fn told_to_end_while_calls_hang_a_server_ends_and_the_next_one_goes_on() {
     ]);
     hanging.wait_for(2);
     let began = Instant::now();
-    stand.server.stop();
+    server.stop();
     println!("it ended after {:?}", began.elapsed());
     assert!(began.elapsed() < LONGEST, "it took {:?}", began.elapsed());
     stand.end(load);
     hanging.withdraw();
-    stand.server.start_again();
+    server.start_again();
     let name = stand.tenant.name.clone();
     stand.tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
     let load = stand.load();
@@ -105,15 +109,16 @@ fn told_to_end_while_calls_hang_a_server_ends_and_the_next_one_goes_on() {
 #[test]
 #[ignore = "two deadlines in a row take most of a minute: `make faults` runs it"]
 fn a_device_in_which_too_many_calls_hang_is_down_and_is_used_again_when_they_return() {
-    let mut stand = Stand::start(&[]);
+    let shim = Shim::new();
+    let server = Server::start_with(shim.options());
+    let mut stand = Stand::new(&shim, &server);
     let load = stand.load();
     load.wait_for(8);
     // More than twice the four sessions.
-    let shim = Rc::clone(&stand.shim);
     let hanging = shim.set(Rule::new(Function::Sign, Fault::Hang));
     hanging.wait_for(9);
     waiting::until("the server to say so", || {
-        let ready = stand.server.api().get("/readyz");
+        let ready = server.api().get("/readyz");
         (ready.status == 503 && ready.text().contains("restart")).then_some(())
     });
     hanging.withdraw();

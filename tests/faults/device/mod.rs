@@ -5,7 +5,7 @@ mod gone;
 mod hanging;
 mod making;
 mod returns;
-mod stand;
+pub mod stand;
 mod values;
 mod withheld;
 mod wrong;

@@ -1,6 +1,6 @@
 //! A server on a device that fails as it is told, and the account between the ledger and the device.
 
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use integration::shim::Shim;
@@ -12,9 +12,24 @@ use crate::load::{Account, Load, SLOT, Seen, settle, site};
 /// A device that has returned is used again within this time.
 pub const RETURN: Duration = Duration::from_secs(2);
 
-/// A server, its device, a tenant with a slot, and what its signers saw so far.
-pub struct Stand {
-    pub shim: Rc<Shim>,
+/// The device and the server that tests share whose faults are of their own keys alone, for as long as one of them runs.
+static SHARED: Mutex<Weak<(Shim, Server)>> = Mutex::new(Weak::new());
+
+/// A device, and the server on it, which the tests share that harm nobody else's keys.
+pub fn shared() -> Arc<(Shim, Server)> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let shim = Shim::new();
+        let server = Server::start_with(shim.options());
+        let both = Arc::new((shim, server));
+        *shared = Arc::downgrade(&both);
+        both
+    })
+}
+
+/// A tenant with a slot on a device that fails as it is told, and what its signers saw so far.
+pub struct Stand<'a> {
+    pub shim: &'a Shim,
     pub tenant: Tenant,
     pub service: Service,
     /// The label of the slot's key.
@@ -22,17 +37,14 @@ pub struct Stand {
     /// The label of the ledger key.
     pub ledger_key: String,
     pub seen: Seen,
-    pub server: Server,
 }
 
-impl Stand {
-    /// Starts the server with more arguments, and founds the tenant.
-    pub fn start(arguments: &[&str]) -> Self {
-        let shim = Rc::new(Shim::new());
-        let server = Server::start_with(shim.options_with(arguments));
-        let (tenant, service) = site(&server);
+impl<'a> Stand<'a> {
+    /// Founds the tenant.
+    pub fn new(shim: &'a Shim, server: &Server) -> Self {
+        let (tenant, service) = site(server);
         let (key, ledger_key) = (shim.slot_key(&tenant, SLOT), shim.ledger_key(&tenant));
-        Self { shim, tenant, service, key, ledger_key, seen: Seen::default(), server }
+        Self { shim, tenant, service, key, ledger_key, seen: Seen::default() }
     }
 
     /// Signers who go on until they are told to end.
@@ -51,7 +63,7 @@ impl Stand {
     #[track_caller]
     pub fn settle(&self) -> Account {
         let account = settle(&self.tenant, &self.seen);
-        balance(&self.shim, &self.key, &account);
+        balance(self.shim, &self.key, &account);
         account
     }
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use integration::shim::{Fault, Function, Rule, rv};
+use integration::Server;
+use integration::shim::{Fault, Function, Rule, Shim, rv};
 
 use super::stand::Stand;
 
-/// How often each value comes back in place of a step.
+/// How often each value comes back in place of a step that is repeated.
+const REPETITIONS: usize = 3;
+
+/// How often each value comes back in place of a signature.
 const TIMES: u64 = 5;
 
 /// Values that say that session, token or login is gone.
@@ -29,11 +33,19 @@ const IN_SIGNING: [(rv::CK_RV, &str, &str); 6] = [
 ];
 
 #[test]
-fn a_step_that_had_no_effect_is_repeated_in_a_new_session_and_nobody_notices() {
-    let mut stand = Stand::start(&[]);
+fn a_step_without_effect_is_repeated_unnoticed_and_a_failed_signature_is_recorded_and_never_made_again() {
+    let shim = Shim::new();
+    let server = Server::start_with(shim.options());
+    let mut stand = Stand::new(&shim, &server);
+    fail_before_signing(&mut stand);
+    fail_in_signing(&mut stand);
+}
+
+/// Each value is met in a new session, and nobody notices.
+fn fail_before_signing(stand: &mut Stand<'_>) {
     let load = stand.load();
     for (value, name) in LOST {
-        for _ in 0..TIMES {
+        for _ in 0..REPETITIONS {
             let rule = Rule::new(Function::SignInit, Fault::Return(value)).of_key(&stand.key).times(1);
             let rule = stand.shim.set(rule);
             rule.wait_for(1);
@@ -52,9 +64,8 @@ fn a_step_that_had_no_effect_is_repeated_in_a_new_session_and_nobody_notices() {
     assert_eq!(account.created, stand.shim.count(&stand.key).signed);
 }
 
-#[test]
-fn a_signature_that_fails_is_recorded_as_failed_and_never_made_again() {
-    let mut stand = Stand::start(&[]);
+/// Each value ends its signature: whether the device made one can't be told from it.
+fn fail_in_signing(stand: &mut Stand<'_>) {
     let (mut failed, mut made) = (0, 0);
     for (value, name, code) in IN_SIGNING {
         for (fault, at_all) in [(Fault::Return(value), 0), (Fault::ReturnAfter(value), TIMES)] {

@@ -5,12 +5,13 @@ use integration::shim::{Fault, Function, Rule};
 use integration::tenant::sha256;
 use serde_json::json;
 
-use super::stand::Stand;
+use super::stand::{Stand, shared};
 use crate::load::SLOT;
 
 #[test]
 fn a_signature_that_the_device_makes_after_a_suspension_is_withheld() {
-    let stand = Stand::start(&[]);
+    let shared = shared();
+    let stand = Stand::new(&shared.0, &shared.1);
     let hanging = stand.shim.set(Rule::new(Function::Sign, Fault::Hang).of_key(&stand.key).times(1));
     std::thread::scope(|scope| {
         let (tenant, service) = (&stand.tenant, &stand.service);
