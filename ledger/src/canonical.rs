@@ -258,15 +258,20 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
+            let rest = &self.bytes[self.at..];
+            let plain = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            if rest[..plain].iter().fold(false, |control, byte| control | (*byte < 0x20)) {
+                self.at += rest[..plain].iter().position(|byte| *byte < 0x20).unwrap_or(plain);
+                return Err(self.refuse("a control character that is not escaped"));
+            }
+            self.at += plain;
             match self.peek() {
                 None => return Err(self.refuse("unterminated string")),
-                Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(0x00..=0x1f) => return Err(self.refuse("a control character that is not escaped")),
-                Some(_) => self.at += 1,
+                Some(_) => break,
             }
         }
         let raw = &self.text[start..self.at];

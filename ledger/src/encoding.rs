@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
@@ -32,16 +33,15 @@ impl FromStr for Hash {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        parse_lower_hex(text)
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or(InvalidId { what: "hash", why: "64 lower-case hex digits" })
+        let mut bytes = [0; 32];
+        let read = base16ct::lower::decode(text, &mut bytes).is_ok_and(|read| read.len() == 32);
+        if read { Ok(Self(bytes)) } else { Err(InvalidId { what: "hash", why: "64 lower-case hex digits" }) }
     }
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        write_hex(&self.0, f)
     }
 }
 
@@ -59,13 +59,16 @@ impl FromStr for HexBytes {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        parse_lower_hex(text).map(Self).ok_or(InvalidId { what: "digest", why: "lower-case hex digits" })
+        base16ct::lower::decode_vec(text)
+            .ok()
+            .map(Self)
+            .ok_or(InvalidId { what: "digest", why: "lower-case hex digits" })
     }
 }
 
 impl fmt::Display for HexBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
+        write_hex(&self.0, f)
     }
 }
 
@@ -112,7 +115,7 @@ impl FromStr for B64 {
 
 impl fmt::Display for B64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(&self.0))
+        fmt::Display::fmt(&Base64Display::new(&self.0, &URL_SAFE_NO_PAD), f)
     }
 }
 
@@ -124,9 +127,13 @@ impl fmt::Debug for B64 {
 
 serde_as_text!(Hash, HexBytes, B64);
 
-fn parse_lower_hex(text: &str) -> Option<Vec<u8>> {
-    let lower = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if lower { hex::decode(text).ok() } else { None }
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut digits = [0; 64];
+    for piece in bytes.chunks(digits.len() / 2) {
+        let digits = &mut digits[..2 * piece.len()];
+        f.write_str(base16ct::lower::encode_str(piece, digits).map_err(|_| fmt::Error)?)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

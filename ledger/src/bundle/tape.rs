@@ -111,7 +111,7 @@ impl<R: Read> Tape<R> {
             return Ok(Line::End);
         }
         while let Some(piece) = self.read_piece()? {
-            let end = piece.iter().position(|&byte| byte == b'\n');
+            let end = memchr::memchr(b'\n', piece);
             let text = &piece[..end.unwrap_or(piece.len())];
             if line.len() + text.len() > max {
                 return Ok(Line::Malformed);

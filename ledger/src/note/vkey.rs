@@ -120,7 +120,7 @@ impl FromStr for Vkey {
         if hash.len() != 8 || !hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return Err(InvalidVkey::Shape);
         }
-        if hash == hex::encode(vkey.key_id) { Ok(vkey) } else { Err(InvalidVkey::Hash) }
+        if hash == base16ct::lower::encode_string(&vkey.key_id) { Ok(vkey) } else { Err(InvalidVkey::Hash) }
     }
 }
 
@@ -128,7 +128,13 @@ impl fmt::Display for Vkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut typed = vec![ED25519];
         typed.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+{}+{}", self.origin, hex::encode(self.key_id), STANDARD.encode(typed))
+        write!(
+            f,
+            "{}+{}+{}",
+            self.origin,
+            base16ct::lower::encode_string(&self.key_id),
+            STANDARD.encode(typed)
+        )
     }
 }
 

@@ -110,7 +110,7 @@ fn check_signature<R: Read>(
     steps: &mut Vec<Step>,
 ) -> io::Result<()> {
     let input = read_artifact(signed.artifact, created.algorithm)?;
-    let digest = hex::encode(&input.digest);
+    let digest = base16ct::lower::encode_string(&input.digest);
     let same = input.digest == created.digest.0;
     let detail = if same { digest } else { format!("{digest}, and {} was signed", created.digest) };
     steps.push(step(DIGEST, Some(same), &detail));
