@@ -148,6 +148,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         rp: RelyingParty::new("localhost", &[ORIGIN.to_owned()], Mode::Dev).expect("a relying party"),
         attestation_roots: Default::default(),
         high_water: folder.high_water(),
+        snapshot_every: 25_000,
         max_unsealed: Duration::from_secs(600),
         fresh_sign_in_s: 300,
         operator_token: OperatorToken::parse(&format!("sbo_{secret}")).expect("a token"),

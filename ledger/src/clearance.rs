@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::{ActionDocument, Params, SigningBatchParams};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::Actor;
@@ -22,7 +24,7 @@ use crate::timestamp::Timestamp;
 pub const MAX_CLEARED: u32 = 10_000;
 
 /// What people let a slot sign.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clearance {
     /// The slot.
     pub slot: SlotName,

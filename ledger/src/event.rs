@@ -1,6 +1,9 @@
 //! The envelope of an event: the keys that every event has, whatever its type (LEDGER_FORMAT §2).
 
+mod data;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::canonical::{self, NotCanonical, Unrepresentable};
@@ -9,6 +12,8 @@ use crate::encoding::{B64, Hash};
 use crate::ids::{Correlation, MemberId, Origin, Seq, ServiceId};
 use crate::payload::{Payload, PayloadError};
 use crate::timestamp::Timestamp;
+
+pub use data::Data;
 
 /// The longest event, in bytes.
 pub const MAX_EVENT_LEN: usize = 65_535;
@@ -125,10 +130,11 @@ pub enum EnvelopeError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EnvelopeJson {
+struct EnvelopeJson<'a> {
     actor: ActorText,
     correlation: Correlation,
-    data: Map<String, Value>,
+    #[serde(borrow)]
+    data: &'a RawValue,
     origin: Origin,
     prev: Hash,
     seq: Seq,
@@ -138,15 +144,15 @@ struct EnvelopeJson {
     v: u64,
 }
 
-/// An event whose envelope is sound; its `data` is not judged yet.
+/// An event whose envelope is sound; its `data` is not judged yet, and is read where it stands.
 #[derive(Debug, Clone)]
-pub struct Envelope {
+pub struct Envelope<'a> {
     /// Who caused it.
     pub actor: ActorText,
     /// The piece of work that it belongs to.
     pub correlation: Correlation,
     /// The payload, without `_sd`.
-    pub data: Map<String, Value>,
+    pub data: Data<'a>,
     /// The digests of its redactable fields, sorted.
     pub sd: Vec<B64>,
     /// The ledger.
@@ -161,14 +167,14 @@ pub struct Envelope {
     pub type_name: String,
 }
 
-impl Envelope {
+impl<'a> Envelope<'a> {
     /// Reads event bytes as far as layer *bytes* goes.
-    pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, EnvelopeError> {
         if bytes.len() > MAX_EVENT_LEN {
             return Err(EnvelopeError::TooLong);
         }
         canonical::check(bytes)?;
-        let json: EnvelopeJson = serde_json::from_slice(bytes).map_err(EnvelopeError::Envelope)?;
+        let json: EnvelopeJson<'a> = serde_json::from_slice(bytes).map_err(EnvelopeError::Envelope)?;
         if json.v != ENVELOPE_VERSION {
             return Err(EnvelopeError::Version(json.v));
         }
@@ -179,8 +185,7 @@ impl Envelope {
         if !short(&json.type_name) {
             return Err(EnvelopeError::Word("the type"));
         }
-        let mut data = json.data;
-        let sd = take_disclosures(&mut data)?;
+        let (data, sd) = Data::split(json.data.get())?;
         Ok(Self {
             actor: json.actor,
             correlation: json.correlation,
@@ -193,15 +198,6 @@ impl Envelope {
             type_name: json.type_name,
         })
     }
-}
-
-fn take_disclosures(data: &mut Map<String, Value>) -> Result<Vec<B64>, EnvelopeError> {
-    let Some(value) = data.remove("_sd") else { return Ok(Vec::new()) };
-    let digests: Vec<B64> = serde_json::from_value(value).map_err(|_| EnvelopeError::Disclosures)?;
-    if digests.is_empty() || !sd_is_well_formed(&digests) {
-        return Err(EnvelopeError::Disclosures);
-    }
-    Ok(digests)
 }
 
 /// Distinct SHA-256 digests, sorted as they are written: base64url's order differs from that of the bytes behind it.
@@ -244,9 +240,9 @@ pub enum ContentError {
 
 impl Event {
     /// Reads the payload of an envelope by its type.
-    pub fn from_envelope(envelope: Envelope) -> Result<Self, ContentError> {
+    pub fn from_envelope(envelope: Envelope<'_>) -> Result<Self, ContentError> {
         let actor = envelope.actor.to_actor().ok_or(ContentError::Actor)?;
-        let payload = Payload::parse(&envelope.type_name, envelope.data)?;
+        let payload = Payload::parse(&envelope.type_name, &envelope.data)?;
         payload.check_disclosures(envelope.sd.len())?;
         Ok(Self {
             origin: envelope.origin,

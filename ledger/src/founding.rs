@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use serde::{Deserialize, Serialize};
+
 use crate::canonical;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
@@ -47,7 +49,7 @@ pub fn judge_policy(policy: &LedgerPolicy, roles: &[BTreeSet<Role>]) -> Result<(
 }
 
 /// A founder who was enrolled before the founding.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FounderEntry {
     enrolled: MemberEnrolled,
     /// The event's data object, `_sd` included, as the founding document repeats it.

@@ -12,6 +12,7 @@
 //!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`]
 //! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`], [`sample`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
+//! - what makes starting quick: [`snapshot`]
 
 pub mod action;
 pub mod algorithm;
@@ -46,6 +47,7 @@ pub mod rule;
 pub mod sample;
 pub mod signature;
 pub mod slot;
+pub mod snapshot;
 pub mod state;
 pub mod timestamp;
 pub mod verify;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::ActionType;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
@@ -22,7 +24,7 @@ pub const MAX_CREDENTIALS: usize = 8;
 pub const SUSPENSION_LAPSE_S: u32 = 72 * 60 * 60;
 
 /// A suspension in force, perhaps for a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspension {
     /// When it ends by itself.
     pub lapses_at: Option<Timestamp>,
@@ -40,7 +42,7 @@ pub(crate) fn suspended(suspension: Option<Suspension>, at: Timestamp) -> bool {
 }
 
 /// A role that a member holds, perhaps for a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Which.
     pub role: Role,
@@ -63,7 +65,7 @@ impl Grant {
 }
 
 /// An authenticator that a member has enrolled.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeldCredential {
     /// As it was enrolled.
     pub credential: Credential,
@@ -74,7 +76,7 @@ pub struct HeldCredential {
 }
 
 /// A person.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// The authenticators that were not removed.
     pub credentials: Vec<HeldCredential>,
@@ -148,7 +150,7 @@ impl Member {
 }
 
 /// A machine client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// The slots that it may use.
     pub slots: BTreeSet<SlotName>,

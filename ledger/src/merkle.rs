@@ -151,6 +151,21 @@ impl Tree {
         self.size
     }
 
+    /// The leaves, by their hashes.
+    pub fn leaves(&self) -> &[Hash] {
+        self.levels.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// The right edge over all leaves, from which a [`Frontier`] grows on.
+    pub fn frontier(&self) -> Frontier {
+        Frontier { size: self.size, peaks: self.subtrees(0, self.size) }
+    }
+
+    /// The [`leaf_hash`] at the 0-based `index`; `None` beyond the tree.
+    pub fn leaf(&self, index: u64) -> Option<Hash> {
+        self.levels.first()?.get(usize::try_from(index).ok()?).copied()
+    }
+
     /// The root over the first `size` leaves.
     pub fn root_at(&self, size: u64) -> Result<Hash, OutOfRange> {
         self.holds(size)?;

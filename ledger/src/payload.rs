@@ -3,8 +3,12 @@
 //! Struct members stand in the order of their names, as in the canonical bytes. `_sd` belongs to the envelope's
 //! reader; the catalogue says how many digests each type may list.
 
-use serde::Deserialize as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use crate::canonical;
+use crate::event::Data;
 
 macro_rules! payload {
     ($(#[$doc:meta])* $name:ident { $($(#[$member_doc:meta])* $member:ident: $type:ty,)* }) => {
@@ -73,18 +77,9 @@ macro_rules! catalogue {
             }
 
             /// Reads the data of a type; refuses unknown types and members, and any form but the one it would write.
-            pub fn parse(type_name: &str, data: Map<String, Value>) -> Result<Self, PayloadError> {
-                let data = Value::Object(data);
+            pub fn parse(type_name: &str, data: &Data<'_>) -> Result<Self, PayloadError> {
                 match type_name {
-                    $($name => {
-                        let failed = |source| PayloadError::Data { type_name: $name, source };
-                        let payload = $payload::deserialize(&data).map_err(failed)?;
-                        let normal = serde_json::to_value(&payload).map_err(failed)? == data;
-                        if !normal {
-                            return Err(PayloadError::NotNormal($name));
-                        }
-                        Ok(Self::$variant(Box::new(payload)))
-                    })+
+                    $($name => read::<$payload>($name, data).map(|payload| Self::$variant(Box::new(payload))),)+
                     _ => Err(PayloadError::UnknownType(type_name.to_owned())),
                 }
             }
@@ -212,6 +207,23 @@ catalogue! {
     SlotResumed(SlotResumed) "slot.resumed" sd 0;
     /// Containment: a slot signs nothing for now.
     SlotSuspended(SlotSuspended) "slot.suspended" sd 1;
+}
+
+/// Reads a payload and holds it against the bytes that it would be written as.
+fn read<P: Serialize + DeserializeOwned>(
+    type_name: &'static str,
+    data: &Data<'_>,
+) -> Result<P, PayloadError> {
+    let failed = |source| PayloadError::Data { type_name, source };
+    let Ok(payload) = serde_json::from_str::<P>(data.as_str()) else {
+        // Read again for a reason that speaks of members, not of columns in a part of a line.
+        return serde_json::from_value(Value::Object(data.members())).map_err(failed);
+    };
+    let written = serde_json::to_vec(&payload).map_err(failed)?;
+    // Members are declared in the order of their names, so this is the canonical form, unless somebody forgot to.
+    let normal = written == data.as_str().as_bytes()
+        || canonical::to_vec(&payload).is_ok_and(|bytes| bytes == data.as_str().as_bytes());
+    if normal { Ok(payload) } else { Err(PayloadError::NotNormal(type_name)) }
 }
 
 impl Payload {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::algorithm::{Algorithm, MAX_PURE_MESSAGE};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::{Actor, Event};
@@ -22,7 +24,7 @@ use crate::timestamp::Timestamp;
 pub const MAX_AUTHORIZATION_S: u32 = 10 * 60;
 
 /// An authorisation that waits for its outcome. Until then it counts as signed in every report.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// The slot.
     pub slot: SlotName,

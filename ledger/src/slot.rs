@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::{ActionType, KeyRevokeParams, Params, RevocationReason, SlotCreateParams};
 use crate::algorithm::Algorithm;
 use crate::attributes::KeyAttributes;
@@ -27,7 +29,7 @@ pub const MIN_OVERLAP_DAYS: u16 = 7;
 pub const MAX_ROTATION_DAYS: u16 = 3650;
 
 /// A tenant's named signing purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// What it signs with.
     pub algorithm: Algorithm,
@@ -52,7 +54,7 @@ pub struct Slot {
 }
 
 /// One version of a key in a slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// Its slot.
     pub slot: SlotName,
@@ -67,7 +69,7 @@ pub struct Key {
 }
 
 /// A public key and what the device says about its private half.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyMaterial {
     /// SubjectPublicKeyInfo, DER.
     pub spki: B64,
@@ -78,7 +80,7 @@ pub struct KeyMaterial {
 }
 
 /// Where a key stands in its life (SP 800-57 part 1 §7); what holds only later exists only later.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyState {
     /// The device was told to make it.
     Generating {

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::ActionDocument;
 use crate::clearance::Clearance;
 use crate::encoding::{B64, Hash};
@@ -29,7 +31,7 @@ pub use crate::prechecked::Prechecked;
 pub const RULES: u64 = 1;
 
 /// The ledger key in force.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerKey {
     /// In C2SP form.
     pub vkey: Vkey,
@@ -40,7 +42,7 @@ pub struct LedgerKey {
 }
 
 /// How far a ledger has come. What holds only later exists only later.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Phase {
     /// No event yet.
     Unopened,
@@ -51,7 +53,7 @@ enum Phase {
 }
 
 /// A founded ledger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Founded {
     pub(crate) origin: Origin,
     pub(crate) key: LedgerKey,
@@ -79,7 +81,7 @@ pub struct Founded {
 }
 
 /// How an action ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Closure {
     /// Its effects are complete.
     Executed,
@@ -96,10 +98,11 @@ pub enum Closure {
 }
 
 /// An action that has not ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenAction {
     pub(crate) document: Arc<ActionDocument>,
     /// The document's canonical bytes, from which challenges are made.
+    #[serde(with = "crate::snapshot::text")]
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) proposal: Proposal,
     pub(crate) approvals: Vec<Approval>,
@@ -107,7 +110,7 @@ pub struct OpenAction {
 }
 
 /// How an action came to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// By whom.
     pub by: Actor,
@@ -120,7 +123,7 @@ pub struct Proposal {
 }
 
 /// One person's signed consent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     /// Who.
     pub member: MemberId,
@@ -133,7 +136,7 @@ pub struct Approval {
 }
 
 /// Where an open action stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     /// It collects approvals.
     Open,
@@ -147,7 +150,7 @@ pub enum Stage {
 }
 
 /// How far an executing action has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Progress {
     /// No effect yet.
     NotBegun,
@@ -191,7 +194,7 @@ impl OpenAction {
 }
 
 /// A ledger's state after some number of events.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     origin: Origin,
     size: u64,
@@ -237,6 +240,16 @@ impl State {
             Phase::Unopened => None,
             Phase::Opened { key, .. } => Some(key),
             Phase::Founded(founded) => Some(&founded.key),
+        }
+    }
+
+    /// The chain hash of an earlier event, if it is not one of the many ([`Payload::is_high_volume`]), whose hashes are not
+    /// kept.
+    pub fn event_hash(&self, seq: Seq) -> Option<Hash> {
+        match &self.phase {
+            Phase::Unopened => None,
+            Phase::Opened { hashes, .. } => hashes.get(&seq).copied(),
+            Phase::Founded(founded) => founded.hashes.get(&seq).copied(),
         }
     }
 

@@ -11,10 +11,12 @@
 
 mod artifact;
 mod attestations;
+mod crew;
 mod disclosures;
 mod failure;
 mod incremental;
 mod ledger;
+mod read;
 mod receipts;
 mod render;
 mod report;
@@ -25,6 +27,7 @@ pub use artifact::{Signed, verify_artifact};
 pub use failure::{Failure, Layer, Place};
 pub use incremental::{LayerState, Pushed, ResumeError, Stopped, Verifier};
 pub use ledger::verify_bundle;
+pub use read::Read;
 pub use receipts::verify_receipt;
 pub use render::{Style, render};
 pub use report::{Founding, LayerReport, NotChecked, Report, Step, Subject, Verdict};

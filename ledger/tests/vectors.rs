@@ -51,7 +51,7 @@ fn the_events_of_the_vectors_name_each_other_from_seq_0_on() {
 fn types_that_exist_for_the_vectors_alone_are_no_events_of_the_rules() {
     for event in vectors()["events"].as_array().unwrap() {
         let envelope = Envelope::parse(event.as_str().unwrap().as_bytes()).unwrap();
-        let unknown = Payload::parse(&envelope.type_name, envelope.data.clone());
+        let unknown = Payload::parse(&envelope.type_name, &envelope.data);
         assert!(matches!(unknown, Err(PayloadError::UnknownType(name)) if name.starts_with("vector.")));
         // Their actor is no actor of the rules either, which is seen first.
         assert!(matches!(Event::from_envelope(envelope), Err(ContentError::Actor)));

@@ -4,6 +4,7 @@
 
 mod founding;
 mod proofs;
+mod refused;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -40,12 +41,16 @@ use crate::notifying::{Notifier, Notifying};
 use crate::passkeys::AttestationRoots;
 use crate::projector::Projector;
 use crate::refusals::Refusals;
+use crate::replaying;
 use crate::scrubber::{self, Scrubbed};
-use crate::sealer::Sealer;
+use crate::sealer::{Keeping, Sealer};
 use crate::sequencer::{self, Door, Limits, Live};
 use crate::signing::{Reply, SignCall, Signer};
+use crate::snapshots::Snapshots;
 use crate::store::ledgers::LedgerRow;
-use crate::store::{LedgerId, Store, StoreError};
+use crate::store::{Head, LedgerId, Store, StoreError};
+
+pub use refused::RefusedLedger;
 
 /// Sequencers of a process; each serves the ledgers that fall to it.
 const SEQUENCERS: u64 = 2;
@@ -72,6 +77,8 @@ pub struct AppConfig {
     pub attestation_roots: Arc<AttestationRoots>,
     /// Where high-water files are, outside the database.
     pub high_water: PathBuf,
+    /// Events after which a ledger's folded state is put aside for the next start.
+    pub snapshot_every: u64,
     /// While the oldest unsealed event is older, nothing new is signed.
     pub max_unsealed: Duration,
     /// SHA-256 of the operator's token.
@@ -92,10 +99,13 @@ struct Inner {
     devices: Devices,
     doors: Vec<Door>,
     ledgers: RwLock<BTreeMap<TenantName, Arc<Ledger>>>,
+    /// Ledgers that could not be served at the start; they stay so until the next one.
+    refused: RwLock<BTreeMap<TenantName, Arc<RefusedLedger>>>,
     refusals: RwLock<BTreeMap<LedgerId, Arc<Refusals>>>,
     signer: Arc<Signer>,
     notifier: Arc<Notifier>,
     auditing: Auditing,
+    snapshots: Snapshots,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     failed: watch::Sender<bool>,
@@ -125,18 +135,23 @@ pub struct Missing {
 }
 
 impl App {
-    /// Loads and verifies every ledger and starts serving them. Call it on the main runtime.
+    /// Loads and verifies every ledger and starts serving them; one that is damaged is refused, and stops no other. Call
+    /// it on the main runtime.
     pub async fn start(config: AppConfig, store: Arc<Store>, devices: Devices) -> Result<Self, EngineError> {
         let limits = Limits { max_unsealed: config.max_unsealed };
+        let snapshots = Snapshots::open(&config.high_water)
+            .map_err(|error| EngineError::fault("the key of the snapshots can't be read or made", error))?;
         let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
             notifier: Arc::new(Notifier::new(config.notifying.clone(), Arc::clone(&store))),
             auditing: Auditing::new(Arc::clone(&store)),
+            snapshots,
             config,
             devices,
             doors,
             ledgers: RwLock::default(),
+            refused: RwLock::default(),
             refusals: RwLock::default(),
             stop: watch::Sender::new(false),
             tasks: Mutex::default(),
@@ -146,12 +161,7 @@ impl App {
             started: Instant::now(),
             store,
         }));
-        for row in app.0.store.ledgers().await? {
-            // A ledger that was entered and never opened waits for its operator to open it again.
-            if app.0.store.head(row.ledger).await?.is_some_and(|head| head.size > 0) {
-                app.serve(&row).await?;
-            }
-        }
+        app.serve_all().await?;
         let following = app.task(app.clone().follow_heads(app.0.stop.subscribe()));
         app.0.tasks.lock().await.push(following);
         let notifying = app.0.notifier.start(&app.0.devices, &app.0.stop);
@@ -179,7 +189,8 @@ impl App {
         }
     }
 
-    /// Follows other servers: a ledger that nobody asks anything of here still shows what they append.
+    /// Follows other servers: a ledger that nobody asks anything of here still shows what they append. A head that fell
+    /// back, changed or went is noticed the same way, also where nobody asks anything.
     async fn follow_heads(self, mut stop: watch::Receiver<bool>) {
         loop {
             tokio::select! {
@@ -193,12 +204,8 @@ impl App {
                     continue;
                 }
             };
-            let ledgers = self.ledgers();
-            for head in heads {
-                let ahead = |ledger: &&Arc<Ledger>| ledger.id() == head.ledger && ledger.size() < head.size;
-                if ledgers.iter().any(|ledger| ahead(&ledger)) {
-                    self.0.doors[self.door_of(head.ledger)].look(head.ledger);
-                }
+            for ledger in self.ledgers().iter().filter(|ledger| is_apart(ledger, &heads)) {
+                self.0.doors[self.door_of(ledger.id())].look(ledger.id());
             }
         }
     }
@@ -242,7 +249,9 @@ impl App {
     async fn serve(&self, row: &LedgerRow) -> Result<Arc<Ledger>, EngineError> {
         let inner = &self.0;
         let file = HighWaterFile::new(&inner.config.high_water, row.origin.clone());
-        let loaded = loading::load(&inner.store, row, &file, inner.config.accept_missing_high_water).await?;
+        let snapshots = inner.snapshots.of(&row.origin);
+        let accept = inner.config.accept_missing_high_water;
+        let loaded = loading::load(&inner.store, row, &file, &snapshots, accept).await?;
         let door = &inner.doors[self.door_of(row.ledger)];
         let state = loaded.tip.state.clone();
         let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.lanes.clone(), file));
@@ -254,13 +263,21 @@ impl App {
         if let Some(root) = loaded.accepted {
             ledger.submit(Submission::new(Command::AcceptHighWater { root })).await?;
         }
+        let kept = loaded.begun.as_ref().map_or(0, |begun| begun.bound.size);
         let sealer = Sealer {
             ledger: Arc::clone(&ledger),
             store: Arc::clone(&inner.store),
             devices: inner.devices.clone(),
             verifier: loaded.verifier,
+            end_offset: loaded.sealed_offset,
             unsigned: None,
+            keeping: Keeping { file: snapshots, every: inner.config.snapshot_every, kept },
         };
+        if let Some(begun) = loaded.begun {
+            let replaying =
+                replaying::run(Arc::clone(&inner.store), Arc::clone(&ledger), begun, inner.stop.subscribe());
+            inner.tasks.lock().await.push(self.task(replaying));
+        }
         let follower = inner.notifier.follow(&ledger, inner.stop.subscribe()).await?;
         inner.tasks.lock().await.extend(follower);
         self.begin(&ledger, sealer).await;
@@ -324,6 +341,9 @@ impl App {
         let _one_at_a_time = self.0.opening.lock().await;
         let taken =
             EngineError::Conflict { code: "tenant.exists", sentence: "a tenant of this name exists already" };
+        if let Some(refused) = self.refused(&tenant) {
+            return Err(refused.error());
+        }
         // One that is served and still empty could not have its first event written: go on with it.
         let served = self.ledger(&tenant);
         if served.as_ref().is_some_and(|ledger| ledger.size() > 0) {
@@ -433,6 +453,7 @@ impl App {
                 "a sequencer has ended, so nothing is recorded: the server ends, start it again".to_owned();
             missing.push(Missing { code: "server.fault", sentence });
         }
+        missing.extend(self.all_refused().iter().map(|refused| refused.missing()));
         for ledger in self.ledgers() {
             if let Some(why) = ledger.frozen() {
                 let sentence = format!("{} is frozen: {why}", ledger.origin());
@@ -455,4 +476,11 @@ impl App {
         }
         self.0.store.close();
     }
+}
+
+/// Whether a ledger's head in the database is not what this process knows: most often another server's work.
+fn is_apart(ledger: &Ledger, heads: &[Head]) -> bool {
+    let state = ledger.state();
+    let head = heads.iter().find(|head| head.ledger == ledger.id());
+    head.is_none_or(|head| head.size != state.size() || head.hash != state.head())
 }

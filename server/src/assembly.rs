@@ -70,6 +70,8 @@ pub struct Parts {
     pub attestation_roots: AttestationRoots,
     /// Where high-water files are.
     pub high_water: PathBuf,
+    /// Events after which a ledger's folded state is put aside for the next start.
+    pub snapshot_every: u64,
     /// While the oldest unsealed event is older, nothing new is signed.
     pub max_unsealed: Duration,
     /// How long after a sign-in a session may do what needs a fresh one, in seconds.
@@ -100,6 +102,7 @@ impl Parts {
             rp: config.rp.clone(),
             attestation_roots: roots.unwrap_or_default(),
             high_water,
+            snapshot_every: config.limits.snapshot_every,
             max_unsealed: config.limits.max_unsealed,
             fresh_sign_in_s: config.limits.fresh_sign_in_s,
             operator_token: config.operator_token.clone(),
@@ -137,6 +140,7 @@ impl Parts {
             fresh_sign_in_s: self.fresh_sign_in_s,
             attestation_roots: Arc::new(self.attestation_roots),
             high_water: self.high_water,
+            snapshot_every: self.snapshot_every,
             max_unsealed: self.max_unsealed,
             operator_token_sha256: self.operator_token.sha256(),
             accept_missing_high_water: self.accept_missing_high_water,

@@ -113,10 +113,15 @@ pub struct Limits {
     pub max_unsealed: Duration,
     /// How long after a sign-in a session may do what needs a fresh one, in seconds.
     pub fresh_sign_in_s: u32,
+    /// Events after which a ledger's folded state is put aside, so that the next start need not fold them again at once.
+    pub snapshot_every: u64,
 }
 
 /// Longest time after a sign-in that counts as fresh, in seconds; what holds where nothing else is said.
 pub const FRESH_SIGN_IN_S: u32 = 5 * 60;
+
+/// What holds for snapshots where nothing else is said. So many events are folded in well under a second.
+pub const SNAPSHOT_EVERY: u64 = 25_000;
 
 impl Config {
     /// Reads and checks a file, with the process' environment above it.
@@ -301,7 +306,12 @@ fn parse_limits(raw: &raw::Limits) -> Result<Limits, ConfigError> {
         let key = "limits.fresh_sign_in_seconds";
         return Err(ConfigError::value(key, "is out of range", "a number of seconds from 1 to 300"));
     }
-    Ok(Limits { max_unsealed: Duration::from_secs(seconds), fresh_sign_in_s })
+    let snapshot_every = raw.snapshot_every_events.unwrap_or(SNAPSHOT_EVERY);
+    if !(1..=100_000_000).contains(&snapshot_every) {
+        let key = "limits.snapshot_every_events";
+        return Err(ConfigError::value(key, "is out of range", "a number of events from 1 to 100000000"));
+    }
+    Ok(Limits { max_unsealed: Duration::from_secs(seconds), fresh_sign_in_s, snapshot_every })
 }
 
 fn read_operator_token(path: &Path) -> Result<OperatorToken, ConfigError> {

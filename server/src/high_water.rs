@@ -45,6 +45,13 @@ pub struct HighWater {
     pub contained: Option<Mark>,
 }
 
+impl HighWater {
+    /// How many events are known to have been there.
+    pub fn size(&self) -> u64 {
+        [self.sealed, self.contained].into_iter().flatten().map(|mark| mark.size).max().unwrap_or(0)
+    }
+}
+
 /// What is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
@@ -57,6 +64,15 @@ pub enum Reading {
     },
     /// What the file says.
     Present(HighWater),
+}
+
+/// A ledger that a folder's files know of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub origin: Origin,
+    /// How many events it is known to have held.
+    pub size: u64,
 }
 
 /// Why a mark was not written.
@@ -116,6 +132,21 @@ impl HighWaterFile {
     pub fn new(folder: &Path, origin: Origin) -> Self {
         let name = format!("{}.high-water", Hash::sha256(origin.as_str().as_bytes()));
         Self { path: folder.join(name), origin, writing: Mutex::new(()) }
+    }
+
+    /// Every ledger that a folder has a sound file of. A damaged one is its ledger's own trouble, where there is one.
+    pub fn all(folder: &Path) -> Result<Vec<Kept>, HighWaterError> {
+        let unreadable = |source| HighWaterError::Io { path: folder.to_owned(), doing: "listed", source };
+        let mut kept = Vec::new();
+        for entry in fs::read_dir(folder).map_err(unreadable)? {
+            let text = fs::read_to_string(entry.map_err(unreadable)?.path()).unwrap_or_default();
+            let origin = text.lines().nth(1).and_then(|line| line.strip_prefix("origin ")?.parse().ok());
+            let Some(origin) = origin else { continue };
+            if let Reading::Present(marks) = Self::new(folder, Origin::clone(&origin)).read()? {
+                kept.push(Kept { origin, size: marks.size() });
+            }
+        }
+        Ok(kept)
     }
 
     /// Where the file lies.
@@ -281,6 +312,17 @@ mod tests {
             assert!(matches!(file.read().unwrap(), Reading::Corrupt { .. }), "cut at {cut}");
         }
         assert_eq!(file.record_sealed(mark(8)).unwrap_err().code(), "high_water.corrupt");
+    }
+
+    #[test]
+    fn a_folder_tells_whose_files_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        file(folder.path()).record_sealed(mark(3)).unwrap();
+        file(folder.path()).record_contained(mark(5)).unwrap();
+        fs::write(folder.path().join("stray"), "sealbook high-water v1\norigin sealbook.example.com/gone\n")
+            .unwrap();
+        let origin = "sealbook.example.com/acme".parse().unwrap();
+        assert_eq!(HighWaterFile::all(folder.path()).unwrap(), [Kept { origin, size: 5 }]);
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! The scrubber re-reads sealed rows over time and holds them against the newest checkpoint: bit rot and quiet edits
 //! below the seal are found within a day, or at once when somebody asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::event::Event;
+use sealbook_ledger::event::{Envelope, Event};
 use sealbook_ledger::merkle::{Frontier, leaf_hash};
+use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::watch;
 
 use crate::ledger::{EngineError, Ledger, Pass};
 use crate::store::Store;
 use crate::store::load::MAX_PAGE;
+use crate::store::rows::StoredEvent;
 
 /// A whole pass takes no longer than this.
 const PASS: Duration = Duration::from_secs(24 * 60 * 60);
@@ -37,29 +39,49 @@ pub(crate) async fn scrub(
     let Some(checkpoint) = ledger.seal().checkpoint else { return Ok(None) };
     let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
     let mut frontier = Frontier::new();
+    let mut end_offset = 0;
     while frontier.size() < size {
         let wanted = usize::try_from(size - frontier.size()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
-        let page = store.page(ledger.id(), frontier.size(), wanted).await?;
+        let page = store.whole_rows(ledger.id(), frontier.size(), wanted).await?;
         if page.is_empty() {
-            return Err(found(ledger, "sealed events are missing from storage"));
+            let gone = frontier.size();
+            return Err(found(ledger, &format!("the sealed event {gone} is missing from storage")));
         }
-        for stored in page {
-            if stored.seq != frontier.size() || stored.hash != Event::hash(&stored.bytes) {
-                return Err(found(
-                    ledger,
-                    &format!("the sealed event {} has changed in storage", stored.seq),
-                ));
+        for (stored, time) in page {
+            end_offset += stored.bytes.len() as u64 + 1;
+            let leaf = leaf_hash(&stored.bytes);
+            let as_sealed = stored.seq == frontier.size()
+                && stored.hash == Event::hash(&stored.bytes)
+                && stored.end_offset == end_offset
+                && is_leaf(ledger, stored.seq, leaf)
+                && says(&stored, time);
+            if !as_sealed {
+                let seq = frontier.size();
+                return Err(found(ledger, &format!("the sealed event {seq} has changed in storage")));
             }
-            frontier.append(leaf_hash(&stored.bytes));
+            frontier.append(leaf);
         }
         tokio::time::sleep(pause).await;
     }
     if frontier.root() != root {
-        return Err(found(ledger, "the sealed events no longer have the root that was signed"));
+        let last = size - 1;
+        let why = format!("the sealed events 0 to {last} no longer have the root that was signed");
+        return Err(found(ledger, &why));
     }
     let pass = Pass { at: ledger.now(), events: size };
     ledger.note_vitals(|vitals| vitals.scrubbed = Some(pass));
     Ok(Some(Scrubbed { events: size, root }))
+}
+
+/// Whether a leaf is the one that this server has read, or made, before it was sealed.
+fn is_leaf(ledger: &Ledger, seq: u64, leaf: Hash) -> bool {
+    ledger.tree.read().unwrap_or_else(PoisonError::into_inner).leaf(seq) == Some(leaf)
+}
+
+/// Whether a row's other columns, by which events are looked for, say what its bytes say.
+fn says(stored: &StoredEvent, time: Timestamp) -> bool {
+    Envelope::parse(&stored.bytes)
+        .is_ok_and(|envelope| envelope.type_name == stored.kind && envelope.time == time)
 }
 
 fn found(ledger: &Ledger, why: &str) -> EngineError {

@@ -7,15 +7,15 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sealbook_ledger::checkpoint::{Checkpoint, SignedCheckpoint};
-use sealbook_ledger::merkle::leaf_hash;
 use sealbook_ledger::note::Vkey;
-use sealbook_ledger::verify::Verifier;
+use sealbook_ledger::verify::{Read, Verifier};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::devices::Devices;
 use crate::high_water::Mark;
 use crate::ledger::{EngineError, Ledger};
+use crate::snapshots::SnapshotFile;
 use crate::store::checkpoints::CheckpointRow;
 use crate::store::load::MAX_PAGE;
 use crate::store::{Store, StoreError};
@@ -38,8 +38,20 @@ pub(crate) struct Sealer {
     pub(crate) devices: Devices,
     /// Has seen exactly what is sealed, or is about to be.
     pub(crate) verifier: Verifier,
+    /// Bytes of what the verifier has seen, as an export counts them.
+    pub(crate) end_offset: u64,
     /// Who has to sign at the verifier's size; kept until they have, for a change of keys is read only once.
     pub(crate) unsigned: Option<Signers>,
+    pub(crate) keeping: Keeping,
+}
+
+/// What is put aside of what is sealed.
+pub(crate) struct Keeping {
+    pub(crate) file: SnapshotFile,
+    /// Events after which the state is put aside again.
+    pub(crate) every: u64,
+    /// Events below the newest snapshot.
+    pub(crate) kept: u64,
 }
 
 impl Sealer {
@@ -49,6 +61,7 @@ impl Sealer {
     /// Seals whenever there is something new, until `stop` says so.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut size = self.ledger.watch_size();
+        self.put_aside().await;
         loop {
             let began = Instant::now();
             if self.ledger.frozen().is_none() && *size.borrow_and_update() > self.ledger.sealed_size() {
@@ -62,6 +75,7 @@ impl Sealer {
                     }
                     continue;
                 }
+                self.put_aside().await;
                 if *stop.borrow() {
                     return;
                 }
@@ -121,7 +135,11 @@ impl Sealer {
                 self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
                 Ok(())
             }
-            Ok(_) | Err(_) => Err(self.quarantine("another server's checkpoint disagrees with the events")),
+            Ok(_) | Err(_) => {
+                let size = row.size;
+                Err(self
+                    .quarantine(&format!("another server's checkpoint at {size} disagrees with the events")))
+            }
         }
     }
 
@@ -149,21 +167,23 @@ impl Sealer {
             let wanted = usize::try_from(target - self.verifier.size()).unwrap_or(MAX_PAGE).min(MAX_PAGE);
             let page = self.store.page(self.ledger.id(), self.verifier.size(), wanted).await?;
             if page.is_empty() {
-                return Err(self.quarantine("committed events are missing from storage"));
+                let gone = self.verifier.size();
+                return Err(self.quarantine(&format!("the committed event {gone} is missing from storage")));
             }
             for stored in page {
                 let before = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
-                if let Err(failure) = self.verifier.push(&stored.bytes) {
+                let read = Read::from_bytes(&stored.bytes);
+                let leaf = read.leaf();
+                if let Err(failure) = self.verifier.push_read(read) {
                     return Err(self.quarantine(&failure.to_string()));
                 }
+                self.end_offset += stored.bytes.len() as u64 + 1;
                 if stored.hash != self.verifier.state().head() {
-                    return Err(self.quarantine("an event's row disagrees with its bytes"));
+                    return Err(
+                        self.quarantine(&format!("the row of event {} disagrees with its bytes", stored.seq))
+                    );
                 }
-                self.ledger
-                    .tree
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .append(leaf_hash(&stored.bytes));
+                self.ledger.tree.write().unwrap_or_else(PoisonError::into_inner).append(leaf);
                 let Some(after) = self.verifier.state().ledger_key().map(|key| key.vkey.clone()) else {
                     return Err(self.quarantine("a ledger without a key"));
                 };
@@ -188,7 +208,9 @@ impl Sealer {
         let head = head.ok_or_else(|| EngineError::Corrupt("the ledger has no head".into()))?;
         let differs = head.size == size && (head.root != root || head.hash != self.verifier.state().head());
         if head.size < size || differs {
-            return Err(self.quarantine("the head differs from the events that were read back"));
+            return Err(
+                self.quarantine(&format!("the head differs from the {size} events that were read back"))
+            );
         }
         self.note_high_water(Mark { size, hash: root }).await?;
         let checkpoint = Checkpoint { origin: self.ledger.origin().clone(), size, root };
@@ -210,6 +232,37 @@ impl Sealer {
         self.ledger.publish_seal(signed);
         self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
         Ok(())
+    }
+
+    /// Puts the state aside, where the ledger has grown enough since: what was read back from storage, judged and sealed, and
+    /// nothing else.
+    async fn put_aside(&mut self) {
+        let (size, keeping) = (self.verifier.size(), &self.keeping);
+        if size != self.ledger.sealed_size() || size < keeping.kept + keeping.every {
+            return;
+        }
+        let (state, root, end_offset) =
+            (self.verifier.state().clone(), self.verifier.root(), self.end_offset);
+        let (ledger, file, from) = (Arc::clone(&self.ledger), keeping.file.clone(), keeping.kept);
+        let written = tokio::task::spawn_blocking(move || {
+            let tree = ledger.tree.read().unwrap_or_else(PoisonError::into_inner);
+            let range =
+                usize::try_from(from).unwrap_or(usize::MAX)..usize::try_from(size).unwrap_or(usize::MAX);
+            let leaves = tree.leaves().get(range).map(<[_]>::to_vec);
+            drop(tree);
+            let missing = || std::io::Error::other("the tree in memory is shorter than what is sealed");
+            file.write(&state, root, end_offset, from, &leaves.ok_or_else(missing)?)
+        });
+        match written.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Ok(()) => {}
+            // It is of use only for the next start; what it costs to try again is bounded by the next one's distance.
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(origin = %self.ledger.origin(), error, "the state can't be put aside");
+                return;
+            }
+        }
+        self.keeping.kept = size;
     }
 
     /// The root is outside the database before the device signs it.

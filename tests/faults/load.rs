@@ -170,6 +170,36 @@ pub fn settle(tenant: &Tenant, seen: &Seen) -> Account {
     account
 }
 
+/// The same account, for each key by its id.
+pub fn accounts(events: &[Value]) -> BTreeMap<String, Account> {
+    let mut keys = BTreeMap::new();
+    let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
+    for event in events {
+        let kind = event["type"].as_str().unwrap();
+        if kind == "signature.authorized" {
+            let key = event["data"]["key"].as_str().unwrap().to_owned();
+            keys.insert(event["seq"].as_u64().unwrap(), key.clone());
+            let account = accounts.entry(key).or_default();
+            account.authorized += 1;
+            account.open += 1;
+        }
+        let Some(key) = event["data"]["authorization"].as_u64().and_then(|seq| keys.get(&seq)) else {
+            continue;
+        };
+        let account = accounts.get_mut(key).unwrap();
+        let outcome = match kind {
+            "signature.created" => &mut account.created,
+            "signature.failed" => &mut account.failed,
+            "signature.withheld" => &mut account.withheld,
+            "signature.abandoned" => &mut account.abandoned,
+            _ => continue,
+        };
+        *outcome += 1;
+        account.open -= 1;
+    }
+    accounts
+}
+
 /// Authorisations without an outcome. Fails where one has two.
 fn pending(events: &[Value]) -> usize {
     let (mut open, mut ended) = (BTreeSet::new(), BTreeSet::new());

@@ -6,6 +6,7 @@
 mod database;
 mod device;
 mod disk;
+mod duplicates;
 mod endings;
 mod lease;
 mod load;

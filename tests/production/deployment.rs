@@ -189,6 +189,20 @@ impl Deployment {
     /// Another server over the same database and token: its own port and data folder, with the high-water files as they
     /// are now.
     pub fn second(&self) -> Second<'_> {
+        self.second_once(|second| (second.client(["doctor"]).code == Some(0)).then_some(()))
+    }
+
+    /// The same behind a proxy that ends TLS, as the first is by then.
+    pub fn second_plainly(&self) -> (Second<'_>, Api) {
+        let second = self.second_once(|second| {
+            let asked = Api::new(second.port).try_send("GET", "/readyz", &[], b"");
+            asked.ok().filter(|answer| answer.status == 200).map(drop)
+        });
+        let api = Api::new(second.port);
+        (second, api)
+    }
+
+    fn second_once(&self, answers: impl Fn(&Second<'_>) -> Option<()>) -> Second<'_> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (first, own) = (self.at("state"), self.at("second-state"));
         run(Command::new("cp").arg("-a").arg(&first).arg(&own)).expect(0);
@@ -206,7 +220,7 @@ impl Deployment {
         waiting::until("the second server to answer", || {
             let ended = second.serving.child.try_wait().unwrap();
             assert!(ended.is_none(), "it ended with {ended:?}:\n{}", second.serving.log());
-            (second.client(["doctor"]).code == Some(0)).then_some(())
+            answers(&second)
         });
         second
     }
@@ -214,12 +228,12 @@ impl Deployment {
     /// The command-line client, which knows the test's authority alone. Nobody resolves the domain to this machine, so it
     /// connects to `localhost` and asserts with the domain's origin.
     pub fn client<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
-        self.client_at(self.port, "state-of-clients", arguments)
+        self.client_at(&format!("https://localhost:{}", self.port), "state-of-clients", arguments)
     }
 
     fn client_at<A: AsRef<OsStr>>(
         &self,
-        port: u16,
+        url: &str,
         state: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Ended {
@@ -227,8 +241,13 @@ impl Deployment {
         command.env_clear().env("SSL_CERT_FILE", self.authority.root()).stdin(Stdio::null());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("SEALBOOK_STATE", self.at(state));
-        command.args(["--json", "--tenant", "acme", "--url", &format!("https://localhost:{port}")]);
+        command.args(["--json", "--tenant", "acme", "--url", url]);
         run(command.args(["--web-origin", &format!("https://{DOMAIN}")]).args(arguments))
+    }
+
+    /// What its servers have logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.at("server.log")).unwrap()
     }
 
     /// What `/readyz` says is missing; none while the server does not answer.
@@ -258,7 +277,14 @@ pub struct Second<'a> {
 impl Second<'_> {
     /// The command-line client, asking this server.
     pub fn client<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
-        self.deployment.client_at(self.port, "state-of-second-clients", arguments)
+        let url = format!("https://localhost:{}", self.port);
+        self.deployment.client_at(&url, "state-of-second-clients", arguments)
+    }
+
+    /// The same where a proxy would end TLS.
+    pub fn plain_client<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ended {
+        let url = format!("http://localhost:{}", self.port);
+        self.deployment.client_at(&url, "state-of-second-clients", arguments)
     }
 
     /// What it has logged.

@@ -12,4 +12,5 @@ mod proxies;
 mod refusals;
 mod token;
 mod two_servers;
+mod two_servers_load;
 mod webhooks;

@@ -68,17 +68,6 @@ fn a_scrub_of_a_running_server_finds_a_sealed_event_that_was_edited_and_freezes_
     assert!(server.logs().contains("LEDGER FROZEN"));
 }
 
-#[test]
-fn a_sealed_event_that_was_edited_is_refused_at_the_next_start() {
-    let mut server = Server::start();
-    let story = Story::tell(&server, &["ecdsa-p256-sha256"]);
-    story.sealed();
-    execute(&server, Role::Owner, EDIT).unwrap();
-    server.stop();
-    let said = crate::operator::refused_start(&server);
-    assert!(said.contains("ledger.corrupt"), "{said}");
-}
-
 /// The head moves with an inserted row, as a database's administrator could do it; the sealer reads before it signs.
 #[test]
 fn an_event_that_was_edited_before_it_is_sealed_never_is() {

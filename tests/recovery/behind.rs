@@ -7,9 +7,13 @@ use std::process::Command;
 use integration::bundle::Bundle;
 use integration::server::Options;
 use integration::story::Story;
-use integration::{Server, programs};
+use integration::tenant::sha256;
+use integration::{Server, programs, waiting};
 
-use crate::operator::{command, refused_start};
+use crate::alarm;
+use crate::forged::{evidence, evidence_request, site};
+use crate::forger::{Forger, service};
+use crate::operator::command;
 
 /// Copies a stopped cluster with owners and modes.
 fn copy(from: &Path, to: &Path) {
@@ -28,8 +32,11 @@ fn a_missing_high_water_file_is_refused_then_accepted_by_the_operators_word_and_
             fs::remove_file(path).unwrap();
         }
     }
-    let said = refused_start(&server);
-    assert!(said.contains("--accept-missing-high-water"), "{said}");
+    server.start_again();
+    let (code, sentence) = alarm::missing(&server, &story.tenant.origin).unwrap();
+    assert_eq!(code, "high_water.missing");
+    assert!(sentence.contains("--accept-missing-high-water"), "{sentence}");
+    server.stop();
     server.start_again_with(Options {
         arguments: vec!["--accept-missing-high-water".to_owned()],
         ..Options::default()
@@ -62,8 +69,10 @@ fn a_database_that_is_behind_is_refused_and_a_backup_puts_the_lost_tail_back_byt
 
     fs::remove_dir_all(&cluster).unwrap();
     copy(&older, &cluster);
-    let said = refused_start(&server);
+    server.start_again();
+    let said = alarm::raised(&server, &tenant.name, &tenant.origin);
     assert!(said.contains("sealbook restore"), "{said}");
+    server.stop();
 
     let bundle = backup.join(format!("{name}.tar"));
     let bundle = bundle.to_str().unwrap();
@@ -97,4 +106,52 @@ fn a_bundle_of_another_history_is_refused() {
     assert_ne!(refused.code, Some(0));
     assert!(refused.stderr.contains("does not verify"), "{refused:?}");
     server.start_again();
+}
+
+/// The older backup is a whole database: ledgers that have not moved since are right, others are behind, and those opened
+/// since are not in it at all.
+#[test]
+fn an_older_base_backup_is_refused_ledger_by_ledger_also_when_somebody_appended_to_it_since() {
+    let mut server = Server::start();
+    let (mut quiet, quiet_signer) = site(&server);
+    let (moved, signer) = site(&server);
+    [&quiet, &moved].into_iter().for_each(|tenant| drop(tenant.exported()));
+    server.stop();
+    let (cluster, older) = (server.data().join("postgres/data"), server.scratch().join("older"));
+    copy(&cluster, &older);
+    server.start_again();
+    for n in 0..3 {
+        signer.api.post(&moved.path("/evidence"), &evidence_request(n)).expect(201);
+    }
+    let (opened_since, late) = site(&server);
+    waiting::until("everything to be sealed", || {
+        let tenants = server.operator().get("/v1/tenants").expect(200).json();
+        let mut tenants = tenants["tenants"].as_array().unwrap().iter();
+        tenants.all(|tenant| tenant["size"] == tenant["sealed_size"]).then_some(())
+    });
+    server.stop();
+    fs::remove_dir_all(&cluster).unwrap();
+    copy(&older, &cluster);
+
+    server.start_again();
+    let behind = alarm::raised(&server, &moved.name, &moved.origin);
+    assert!(behind.contains("are known to have been there"), "{behind}");
+    let gone = alarm::raised(&server, &opened_since.name, &opened_since.origin);
+    assert!(gone.contains("knows no such ledger"), "{gone}");
+    opened_since.sign(&late, "release", &sha256(b"gone")).refused(500, "ledger.corrupt");
+    quiet.sign(&quiet_signer, "release", &sha256(b"quiet")).expect(200);
+
+    // Appended past where it had been, with a right chain, by somebody with the owner's rights.
+    let mut forger = Forger::read(&server, &moved.origin);
+    for n in 10..20 {
+        forger.append("evidence.recorded", &service(&signer.id), &evidence(n));
+    }
+    server.stop();
+    server.start_again();
+    let longer = alarm::raised(&server, &moved.name, &moved.origin);
+    assert!(longer.contains("the history was rewritten or replaced"), "{longer}");
+    moved.sign(&signer, "release", &sha256(b"longer")).refused(500, "ledger.corrupt");
+    let name = quiet.name.clone();
+    quiet.people.iter_mut().for_each(|person| person.sign_in(&name));
+    quiet.verified();
 }

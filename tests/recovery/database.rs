@@ -3,7 +3,7 @@
 use std::fs;
 
 use integration::Server;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 
 /// The roles that the folder has secrets of.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,20 @@ pub enum Role {
 
 /// Runs statements as a role; the error is Postgres' own sentence.
 pub fn execute(server: &Server, role: Role, statements: &str) -> Result<(), String> {
+    connected(server, role, async |client| {
+        client.batch_execute(statements).await.map_err(|error| {
+            error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
+        })
+    })
+}
+
+/// The first column of what a query finds, as the owner.
+pub fn query(server: &Server, sql: &str) -> Vec<Vec<u8>> {
+    let rows = connected(server, Role::Owner, async |client| client.query(sql, &[]).await);
+    rows.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+fn connected<T>(server: &Server, role: Role, work: impl AsyncFnOnce(&Client) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (user, secret) = match role {
@@ -28,11 +42,9 @@ pub fn execute(server: &Server, role: Role, statements: &str) -> Result<(), Stri
         config.user(user).password(password.trim());
         let (client, connection) = config.connect(NoTls).await.expect("Postgres is there");
         let task = tokio::spawn(connection);
-        let done = client.batch_execute(statements).await;
+        let done = work(&client).await;
         drop(client);
         let _ = task.await;
-        done.map_err(|error| {
-            error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
-        })
+        done
     })
 }

@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
 
+mod alarm;
 mod altered;
 mod behind;
+mod damaged;
 mod database;
+mod doctored;
+mod forged;
+mod forger;
 mod operator;

@@ -150,6 +150,16 @@ impl Server {
         child.wait().unwrap();
     }
 
+    /// Holds it still (SIGSTOP) until it is killed or resumed; what it has started beside itself goes on.
+    pub fn suspend(&self) {
+        signal(self.running.as_ref().expect("the server runs"), Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        signal(self.running.as_ref().expect("the server runs"), Signal::CONT);
+    }
+
     /// The process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.running.as_ref().map(Child::id)

@@ -1,14 +1,12 @@
 //! Event after event: bytes, chain and rules, and the tree over them.
 
-use crate::chain;
-use crate::encoding::{B64, Hash};
-use crate::event::{ContentError, Envelope, EnvelopeError, Event};
-use crate::ids::{Origin, Seq};
-use crate::merkle::{self, Frontier};
-use crate::payload::PayloadError;
+use crate::encoding::Hash;
+use crate::event::{ContentError, Event};
+use crate::ids::Origin;
+use crate::merkle::Frontier;
 use crate::rule::Rule;
 use crate::state::{Prechecked, RULES, State};
-use crate::verify::seals::KeyEvent;
+use crate::verify::read::{Link, Read, Seen, Sound};
 use crate::verify::{Failure, Layer, Place};
 
 /// Why a layer was not followed to the end.
@@ -102,13 +100,6 @@ pub(super) struct Examined {
     pub(super) passed: Option<Pushed>,
 }
 
-/// What seals and disclosures read of an event, whatever the rules say about it.
-pub(super) struct Seen {
-    pub(super) type_name: String,
-    pub(super) sd: Vec<B64>,
-    pub(super) key: Option<KeyEvent>,
-}
-
 impl Verifier {
     /// Begins before the first event.
     pub fn new(origin: Origin) -> Self {
@@ -141,7 +132,12 @@ impl Verifier {
     /// An error is the first failure of the earliest layer; every call after it returns that failure again, so that
     /// nothing can be sealed past it. An unknown rules version is a failure here, with the rule `rules.unknown`.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Pushed, Failure> {
-        let examined = self.examine(bytes);
+        self.push_read(Read::from_bytes(bytes))
+    }
+
+    /// The same for an event whose bytes were read before, perhaps by another thread.
+    pub fn push_read(&mut self, read: Read) -> Result<Pushed, Failure> {
+        let examined = self.examine(read);
         match (self.failure(), examined.passed) {
             (None, Some(pushed)) => Ok(pushed),
             (Some(failure), _) => Err(failure),
@@ -196,15 +192,15 @@ impl Verifier {
     }
 
     /// Takes the next event and goes on whatever comes, as far as the layers make sense.
-    pub(super) fn examine(&mut self, bytes: &[u8]) -> Examined {
+    pub(super) fn examine(&mut self, read: Read) -> Examined {
         let seq = self.frontier.size();
-        self.frontier.append(merkle::leaf_hash(bytes));
-        let envelope = match Envelope::parse(bytes) {
-            Ok(envelope) => envelope,
+        self.frontier.append(read.leaf);
+        let Sound { seen, link, event, rules } = match read.content {
+            Ok(sound) => *sound,
             Err(error) => {
                 if self.bytes.is_sound() {
                     let place = Place::Event { seq, type_name: None };
-                    let failure = Failure::of_error(Layer::Bytes, place, envelope_code(&error), &error);
+                    let failure = Failure::of_error(Layer::Bytes, place, error.code(), &error);
                     self.bytes = LayerState::Failed(failure);
                 }
                 self.chain.stop(Stopped::Below { seq });
@@ -212,30 +208,28 @@ impl Verifier {
                 return Examined { seen: None, passed: None };
             }
         };
-        let hash = chain::event_hash(bytes);
-        self.follow_chain(seq, &envelope, hash);
-        let seen = Seen {
-            type_name: envelope.type_name.clone(),
-            sd: envelope.sd.clone(),
-            key: KeyEvent::of(&envelope),
+        self.follow_chain(seq, &link, &seen.type_name, read.hash);
+        let passed = if self.rules.is_sound() {
+            self.follow_rules(seq, &seen.type_name, event, rules, read.hash)
+        } else {
+            None
         };
-        let passed = if self.rules.is_sound() { self.follow_rules(seq, envelope, hash) } else { None };
         Examined { seen: Some(seen), passed }
     }
 
-    fn follow_chain(&mut self, seq: u64, envelope: &Envelope, hash: Hash) {
+    fn follow_chain(&mut self, seq: u64, link: &Link, type_name: &str, hash: Hash) {
         if !self.chain.is_sound() {
             return;
         }
-        let broken = if envelope.origin != *self.state.origin() {
-            Some(("chain.origin", format!("it belongs to ledger {}", envelope.origin)))
-        } else if envelope.seq.get() != seq {
+        let broken = if link.origin != *self.state.origin() {
+            Some(("chain.origin", format!("it belongs to ledger {}", link.origin)))
+        } else if link.seq.get() != seq {
             let reason = format!(
                 "it calls itself event {}: events were dropped, repeated, moved or inserted",
-                envelope.seq
+                link.seq
             );
             Some(("chain.seq", reason))
-        } else if envelope.prev != self.head {
+        } else if link.prev != self.head {
             let reason = match seq {
                 0 => "the first event's `prev` is not 64 zeros".to_owned(),
                 _ => format!(
@@ -249,24 +243,29 @@ impl Verifier {
         };
         self.head = hash;
         if let Some((rule, reason)) = broken {
-            let place = Place::Event { seq, type_name: Some(envelope.type_name.clone()) };
+            let place = Place::Event { seq, type_name: Some(type_name.to_owned()) };
             self.chain = LayerState::Failed(Failure::new(Layer::Chain, place, rule, reason));
             self.rules.stop(Stopped::Below { seq });
         }
     }
 
-    fn follow_rules(&mut self, seq: u64, envelope: Envelope, hash: Hash) -> Option<Pushed> {
-        let type_name = envelope.type_name.clone();
-        if let Some(version) = self.adopted.or_else(|| unknown_rules(&envelope)) {
+    fn follow_rules(
+        &mut self,
+        seq: u64,
+        type_name: &str,
+        event: Result<Event, ContentError>,
+        rules: Option<u64>,
+        hash: Hash,
+    ) -> Option<Pushed> {
+        let unknown = rules.filter(|&rules| seq == 0 && rules != RULES);
+        if let Some(version) = self.adopted.or(unknown) {
             self.rules.stop(Stopped::RulesUnknown { seq, version });
             return None;
         }
-        let judged = Event::from_envelope(envelope)
-            .map_err(|error| (content_code(&error), error.to_string()))
-            .and_then(|event| {
-                let judged = self.state.judge(&event, &self.prechecked);
-                judged.map(|()| event).map_err(|rule| (rule.code(), rule.sentence().to_owned()))
-            });
+        let judged = event.map_err(|error| (error.rule(), error.to_string())).and_then(|event| {
+            let judged = self.state.judge(&event, &self.prechecked);
+            judged.map(|()| event).map_err(|rule| (rule.code(), rule.sentence().to_owned()))
+        });
         match judged {
             Ok(event) => {
                 if let crate::payload::Payload::LedgerRulesAdopted(adopted) = &event.payload {
@@ -276,7 +275,7 @@ impl Verifier {
                 Some(Pushed { event, hash })
             }
             Err((rule, reason)) => {
-                let place = Place::Event { seq, type_name: Some(type_name) };
+                let place = Place::Event { seq, type_name: Some(type_name.to_owned()) };
                 self.rules = LayerState::Failed(Failure::new(Layer::Rules, place, rule, reason));
                 None
             }
@@ -288,34 +287,5 @@ impl Verifier {
         if self.rules.is_sound() {
             self.rules = LayerState::Failed(failure);
         }
-    }
-}
-
-/// The rules version that an opening event declares, where it is not known here. Looked at before the payload, for an
-/// unknown version may have other members.
-fn unknown_rules(envelope: &Envelope) -> Option<u64> {
-    let opens = envelope.seq == Seq::ZERO && envelope.type_name == "ledger.opened";
-    let version = envelope.data.get("rules").filter(|_| opens)?.as_u64()?;
-    (version != RULES).then_some(version)
-}
-
-const fn envelope_code(error: &EnvelopeError) -> &'static str {
-    match error {
-        EnvelopeError::TooLong => "bytes.too_long",
-        EnvelopeError::NotCanonical(_) => "bytes.not_canonical",
-        EnvelopeError::Envelope(_) => "bytes.envelope",
-        EnvelopeError::Version(_) => "bytes.version",
-        EnvelopeError::Word(_) => "bytes.word",
-        EnvelopeError::Disclosures => "bytes.sd",
-    }
-}
-
-const fn content_code(error: &ContentError) -> &'static str {
-    match error {
-        ContentError::Actor => Rule::Actor.code(),
-        ContentError::Payload(PayloadError::UnknownType(_)) => "type.unknown",
-        ContentError::Payload(PayloadError::Data { .. }) => "data.form",
-        ContentError::Payload(PayloadError::NotNormal(_)) => "data.not_normal",
-        ContentError::Payload(PayloadError::Disclosures(_)) => "data.disclosures",
     }
 }

@@ -1,7 +1,7 @@
 //! A bundle from its first byte to its last: each item goes to the layers that it concerns.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
 
 use crate::algorithm::MAX_PURE_MESSAGE;
 use crate::bundle::{BundleError, Item, Reader};
@@ -9,30 +9,65 @@ use crate::checkpoint::SignedCheckpoint;
 use crate::encoding::Hash;
 use crate::payload::{NextVkey, Payload};
 use crate::verify::attestations::Attestations;
+use crate::verify::crew::{Crew, Pending};
 use crate::verify::disclosures::Disclosures;
 use crate::verify::incremental::{LayerState, Pushed, Verifier};
+use crate::verify::read::Read;
 use crate::verify::receipts::Selection;
 use crate::verify::report::{Checked, Disclosed};
 use crate::verify::seals::{Sealed, Seals};
 use crate::verify::signatures::Signatures;
 use crate::verify::{Failure, Founding, Layer, LayerReport, NotChecked, Pins, Place, Report, Subject};
 
-/// Verifies a bundle: of a whole ledger, or a selection.
+/// Events that are read by one thread at a stretch.
+const BATCH: usize = 256;
+
+/// Bytes after which a batch is full, however few events they are.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Verifies a bundle: of a whole ledger, or a selection. Uses every processor of the machine, up to eight.
 ///
-/// Memory is that of the folded state, of the right edge of the tree, 56 bytes for each disclosure, and with
-/// `signatures` at most 64 MiB of messages.
+/// Memory is that of the folded state, of the right edge of the tree, 56 bytes for each disclosure, some megabytes of
+/// events for each processor, and with `signatures` at most 64 MiB of messages.
 ///
 /// An error says that the input could not be read, and nothing about what it holds.
-pub fn verify_bundle(input: impl Read, pins: &Pins) -> io::Result<Report> {
-    let mut reader = Reader::new(input);
-    let mut audit = Audit::new(pins);
-    loop {
-        match reader.next_item() {
-            Ok(Some(item)) => audit.take(item),
-            Ok(None) => return Ok(audit.finish(None)),
-            Err(BundleError::Read(error)) => return Err(error),
-            Err(error) => return Ok(audit.finish(Some(&error))),
+pub fn verify_bundle(input: impl io::Read, pins: &Pins) -> io::Result<Report> {
+    let crew = Crew::default();
+    std::thread::scope(|scope| {
+        let _hired = crew.hire(scope);
+        let mut reader = Reader::new(input);
+        let mut audit = Audit::new(pins, &crew);
+        loop {
+            match reader.next_item() {
+                Ok(Some(item)) => audit.take(item),
+                Ok(None) => return Ok(audit.finish(None)),
+                Err(BundleError::Read(error)) => return Err(error),
+                Err(error) => return Ok(audit.finish(Some(&error))),
+            }
         }
+    })
+}
+
+/// Some events one behind the other, not read yet.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    fn push(&mut self, event: &[u8]) {
+        self.bytes.extend_from_slice(event);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn is_full(&self) -> bool {
+        self.ends.len() >= BATCH || self.bytes.len() >= BATCH_BYTES
+    }
+
+    fn read(&self) -> Vec<Read> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| Read::from_bytes(&self.bytes[start..end])).collect()
     }
 }
 
@@ -54,6 +89,10 @@ struct Ledger<'a> {
 
 struct Audit<'a> {
     pins: &'a Pins,
+    crew: &'a Crew,
+    /// Events that nobody reads yet, and those that are being read, in their order.
+    batch: Batch,
+    under_way: VecDeque<Pending<Vec<Read>>>,
     checkpoint: Option<SignedCheckpoint>,
     transitions: BTreeMap<u64, SignedCheckpoint>,
     disclosures: Disclosures,
@@ -64,9 +103,12 @@ struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
-    fn new(pins: &'a Pins) -> Self {
+    fn new(pins: &'a Pins, crew: &'a Crew) -> Self {
         Self {
             pins,
+            crew,
+            batch: Batch::default(),
+            under_way: VecDeque::new(),
             checkpoint: None,
             transitions: BTreeMap::new(),
             disclosures: Disclosures::default(),
@@ -88,7 +130,10 @@ impl<'a> Audit<'a> {
             Item::Attachment { bytes: None, .. } => {}
             Item::Event(bytes) => {
                 self.begin_ledger();
-                self.take_event(bytes);
+                self.batch.push(bytes);
+                if self.batch.is_full() {
+                    self.have_read();
+                }
             }
             Item::Receipt(receipt) => {
                 if let Stage::Head = self.stage {
@@ -123,10 +168,28 @@ impl<'a> Audit<'a> {
         }
     }
 
-    fn take_event(&mut self, bytes: &[u8]) {
+    /// Has the batch read by whoever is idle, and judges what has been read long enough ago.
+    fn have_read(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        self.under_way.push_back(self.crew.ask(move || batch.read()));
+        if self.under_way.len() > self.crew.width() {
+            self.judge_next();
+        }
+    }
+
+    /// Judges the events of the oldest batch. Says whether there was one.
+    fn judge_next(&mut self) -> bool {
+        let Some(oldest) = self.under_way.pop_front() else { return false };
+        for read in self.crew.outcome(oldest) {
+            self.take_event(read);
+        }
+        true
+    }
+
+    fn take_event(&mut self, read: Read) {
         let Stage::Ledger(ledger) = &mut self.stage else { return };
         let seq = ledger.verifier.size();
-        let examined = ledger.verifier.examine(bytes);
+        let examined = ledger.verifier.examine(read);
         let (type_name, sd, key) = match examined.seen {
             Some(seen) => (seen.type_name, seen.sd, seen.key),
             None => (String::new(), Vec::new(), None),
@@ -140,7 +203,7 @@ impl<'a> Audit<'a> {
             note_opening(&pushed, &mut self.notes);
             self.attestations.after_event(&pushed, self.pins.attestation_roots.as_ref());
             if self.pins.signatures {
-                self.signatures.after_event(&pushed, ledger.verifier.state());
+                self.signatures.after_event(&pushed, ledger.verifier.state(), self.crew);
             }
         }
     }
@@ -156,6 +219,9 @@ impl<'a> Audit<'a> {
         if broken.is_none() {
             self.begin_ledger();
         }
+        self.have_read();
+        while self.judge_next() {}
+        self.signatures.settle_all(self.crew);
         let missing = self.first_missing();
         let broken = broken.map(|error| broken_failure(error, missing));
         match self.stage {

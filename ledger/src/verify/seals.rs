@@ -28,9 +28,10 @@ pub(super) enum KeyEvent {
 pub(super) struct KeyText(Option<(Vkey, NextVkey)>);
 
 impl KeyEvent {
-    pub(super) fn of(envelope: &Envelope) -> Option<Self> {
+    pub(super) fn of(envelope: &Envelope<'_>) -> Option<Self> {
         let read = || {
-            let text = |name| envelope.data.get(name).and_then(|value| value.as_str());
+            let members = envelope.data.members();
+            let text = |name| members.get(name).and_then(|value| value.as_str());
             let vkey = text("vkey")?.parse::<Vkey>().ok().filter(|key| *key.origin() == envelope.origin)?;
             Some((vkey, text("next_vkey_digest")?.parse().ok()?))
         };

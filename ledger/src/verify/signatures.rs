@@ -1,27 +1,62 @@
 //! Layer *signatures*: everything that was released holds under the key that its event names.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::encoding::Hash;
-use crate::ids::KeyId;
-use crate::payload::Payload;
+use crate::algorithm::Algorithm;
+use crate::encoding::{B64, Hash, HexBytes};
+use crate::ids::{KeyId, Seq};
+use crate::payload::{Payload, SignatureCreated};
 use crate::public_key::{PublicKey, SigningInput};
 use crate::state::State;
+use crate::verify::crew::{Crew, Pending};
 use crate::verify::{Failure, Layer, Place, Pushed};
 
 /// Bytes of messages that are kept for pure Ed25519, 64 MiB; signatures over others are counted as not checked.
 const MAX_MESSAGES: usize = 64 * 1024 * 1024;
 
+/// Signatures that are checked by one thread at a stretch.
+const BATCH: usize = 64;
+
 /// Checks signatures as their events pass by.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Signatures {
-    keys: BTreeMap<KeyId, PublicKey>,
-    messages: BTreeMap<Hash, Vec<u8>>,
+    keys: BTreeMap<KeyId, Arc<PublicKey>>,
+    messages: BTreeMap<Hash, Arc<[u8]>>,
     kept: usize,
+    batch: Vec<Claim>,
+    under_way: VecDeque<Pending<Result<u64, Failure>>>,
     pub(super) checked: u64,
     pub(super) without_message: u64,
+    /// The first that does not hold.
     pub(super) failure: Option<Failure>,
+}
+
+/// A signature and what it is said to be of.
+struct Claim {
+    seq: Seq,
+    key: Arc<PublicKey>,
+    algorithm: Algorithm,
+    digest: HexBytes,
+    message: Option<Arc<[u8]>>,
+    signature: B64,
+}
+
+impl Claim {
+    fn check(&self) -> Result<(), Failure> {
+        let input = match &self.message {
+            Some(message) => SigningInput::Message(message),
+            None => SigningInput::Digest(&self.digest.0),
+        };
+        let checked = self.key.verify(self.algorithm, input, self.signature.as_bytes());
+        checked.map_err(|error| failed(self.seq, error.code(), &error))
+    }
+}
+
+fn failed(seq: Seq, rule: &'static str, reason: &dyn std::fmt::Display) -> Failure {
+    let place = Place::Event { seq: seq.get(), type_name: Some("signature.created".to_owned()) };
+    Failure::new(Layer::Signatures, place, rule, reason)
 }
 
 impl Signatures {
@@ -29,53 +64,88 @@ impl Signatures {
     pub(super) fn keep_message(&mut self, sha256: Hash, message: Vec<u8>) {
         if self.kept + message.len() <= MAX_MESSAGES {
             self.kept += message.len();
-            self.messages.insert(sha256, message);
+            self.messages.insert(sha256, message.into());
         }
     }
 
-    /// Checks the signature of an event that passed, if it has one.
-    pub(super) fn after_event(&mut self, pushed: &Pushed, state: &State) {
+    /// Takes the signature of an event that passed, if it has one.
+    pub(super) fn after_event(&mut self, pushed: &Pushed, state: &State, crew: &Crew) {
         let Payload::SignatureCreated(created) = &pushed.event.payload else { return };
         if self.failure.is_some() {
             return;
         }
-        let failed = |rule, reason: &dyn std::fmt::Display| {
-            let type_name = Some(pushed.event.payload.type_name().to_owned());
-            let place = Place::Event { seq: pushed.event.seq.get(), type_name };
-            Failure::new(Layer::Signatures, place, rule, reason)
-        };
-        let sha256 = created.digest.0.as_slice().try_into().ok().map(Hash);
-        let message = sha256.and_then(|sha256| self.messages.get(&sha256));
-        let input = match (created.algorithm.needs_message(), message) {
-            (false, _) => SigningInput::Digest(&created.digest.0),
-            (true, Some(message)) => SigningInput::Message(message),
-            (true, None) => {
+        let message = created.algorithm.needs_message().then(|| self.message(created));
+        let message = match message {
+            None => None,
+            Some(Some(message)) => Some(message),
+            Some(None) => {
                 self.without_message += 1;
                 return;
             }
         };
         let Some(key) = recorded_key(&mut self.keys, created.key, state) else {
-            self.failure = Some(failed("key.unknown", &"its key was never recorded as made"));
+            // Those before it that are under way may fail earlier.
+            self.settle_all(crew);
+            let unknown = || failed(pushed.event.seq, "key.unknown", &"its key was never recorded as made");
+            self.failure.get_or_insert_with(unknown);
             return;
         };
-        match key.verify(created.algorithm, input, created.signature.as_bytes()) {
-            Ok(()) => self.checked += 1,
-            Err(error) => self.failure = Some(failed(error.code(), &error)),
+        self.batch.push(Claim {
+            seq: pushed.event.seq,
+            key,
+            algorithm: created.algorithm,
+            digest: created.digest.clone(),
+            message,
+            signature: created.signature.clone(),
+        });
+        if self.batch.len() >= BATCH {
+            self.have_checked(crew);
         }
+    }
+
+    fn message(&self, created: &SignatureCreated) -> Option<Arc<[u8]>> {
+        let sha256 = created.digest.0.as_slice().try_into().ok().map(Hash)?;
+        self.messages.get(&sha256).cloned()
+    }
+
+    fn have_checked(&mut self, crew: &Crew) {
+        let batch = std::mem::take(&mut self.batch);
+        let check = move || batch.iter().try_fold(0, |checked, claim| claim.check().map(|()| checked + 1));
+        self.under_way.push_back(crew.ask(check));
+        if self.under_way.len() > 2 * crew.width() {
+            self.settle(crew);
+        }
+    }
+
+    /// Waits for the oldest batch. They come in the ledger's order, so the first failure is the earliest.
+    fn settle(&mut self, crew: &Crew) -> bool {
+        let Some(oldest) = self.under_way.pop_front() else { return false };
+        match crew.outcome(oldest) {
+            Ok(checked) => self.checked += checked,
+            Err(failure) => drop(self.failure.get_or_insert(failure)),
+        }
+        true
+    }
+
+    /// Waits for all that were taken.
+    pub(super) fn settle_all(&mut self, crew: &Crew) {
+        self.have_checked(crew);
+        while self.settle(crew) {}
     }
 }
 
 /// The recorded key; each is read from its DER once.
-fn recorded_key<'a>(
-    keys: &'a mut BTreeMap<KeyId, PublicKey>,
+fn recorded_key(
+    keys: &mut BTreeMap<KeyId, Arc<PublicKey>>,
     id: KeyId,
     state: &State,
-) -> Option<&'a PublicKey> {
+) -> Option<Arc<PublicKey>> {
     match keys.entry(id) {
-        Entry::Occupied(known) => Some(known.into_mut()),
+        Entry::Occupied(known) => Some(Arc::clone(known.get())),
         Entry::Vacant(unknown) => {
             let material = state.founded().ok()?.keys().get(&id)?.material()?;
-            Some(unknown.insert(PublicKey::from_der(material.spki.as_bytes()).ok()?))
+            let key = PublicKey::from_der(material.spki.as_bytes()).ok()?;
+            Some(Arc::clone(unknown.insert(Arc::new(key))))
         }
     }
 }

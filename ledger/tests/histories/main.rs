@@ -16,6 +16,7 @@ mod random;
 use proptest::prelude::*;
 
 use random::{Step, steps};
+use sealbook_ledger::snapshot;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -33,6 +34,10 @@ proptest! {
             (ledger.state.size(), ledger.state.head(), ledger.state.time())
         );
         prop_assert_eq!(format!("{replayed:?}"), format!("{:?}", ledger.state));
+        let kept = snapshot::to_vec(&ledger.state).unwrap();
+        let read = snapshot::from_slice(&kept).unwrap();
+        prop_assert_eq!(format!("{read:?}"), format!("{:?}", ledger.state));
+        prop_assert_eq!(snapshot::to_vec(&read).unwrap(), kept);
     }
 }
 

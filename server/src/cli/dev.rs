@@ -21,7 +21,9 @@ use super::private_file;
 use crate::app::App;
 use crate::assembly::{self, Parts};
 use crate::ceremony::{FounderInvite, Plan};
-use crate::config::{ConfigError, FRESH_SIGN_IN_S, Mode, OperatorToken, OriginPrefix, RelyingParty};
+use crate::config::{
+    ConfigError, FRESH_SIGN_IN_S, Mode, OperatorToken, OriginPrefix, RelyingParty, SNAPSHOT_EVERY,
+};
 use crate::custody::softhsm;
 use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres};
 use crate::notifying::Notifying;
@@ -68,6 +70,9 @@ pub struct DevCommand {
     /// PEM file, or folder of them, with the roots whose attestations prove hardware; without, nothing does
     #[arg(long, value_name = "PATH")]
     attestation_roots: Option<PathBuf>,
+    /// SoftHSM's module, where it is not where Debian, Fedora or Homebrew put it
+    #[arg(long, value_name = "FILE")]
+    softhsm_module: Option<PathBuf>,
     /// Go on without a high-water file that ought to be there; recorded in the ledger
     #[arg(long)]
     accept_missing_high_water: bool,
@@ -124,8 +129,12 @@ async fn serve_on(
     let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
     let migrated = assembly::migrate(&owner).await;
     migrated.map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
-    let token_folder = folder.token();
-    let token = tokio::task::spawn_blocking(move || softhsm::prepare(&token_folder)).await;
+    let (token_folder, module) = (folder.token(), command.softhsm_module.clone());
+    let token = tokio::task::spawn_blocking(move || {
+        let module = module.map_or_else(softhsm::find_module, Ok)?;
+        softhsm::prepare_with(module, &token_folder)
+    });
+    let token = token.await;
     let token = token.map_err(|error| Failure::operate("SoftHSM", error))?;
     let token = token.map_err(|error| Failure::operate("the SoftHSM token can't be prepared", error))?;
     let (operator_token, token_file) = operator_token(folder)?;
@@ -141,6 +150,7 @@ async fn serve_on(
         rp: relying_party(command, host, &url).map_err(configured)?,
         attestation_roots: roots.unwrap_or_default(),
         high_water: folder.high_water(),
+        snapshot_every: SNAPSHOT_EVERY,
         max_unsealed: Duration::from_secs(command.max_unsealed),
         fresh_sign_in_s: command.fresh_sign_in,
         operator_token,
@@ -193,7 +203,7 @@ async fn founding_links(
     folder: &DataFolder,
     separate_sign_in: bool,
 ) -> Result<Vec<(PathBuf, Zeroizing<String>)>, Failure> {
-    if !app.ledgers().is_empty() {
+    if !app.ledgers().is_empty() || !app.all_refused().is_empty() {
         return Ok(Vec::new());
     }
     let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);

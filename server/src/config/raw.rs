@@ -92,6 +92,7 @@ pub(super) struct Webauthn {
 pub(super) struct Limits {
     pub(super) max_unsealed_seconds: Option<u64>,
     pub(super) fresh_sign_in_seconds: Option<u32>,
+    pub(super) snapshot_every_events: Option<u64>,
 }
 
 /// A destination. URLs may hold a secret of the receiver's: they are never printed.
@@ -127,7 +128,7 @@ type Set = fn(&mut Raw, String) -> bool;
 
 /// Which environment variables stand above which keys. Nothing else beginning with `SEALBOOK_` is the server's: the
 /// command-line client has variables of its own.
-const OVERRIDES: [(&str, Set); 23] = [
+const OVERRIDES: [(&str, Set); 24] = [
     ("SEALBOOK_LISTEN", |raw, text| put(&mut raw.listen, text)),
     ("SEALBOOK_PUBLIC_URL", |raw, text| put(&mut raw.public_url, text)),
     ("SEALBOOK_ORIGIN_PREFIX", |raw, text| put(&mut raw.origin_prefix, text)),
@@ -158,6 +159,9 @@ const OVERRIDES: [(&str, Set); 23] = [
     ("SEALBOOK_LIMITS_MAX_UNSEALED_SECONDS", |raw, text| parse(&mut raw.limits.max_unsealed_seconds, &text)),
     ("SEALBOOK_LIMITS_FRESH_SIGN_IN_SECONDS", |raw, text| {
         parse(&mut raw.limits.fresh_sign_in_seconds, &text)
+    }),
+    ("SEALBOOK_LIMITS_SNAPSHOT_EVERY_EVENTS", |raw, text| {
+        parse(&mut raw.limits.snapshot_every_events, &text)
     }),
 ];
 

@@ -13,7 +13,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use sealbook_ledger::event::Actor;
-use sealbook_ledger::ids::{MemberId, ServiceId, SlotName};
+use sealbook_ledger::ids::{MemberId, ServiceId, SlotName, TenantName};
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, State};
@@ -297,6 +297,7 @@ fn is_operator(app: &App, token: &Token) -> bool {
 /// Recognises the caller and compares the tenant; notes the name under which refusals are recorded.
 fn identify(req: &HttpRequest) -> Result<Caller, Problem> {
     let (api, Shown { token, carrier }) = (api(req)?, Shown::of(req).ok_or_else(unauthenticated)?);
+    is_not_refused(api, req)?;
     let found = match token.kind() {
         TokenKind::Service => service_of(&api.app, &token),
         TokenKind::Session => member_of(api, req, &token, carrier),
@@ -312,6 +313,15 @@ fn identify(req: &HttpRequest) -> Result<Caller, Problem> {
     }
     req.extensions_mut().insert(Known { ledger: caller.ledger.clone(), actor: caller.actor() });
     Ok(caller)
+}
+
+/// Nobody is known to a ledger that is not served: whoever shows a token is told why.
+fn is_not_refused(api: &Api, req: &HttpRequest) -> Result<(), Problem> {
+    let tenant: Option<TenantName> = req.match_info().get("tenant").and_then(|tenant| tenant.parse().ok());
+    match tenant.and_then(|tenant| api.app.refused(&tenant)) {
+        Some(refused) => Err(refused.error().into()),
+        None => Ok(()),
+    }
 }
 
 /// Looks through the services of every ledger, all of them whether found or not.
@@ -350,6 +360,7 @@ pub(super) fn member_of(api: &Api, req: &HttpRequest, token: &Token, carrier: Ca
 
 async fn ticket_of(req: &HttpRequest) -> Result<TicketHolder, Problem> {
     let (api, token) = (api(req)?, bearer(req)?);
+    is_not_refused(api, req)?;
     if is_operator(&api.app, &token) {
         return Err(Problem::of("tenant.unknown"));
     }

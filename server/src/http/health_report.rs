@@ -43,6 +43,7 @@ pub(crate) async fn gather(member: &MemberCaller, names: &Names) -> Result<Healt
         storage: storage(member.store()).await,
         high_water: high_water(Arc::clone(ledger)).await?,
         scrubbed: vitals.scrubbed.map(|pass| ScrubbedHealth { at: pass.at, events: pass.events }),
+        replayed: vitals.replayed.map(|pass| ScrubbedHealth { at: pass.at, events: pass.events }),
         inventory: vitals.stocked.map(|stock| InventoryHealth {
             at: stock.at,
             unexplained: stock.unexplained,

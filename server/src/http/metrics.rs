@@ -25,10 +25,17 @@ fn number(count: u64) -> i64 {
 fn ledgers(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
     let events = by_tenant(registry, "sealbook_ledger_events", "Events of a ledger.")?;
     let sealed = by_tenant(registry, "sealbook_ledger_sealed_events", "Events under its newest checkpoint.")?;
-    let frozen = by_tenant(registry, "sealbook_ledger_frozen", "1 while storage contradicts its proofs.")?;
+    let frozen = by_tenant(
+        registry,
+        "sealbook_ledger_frozen",
+        "1 while storage contradicts its proofs, or its high-water file is missing.",
+    )?;
     let open = by_tenant(registry, "sealbook_actions_open", "Actions that have not ended.")?;
     let pending =
         by_tenant(registry, "sealbook_signatures_pending", "Authorised signatures without an outcome.")?;
+    for refused in app.all_refused() {
+        frozen.with_label_values(&[refused.tenant.as_str()]).set(1);
+    }
     for ledger in app.ledgers() {
         let labels = [ledger.tenant().as_str()];
         events.with_label_values(&labels).set(number(ledger.size()));

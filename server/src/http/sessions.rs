@@ -131,7 +131,10 @@ pub(super) async fn sign_in(
 
 /// Whether the assertion is an active member's, over this nonce, by a credential that may sign in.
 fn check(api: &Api, tenant: &TenantName, body: &SessionBody) -> Result<(), Problem> {
-    let ledger = api.app.ledger(tenant).ok_or_else(refused)?;
+    let ledger = match api.app.refused(tenant) {
+        Some(damaged) => return Err(damaged.error().into()),
+        None => api.app.ledger(tenant).ok_or_else(refused)?,
+    };
     let (state, at) = (ledger.state(), ledger.now());
     let founded = state.founded().map_err(|_| refused())?;
     let member = founded.active_member(body.member, at).map_err(|_| refused())?;

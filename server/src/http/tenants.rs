@@ -1,6 +1,7 @@
 //! Tenants: opened by the operator, each with a ledger of its own.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, post, web};
 use sealbook_ledger::encoding::Hash;
@@ -17,6 +18,7 @@ use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
 use crate::app::OpenedTenant;
 use crate::ceremony::{FounderInvite, Plan};
+use crate::ledger::Ledger;
 use crate::text::Untrusted;
 use crate::views::ledger::{LedgerEntry, LedgerView, PolicyView};
 
@@ -93,6 +95,21 @@ struct TicketView {
 #[derive(Serialize, ToSchema)]
 struct TenantList {
     tenants: Vec<LedgerEntry>,
+    /// Those whose ledgers are not served, for they were found damaged when the server started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<RefusedView>,
+}
+
+/// A ledger that is not served.
+#[derive(Serialize, ToSchema)]
+struct RefusedView {
+    #[schema(value_type = String)]
+    tenant: TenantName,
+    origin: String,
+    /// `ledger.corrupt`, or `high_water.missing`.
+    code: &'static str,
+    /// What was found, and where.
+    sentence: String,
 }
 
 fn invite(founder: FounderBody) -> Result<FounderInvite, Problem> {
@@ -161,9 +178,17 @@ pub(super) async fn issue_tickets(
     api: web::Data<Api>,
     tenant: web::Path<TenantName>,
 ) -> Result<HttpResponse, Problem> {
-    let ledger = api.app.ledger(&tenant).ok_or_else(|| Problem::of("tenant.unknown"))?;
+    let ledger = served(&api, &tenant)?;
     let opened = api.app.issue_tickets(&ledger).await?;
     Ok(HttpResponse::Ok().json(opened_view(&api, tenant.into_inner(), opened)))
+}
+
+/// A tenant's ledger, for the operator.
+fn served(api: &Api, tenant: &TenantName) -> Result<Arc<Ledger>, Problem> {
+    api.app.ledger(tenant).ok_or_else(|| match api.app.refused(tenant) {
+        Some(refused) => refused.error().into(),
+        None => Problem::of("tenant.unknown"),
+    })
 }
 
 /// Lists the tenants.
@@ -173,10 +198,17 @@ pub(super) async fn issue_tickets(
 #[get("/v1/tenants")]
 pub(super) async fn list_tenants(_operator: Operator, api: web::Data<Api>) -> HttpResponse {
     let ledgers = api.app.ledgers();
-    let entry = |ledger: &std::sync::Arc<crate::ledger::Ledger>| {
-        LedgerEntry::new(ledger.tenant(), &ledger.state(), ledger.sealed_size())
-    };
-    HttpResponse::Ok().json(TenantList { tenants: ledgers.iter().map(entry).collect() })
+    let entry =
+        |ledger: &Arc<Ledger>| LedgerEntry::new(ledger.tenant(), &ledger.state(), ledger.sealed_size());
+    let refused = api.app.all_refused();
+    let refused = refused.iter().map(|refused| RefusedView {
+        tenant: refused.tenant.clone(),
+        origin: refused.origin.to_string(),
+        code: refused.code,
+        sentence: refused.sentence.to_string(),
+    });
+    HttpResponse::Ok()
+        .json(TenantList { tenants: ledgers.iter().map(entry).collect(), refused: refused.collect() })
 }
 
 /// What an audit of a ledger's storage found in order.
@@ -201,7 +233,7 @@ pub(super) async fn scrub(
     api: web::Data<Api>,
     tenant: web::Path<TenantName>,
 ) -> Result<HttpResponse, Problem> {
-    let ledger = api.app.ledger(&tenant).ok_or_else(|| Problem::of("tenant.unknown"))?;
+    let ledger = served(&api, &tenant)?;
     let scrubbed = api.app.scrub(&ledger).await?;
     let unexplained = api.app.take_stock(&ledger).await?;
     let events = scrubbed.map_or(0, |scrubbed| scrubbed.events);

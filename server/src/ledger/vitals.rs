@@ -9,11 +9,13 @@ pub struct Vitals {
     pub sealed_at: Option<Timestamp>,
     /// The scrubber's last whole pass that found everything in order.
     pub scrubbed: Option<Pass>,
+    /// The folding of everything below the snapshot that the server started from.
+    pub replayed: Option<Pass>,
     /// The last look through the devices.
     pub stocked: Option<Stock>,
 }
 
-/// A pass of the scrubber.
+/// A reading of sealed events from the first on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     /// When it ended.

@@ -167,6 +167,12 @@ impl Sequencer {
 
     /// Follows what other servers appended; freezes ledgers whose head is behind or different.
     async fn catch_up(&mut self, round: &Round) -> Result<(), StoreError> {
+        for ledger in round.headless() {
+            if let Some(live) = self.ledgers.get(ledger) {
+                live.ledger
+                    .freeze(format!("its head is gone, which stood at {} events", live.tip.state.size()));
+            }
+        }
         for head in round.heads() {
             let Some(live) = self.ledgers.get_mut(&head.ledger) else { continue };
             let known = live.tip.head(head.ledger);
@@ -182,8 +188,9 @@ impl Sequencer {
             }
             match follow(live, round, head).await {
                 Ok(()) => {}
-                Err(StoreError::Corruption { what, .. }) => live.ledger.freeze(what),
-                Err(error) => return Err(error),
+                Err(Astray::Untrue(why)) => live.ledger.freeze(why),
+                Err(Astray::Store(StoreError::Corruption { what, .. })) => live.ledger.freeze(what),
+                Err(Astray::Store(error)) => return Err(error),
             }
         }
         Ok(())
@@ -287,22 +294,34 @@ impl Sequencer {
     }
 }
 
-async fn follow(live: &mut Live, round: &Round, head: &Head) -> Result<(), StoreError> {
+/// Why another server's events were not followed.
+enum Astray {
+    /// They can't be another server's: where, and what is wrong.
+    Untrue(String),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Astray {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+async fn follow(live: &mut Live, round: &Round, head: &Head) -> Result<(), Astray> {
     let mut tip = live.tip.clone();
     while tip.state.size() < head.size {
         let page = round.page(head.ledger, tip.state.size(), MAX_PAGE).await?;
         if page.is_empty() {
-            return Err(StoreError::corruption("the database's head promises events that are not there"));
+            let (gone, size) = (tip.state.size(), head.size);
+            return Err(Astray::Untrue(format!("event {gone} is not there, where the head promises {size}")));
         }
         for stored in &page {
-            if let Err(why) = tip.follow(head.ledger, stored) {
-                tracing::error!(origin = name(&live.ledger), %why, "another server's event can't be followed");
-                return Err(StoreError::corruption("an event that the rules refuse, or that has changed"));
-            }
+            tip.follow(head.ledger, stored).map_err(Astray::Untrue)?;
         }
     }
     if !same_head(&tip.head(head.ledger), head) {
-        return Err(StoreError::corruption("the database's head is not where its events end"));
+        let size = head.size;
+        return Err(Astray::Untrue(format!("the head at {size} events is not where the events end")));
     }
     tracing::info!(origin = name(&live.ledger), size = head.size, "followed another server");
     live.commit(tip);

@@ -86,6 +86,7 @@ impl Batch {
 pub struct Round {
     connection: Connection,
     heads: Vec<Head>,
+    headless: Vec<LedgerId>,
     clock: Timestamp,
 }
 
@@ -102,11 +103,10 @@ impl Store {
         connection.begin().await?;
         let rows = connection.query(DOING, LOCK_HEADS, &[&ids]).await?;
         let heads = rows.iter().map(Head::columns).collect::<Result<Vec<_>, _>>()?;
-        if heads.len() != ids.len() {
-            return Err(StoreError::corruption("a ledger without a head"));
-        }
+        let mut headless = ledgers.to_vec();
+        headless.retain(|ledger| heads.iter().all(|head| head.ledger != *ledger));
         let clock = load::clock(&connection).await?;
-        Ok(Round { connection, heads, clock })
+        Ok(Round { connection, heads, headless, clock })
     }
 }
 
@@ -114,6 +114,11 @@ impl Round {
     /// The heads as they are while the round lasts, in order of ledger id.
     pub fn heads(&self) -> &[Head] {
         &self.heads
+    }
+
+    /// Ledgers of the round that have no head: somebody took it away.
+    pub fn headless(&self) -> &[LedgerId] {
+        &self.headless
     }
 
     /// The database server's clock, read after the locks were granted.

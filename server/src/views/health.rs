@@ -31,6 +31,9 @@ pub struct HealthReport {
     /// The scrubber's last whole pass that found everything in order; absent until one has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrubbed: Option<ScrubbedHealth>,
+    /// Where the server started from a snapshot: the folding of everything below it; absent until it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<ScrubbedHealth>,
     /// The last look through the devices; absent until there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventoryHealth>,

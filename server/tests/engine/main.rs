@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is its report")]
 
 mod moody;
+mod snapshots;
 mod speculation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +80,11 @@ fn main() {
 }
 
 async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
+    start_keeping(folder, postgres, sealbook::config::SNAPSHOT_EVERY).await
+}
+
+/// Starts a server that puts its state aside after so many events.
+async fn start_keeping(folder: &DataFolder, postgres: &EmbeddedPostgres, snapshot_every: u64) -> App {
     let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
     sealbook::assembly::migrate(&owner).await.unwrap();
     let token = softhsm::prepare(&folder.token()).unwrap();
@@ -91,6 +97,7 @@ async fn start(folder: &DataFolder, postgres: &EmbeddedPostgres) -> App {
         rp: RelyingParty::new("localhost", &[ORIGIN.to_owned()], Mode::Dev).unwrap(),
         attestation_roots: Default::default(),
         high_water: folder.high_water(),
+        snapshot_every,
         max_unsealed: Duration::from_secs(5),
         fresh_sign_in_s: 300,
         operator_token: OperatorToken::parse(&format!("sbo_{secret}")).unwrap(),
@@ -130,6 +137,16 @@ async fn journey(path: &Path) {
     let site = Site { app, ledger, people };
     sign(&site, service, "edge-ed25519", 100).await.unwrap();
     assert!(export_and_verify(&site).await > first);
+    site.app.stop().await;
+    let site = snapshots::a_start_begins_from_a_snapshot_and_every_event_is_folded_behind_its_back(
+        &folder, &postgres, site, service,
+    )
+    .await;
+    let Site { people, app, ledger } = site;
+    drop((app, ledger));
+    let app = start(&folder, &postgres).await;
+    let ledger = app.ledger(&"acme".parse().unwrap()).unwrap();
+    let site = Site { app, ledger, people };
     let slot = "edge-ed25519".parse().unwrap();
     speculation::a_refusal_waits_for_what_it_rests_on(&site, &postgres, &slot, service).await;
     site.app.stop().await;
@@ -179,6 +196,7 @@ async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, 
         attestation_roots: Default::default(),
         high_water: folder.high_water(),
         sign_in_rp: None,
+        snapshot_every: sealbook::config::SNAPSHOT_EVERY,
         max_unsealed: Duration::from_secs(60),
         fresh_sign_in_s: 300,
         operator_token_sha256: Hash::sha256(b"an operator"),

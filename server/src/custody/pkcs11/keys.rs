@@ -36,6 +36,20 @@ impl Label {
     fn attribute(&self) -> Attribute {
         Attribute::Label(self.0.clone().into_bytes())
     }
+
+    /// That no key carries it.
+    pub(super) fn not_found(&self) -> CustodyError {
+        CustodyError::NotFound { label: self.0.clone() }
+    }
+}
+
+/// Whether a session may search the token for a key that it doesn't know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// It may not.
+    None,
+    /// It may: nobody makes a key meanwhile.
+    Objects,
 }
 
 /// Refuses a label that any key, private or public, already carries.
@@ -98,7 +112,7 @@ pub(super) fn find(session: &Session, label: &Label) -> Result<DeviceKey, Failur
     Ok(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? })
 }
 
-/// The handle for signing, remembered per session.
+/// The handle for signing, remembered per session; `None` where it isn't known and may not be searched for.
 ///
 /// # Errors
 /// `NotFound`, `Ambiguous`, or `Refused` where the key's type isn't the algorithm's.
@@ -107,10 +121,12 @@ pub(super) fn signing_handle(
     handles: &mut Handles,
     label: &Label,
     algorithm: Algorithm,
-) -> Result<ObjectHandle, Failure> {
-    let (handle, key_type) = match handles.get(label) {
-        Some(known) => known,
-        None => {
+    search: Search,
+) -> Result<Option<ObjectHandle>, Failure> {
+    let (handle, key_type) = match (handles.get(label), search) {
+        (Some(known), _) => known,
+        (None, Search::None) => return Ok(None),
+        (None, Search::Objects) => {
             let handle = find_private(session, label)?;
             let (key_type, _) = registered_key(session, handle)?;
             handles.remember(label.clone(), handle, key_type);
@@ -120,7 +136,7 @@ pub(super) fn signing_handle(
     if key_type != algorithm.key_type() {
         return Err(CustodyError::refused(format!("{algorithm} needs another key than {key_type:?}")).into());
     }
-    Ok(handle)
+    Ok(Some(handle))
 }
 
 /// Every private key in the token.
@@ -147,7 +163,7 @@ pub(super) fn inventory(session: &Session) -> Result<Vec<DeviceObject>, Failure>
 fn find_private(session: &Session, label: &Label) -> Result<ObjectHandle, Failure> {
     let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true), label.attribute()];
     match session.find_objects(&template)?.as_slice() {
-        [] => Err(CustodyError::NotFound { label: label.0.clone() }.into()),
+        [] => Err(label.not_found().into()),
         [handle] => Ok(*handle),
         several => Err(CustodyError::Ambiguous { label: label.0.clone(), count: several.len() }.into()),
     }

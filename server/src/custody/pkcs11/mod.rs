@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use self::connection::Connection;
-use self::keys::Label;
+use self::keys::{Label, Search};
 use self::module::Module;
 use self::pool::Pool;
 use self::token::Token;
@@ -40,11 +40,14 @@ use super::{Backend, BackendHealth, Call, CustodyInfo, DeviceKey, DeviceObject, 
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the token is asked whether it is there. The answer is what `health` reports between calls.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// How often a lost token is looked for: one that has returned is to be used again within two seconds, also where nothing
+/// else asks for it.
+const LOST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A token behind a PKCS#11 module, worked on by a pool of threads with a session each.
 ///
-/// A lost session is replaced within the call that notices it. A lost token is looked for every two seconds, where
-/// nothing else works on the module by initialising it again; so recovery needs no restart, and no traffic.
+/// A lost session is replaced within the call that notices it. A lost token is looked for twice a second, where nothing
+/// else works on the module by initialising it again; so recovery needs no restart, and no traffic.
 ///
 /// Dropping it lets the threads end after their present call and waits for none of them.
 pub struct Pkcs11Backend {
@@ -55,10 +58,13 @@ pub struct Pkcs11Backend {
     pool: Arc<Pool>,
     counters: Arc<Counters>,
     generating: Arc<Mutex<HashSet<Label>>>,
-    /// One key is made at a time: SoftHSM 2.6 fails some of those that several sessions make at once, with
-    /// `CKR_GENERAL_ERROR` or `CKR_TEMPLATE_INCONSISTENT`. Keys are made rarely, and one call that hangs holds up the others
-    /// until its deadline only.
-    making: tokio::sync::Mutex<()>,
+    /// Held for writing while a key is made, for reading while objects are searched for.
+    ///
+    /// SoftHSM 2.6 fails some of the keys that several sessions make at once, with `CKR_GENERAL_ERROR` or
+    /// `CKR_TEMPLATE_INCONSISTENT`; and a search that meets a key's file before its maker has listed it lists it a second
+    /// time, so that the label stands for two keys from then on. Keys are made rarely, signatures by a session that knows
+    /// the key search for nothing, and one call that hangs holds up the others until its deadline only.
+    objects: tokio::sync::RwLock<()>,
 }
 
 impl Pkcs11Backend {
@@ -92,7 +98,7 @@ impl Pkcs11Backend {
             pool,
             counters,
             generating: Arc::default(),
-            making: tokio::sync::Mutex::default(),
+            objects: tokio::sync::RwLock::default(),
         };
         // Its outcome is the first health.
         if let Err(error) = backend.pool.call(backend.soon(), Connection::probe).await {
@@ -110,10 +116,16 @@ impl Pkcs11Backend {
     fn keep_probing(&self) {
         let pool = Arc::downgrade(&self.pool);
         let (name, timeout) = (self.name.clone(), self.call_timeout);
+        // Not the token itself: it ends with the backend, and with it what it holds of the module.
+        let (token, loss) = (Arc::downgrade(&self.token), self.token.loss());
         tokio::spawn(async move {
             let mut well = true;
             loop {
-                tokio::time::sleep(PROBE_INTERVAL).await;
+                let works = token.upgrade().is_some_and(|token| token.fault().is_none());
+                // A call may notice the loss before a probe does.
+                if !works || tokio::time::timeout(PROBE_INTERVAL, loss.notified()).await.is_ok() {
+                    tokio::time::sleep(LOST_INTERVAL).await;
+                }
                 let Some(pool) = pool.upgrade() else { return };
                 let probed = pool.call(Instant::now() + timeout, Connection::probe).await;
                 // A token whose sessions are all busy isn't lost.
@@ -148,21 +160,49 @@ impl Pkcs11Backend {
     ) -> Result<Vec<u8>, CustodyError> {
         let label = Label::parse(label)?;
         input.bytes_for(algorithm)?;
-        let counters = Arc::clone(&self.counters);
+        let input = Arc::new(input);
+        // Most sessions know the key. One that doesn't searches for it, when it is its turn.
+        let known = self.sign_by(Search::None, &label, algorithm, &input, deadline).await?;
+        if let Some(signature) = known {
+            return Ok(signature);
+        }
+        let _searching = in_time(deadline, self.objects.read()).await?;
+        let found = self.sign_by(Search::Objects, &label, algorithm, &input, deadline).await?;
+        found.ok_or_else(|| label.not_found())
+    }
+
+    /// One call to sign; `None` where the key had to be searched for and was not.
+    async fn sign_by(
+        &self,
+        search: Search,
+        label: &Label,
+        algorithm: Algorithm,
+        input: &Arc<SigningInput>,
+        deadline: Instant,
+    ) -> Result<Option<Vec<u8>>, CustodyError> {
+        let (label, input, counters) = (label.clone(), Arc::clone(input), Arc::clone(&self.counters));
         let work = move |connection: &mut Connection| {
             let data = mechanism::device_input(algorithm, input.bytes_for(algorithm)?);
             let mechanism = mechanism::mechanism(algorithm);
             let raw = connection.step(|session, handles| {
-                let key = keys::signing_handle(session, handles, &label, algorithm)?;
+                let Some(key) = keys::signing_handle(session, handles, &label, algorithm, search)? else {
+                    return Ok(None);
+                };
                 let began = Instant::now();
                 let raw = session.sign(&mechanism, key, &data)?;
                 counters.signed(began.elapsed());
-                Ok(raw)
+                Ok(Some(raw))
             })?;
-            mechanism::encode_signature(algorithm, raw)
+            raw.map(|raw| mechanism::encode_signature(algorithm, raw)).transpose()
         };
         self.pool.call(deadline, work).await
     }
+}
+
+/// Waits for a turn at the token's objects until the deadline.
+async fn in_time<T>(deadline: Instant, turn: impl Future<Output = T>) -> Result<T, CustodyError> {
+    let turn = tokio::time::timeout_at(deadline.into(), turn).await;
+    turn.map_err(|_| CustodyError::unavailable(Unavailability::Busy))
 }
 
 impl Backend for Pkcs11Backend {
@@ -178,8 +218,7 @@ impl Backend for Pkcs11Backend {
         Box::pin(async move {
             let label = Label::parse(label)?;
             let reservation = self.reserve(&label)?;
-            let turn = tokio::time::timeout_at(deadline.into(), self.making.lock());
-            let _turn = turn.await.map_err(|_| CustodyError::unavailable(Unavailability::Busy))?;
+            let _alone = in_time(deadline, self.objects.write()).await?;
             let work = move |connection: &mut Connection| {
                 let _until_the_device_has_answered = reservation;
                 connection.step(|session, _| keys::ensure_free(session, &label))?;
@@ -205,7 +244,9 @@ impl Backend for Pkcs11Backend {
             let label = Label::parse(label)?;
             let work =
                 move |connection: &mut Connection| connection.step(|session, _| keys::find(session, &label));
-            match self.pool.call(self.soon(), work).await {
+            let deadline = self.soon();
+            let _search = in_time(deadline, self.objects.read()).await?;
+            match self.pool.call(deadline, work).await {
                 Ok(key) => Ok(Some(key)),
                 Err(CustodyError::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -237,7 +278,9 @@ impl Backend for Pkcs11Backend {
                 connection.probe()?;
                 Ok(objects)
             };
-            self.pool.call(Instant::now() + INVENTORY_TIMEOUT, work).await
+            let deadline = Instant::now() + INVENTORY_TIMEOUT;
+            let _search = in_time(deadline, self.objects.read()).await?;
+            self.pool.call(deadline, work).await
         })
     }
 

@@ -8,6 +8,7 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::types::AuthPin;
 use sealbook_ledger::encoding::Hash;
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::fault;
@@ -27,6 +28,8 @@ pub(super) struct Token {
     login: Mutex<Login>,
     /// Why the token couldn't be used when it was last tried; `None` while it works.
     fault: Mutex<Option<String>>,
+    /// Told each time that the token was lost.
+    loss: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -38,7 +41,7 @@ struct Login {
 impl Token {
     pub(super) fn new(module: Arc<Module>, label: String, pin: PinSource) -> Self {
         let fault = Mutex::new(Some(String::from("the token hasn't been reached yet")));
-        Self { module, label, pin, login: Mutex::default(), fault }
+        Self { module, label, pin, login: Mutex::default(), fault, loss: Arc::default() }
     }
 
     pub(super) fn module(&self) -> &Module {
@@ -107,11 +110,19 @@ impl Token {
         };
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         match (fault.is_none(), unavailable.is_none()) {
-            (true, false) => self.module.token_is_lost(),
+            (true, false) => {
+                self.module.token_is_lost();
+                self.loss.notify_one();
+            }
             (false, true) => self.module.token_works(),
             (true, true) | (false, false) => {}
         }
         *fault = unavailable;
+    }
+
+    /// What is told each time that a use of the token shows its loss.
+    pub(super) fn loss(&self) -> Arc<Notify> {
+        Arc::clone(&self.loss)
     }
 
     /// Why the token couldn't be used when it was last tried, if it couldn't.
