@@ -13,3 +13,4 @@ mod load;
 mod processes;
 mod sealing;
 mod server_killed;
+mod slow_clients;
