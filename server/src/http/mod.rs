@@ -73,7 +73,7 @@ const MAX_CONNECTIONS: usize = 16_384;
 const OTHER_FILES: usize = 512;
 
 /// Longest time that a caller may leave an answer unread; then the system ends the connection.
-const UNREAD: Duration = Duration::from_secs(30);
+const UNREAD: Duration = Duration::from_secs(15);
 
 /// What every handler works with; one for a server.
 pub struct Api {
