@@ -49,6 +49,15 @@ has_postgres() {
     [ "${major:-0}" -ge $oldest_postgres ]
 }
 
+has_faketime() {
+    for library in /usr/lib/*/faketime/libfaketime.so.1; do
+        if [ -e "$library" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
 has_softhsm() {
     for module in /usr/lib/softhsm /usr/lib/*/softhsm /usr/lib64/softhsm /usr/lib64/pkcs11 /usr/local/lib/softhsm; do
         if [ -e "$module/libsofthsm2.so" ]; then
@@ -96,6 +105,7 @@ has_softhsm || lacks 'SoftHSM 2 (libsofthsm2.so)' softhsm2
 has openssl || lacks 'openssl (checks signatures in the tests)' openssl
 has python3 || lacks 'python3 (independent implementations in the tests)' python3
 if $for_tests; then
+    has_faketime || lacks 'libfaketime (clocks that are set, in the tests)' faketime
     has_browser || lacks 'Chromium and chromedriver (the tests in a browser)' 'chromium chromium-driver'
     has_npm_packages || has npm || lacks 'npm (axe-core, for the tests in a browser)' npm
 fi

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
 
+mod clock;
 mod database;
 mod device;
 mod disk;
@@ -13,3 +14,4 @@ mod load;
 mod processes;
 mod sealing;
 mod server_killed;
+mod slow_clients;

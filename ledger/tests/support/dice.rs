@@ -37,6 +37,7 @@ impl Dice {
     }
 
     /// Bytes.
+    #[allow(dead_code, reason = "each test binary uses its own part of this module")]
     pub fn bytes(&mut self, n: usize) -> Vec<u8> {
         (0..n).map(|_| self.next().to_le_bytes()[0]).collect()
     }

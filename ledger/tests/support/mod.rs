@@ -84,6 +84,7 @@ pub struct Person {
 }
 
 /// The flat members of an assertion.
+#[derive(Clone)]
 pub struct Answer {
     pub authenticator_data: B64,
     pub client_data_json: B64,

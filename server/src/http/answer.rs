@@ -14,6 +14,7 @@ use sealbook_ledger::ids::Correlation;
 use tracing::Instrument as _;
 
 use super::problem::{Kind, Problem};
+use super::unread::Unread;
 use super::{Api, Pages};
 use crate::clock;
 use crate::ledger::Ledger;
@@ -40,7 +41,7 @@ pub(super) fn correlation(req: &HttpRequest) -> Result<Correlation, Problem> {
 
 /// Wraps every request: correlation, log span, problem documents, recorded refusals.
 pub(super) async fn answer<B: MessageBody + 'static>(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let correlation = clock::correlation();
@@ -53,6 +54,7 @@ pub(super) async fn answer<B: MessageBody + 'static>(
         %correlation,
     );
     let begun = Instant::now();
+    let unread = Unread::of(&mut req);
     let (req, response) = next.call(req).instrument(span.clone()).await?.into_parts();
     let _entered = span.enter();
     let problem = response.error().map(|error| as_problem(error, response.status()));
@@ -63,7 +65,7 @@ pub(super) async fn answer<B: MessageBody + 'static>(
     response.headers_mut().insert(CORRELATION, header(&correlation.to_string())?);
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     tracing::info!(status = response.status().as_u16(), micros, "answered");
-    Ok(ServiceResponse::new(req, response))
+    Ok(ServiceResponse::new(req, Unread::until_answered(unread, response)))
 }
 
 /// A problem of ours, or a framework's error in our words.

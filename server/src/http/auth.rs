@@ -344,7 +344,7 @@ fn service_of(app: &App, token: &Token) -> Option<Caller> {
 
 /// The member of a session; a session ends with the member's or the credential's suspension.
 pub(super) fn member_of(api: &Api, req: &HttpRequest, token: &Token, carrier: Carrier) -> Option<Caller> {
-    let (hash, now) = (token.sha256(), clock::now());
+    let (hash, now) = (token.sha256(), clock::forward());
     let by_itself = req.headers().contains_key(&cookie::BACKGROUND);
     let session = if by_itself { api.sessions.peek(&hash, now) } else { api.sessions.find(&hash, now) };
     let session = session.filter(|session| session.carrier == carrier)?;

@@ -18,7 +18,7 @@ pub struct Fresh<E>(pub E);
 
 /// Refuses a member's session that nobody has shown an authenticator for lately.
 pub fn must_be_fresh(req: &HttpRequest) -> Result<(), Problem> {
-    let (api, shown, now) = (api(req)?, Shown::of(req).ok_or_else(unauthenticated)?, clock::now());
+    let (api, shown, now) = (api(req)?, Shown::of(req).ok_or_else(unauthenticated)?, clock::forward());
     if shown.token.kind() != TokenKind::Session {
         return Ok(());
     }

@@ -40,6 +40,7 @@ mod suspensions;
 mod tenants;
 pub mod throttle;
 pub mod token;
+mod unread;
 mod webhooks;
 
 use std::net::TcpListener;
@@ -49,6 +50,8 @@ use actix_web::dev::Server;
 use actix_web::http::KeepAlive;
 use actix_web::middleware::{DefaultHeaders, NormalizePath, TrailingSlash, from_fn};
 use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -62,8 +65,15 @@ use throttle::Throttle;
 /// Longest wait for a request's head.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Connections that one worker holds open at most.
-const MAX_CONNECTIONS: usize = 2048;
+/// Connections that all workers hold open at most, where the system lets them: more wait to be accepted. Idle ones cost
+/// some 10 KiB each.
+const MAX_CONNECTIONS: usize = 16_384;
+
+/// Files that are kept for everything else: the database's connections, high-water files, devices.
+const OTHER_FILES: usize = 512;
+
+/// Longest time that a caller may leave an answer unread; then the system ends the connection.
+const UNREAD: Duration = Duration::from_secs(15);
 
 /// What every handler works with; one for a server.
 pub struct Api {
@@ -136,6 +146,8 @@ pub struct Listening {
 /// [`Api::begin_stopping`] and then `handle().stop(true)`, which lets requests under way end.
 pub fn serve(api: web::Data<Api>, pages: Pages, listening: Listening) -> std::io::Result<Server> {
     let https = api.public_url.starts_with("https://");
+    // Connections have it from the socket that they are accepted by.
+    set_tcp_user_timeout(&listening.listener, u32::try_from(UNREAD.as_millis()).unwrap_or(u32::MAX))?;
     let server = HttpServer::new(move || {
         HttpApp::new()
             .wrap(NormalizePath::new(TrailingSlash::Trim))
@@ -145,7 +157,7 @@ pub fn serve(api: web::Data<Api>, pages: Pages, listening: Listening) -> std::io
             .configure(|config| configure(config, api.clone(), pages))
     })
     .workers(listening.workers)
-    .max_connections(MAX_CONNECTIONS)
+    .max_connections(connections() / listening.workers.max(1))
     .client_request_timeout(HEAD_DEADLINE)
     .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
     .shutdown_timeout(listening.drain_s)
@@ -155,6 +167,17 @@ pub fn serve(api: web::Data<Api>, pages: Pages, listening: Listening) -> std::io
         None => server.listen(listening.listener)?,
     };
     Ok(server.run())
+}
+
+/// How many connections there may be. A process may open few files unless it asks for more, and without files to open it
+/// could record nothing: it asks for all that it may have, and leaves some.
+fn connections() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let files = if raised.is_ok() { limit.maximum } else { limit.current };
+    let files = files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    // A system that grants too few files for both halves them.
+    MAX_CONNECTIONS.min(files.saturating_sub(OTHER_FILES).max(files / 2))
 }
 
 /// The routes and what is shared by them, without the wrapping of [`serve`].

@@ -90,7 +90,7 @@ pub(super) async fn passkey_challenge(
     req: HttpRequest,
     body: Body<ChallengeBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = clock::now();
+    let now = clock::forward();
     cookie::same_origin(req.headers(), &api.public_url)?;
     api.throttle.pass(None, &req, now)?;
     let config = api.app.config();
@@ -109,7 +109,7 @@ pub(super) async fn passkey_sign_in(
     req: HttpRequest,
     body: Body<PasskeyBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = clock::now();
+    let now = clock::forward();
     cookie::same_origin(req.headers(), &api.public_url)?;
     api.throttle.pass(None, &req, now)?;
     let who = check(&api, &req, body.value, now)?;
@@ -148,7 +148,7 @@ pub(super) async fn renewal_challenge(
     api: web::Data<Api>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let now = clock::now();
+    let now = clock::forward();
     api.throttle.pass(Some(member.ledger.tenant()), &req, now)?;
     let (_, session) = of_browser(&api, &req, now)?;
     let held = &member.founded()?.active_member(member.id, member.at)?.credentials;
@@ -172,7 +172,7 @@ pub(super) async fn renew_session(
     body: Body<PasskeyBody>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let now = clock::now();
+    let now = clock::forward();
     api.throttle.pass(Some(member.ledger.tenant()), &req, now)?;
     let (before, _) = of_browser(&api, &req, now)?;
     let mut answer = body.value;

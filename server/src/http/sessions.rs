@@ -87,9 +87,9 @@ pub(super) async fn session_challenge(
     _body: Body<Empty>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    api.throttle.pass(api.app.ledger(&tenant).map(|_| &*tenant), &req, clock::now())?;
+    api.throttle.pass(api.app.ledger(&tenant).map(|_| &*tenant), &req, clock::forward())?;
     let origin = api.app.config().origin_prefix.origin(&tenant).map_err(Problem::fault)?.to_string();
-    let (nonce, expires_at) = api.sessions.issue_nonce(&tenant, clock::now())?;
+    let (nonce, expires_at) = api.sessions.issue_nonce(&tenant, clock::forward())?;
     Ok(HttpResponse::Ok().json(NonceView { nonce, expires_at, origin }))
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn sign_in(
     body: Body<SessionBody>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (body, now) = (body.value, clock::now());
+    let (body, now) = (body.value, clock::forward());
     api.throttle.pass(api.app.ledger(&tenant).map(|_| &*tenant), &req, now)?;
     if !api.sessions.knows_nonce(&tenant, &body.nonce, now) {
         return Err(Problem::of("session.nonce"));
@@ -221,7 +221,7 @@ pub(super) async fn show_session(
     api: web::Data<Api>,
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (now, nobody) = (clock::now(), || Problem::of("auth.token"));
+    let (now, nobody) = (clock::forward(), || Problem::of("auth.token"));
     let shown = Shown::of(&req).ok_or_else(nobody)?;
     let hash = shown.token.sha256();
     let session = api.sessions.peek(&hash, now).ok_or_else(nobody)?;
@@ -242,7 +242,7 @@ struct SessionList {
 impl OwnSession {
     /// Every session of the member who asks.
     pub(crate) fn list(api: &Api, member: &MemberCaller, req: &HttpRequest) -> Vec<Self> {
-        let now = clock::now();
+        let now = clock::forward();
         let current = Shown::of(req).and_then(|shown| api.sessions.peek(&shown.token.sha256(), now));
         let own = api.sessions.of_member(member.ledger.tenant(), member.id, now);
         own.into_iter().map(|session| Self::new(session, current.as_ref())).collect()

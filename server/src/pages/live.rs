@@ -101,7 +101,7 @@ impl Feed {
 
     /// Whether the session still holds, and its member and authenticator are in force.
     fn is_followed(&self) -> bool {
-        let session = self.session.and_then(|token| self.api.sessions.peek(&token, clock::now()));
+        let session = self.session.and_then(|token| self.api.sessions.peek(&token, clock::forward()));
         session.is_some_and(|session| session.roles(&self.ledger.state(), self.ledger.now()).is_some())
     }
 }
