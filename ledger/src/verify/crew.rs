@@ -1,21 +1,30 @@
 //! Threads that help the one that verifies: with what can be learned from bytes alone, and with signatures.
 //!
-//! What comes back is taken in the order of the ledger, so the verdict is that of one thread.
+//! What comes back is taken in the order of the ledger, so the verdict is that of one thread. They are started with the
+//! first job: what is small is done without them.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Scope;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 /// Most threads beside the caller's: the ordered part can't feed more.
 const MAX_HELPERS: usize = 7;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Jobs that wait for somebody.
+/// Whoever helps, once there is something to help with; they end with it.
 #[derive(Default)]
 pub(super) struct Crew {
+    shared: Arc<Shared>,
+    helpers: OnceCell<Vec<JoinHandle<()>>>,
+}
+
+/// Jobs that wait for somebody.
+#[derive(Default)]
+struct Shared {
     queue: Mutex<Queue>,
     arrived: Condvar,
 }
@@ -23,32 +32,27 @@ pub(super) struct Crew {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    helpers: usize,
     closed: bool,
 }
 
 /// The outcome of a job, perhaps not there yet.
 pub(super) struct Pending<T>(Receiver<T>);
 
-/// Ends the helpers when the work is over, however it ends.
-pub(super) struct Hired<'a>(&'a Crew);
-
 impl Crew {
     /// Starts a helper for each processor but the caller's own. Where the system has no thread to give, the caller does
     /// everything itself.
-    pub(super) fn hire<'scope, 'env>(&'env self, scope: &'scope Scope<'scope, 'env>) -> Hired<'env> {
+    fn hire(&self) -> Vec<JoinHandle<()>> {
         let wanted = std::thread::available_parallelism().map_or(1, NonZero::get) - 1;
-        for _ in 0..wanted.min(MAX_HELPERS) {
-            if std::thread::Builder::new().name("verify".into()).spawn_scoped(scope, || self.help()).is_ok() {
-                self.queue().helpers += 1;
-            }
-        }
-        Hired(self)
+        let helper = |_| {
+            let shared = Arc::clone(&self.shared);
+            std::thread::Builder::new().name("verify".into()).spawn(move || shared.help()).ok()
+        };
+        (0..wanted.min(MAX_HELPERS)).filter_map(helper).collect()
     }
 
     /// Jobs that may usefully be under way at once.
     pub(super) fn width(&self) -> usize {
-        2 * self.queue().helpers + 1
+        2 * self.helpers.get_or_init(|| self.hire()).len() + 1
     }
 
     /// Puts a job where the next idle helper takes it.
@@ -58,8 +62,9 @@ impl Crew {
             // Fails only where nobody waits any more.
             let _ = done.send(work());
         });
-        self.queue().jobs.push_back(job);
-        self.arrived.notify_one();
+        self.helpers.get_or_init(|| self.hire());
+        self.shared.queue().jobs.push_back(job);
+        self.shared.arrived.notify_one();
         Pending(outcome)
     }
 
@@ -72,7 +77,7 @@ impl Crew {
                 // A helper that panicked takes this thread with it, as if it had done the work itself.
                 Err(TryRecvError::Disconnected) => panic!("a helping thread panicked"),
             }
-            let job = self.queue().jobs.pop_front();
+            let job = self.shared.queue().jobs.pop_front();
             match job {
                 Some(job) => job(),
                 None => match pending.0.recv() {
@@ -82,7 +87,9 @@ impl Crew {
             }
         }
     }
+}
 
+impl Shared {
     fn help(&self) {
         loop {
             let job = {
@@ -107,11 +114,16 @@ impl Crew {
     }
 }
 
-impl Drop for Hired<'_> {
+impl Drop for Crew {
     fn drop(&mut self) {
-        let mut queue = self.0.queue();
+        let mut queue = self.shared.queue();
         queue.closed = true;
         queue.jobs.clear();
-        self.0.arrived.notify_all();
+        drop(queue);
+        self.shared.arrived.notify_all();
+        for helper in self.helpers.take().into_iter().flatten() {
+            // One that panicked has said so, and whoever waited for it has gone the same way.
+            let _ = helper.join();
+        }
     }
 }

@@ -33,19 +33,16 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// An error says that the input could not be read, and nothing about what it holds.
 pub fn verify_bundle(input: impl io::Read, pins: &Pins) -> io::Result<Report> {
     let crew = Crew::default();
-    std::thread::scope(|scope| {
-        let _hired = crew.hire(scope);
-        let mut reader = Reader::new(input);
-        let mut audit = Audit::new(pins, &crew);
-        loop {
-            match reader.next_item() {
-                Ok(Some(item)) => audit.take(item),
-                Ok(None) => return Ok(audit.finish(None)),
-                Err(BundleError::Read(error)) => return Err(error),
-                Err(error) => return Ok(audit.finish(Some(&error))),
-            }
+    let mut reader = Reader::new(input);
+    let mut audit = Audit::new(pins, &crew);
+    loop {
+        match reader.next_item() {
+            Ok(Some(item)) => audit.take(item),
+            Ok(None) => return Ok(audit.finish(None)),
+            Err(BundleError::Read(error)) => return Err(error),
+            Err(error) => return Ok(audit.finish(Some(&error))),
         }
-    })
+    }
 }
 
 /// Some events one behind the other, not read yet.
@@ -219,8 +216,10 @@ impl<'a> Audit<'a> {
         if broken.is_none() {
             self.begin_ledger();
         }
-        self.have_read();
         while self.judge_next() {}
+        for read in std::mem::take(&mut self.batch).read() {
+            self.take_event(read);
+        }
         self.signatures.settle_all(self.crew);
         let missing = self.first_missing();
         let broken = broken.map(|error| broken_failure(error, missing));

@@ -54,6 +54,11 @@ impl Claim {
     }
 }
 
+/// How many hold, or the first that does not.
+fn check_all(claims: &[Claim]) -> Result<u64, Failure> {
+    claims.iter().try_fold(0, |checked, claim| claim.check().map(|()| checked + 1))
+}
+
 fn failed(seq: Seq, rule: &'static str, reason: &dyn std::fmt::Display) -> Failure {
     let place = Place::Event { seq: seq.get(), type_name: Some("signature.created".to_owned()) };
     Failure::new(Layer::Signatures, place, rule, reason)
@@ -110,27 +115,29 @@ impl Signatures {
 
     fn have_checked(&mut self, crew: &Crew) {
         let batch = std::mem::take(&mut self.batch);
-        let check = move || batch.iter().try_fold(0, |checked, claim| claim.check().map(|()| checked + 1));
-        self.under_way.push_back(crew.ask(check));
-        if self.under_way.len() > 2 * crew.width() {
-            self.settle(crew);
+        self.under_way.push_back(crew.ask(move || check_all(&batch)));
+        if self.under_way.len() > 2 * crew.width()
+            && let Some(oldest) = self.under_way.pop_front()
+        {
+            self.note(crew.outcome(oldest));
         }
-    }
-
-    /// Waits for the oldest batch. They come in the ledger's order, so the first failure is the earliest.
-    fn settle(&mut self, crew: &Crew) -> bool {
-        let Some(oldest) = self.under_way.pop_front() else { return false };
-        match crew.outcome(oldest) {
-            Ok(checked) => self.checked += checked,
-            Err(failure) => drop(self.failure.get_or_insert(failure)),
-        }
-        true
     }
 
     /// Waits for all that were taken.
     pub(super) fn settle_all(&mut self, crew: &Crew) {
-        self.have_checked(crew);
-        while self.settle(crew) {}
+        while let Some(oldest) = self.under_way.pop_front() {
+            self.note(crew.outcome(oldest));
+        }
+        let rest = std::mem::take(&mut self.batch);
+        self.note(check_all(&rest));
+    }
+
+    /// They come in the ledger's order, so the first failure is the earliest.
+    fn note(&mut self, outcome: Result<u64, Failure>) {
+        match outcome {
+            Ok(checked) => self.checked += checked,
+            Err(failure) => drop(self.failure.get_or_insert(failure)),
+        }
     }
 }
 

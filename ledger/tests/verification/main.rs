@@ -11,6 +11,7 @@ mod dice;
 mod archives;
 mod command;
 mod keys;
+mod large;
 mod ledger;
 mod mutations;
 mod parts;

@@ -32,7 +32,7 @@ fn a_bundle_repacked_with_another_tool_stays_valid() {
     assert_eq!(judge(&ledger.parts().tar(), &pins(&ledger)).verdict(), Verdict::Valid);
 }
 
-fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+pub fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let text = std::str::from_utf8(bytes).unwrap();
     assert!(text.contains(from), "{from} is not in {text}");
     text.replacen(from, to, 1).into_bytes()
