@@ -10,6 +10,5 @@ mod deployment;
 mod operating;
 mod proxies;
 mod refusals;
-mod token;
 mod two_servers;
 mod webhooks;
