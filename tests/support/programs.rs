@@ -17,6 +17,16 @@ pub fn program(name: &str) -> PathBuf {
     file
 }
 
+/// A library of the workspace's that this package depends on, as cargo has just built it.
+pub fn library(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap();
+    let folder = if folder.ends_with("deps") { folder.to_owned() } else { folder.join("deps") };
+    let file = folder.join(format!("lib{name}.so"));
+    assert!(file.is_file(), "{} is not built", file.display());
+    file
+}
+
 /// What a program said, and how it ended.
 #[derive(Debug)]
 pub struct Ended {

@@ -68,6 +68,9 @@ pub struct DevCommand {
     /// PEM file, or folder of them, with the roots whose attestations prove hardware; without, nothing does
     #[arg(long, value_name = "PATH")]
     attestation_roots: Option<PathBuf>,
+    /// SoftHSM's module, where it is not where Debian, Fedora or Homebrew put it
+    #[arg(long, value_name = "FILE")]
+    softhsm_module: Option<PathBuf>,
     /// Go on without a high-water file that ought to be there; recorded in the ledger
     #[arg(long)]
     accept_missing_high_water: bool,
@@ -124,8 +127,12 @@ async fn serve_on(
     let owner = StoreConfig::new(postgres.owner_config(), Transport::Plain);
     let migrated = assembly::migrate(&owner).await;
     migrated.map_err(|error| Failure::operate("the schema can't be brought up to date", error))?;
-    let token_folder = folder.token();
-    let token = tokio::task::spawn_blocking(move || softhsm::prepare(&token_folder)).await;
+    let (token_folder, module) = (folder.token(), command.softhsm_module.clone());
+    let token = tokio::task::spawn_blocking(move || {
+        let module = module.map_or_else(softhsm::find_module, Ok)?;
+        softhsm::prepare_with(module, &token_folder)
+    });
+    let token = token.await;
     let token = token.map_err(|error| Failure::operate("SoftHSM", error))?;
     let token = token.map_err(|error| Failure::operate("the SoftHSM token can't be prepared", error))?;
     let (operator_token, token_file) = operator_token(folder)?;

@@ -52,7 +52,7 @@ pub enum SoftHsmError {
     /// SoftHSM isn't installed.
     #[error(
         "SoftHSM isn't installed: there is no libsofthsm2.so where Debian, Fedora or Homebrew put it; \
-             on Debian, `apt-get install softhsm2` brings it"
+             on Debian, `apt-get install softhsm2` brings it; where it is elsewhere, `--softhsm-module` says so"
     )]
     NotInstalled,
     /// The process doesn't have the variable that SoftHSM reads.
@@ -115,7 +115,14 @@ pub fn find_module() -> Result<PathBuf, SoftHsmError> {
 /// # Errors
 /// [`SoftHsmError`]; nothing that exists is overwritten.
 pub fn prepare(folder: &Path) -> Result<Pkcs11Config, SoftHsmError> {
-    let module = find_module()?;
+    prepare_with(find_module()?, folder)
+}
+
+/// The same with a module that is somewhere else.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_with(module: PathBuf, folder: &Path) -> Result<Pkcs11Config, SoftHsmError> {
     write_configuration(folder)?;
     let (name, value) = environment(folder);
     if std::env::var_os(name).as_deref() != Some(value.as_os_str()) {
