@@ -8,6 +8,7 @@ mod database;
 mod device;
 mod disk;
 mod endings;
+mod failover;
 mod lease;
 mod load;
 mod processes;

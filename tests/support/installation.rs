@@ -43,16 +43,25 @@ pub struct Installation {
 impl Installation {
     /// Prepares everything and starts the server.
     pub fn start() -> Self {
-        Self::start_with(&token::module(), Vec::new())
+        Self::prepare(None, &token::module(), Vec::new())
     }
 
     /// The same with another PKCS#11 module, which finds these variables in its environment.
     pub fn start_with(module: &Path, environment: Vec<(String, String)>) -> Self {
+        Self::prepare(None, module, environment)
+    }
+
+    /// The same with the cluster in a new folder that the test chose, which stays as short as a socket's path has to be.
+    pub fn start_on(cluster: &Path) -> Self {
+        Self::prepare(Some(cluster), &token::module(), Vec::new())
+    }
+
+    fn prepare(cluster: Option<&Path>, module: &Path, environment: Vec<(String, String)>) -> Self {
         // Short, for a socket's path has at most 107 bytes; open to the user that Postgres runs as.
         let folder = tempfile::Builder::new().prefix("sb-").tempdir_in("/tmp").unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let at = |name: &str| folder.path().join(name);
-        let postgres = Postgres::start(&at("pg"));
+        let postgres = Postgres::start(cluster.unwrap_or(&at("pg")));
         let proxy = Proxy::start(&at("proxy"), postgres.socket());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let host = |folder: &Path| folder.display().to_string().replace('/', "%2F");
@@ -84,6 +93,7 @@ impl Installation {
             fs::remove_dir_all(self.at(folder)).unwrap();
         }
         self.softhsm = token::make(&self.at("token"), PIN);
+        fs::remove_file(self.at("server.log")).unwrap();
         self.start_again();
     }
 
@@ -103,18 +113,10 @@ impl Installation {
     /// Starts the server after its end, and waits until it is ready; says how long that took.
     #[track_caller]
     pub fn start_again(&mut self) -> Duration {
+        let began = Instant::now();
         self.begin_to_start();
-        let (began, api) = (Instant::now(), self.api());
-        loop {
-            let ready = api.try_send("GET", "/readyz", &[], b"");
-            if ready.is_ok_and(|answer| answer.status == 200) {
-                return began.elapsed();
-            }
-            let ended = self.running.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "it ended with {ended:?}:\n{}", self.log_end());
-            assert!(began.elapsed() < waiting::DEADLINE, "it does not get ready:\n{}", self.log_end());
-            thread::sleep(LOOK);
-        }
+        self.wait_until_ready();
+        began.elapsed()
     }
 
     /// Starts the server, whatever becomes of it.
@@ -126,22 +128,56 @@ impl Installation {
         self.running = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
     }
 
+    /// Waits until a server that was started is ready.
+    #[track_caller]
+    pub fn wait_until_ready(&mut self) {
+        let (began, api) = (Instant::now(), self.api());
+        loop {
+            let ready = api.try_send("GET", "/readyz", &[], b"");
+            if ready.is_ok_and(|answer| answer.status == 200) {
+                return;
+            }
+            let ended = self.running.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "it ended with {ended:?}:\n{}", self.log_end());
+            assert!(began.elapsed() < waiting::DEADLINE, "it does not get ready:\n{}", self.log_end());
+            thread::sleep(LOOK);
+        }
+    }
+
     /// The server's process.
     pub fn pid(&self) -> Pid {
         Pid::from_child(self.running.as_ref().expect("the server runs"))
     }
 
-    /// Ends it without a chance to do anything (SIGKILL), unless somebody else has.
-    pub fn kill(&mut self) {
-        let _ = kill_process(self.pid(), Signal::KILL);
-        self.wait_for_end();
+    /// The processor time that the server has used since its start, on all cores (proc_pid_stat(5)).
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid().as_raw_nonzero())).unwrap();
+        // After the name in parentheses: state is field 3, utime and stime are 14 and 15, in ticks of 10 ms.
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+        Duration::from_millis(fields.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
     }
 
-    /// Waits for the server's end, which somebody else brings.
-    #[track_caller]
-    pub fn wait_for_end(&mut self) -> ExitStatus {
-        let mut child = self.running.take().expect("the server runs");
-        waiting::until("the server to end", || child.try_wait().unwrap())
+    /// Ends it without a chance to do anything (SIGKILL), unless somebody else has.
+    pub fn kill(&mut self) {
+        if self.running.is_some() {
+            let _ = kill_process(self.pid(), Signal::KILL);
+            self.ended_within(waiting::DEADLINE).expect("SIGKILL ends it");
+        }
+    }
+
+    /// How the server ended, which somebody else brings; none if it has not within this time.
+    pub fn ended_within(&mut self, deadline: Duration) -> Option<ExitStatus> {
+        let (mut child, began) = (self.running.take().expect("the server runs"), Instant::now());
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return Some(status);
+            }
+            if began.elapsed() >= deadline {
+                self.running = Some(child);
+                return None;
+            }
+            thread::sleep(LOOK);
+        }
     }
 
     /// What it has logged since its first start.
@@ -149,7 +185,8 @@ impl Installation {
         fs::read_to_string(self.at("server.log")).unwrap_or_default()
     }
 
-    fn log_end(&self) -> String {
+    /// The last of what it has logged.
+    pub fn log_end(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")

@@ -15,7 +15,7 @@ use crate::{programs, waiting};
 pub const ACCOUNT: &str = "postgres";
 
 /// Its superuser.
-const ADMIN: &str = "admin";
+pub const ADMIN: &str = "admin";
 
 /// The port, which names the socket's file and nothing else.
 pub const PORT: u16 = 5432;
@@ -63,6 +63,21 @@ impl Postgres {
         waiting::until("Postgres to end", || server.try_wait().unwrap());
     }
 
+    /// The same, unless it has ended by itself.
+    pub fn stop_if_running(&mut self, signal: Signal) {
+        let ended = self.server.as_mut().is_none_or(|server| server.try_wait().unwrap().is_some());
+        if ended {
+            self.server = None;
+        } else {
+            self.stop(signal);
+        }
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()
+    }
+
     /// The folder of the socket.
     pub fn socket(&self) -> &Path {
         &self.folder
@@ -99,12 +114,28 @@ impl Postgres {
     /// Runs statements as the administrator.
     #[track_caller]
     pub fn sql(&self, statements: &str) {
+        self.sql_in("postgres", statements);
+    }
+
+    /// The same in another database.
+    #[track_caller]
+    pub fn sql_in(&self, database: &str, statements: &str) {
+        assert!(self.psql(database, statements), "{statements}");
+    }
+
+    /// Runs statements that may fail, also because nobody is there.
+    pub fn try_sql(&self, statements: &str) -> bool {
+        self.psql("postgres", statements)
+    }
+
+    fn psql(&self, database: &str, statements: &str) -> bool {
         let mut psql = Command::new(binary("psql"));
-        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", ADMIN, "-d", "postgres", "-h"]);
-        psql.arg(&self.folder).args(["-p", &PORT.to_string()]).stdin(Stdio::piped());
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", ADMIN, "-d", database, "-h"]);
+        psql.arg(&self.folder).args(["-p", &PORT.to_string()]).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = psql.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(statements.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "{statements}");
+        // One that has ended by now says so by its status.
+        let _ = child.stdin.take().unwrap().write_all(statements.as_bytes());
+        child.wait().unwrap().success()
     }
 }
 

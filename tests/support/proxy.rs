@@ -20,7 +20,7 @@ pub use wire::Statement;
 use wire::{Message, Session};
 
 /// Where a statement is when its trap springs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// Here, and not with Postgres.
     Arrived,
