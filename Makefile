@@ -2,7 +2,7 @@
 # missing on this machine (tests/prerequisites.sh) and to install it or say how.
 
 .SUFFIXES:
-.PHONY: help screens demo run test check bench prerequisites test-prerequisites
+.PHONY: help screens demo run test faults check bench prerequisites test-prerequisites
 
 # rustup installs to ~/.cargo/bin, which a shell opened before that does not know yet.
 PATH := $(PATH):$(HOME)/.cargo/bin
@@ -16,6 +16,7 @@ help:
 	@echo 'make look    what make demo made, in your browser, with a passkey of your own'
 	@echo 'make run     a server for this machine: sealbook dev (Ctrl-C ends it)'
 	@echo 'make test    everything that must hold before a change goes in'
+	@echo 'make faults  10,000 kills (SEALBOOK_CRASHES) of a signing server; takes hours'
 	@echo 'make screens the pictures of README and docs, renewed from the pages'
 	@echo 'make check   formatting and lints alone'
 	@echo 'make bench   the product beside its limits; takes a quiet machine half an hour'
@@ -57,6 +58,11 @@ check: prerequisites
 test: test-prerequisites check
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
+
+# The crash matrix at length; SEALBOOK_SEED repeats a schedule.
+faults: test-prerequisites
+	cargo build --locked --workspace --all-targets
+	SEALBOOK_CRASHES=$${SEALBOOK_CRASHES:-10000} cargo test --locked -p integration --test faults -- --nocapture crashes
 
 # Optimised as it ships. BENCH names groups and options, e.g. `make bench BENCH='sign --seconds 10'`.
 bench: prerequisites

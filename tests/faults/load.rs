@@ -180,7 +180,7 @@ impl Signer {
 }
 
 /// How the ledger's authorisations ended.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Account {
     /// Authorised.
     pub authorized: usize,

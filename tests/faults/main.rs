@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
 
 mod commits;
+mod crashes;
 mod database;
 mod device;
 mod disk;
