@@ -173,8 +173,9 @@ impl Oracle {
         let files = fs::read_dir(&self.high_water).into_iter().flatten().map(|entry| entry.unwrap().path());
         let mut mark = Mark::default();
         for path in files {
-            if path.extension().is_some_and(|extension| extension == "new") {
-                mark.in_writing = true;
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            mark.in_writing |= name.ends_with(".high-water.new");
+            if !name.ends_with(".high-water") {
                 continue;
             }
             let text = fs::read_to_string(path).unwrap_or_default();

@@ -102,7 +102,7 @@ impl Seen {
 
     fn counts(&self, events: ReadFlags, name: &str) -> bool {
         match self.change {
-            Change::Written => events.contains(ReadFlags::MODIFY) && name.ends_with(".new"),
+            Change::Written => events.contains(ReadFlags::MODIFY) && name.ends_with(".high-water.new"),
             Change::Placed => events.contains(ReadFlags::MOVED_TO) && name.ends_with(".high-water"),
             Change::Signed => name == pkcs11_shim::CALLS && self.last_call_signed(),
         }
