@@ -2,7 +2,7 @@
 # missing on this machine (tests/prerequisites.sh) and to install it or say how.
 
 .SUFFIXES:
-.PHONY: help screens demo run test faults fuzz check bench prerequisites test-prerequisites
+.PHONY: help screens demo look run test faults fuzz check bench prerequisites test-prerequisites
 
 # rustup installs to ~/.cargo/bin, which a shell opened before that does not know yet.
 PATH := $(PATH):$(HOME)/.cargo/bin
@@ -16,7 +16,7 @@ help:
 	@echo 'make look    what make demo made, in your browser, with a passkey of your own'
 	@echo 'make run     a server for this machine: sealbook dev (Ctrl-C ends it)'
 	@echo 'make test    everything that must hold before a change goes in'
-	@echo 'make faults  what make test takes a slice of, in full: hours'
+	@echo 'make faults  what make test takes a slice of, in full: takes hours'
 	@echo 'make fuzz    every parser of outside bytes, FUZZ_SECONDS each'
 	@echo 'make screens the pictures of README and docs, renewed from the pages'
 	@echo 'make check   formatting and lints alone'
@@ -60,9 +60,15 @@ test: test-prerequisites check
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
 
-# The slices of `make test` in full. Seeds are printed; SEALBOOK_SEED=n repeats one.
+# What `make test` takes slices of, in full: histories of the pure core, retries of one request, kills of a signing server.
+# Seeds are printed; SEALBOOK_SEED=n repeats one.
 faults: test-prerequisites
-	SEALBOOK_HISTORIES=1000000 cargo test --locked --release -p sealbook-ledger --test dual_control -- --nocapture
+	cargo build --locked --workspace --all-targets
+	SEALBOOK_HISTORIES=$${SEALBOOK_HISTORIES:-1000000} \
+		cargo test --locked --release -p sealbook-ledger --test dual_control -- --nocapture
+	cargo test --locked -p integration --test faults -- --nocapture --ignored
+	SEALBOOK_CRASHES=$${SEALBOOK_CRASHES:-10000} \
+		cargo test --locked -p integration --test faults -- --nocapture crashes
 
 # Every parser of outside bytes, one after another; what is found is printed and kept under target/fuzz/finds.
 FUZZ_SECONDS ?= 60

@@ -41,7 +41,7 @@ pub struct Mark {
 pub struct HighWater {
     /// Written before the HSM signs a checkpoint: size and Merkle root.
     pub sealed: Option<Mark>,
-    /// Written before containment is acknowledged: size and chain hash.
+    /// Written before containment is acknowledged, and when the ledger is frozen: size and chain hash.
     pub contained: Option<Mark>,
 }
 

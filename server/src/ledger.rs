@@ -24,7 +24,7 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
-use crate::high_water::HighWaterFile;
+use crate::high_water::{HighWaterFile, Mark};
 use crate::store::{LedgerId, StoreError};
 
 pub use vitals::{Pass, Stock, Vitals};
@@ -281,7 +281,7 @@ pub struct Ledger {
     unsealable: Mutex<Option<String>>,
     vitals: Mutex<Vitals>,
     lanes: Lanes,
-    pub(crate) high_water: Mutex<HighWaterFile>,
+    pub(crate) high_water: Arc<Mutex<HighWaterFile>>,
 }
 
 /// Longest wait for a place in the sequencer's queue, and for its answer.
@@ -308,7 +308,7 @@ impl Ledger {
             unsealable: Mutex::new(None),
             vitals: Mutex::default(),
             lanes,
-            high_water: Mutex::new(high_water),
+            high_water: Arc::new(Mutex::new(high_water)),
         }
     }
 
@@ -406,11 +406,23 @@ impl Ledger {
         self.wanted.load(Ordering::Relaxed) > self.sealed_size()
     }
 
-    /// Stops everything on this ledger but reading, loudly.
+    /// Stops everything on this ledger but reading, loudly. What was committed goes into the high-water file: the next
+    /// start would otherwise believe a database that has forgotten what was not sealed yet.
     pub(crate) fn freeze(&self, why: impl Into<Arc<str>>) {
         let why = why.into();
         tracing::error!(tenant = %self.tenant, origin = %self.origin, %why, "LEDGER FROZEN: storage contradicts its proofs");
-        *self.frozen.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        let before = self.frozen.lock().unwrap_or_else(PoisonError::into_inner).replace(why);
+        if before.is_some() {
+            return;
+        }
+        let (file, state) = (Arc::clone(&self.high_water), self.state());
+        tokio::task::spawn_blocking(move || {
+            let mark = Mark { size: state.size(), hash: state.head() };
+            let written = file.lock().unwrap_or_else(PoisonError::into_inner).record_contained(mark);
+            if let Err(error) = written {
+                tracing::error!(origin = %state.origin(), size = mark.size, %error, "what was committed is not in the high-water file");
+            }
+        });
     }
 
     /// Why the ledger is frozen, if it is.

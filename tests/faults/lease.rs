@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use integration::Server;
+use integration::{Installation, Server, postgres};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -18,13 +18,27 @@ pub struct Lease {
 impl Lease {
     /// Waits for the sealers' turns to end, and takes the leases of all ledgers.
     pub fn take(server: &Server) -> Self {
+        let password = fs::read_to_string(server.data().join("secrets/postgres-owner.password")).unwrap();
+        let mut config = Config::new();
+        config
+            .host_path(server.data().join("postgres/socket"))
+            .user("sealbook_owner")
+            .password(password.trim());
+        Self::take_by(config)
+    }
+
+    /// The same of an installation.
+    pub fn take_at(at: &Installation) -> Self {
+        let mut config = Config::new();
+        config.host_path(at.postgres.socket()).user(postgres::ADMIN);
+        Self::take_by(config)
+    }
+
+    fn take_by(mut config: Config) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = runtime.block_on(async {
-            let password = fs::read_to_string(server.data().join("secrets/postgres-owner.password")).unwrap();
-            let mut config = Config::new();
-            config.host_path(server.data().join("postgres/socket")).port(5432).dbname("sealbook");
-            config.user("sealbook_owner").password(password.trim());
+            config.port(postgres::PORT).dbname("sealbook");
             let (client, connection) = config.connect(NoTls).await.expect("Postgres is there");
             tokio::spawn(connection);
             let take = "SELECT pg_advisory_lock(hashint8extended(ledger_id, $1)) FROM sealbook.ledgers";

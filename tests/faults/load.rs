@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use integration::bundle::Bundle;
+use integration::server::Reachable;
 use integration::tenant::{Service, Tenant, sha256};
-use integration::{Api, Server, waiting};
+use integration::{Answer, Api, waiting};
 use serde_json::{Value, json};
 
 /// Signers at once.
@@ -20,19 +21,39 @@ const SIGNERS: usize = 8;
 pub const SLOT: &str = "release";
 
 /// A tenant with one slot, and a service that may use it.
-pub fn site(server: &Server) -> (Tenant, Service) {
+pub fn site(server: &dyn Reachable) -> (Tenant, Service) {
     let tenant = Tenant::founded(server, 3);
     tenant.slot(SLOT, "ecdsa-p256-sha256");
     let service = tenant.service(&[SLOT]);
     (tenant, service)
 }
 
+/// What signers do.
+#[derive(Clone)]
+pub struct Work {
+    /// The slots that they use, by turns.
+    pub slots: Vec<&'static str>,
+    /// Sets the digests of one load apart from another's.
+    pub name: String,
+    /// Told that an answer begins to arrive.
+    pub arriving: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self { slots: vec![SLOT], name: String::new(), arriving: Arc::new(|| ()) }
+    }
+}
+
 /// A signature that a client received: the only ones that count.
 #[derive(Debug, Clone)]
 pub struct Received {
-    seq: u64,
-    digest: String,
-    signature: Vec<u8>,
+    /// The event that records it.
+    pub seq: u64,
+    /// What was signed, in hex.
+    pub digest: String,
+    /// The signature.
+    pub signature: Vec<u8>,
 }
 
 /// What the signers saw.
@@ -56,12 +77,23 @@ pub struct Load {
 impl Load {
     /// Starts the signers.
     pub fn begin(tenant: &Tenant, service: &Service) -> Self {
+        Self::begin_with(tenant, service, &Work::default())
+    }
+
+    /// Starts signers that do something else.
+    pub fn begin_with(tenant: &Tenant, service: &Service, work: &Work) -> Self {
         let (stop, received) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let path = tenant.path(&format!("/slots/{SLOT}/sign"));
-        let threads = (0..SIGNERS).map(|signer| {
-            let (api, path) = (service.api.clone(), path.clone());
-            let (stop, received) = (Arc::clone(&stop), Arc::clone(&received));
-            std::thread::spawn(move || sign_until(&stop, &received, &api, &path, signer))
+        let threads = (0..SIGNERS).map(|number| {
+            let slot = work.slots[number % work.slots.len()];
+            let signer = Signer {
+                api: service.api.clone(),
+                path: tenant.path(&format!("/slots/{slot}/sign")),
+                name: format!("{}{number}", work.name),
+                stop: Arc::clone(&stop),
+                received: Arc::clone(&received),
+                arriving: Arc::clone(&work.arriving),
+            };
+            std::thread::spawn(move || signer.sign())
         });
         Self { threads: threads.collect(), stop, received }
     }
@@ -93,40 +125,62 @@ impl Load {
     }
 }
 
-fn sign_until(stop: &AtomicBool, received: &AtomicUsize, api: &Api, path: &str, signer: usize) -> Seen {
-    let mut seen = Seen::default();
-    for n in 0.. {
-        if stop.load(Ordering::Relaxed) {
-            break;
+/// One that asks for one signature after another.
+struct Signer {
+    api: Api,
+    path: String,
+    name: String,
+    stop: Arc<AtomicBool>,
+    received: Arc<AtomicUsize>,
+    arriving: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Signer {
+    fn sign(&self) -> Seen {
+        let mut seen = Seen::default();
+        for n in 0.. {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let digest = sha256(format!("{} {n}", self.name).as_bytes());
+            let began = Instant::now();
+            let answer = self.ask(&digest);
+            seen.longest = seen.longest.max(began.elapsed());
+            match answer {
+                Ok(answer) if answer.status == 200 => {
+                    let signed = answer.json();
+                    let signature = STANDARD.decode(signed["signature_b64"].as_str().unwrap()).unwrap();
+                    seen.received.push(Received { seq: signed["seq"].as_u64().unwrap(), digest, signature });
+                    self.received.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(answer) => {
+                    assert_eq!(answer.status, 503, "{}", answer.said());
+                    *seen.refused.entry(answer.code()).or_default() += 1;
+                    self.come_back_later();
+                }
+                Err(_) => {
+                    *seen.refused.entry("broken".to_owned()).or_default() += 1;
+                    self.come_back_later();
+                }
+            }
         }
-        let digest = sha256(format!("{signer} {n}").as_bytes());
-        let (body, began) = (json!({ "digest": digest }).to_string(), Instant::now());
-        let answer = api.try_send("POST", path, &[("content-type", "application/json")], body.as_bytes());
-        seen.longest = seen.longest.max(began.elapsed());
-        match answer {
-            Ok(answer) if answer.status == 200 => {
-                let signed = answer.json();
-                let signature = STANDARD.decode(signed["signature_b64"].as_str().unwrap()).unwrap();
-                seen.received.push(Received { seq: signed["seq"].as_u64().unwrap(), digest, signature });
-                received.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(answer) => {
-                assert_eq!(answer.status, 503, "{}", answer.said());
-                *seen.refused.entry(answer.code()).or_default() += 1;
-                // A client that is told to come back later does, or it would only keep the processors busy.
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Err(_) => {
-                *seen.refused.entry("broken".to_owned()).or_default() += 1;
-                std::thread::sleep(Duration::from_millis(50));
-            }
-        }
+        seen
     }
-    seen
+
+    fn ask(&self, digest: &str) -> Result<Answer, ureq::Error> {
+        let body = json!({ "digest": digest }).to_string();
+        let headers = [("content-type", "application/json")];
+        self.api.try_send_watched("POST", &self.path, &headers, body.as_bytes(), || (self.arriving)())
+    }
+
+    /// A client that is told to come back later does, or it would only keep the processors busy.
+    fn come_back_later(&self) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// How the ledger's authorisations ended.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Account {
     /// Authorised.
     pub authorized: usize,

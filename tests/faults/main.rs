@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
 
 mod clock;
+mod commits;
+mod crashes;
 mod database;
 mod device;
 mod disk;
 mod duplicates;
 mod endings;
+mod failover;
 mod lease;
 mod load;
 mod processes;

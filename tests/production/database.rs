@@ -6,13 +6,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use integration::postgres::{as_account, binary, owned_by_account};
 use integration::waiting;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::authority::Certified;
-
-/// Postgres does not run as root: there it runs as this account of the distribution's package.
-const ACCOUNT: &str = "postgres";
 
 /// A running server; it ends with this. Its files are its folder's owner's to remove.
 pub struct Database {
@@ -30,10 +28,7 @@ impl Database {
             fs::copy(from, folder.join(to)).unwrap();
         }
         fs::write(folder.join("password"), admin_password).unwrap();
-        run(Command::new("chmod").arg("-R").arg("go=").arg(folder));
-        if rustix::process::geteuid().is_root() {
-            run(Command::new("chown").arg("-R").arg(format!("{ACCOUNT}:")).arg(folder));
-        }
+        owned_by_account(folder);
         let data = folder.join("data");
         let mut initdb = as_account("initdb");
         initdb.args([
@@ -110,25 +105,4 @@ impl Drop for Database {
 
 fn run(command: &mut Command) {
     integration::programs::run(command).expect(0);
-}
-
-/// A program of Postgres, run as the unprivileged account and killed with its starter.
-fn as_account(program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]);
-    if rustix::process::geteuid().is_root() {
-        command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-groups"]);
-    }
-    command.arg(binary(program)).env("LC_ALL", "C");
-    command
-}
-
-/// The newest installed Postgres' programs.
-fn binary(program: &str) -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();
-    match newest {
-        Some(major) => Path::new("/usr/lib/postgresql").join(major.to_string()).join("bin").join(program),
-        None => PathBuf::from(program),
-    }
 }

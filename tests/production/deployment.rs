@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use integration::programs::{Ended, program, run};
-use integration::{Api, waiting};
+use integration::{Api, token, waiting};
 use rustix::process::{Pid, Signal, kill_process};
 use sealbook::http::token::{Token, TokenKind};
 use serde_json::Value;
@@ -17,7 +17,6 @@ use tempfile::TempDir;
 
 use crate::authority::Authority;
 use crate::database::Database;
-use crate::token;
 
 /// The domain that people visit.
 pub const DOMAIN: &str = "sealbook.example.com";

@@ -10,7 +10,6 @@ mod deployment;
 mod operating;
 mod proxies;
 mod refusals;
-mod token;
 mod two_servers;
 mod two_servers_load;
 mod webhooks;

@@ -88,6 +88,18 @@ impl Api {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Answer, ureq::Error> {
+        self.try_send_watched(method, path, headers, body, || ())
+    }
+
+    /// The same; calls `arriving` when the answer's head is here and its body may not be.
+    pub fn try_send_watched(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        arriving: impl FnOnce(),
+    ) -> Result<Answer, ureq::Error> {
         let mut request =
             Request::builder().method(method).uri(format!("http://127.0.0.1:{}{path}", self.port));
         for (name, value) in headers {
@@ -101,6 +113,7 @@ impl Api {
         } else {
             self.agent.run(request.body(body)?)?
         };
+        arriving();
         let bytes = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec()?;
         Ok(Answer {
             status: response.status().as_u16(),

@@ -24,6 +24,16 @@ const READY: &str = "Sealbook is ready after";
 /// The server that the tests of one binary share, for as long as one of them runs.
 static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
+/// Where tenants are founded.
+pub trait Reachable {
+    /// The API, without a token.
+    fn api(&self) -> Api;
+    /// The API, as the operator.
+    fn operator(&self) -> Api;
+    /// The URL that people know it by, which is also the web origin of their assertions.
+    fn url(&self) -> String;
+}
+
 /// How to start a server.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -220,6 +230,34 @@ impl Server {
 
     fn log_of(&self, start: usize) -> PathBuf {
         self.folder.path().join(format!("server-{start}.log"))
+    }
+}
+
+impl Reachable for Server {
+    fn api(&self) -> Api {
+        self.api()
+    }
+
+    fn operator(&self) -> Api {
+        self.operator()
+    }
+
+    fn url(&self) -> String {
+        self.url()
+    }
+}
+
+impl Reachable for Arc<Server> {
+    fn api(&self) -> Api {
+        self.as_ref().api()
+    }
+
+    fn operator(&self) -> Api {
+        self.as_ref().operator()
+    }
+
+    fn url(&self) -> String {
+        self.as_ref().url()
     }
 }
 

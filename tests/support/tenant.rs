@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::api::{Answer, Api};
 use crate::people::Person;
 use crate::programs::{Ended, verify};
-use crate::server::Server;
+use crate::server::Reachable;
 use crate::waiting;
 
 /// A founder's roles where nothing else is said: all that decide.
@@ -61,12 +61,12 @@ pub struct Opened {
 }
 
 /// Opens a tenant under a new name for founders with these roles.
-pub fn open(server: &Server, founders: &[&[&str]]) -> Opened {
+pub fn open(server: &dyn Reachable, founders: &[&[&str]]) -> Opened {
     open_with(server, founders, &json!({}))
 }
 
 /// The same, with more members in the request.
-pub fn open_with(server: &Server, founders: &[&[&str]], more: &Value) -> Opened {
+pub fn open_with(server: &dyn Reachable, founders: &[&[&str]], more: &Value) -> Opened {
     let name = format!("tenant-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let invites = founders.iter().enumerate();
     let invites: Vec<Value> = invites
@@ -82,17 +82,17 @@ pub fn open_with(server: &Server, founders: &[&[&str]], more: &Value) -> Opened 
 
 impl Tenant {
     /// A tenant founded by this many people, each with every deciding role.
-    pub fn founded(server: &Server, founders: usize) -> Self {
+    pub fn founded(server: &dyn Reachable, founders: usize) -> Self {
         Self::founded_with(server, &vec![DECIDING; founders])
     }
 
     /// A tenant founded by people with these roles.
-    pub fn founded_with(server: &Server, founders: &[&[&str]]) -> Self {
+    pub fn founded_with(server: &dyn Reachable, founders: &[&[&str]]) -> Self {
         Self::found(server, open(server, founders))
     }
 
     /// A tenant that was opened, founded by new people.
-    pub fn found(server: &Server, opened: Opened) -> Self {
+    pub fn found(server: &dyn Reachable, opened: Opened) -> Self {
         let Opened { name, answer, tickets } = opened;
         let folder = tempfile::Builder::new().prefix("sb-people-").tempdir().unwrap();
         let (api, url) = (server.api(), server.url());

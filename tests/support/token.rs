@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use integration::programs::run;
+use crate::programs::run;
 
 /// The token's label.
 pub const LABEL: &str = "production";

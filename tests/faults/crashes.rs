@@ -1,0 +1,287 @@
+//! The server killed (SIGKILL) at every step of a signature and of a seal, again and again under load, and what has to
+//! hold afterwards held each time.
+
+mod oracle;
+mod steps;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use integration::programs::library;
+use integration::server::Reachable as _;
+use integration::shim::Shim;
+use integration::tenant::{Service, Tenant};
+use integration::{Api, Installation, waiting};
+
+use crate::load::{Load, Work};
+use oracle::{Found, Oracle};
+use steps::{Armed, Keys, STEPS, Step};
+
+/// Kills that are made at least, and how long more are made, unless the environment says how many.
+const LEAST: usize = 200;
+const TIME: Duration = Duration::from_secs(150);
+
+/// Kills of one ledger: the next one has an empty database, so that starting stays quick.
+const KILLS_OF_A_LEDGER: usize = 60;
+
+/// A server that was not killed at its step within this time is killed anyway, and the step counts as missed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longer than an authorisation that nobody settles stays open.
+const EXPIRY: Duration = Duration::from_secs(100);
+
+/// The signers' slots.
+const SLOTS: [&str; 2] = ["release", "nightly"];
+
+/// Where kills come from, and how many.
+struct Schedule {
+    seed: u64,
+    rng: fastrand::Rng,
+    /// Exactly so many, where the environment says so.
+    wanted: Option<usize>,
+    began: Instant,
+    made: usize,
+    /// The steps of this turn that are still to come.
+    turn: Vec<Step>,
+}
+
+impl Schedule {
+    fn from_environment() -> Self {
+        let number = |name: &str| Some(std::env::var(name).ok()?.parse::<u64>().expect("a number"));
+        let seed = number("SEALBOOK_SEED").unwrap_or_else(|| fastrand::u64(..));
+        let wanted = number("SEALBOOK_CRASHES").map(|wanted| wanted as usize);
+        println!("SEALBOOK_SEED={seed}");
+        let (rng, began) = (fastrand::Rng::with_seed(seed), Instant::now());
+        Self { seed, rng, wanted, began, made: 0, turn: Vec::new() }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.wanted {
+            Some(wanted) => self.made >= wanted,
+            None => self.made >= LEAST && self.began.elapsed() >= TIME,
+        }
+    }
+
+    /// Every step comes once before one comes again.
+    fn next(&mut self) -> Step {
+        if self.turn.is_empty() {
+            self.turn = STEPS.to_vec();
+            self.rng.shuffle(&mut self.turn);
+        }
+        self.made += 1;
+        self.turn.pop().expect("a turn has steps")
+    }
+}
+
+/// Says where it was when something did not hold.
+struct Place {
+    seed: u64,
+    kill: usize,
+    step: Step,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("kill {}, at \"{}\", of SEALBOOK_SEED={}", self.kill, self.step, self.seed);
+        }
+    }
+}
+
+/// What became of the kills.
+#[derive(Default)]
+struct Tally {
+    steps: BTreeMap<Step, (usize, usize)>,
+    received: usize,
+    ledgers: usize,
+    starting: Duration,
+    processor: Duration,
+    slowest: Duration,
+}
+
+impl Tally {
+    fn kills(&self) -> usize {
+        self.steps.values().map(|(tried, _)| tried).sum()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kills = self.kills();
+        let mean = |sum: Duration| sum / u32::try_from(kills.max(1)).unwrap_or(u32::MAX);
+        let (starting, processor) = (mean(self.starting), mean(self.processor));
+        let Self { ledgers, received, slowest, .. } = self;
+        writeln!(f, "{kills} kills, {ledgers} ledgers, {received} signatures received")?;
+        writeln!(
+            f,
+            "ready again after {starting:?} on average, {processor:?} of it at work; {slowest:?} at most"
+        )?;
+        writeln!(f, "{:<36} {:>6} {:>6}", "killed at", "tried", "hit")?;
+        for (step, (tried, hit)) in &self.steps {
+            writeln!(f, "{:<36} {tried:>6} {hit:>6}", step.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Clients that ask for the newest checkpoint all the time.
+struct Readers {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Readers {
+    fn begin(api: Api, path: String) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&over);
+        let thread = std::thread::spawn(move || {
+            let mut notes: Vec<String> = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let answer = api.try_send("GET", &path, &[], b"");
+                let note = answer.ok().filter(|answer| answer.status == 200).map(|answer| answer.text());
+                match note {
+                    Some(note) if notes.last() != Some(&note) => notes.push(note),
+                    Some(_) | None => std::thread::sleep(Duration::from_millis(10)),
+                }
+            }
+            notes
+        });
+        Self { over, thread }
+    }
+
+    fn end(self) -> Vec<String> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("a reader ends in order")
+    }
+}
+
+/// One ledger and all that is known of it from elsewhere.
+struct Subject<'a> {
+    tenant: Tenant,
+    service: Service,
+    shim: &'a Shim,
+    keys: Keys,
+    oracle: Oracle,
+    /// Signatures that earlier kills left without a record.
+    unsettled: usize,
+}
+
+impl<'a> Subject<'a> {
+    fn found(at: &Installation, shim: &'a Shim) -> Self {
+        let tenant = Tenant::founded(at, 3);
+        for slot in SLOTS {
+            tenant.slot(slot, "ecdsa-p256-sha256");
+        }
+        let mut slots = SLOTS;
+        slots.sort_unstable();
+        let service = tenant.service(&slots);
+        let mut oracle = Oracle::of(at, &tenant.origin, shim.folder().join("calls"));
+        oracle.look(&[], &[]);
+        let keys = Keys { slots: oracle.slot_keys(), ledger: shim.ledger_key(&tenant) };
+        Self { tenant, service, shim, keys, oracle, unsettled: 0 }
+    }
+
+    /// One kill: signers at work, the server killed at the step, everything looked at, the server started again.
+    fn kill(&mut self, at: &mut Installation, step: Step, schedule: &mut Schedule, tally: &mut Tally) {
+        let _place = Place { seed: schedule.seed, kill: schedule.made, step };
+        let armed = Armed::set(step, at, self.shim, &self.keys, &mut schedule.rng);
+        // Connections of before the last kill are no use.
+        let api = at.api().with_token(self.service.api.token().unwrap());
+        let service = Service { id: self.service.id.clone(), api: api.clone() };
+        let name = format!("{} ", schedule.made);
+        let work = Work { slots: SLOTS.to_vec(), name, arriving: armed.arriving() };
+        let load = Load::begin_with(&self.tenant, &service, &work);
+        let readers = Readers::begin(api, self.tenant.path("/checkpoint"));
+        let ended = at.ended_within(PATIENCE);
+        let killed = ended.is_some() && armed.has_killed();
+        assert!(ended.is_none() || killed, "{step}: the server ended by itself: {ended:?}\n{}", at.log_end());
+        at.kill();
+        drop(armed);
+        let (seen, notes) = (load.end(), readers.end());
+        let mut found = self.oracle.look(&seen.received, &notes);
+        let before = std::mem::replace(&mut self.unsettled, found.unsettled);
+        // One that was on its way to the record may have arrived since.
+        found.unsettled = found.unsettled.saturating_sub(before);
+        if step == Step::Start {
+            let mean = tally.starting.as_micros() as u64 / tally.kills().max(1) as u64;
+            at.begin_to_start();
+            at.ended_within(Duration::from_micros(schedule.rng.u64(0..=mean)));
+            at.kill();
+            self.oracle.look(&[], &[]);
+        }
+        let took = at.start_again();
+        tally.received += seen.received.len();
+        tally.starting += took;
+        tally.processor += at.processor_time();
+        tally.slowest = tally.slowest.max(took);
+        let (tried, hit) = tally.steps.entry(step).or_default();
+        *tried += 1;
+        *hit += usize::from(killed && was_there(step, found));
+    }
+
+    /// Exports and verifies, as an auditor does.
+    fn verify(&mut self) {
+        let name = self.tenant.name.clone();
+        self.tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+        self.tenant.verified();
+        self.oracle.look(&[], &[]);
+    }
+
+    /// Waits until everything that the kills left open has been ended.
+    fn settle(&mut self) {
+        let ended = waiting::within(EXPIRY, || {
+            self.oracle.look(&[], &[]);
+            (self.oracle.account().open == 0).then_some(())
+        });
+        assert!(ended.is_some(), "left open: {:?}", self.oracle.account());
+        println!("the last ledger: {:?}", self.oracle.account());
+    }
+}
+
+/// Where a kill comes from another process it comes a little later: what it left behind says whether it came in time.
+fn was_there(step: Step, found: Found) -> bool {
+    match step {
+        Step::Verify => found.unsettled > 0,
+        Step::MarkWritten => found.mark_in_writing,
+        Step::MarkPlaced => found.marked > found.sealed,
+        _ => true,
+    }
+}
+
+#[test]
+fn killed_at_any_step_a_server_comes_back_with_all_that_it_released_and_no_more() {
+    let mut schedule = Schedule::from_environment();
+    let (shim, mut tally) = (Shim::new(), Tally::default());
+    let mut at = Installation::start_with(&library("pkcs11_shim"), shim.environment());
+    loop {
+        let mut subject = Subject::found(&at, &shim);
+        tally.ledgers += 1;
+        for _ in 0..KILLS_OF_A_LEDGER {
+            if schedule.is_over() {
+                break;
+            }
+            let step = schedule.next();
+            subject.kill(&mut at, step, &mut schedule, &mut tally);
+        }
+        subject.verify();
+        println!("{} kills, and what they left verifies", schedule.made);
+        if schedule.is_over() {
+            subject.settle();
+            subject.verify();
+            break;
+        }
+        at.kill();
+        fs::remove_file(shim.folder().join("calls")).unwrap();
+        at.renew();
+    }
+    println!("{tally}after {:?}", schedule.began.elapsed());
+    let missed: Vec<_> =
+        STEPS.iter().filter(|step| tally.steps.get(step).is_none_or(|(_, hit)| *hit == 0)).collect();
+    assert!(missed.is_empty(), "never killed at {missed:?} (seed {})", schedule.seed);
+}
