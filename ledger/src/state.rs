@@ -243,16 +243,6 @@ impl State {
         }
     }
 
-    /// The chain hash of an earlier event, if it is not one of the many ([`Payload::is_high_volume`]), whose hashes are not
-    /// kept.
-    pub fn event_hash(&self, seq: Seq) -> Option<Hash> {
-        match &self.phase {
-            Phase::Unopened => None,
-            Phase::Opened { hashes, .. } => hashes.get(&seq).copied(),
-            Phase::Founded(founded) => founded.hashes.get(&seq).copied(),
-        }
-    }
-
     /// The founded ledger, if it is founded.
     pub fn founded(&self) -> Result<&Founded, Rule> {
         match &self.phase {

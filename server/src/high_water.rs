@@ -139,7 +139,12 @@ impl HighWaterFile {
         let unreadable = |source| HighWaterError::Io { path: folder.to_owned(), doing: "listed", source };
         let mut kept = Vec::new();
         for entry in fs::read_dir(folder).map_err(unreadable)? {
-            let text = fs::read_to_string(entry.map_err(unreadable)?.path()).unwrap_or_default();
+            let path = entry.map_err(unreadable)?.path();
+            // Snapshots lie beside them.
+            if path.extension().is_none_or(|extension| extension != "high-water") {
+                continue;
+            }
+            let text = fs::read_to_string(path).unwrap_or_default();
             let origin = text.lines().nth(1).and_then(|line| line.strip_prefix("origin ")?.parse().ok());
             let Some(origin) = origin else { continue };
             if let Reading::Present(marks) = Self::new(folder, Origin::clone(&origin)).read()? {

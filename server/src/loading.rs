@@ -4,8 +4,7 @@
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Event;
-use sealbook_ledger::ids::Seq;
-use sealbook_ledger::merkle::Tree;
+use sealbook_ledger::merkle::{Tree, leaf_hash};
 use sealbook_ledger::verify::{Read, Verifier};
 
 use crate::high_water::{HighWater, HighWaterFile, Mark, Reading};
@@ -62,8 +61,10 @@ pub(crate) async fn load(
         ));
     }
     let sealed = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
-    let kept =
-        read_snapshot(snapshots).await?.filter(|kept| kept.bound.size <= sealed && covers(kept, &mark));
+    let kept = match read_snapshot(snapshots).await?.filter(|kept| kept.bound.size <= sealed) {
+        Some(kept) if agrees(store, row, &kept, &mark).await? => Some(kept),
+        Some(_) | None => None,
+    };
     if let Some(kept) = &kept {
         hold_against_row(store, row, kept).await?;
     }
@@ -107,15 +108,21 @@ async fn read_snapshot(snapshots: &SnapshotFile) -> Result<Option<Kept>, EngineE
     read.map_err(|error| EngineError::fault("reading the snapshot ended early", error))
 }
 
-/// Whether the marks below a snapshot can be held against it; where one can't, every event is read.
-fn covers(kept: &Kept, mark: &HighWater) -> bool {
-    let sealed = |mark: Mark| kept.tree.root_at(mark.size) == Ok(mark.hash);
-    let contained = |mark: Mark| {
-        let last = mark.size.checked_sub(1).and_then(Seq::new);
-        last.and_then(|last| kept.state.event_hash(last)) == Some(mark.hash)
-    };
-    mark.sealed.is_none_or(|mark| mark.size > kept.bound.size || sealed(mark))
-        && mark.contained.is_none_or(|mark| mark.size > kept.bound.size || contained(mark))
+/// Whether the marks below a snapshot are those of the ledger that it was folded from; where one isn't, every event is
+/// read, and what is found then says why.
+async fn agrees(store: &Store, row: &LedgerRow, kept: &Kept, mark: &HighWater) -> Result<bool, EngineError> {
+    let below = |mark: &Mark| mark.size <= kept.bound.size;
+    let sealed = mark.sealed.filter(below);
+    if sealed.is_some_and(|mark| kept.tree.root_at(mark.size) != Ok(mark.hash)) {
+        return Ok(false);
+    }
+    let Some(contained) = mark.contained.filter(below) else { return Ok(true) };
+    let Some(last) = contained.size.checked_sub(1) else { return Ok(true) };
+    let page = store.page(row.ledger, last, 1).await?;
+    // The row is believed because its leaf is in the snapshot's tree.
+    Ok(page.first().is_some_and(|stored| {
+        kept.tree.leaf(last) == Some(leaf_hash(&stored.bytes)) && Event::hash(&stored.bytes) == contained.hash
+    }))
 }
 
 /// The last event below a snapshot is the one that it was folded to; all before it follow from the chain.
