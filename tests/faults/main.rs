@@ -13,4 +13,3 @@ mod load;
 mod processes;
 mod sealing;
 mod server_killed;
-mod slow_clients;
