@@ -36,11 +36,8 @@ fn every_file_of_the_corpus_passes_its_target() {
 
 #[test]
 fn the_corpus_stays_small() {
-    let sizes: Vec<u64> = TARGETS
-        .iter()
-        .flat_map(|(name, _)| files(name))
-        .map(|file| file.metadata().unwrap().len())
-        .collect();
+    let sizes: Vec<u64> =
+        TARGETS.iter().flat_map(|(name, _)| files(name)).map(|file| file.metadata().unwrap().len()).collect();
     assert!(sizes.len() <= 200 && sizes.iter().sum::<u64>() <= 1 << 20, "{} files", sizes.len());
 }
 
@@ -49,7 +46,9 @@ fn the_corpus_stays_small() {
 fn the_corpus_holds_what_is_accepted_as_well() {
     let read = |target: &str| files(target).into_iter().map(|file| std::fs::read(file).unwrap());
     assert!(read("event").any(|bytes| sealbook_ledger::event::Envelope::parse(&bytes).is_ok()));
-    assert!(read("checkpoint").any(|bytes| sealbook_ledger::checkpoint::SignedCheckpoint::parse(&bytes).is_ok()));
+    assert!(
+        read("checkpoint").any(|bytes| sealbook_ledger::checkpoint::SignedCheckpoint::parse(&bytes).is_ok())
+    );
     assert!(read("receipt").any(|bytes| sealbook_ledger::receipt::Receipt::parse(&bytes).is_ok()));
     assert!(read("cose").any(|bytes| sealbook_ledger::webauthn::CosePublicKey::parse(&bytes).is_ok()));
     assert!(read("public_key").any(|bytes| {

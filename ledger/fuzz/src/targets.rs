@@ -59,7 +59,8 @@ fn pins() -> Pins {
 
 /// The canonical scanner agrees with a parser and a writer that know nothing of it.
 fn canonical(data: &[u8]) {
-    let written = serde_json::from_slice::<Value>(data).ok().and_then(|value| canonical::value_to_vec(&value).ok());
+    let written =
+        serde_json::from_slice::<Value>(data).ok().and_then(|value| canonical::value_to_vec(&value).ok());
     let accepted = canonical::check(data).is_ok();
     if accepted {
         assert_eq!(written.as_deref(), Some(data), "what is canonical is written the same");
@@ -86,7 +87,10 @@ fn bundle(data: &[u8]) {
     let Ok(report) = verify_bundle(data, &pins()) else { return };
     let told = render(&report, Style::Plain);
     assert!(!told.is_empty() && serde_json::to_value(&report).is_ok());
-    assert!(report.verdict() != Verdict::Invalid || report.failure().is_some(), "invalid, and nobody says why");
+    assert!(
+        report.verdict() != Verdict::Invalid || report.failure().is_some(),
+        "invalid, and nobody says why"
+    );
 }
 
 fn note(data: &[u8]) {
@@ -103,7 +107,10 @@ fn checkpoint(data: &[u8]) {
 
 fn receipt(data: &[u8]) {
     let report = verify_receipt(data, &pins());
-    assert!(report.verdict() != Verdict::Invalid || report.failure().is_some(), "invalid, and nobody says why");
+    assert!(
+        report.verdict() != Verdict::Invalid || report.failure().is_some(),
+        "invalid, and nobody says why"
+    );
     let Ok(receipt) = Receipt::parse(data) else { return };
     let again = Receipt::parse(receipt.to_string().as_bytes());
     assert_eq!(again.ok().map(|receipt| receipt.to_string()), Some(receipt.to_string()));
@@ -150,8 +157,8 @@ fn assertion(data: &[u8]) {
 
 /// The public key of RFC 8032's secret of 32 zeros.
 const ED25519_OF_ZERO: [u8; 32] = [
-    0x3b, 0x6a, 0x27, 0xbc, 0xce, 0xb6, 0xa4, 0x2d, 0x62, 0xa3, 0xa8, 0xd0, 0x2a, 0x6f, 0x0d, 0x73, 0x65, 0x32, 0x15, 0x77,
-    0x1d, 0xe2, 0x43, 0xa6, 0x3a, 0xc0, 0x48, 0xa1, 0x8b, 0x59, 0xda, 0x29,
+    0x3b, 0x6a, 0x27, 0xbc, 0xce, 0xb6, 0xa4, 0x2d, 0x62, 0xa3, 0xa8, 0xd0, 0x2a, 0x6f, 0x0d, 0x73, 0x65,
+    0x32, 0x15, 0x77, 0x1d, 0xe2, 0x43, 0xa6, 0x3a, 0xc0, 0x48, 0xa1, 0x8b, 0x59, 0xda, 0x29,
 ];
 
 fn field(data: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -174,11 +181,16 @@ fn attestation(data: &[u8]) {
         kind: CredentialKind::Hardware,
         rp_id,
     };
-    let client = B64(br#"{"type":"webauthn.create","challenge":"","origin":"https://sealbook.example.com"}"#.to_vec());
-    let evidence = format!(r#"{{"attestation_object":"{}","client_data_json":"{client}"}}"#, B64(data.to_vec()));
+    let client =
+        B64(br#"{"type":"webauthn.create","challenge":"","origin":"https://sealbook.example.com"}"#.to_vec());
+    let evidence =
+        format!(r#"{{"attestation_object":"{}","client_data_json":"{client}"}}"#, B64(data.to_vec()));
     let Ok(at) = "2026-11-22T00:00:00.000000Z".parse::<Timestamp>() else { panic!("a time") };
     let Ok(roots) = AttestationRoots::from_pem(ROOT) else { panic!("a root") };
-    assert!(attestation::check(evidence.as_bytes(), &credential, at, &roots).is_err(), "nobody vouched for it");
+    assert!(
+        attestation::check(evidence.as_bytes(), &credential, at, &roots).is_err(),
+        "nobody vouched for it"
+    );
 }
 
 /// A root that signed nothing.
@@ -197,7 +209,11 @@ fn public_key(data: &[u8]) {
     assert_eq!(key.der(), der);
     for algorithm in Algorithm::ALL {
         let digest = vec![7; algorithm.digest().byte_len()];
-        let input = if algorithm.needs_message() { SigningInput::Message(b"x") } else { SigningInput::Digest(&digest) };
+        let input = if algorithm.needs_message() {
+            SigningInput::Message(b"x")
+        } else {
+            SigningInput::Digest(&digest)
+        };
         let _refused = key.verify(algorithm, input, signature);
     }
 }
