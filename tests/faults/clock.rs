@@ -173,10 +173,10 @@ fn clocks_that_are_set_back_and_forth_leave_events_in_order_and_what_expired_exp
 
     // Forward by weeks: the action expires, and so does the service's token, which lasts a day. Back again: they stay so.
     clocks.set(24 * 30);
+    signed_in_again(&mut tenant);
     let expired = waiting::until("the action to expire", || {
         let log = server.logs();
         assert!(!log.contains("panicked"), "{log}");
-        signed_in_again(&mut tenant);
         let view = tenant.action(&open);
         (view["status"] == "expired").then_some(view)
     });

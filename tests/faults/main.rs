@@ -17,4 +17,3 @@ mod load;
 mod processes;
 mod sealing;
 mod server_killed;
-mod slow_clients;

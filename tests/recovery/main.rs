@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
 
+#[path = "../../ledger/tests/support/dice.rs"]
+mod dice;
+
 mod alarm;
 mod altered;
 mod behind;
@@ -12,3 +15,4 @@ mod doctored;
 mod forged;
 mod forger;
 mod operator;
+mod rows;

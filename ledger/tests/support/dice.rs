@@ -1,5 +1,7 @@
 //! Chance that can be repeated: the same seed throws the same.
 
+#![allow(dead_code, reason = "each test binary uses its own part of this module")]
+
 /// SplitMix64 (Steele, Lea, Flood 2014). Not for secrets.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
@@ -37,7 +39,6 @@ impl Dice {
     }
 
     /// Bytes.
-    #[allow(dead_code, reason = "each test binary uses its own part of this module")]
     pub fn bytes(&mut self, n: usize) -> Vec<u8> {
         (0..n).map(|_| self.next().to_le_bytes()[0]).collect()
     }

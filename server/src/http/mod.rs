@@ -66,7 +66,7 @@ use throttle::Throttle;
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Connections that all workers hold open at most, where the system lets them: more wait to be accepted. Idle ones cost
-/// some 10 KiB each.
+/// some 17 KiB each.
 const MAX_CONNECTIONS: usize = 16_384;
 
 /// Files that are kept for everything else: the database's connections, high-water files, devices.
