@@ -217,7 +217,8 @@ fn read<P: Serialize + DeserializeOwned>(
     let failed = |source| PayloadError::Data { type_name, source };
     let Ok(payload) = serde_json::from_str::<P>(data.as_str()) else {
         // Read again for a reason that speaks of members, not of columns in a part of a line.
-        return serde_json::from_value(Value::Object(data.members())).map_err(failed);
+        let read = serde_json::from_value::<P>(Value::Object(data.members())).map_err(failed);
+        return read.and_then(|_| Err(PayloadError::NotNormal(type_name)));
     };
     let written = serde_json::to_vec(&payload).map_err(failed)?;
     // Members are declared in the order of their names, so this is the canonical form, unless somebody forgot to.

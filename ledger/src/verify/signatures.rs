@@ -26,7 +26,7 @@ pub(super) struct Signatures {
     messages: BTreeMap<Hash, Arc<[u8]>>,
     kept: usize,
     batch: Vec<Claim>,
-    under_way: VecDeque<Pending<Result<u64, Failure>>>,
+    under_way: VecDeque<Pending<Found>>,
     pub(super) checked: u64,
     pub(super) without_message: u64,
     /// The first that does not hold.
@@ -36,27 +36,58 @@ pub(super) struct Signatures {
 /// A signature and what it is said to be of.
 struct Claim {
     seq: Seq,
-    key: Arc<PublicKey>,
+    /// `None` where no event has recorded one.
+    key: Option<Arc<PublicKey>>,
     algorithm: Algorithm,
-    digest: HexBytes,
-    message: Option<Arc<[u8]>>,
+    signed: Signed,
     signature: B64,
 }
 
+/// What a signature is over.
+enum Signed {
+    Digest(HexBytes),
+    Message(Arc<[u8]>),
+    /// A message that is not at hand.
+    Missing,
+}
+
+/// How some signatures, one behind the other, were found, up to the first that does not hold.
+#[derive(Default)]
+struct Found {
+    checked: u64,
+    without_message: u64,
+    failure: Option<Failure>,
+}
+
 impl Claim {
-    fn check(&self) -> Result<(), Failure> {
-        let input = match &self.message {
-            Some(message) => SigningInput::Message(message),
-            None => SigningInput::Digest(&self.digest.0),
+    /// Whether it holds; `None` where that can't be said.
+    fn check(&self) -> Option<Result<(), Failure>> {
+        let input = match &self.signed {
+            Signed::Digest(digest) => SigningInput::Digest(&digest.0),
+            Signed::Message(message) => SigningInput::Message(message),
+            Signed::Missing => return None,
         };
-        let checked = self.key.verify(self.algorithm, input, self.signature.as_bytes());
-        checked.map_err(|error| failed(self.seq, error.code(), &error))
+        let Some(key) = &self.key else {
+            return Some(Err(failed(self.seq, "key.unknown", &"its key was never recorded as made")));
+        };
+        let checked = key.verify(self.algorithm, input, self.signature.as_bytes());
+        Some(checked.map_err(|error| failed(self.seq, error.code(), &error)))
     }
 }
 
-/// How many hold, or the first that does not.
-fn check_all(claims: &[Claim]) -> Result<u64, Failure> {
-    claims.iter().try_fold(0, |checked, claim| claim.check().map(|()| checked + 1))
+fn check_all(claims: &[Claim]) -> Found {
+    let mut found = Found::default();
+    for claim in claims {
+        match claim.check() {
+            Some(Ok(())) => found.checked += 1,
+            None => found.without_message += 1,
+            Some(Err(failure)) => {
+                found.failure = Some(failure);
+                break;
+            }
+        }
+    }
+    found
 }
 
 fn failed(seq: Seq, rule: &'static str, reason: &dyn std::fmt::Display) -> Failure {
@@ -79,28 +110,14 @@ impl Signatures {
         if self.failure.is_some() {
             return;
         }
-        let message = created.algorithm.needs_message().then(|| self.message(created));
-        let message = match message {
-            None => None,
-            Some(Some(message)) => Some(message),
-            Some(None) => {
-                self.without_message += 1;
-                return;
-            }
-        };
-        let Some(key) = recorded_key(&mut self.keys, created.key, state) else {
-            // Those before it that are under way may fail earlier.
-            self.settle_all(crew);
-            let unknown = || failed(pushed.event.seq, "key.unknown", &"its key was never recorded as made");
-            self.failure.get_or_insert_with(unknown);
-            return;
-        };
         self.batch.push(Claim {
             seq: pushed.event.seq,
-            key,
+            key: recorded_key(&mut self.keys, created.key, state),
             algorithm: created.algorithm,
-            digest: created.digest.clone(),
-            message,
+            signed: match created.algorithm.needs_message() {
+                true => self.message(created).map_or(Signed::Missing, Signed::Message),
+                false => Signed::Digest(created.digest.clone()),
+            },
             signature: created.signature.clone(),
         });
         if self.batch.len() >= BATCH {
@@ -132,11 +149,13 @@ impl Signatures {
         self.note(check_all(&rest));
     }
 
-    /// They come in the ledger's order, so the first failure is the earliest.
-    fn note(&mut self, outcome: Result<u64, Failure>) {
-        match outcome {
-            Ok(checked) => self.checked += checked,
-            Err(failure) => drop(self.failure.get_or_insert(failure)),
+    /// They come in the ledger's order. What comes after the first that does not hold counts no longer, however many were
+    /// under way.
+    fn note(&mut self, found: Found) {
+        if self.failure.is_none() {
+            self.checked += found.checked;
+            self.without_message += found.without_message;
+            self.failure = found.failure;
         }
     }
 }

@@ -71,4 +71,8 @@ fn what_several_threads_read_is_judged_in_the_ledgers_order() {
     let place = event(forged[0] as u64, "signature.created");
     assert_noticed(&report, &Noticed { layer: Layer::Signatures, rule: "signature.does_not_hold", place });
     assert_eq!(layer_code(&report, Layer::Rules), "valid");
+    // Whatever was under way behind the first that does not hold is not counted.
+    let before =
+        genuine.events[..forged[0]].iter().filter(|event| type_of(event) == "signature.created").count();
+    assert_eq!(serde_json::to_value(&report).unwrap()["signatures"]["checked"], before);
 }
