@@ -139,8 +139,7 @@ impl App {
     /// it on the main runtime.
     pub async fn start(config: AppConfig, store: Arc<Store>, devices: Devices) -> Result<Self, EngineError> {
         let limits = Limits { max_unsealed: config.max_unsealed };
-        let snapshots = Snapshots::open(&config.high_water)
-            .map_err(|error| EngineError::fault("the key of the snapshots can't be read or made", error))?;
+        let snapshots = Snapshots::open(&config.high_water);
         let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
@@ -271,7 +270,13 @@ impl App {
             verifier: loaded.verifier,
             end_offset: loaded.sealed_offset,
             unsigned: None,
-            keeping: Keeping { file: snapshots, every: inner.config.snapshot_every, kept },
+            keeping: Keeping {
+                file: snapshots,
+                every: inner.config.snapshot_every,
+                kept,
+                tried: kept,
+                writing: None,
+            },
         };
         if let Some(begun) = loaded.begun {
             let replaying =

@@ -27,7 +27,7 @@ use crate::clock;
 use crate::high_water::{HighWaterFile, Mark};
 use crate::store::{LedgerId, StoreError};
 
-pub use vitals::{Pass, Stock, Vitals};
+pub use vitals::{Pass, Replay, Stock, Vitals};
 
 /// Why the engine did not do what it was asked: refusal, conflict, shortage, corruption and fault are kinds apart.
 #[derive(Debug, thiserror::Error)]

@@ -60,6 +60,10 @@ pub(crate) async fn load(
             ),
         ));
     }
+    if missing {
+        // What was kept of a history that is given up must not come back.
+        snapshots.remove().map_err(|error| EngineError::fault("the snapshot can't be taken away", error))?;
+    }
     let sealed = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
     let kept = match read_snapshot(snapshots).await?.filter(|kept| kept.bound.size <= sealed) {
         Some(kept) if agrees(store, row, &kept, &mark).await? => Some(kept),
@@ -68,7 +72,14 @@ pub(crate) async fn load(
     if let Some(kept) = &kept {
         hold_against_row(store, row, kept).await?;
     }
-    let mut replay = Replay::begin(row, kept.as_ref())?;
+    let begun = kept.as_ref().map(|kept| Begun {
+        bound: kept.bound.clone(),
+        digest: kept.digest,
+        file: snapshots.clone(),
+    });
+    // Trees are large: a second one only where there is something to read twice.
+    let spare = if sealed == head.size { None } else { kept.clone() };
+    let mut replay = Replay::begin(row, kept)?;
     replay.run(store, row, &head, &mark).await?;
     let checkpoint = checkpoint.map(|row| replay.known(&row.note)).transpose()?;
     if checkpoint
@@ -88,7 +99,7 @@ pub(crate) async fn load(
     let Replay { verifier, tree, end_offset: sealed_offset } = if sealed == tip.state.size() {
         replay
     } else {
-        let mut again = Replay::begin(row, kept.as_ref())?;
+        let mut again = Replay::begin(row, spare)?;
         let until = Head { size: sealed, ..head };
         again.read(store, row, &until, &HighWater::default()).await?;
         again
@@ -98,7 +109,6 @@ pub(crate) async fn load(
     if checkpoint.as_ref().is_some_and(|known| !genuine(known)) {
         return Err(corrupt("the newest stored checkpoint is not signed by the ledger's key"));
     }
-    let begun = kept.map(|kept| Begun { bound: kept.bound, digest: kept.digest, file: snapshots.clone() });
     Ok(Loaded { verifier, tree, sealed_offset, tip, checkpoint, accepted, begun })
 }
 
@@ -155,7 +165,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn begin(row: &LedgerRow, kept: Option<&Kept>) -> Result<Self, EngineError> {
+    fn begin(row: &LedgerRow, kept: Option<Kept>) -> Result<Self, EngineError> {
         let Some(kept) = kept else {
             return Ok(Self {
                 verifier: Verifier::new(row.origin.clone()),
@@ -163,9 +173,9 @@ impl Replay {
                 end_offset: 0,
             });
         };
-        let verifier = Verifier::resume(kept.state.clone(), kept.tree.frontier())
+        let verifier = Verifier::resume(kept.state, kept.tree.frontier())
             .map_err(|error| EngineError::fault("a snapshot's state and tree differ in size", error))?;
-        Ok(Self { verifier, tree: kept.tree.clone(), end_offset: kept.bound.end_offset })
+        Ok(Self { verifier, tree: kept.tree, end_offset: kept.bound.end_offset })
     }
 
     async fn run(

@@ -4,6 +4,7 @@
 //! at fault, and with the snapshot thrown away where it is the snapshot.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::snapshot;
@@ -11,14 +12,17 @@ use sealbook_ledger::verify::Verifier;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::ledger::{EngineError, Ledger, Pass};
+use crate::ledger::{EngineError, Ledger, Pass, Replay};
 use crate::snapshots::{Bound, SnapshotFile};
 use crate::store::Store;
 use crate::store::load::MAX_PAGE;
 use crate::store::rows::StoredEvent;
 
 /// Longest pause after a page: the work of others goes first, and half of a processor is left to them.
-const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long after a failure the same page is asked for again.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// A snapshot that a start began from.
 pub(crate) struct Begun {
@@ -35,64 +39,86 @@ pub(crate) async fn run(
     begun: Begun,
     mut stop: watch::Receiver<bool>,
 ) {
-    tokio::select! {
-        replayed = replay(&store, &ledger, &begun) => match replayed {
-            Ok(()) => {
-                let pass = Pass { at: ledger.now(), events: begun.bound.size };
-                ledger.note_vitals(|vitals| vitals.replayed = Some(pass));
-            }
-            Err(EngineError::Corrupt(why)) => ledger.freeze(why),
-            // The next start begins from the snapshot again, and owes the same.
-            Err(error) => {
+    ledger.note_vitals(|vitals| vitals.replay = Replay::UnderWay { events: begun.bound.size });
+    let found = tokio::select! {
+        found = replay(&store, &ledger, &begun) => found,
+        _ = stop.changed() => return,
+    };
+    match found {
+        Found::Same => {
+            let pass = Pass { at: ledger.now(), events: begun.bound.size };
+            ledger.note_vitals(|vitals| vitals.replay = Replay::Ended(pass));
+        }
+        Found::EventsDiffer(why) => ledger.freeze(why),
+        Found::SnapshotDiffers => {
+            ledger.freeze(
+                "the snapshot that this start began from is not what the events come to, and was thrown away; start again: \
+                 every event is then judged from the first on, also those that were recorded since",
+            );
+            let discarded = tokio::task::spawn_blocking(move || begun.file.discard()).await;
+            if let Err(error) = discarded.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(origin = %ledger.origin(), error, "the events below the snapshot could not be read");
+                tracing::error!(origin = %ledger.origin(), error, "the false snapshot can't be taken away");
             }
-        },
-        _ = stop.changed() => {}
+        }
     }
 }
 
-async fn replay(store: &Store, ledger: &Ledger, begun: &Begun) -> Result<(), EngineError> {
+/// What folding came to.
+enum Found {
+    Same,
+    EventsDiffer(Arc<str>),
+    SnapshotDiffers,
+}
+
+async fn replay(store: &Store, ledger: &Ledger, begun: &Begun) -> Found {
     let mut verifier = Verifier::new(ledger.origin().clone());
     while verifier.size() < begun.bound.size {
         let began = Instant::now();
         let left = begun.bound.size - verifier.size();
         let wanted = usize::try_from(left).unwrap_or(MAX_PAGE).min(MAX_PAGE);
-        let page = store.page(ledger.id(), verifier.size(), wanted).await?;
+        let page = match store.page(ledger.id(), verifier.size(), wanted).await.map_err(EngineError::from) {
+            Ok(page) => page,
+            Err(EngineError::Corrupt(why)) => return Found::EventsDiffer(why),
+            // The debt stays: a database that is away comes back.
+            Err(error) => {
+                tracing::warn!(origin = %ledger.origin(), error = &error as &dyn std::error::Error,
+                    "the events below the snapshot can't be read; trying again");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        };
         if page.is_empty() {
-            return Err(EngineError::Corrupt("sealed events are missing from storage".into()));
+            let gone = verifier.size();
+            return Found::EventsDiffer(format!("the sealed event {gone} is missing from storage").into());
         }
         let folded = tokio::task::spawn_blocking(move || fold(verifier, &page)).await;
-        verifier = folded.map_err(|error| EngineError::fault("folding a page ended early", error))??;
+        verifier = match folded {
+            Ok(Ok(verifier)) => verifier,
+            Ok(Err(why)) => return Found::EventsDiffer(why.into()),
+            // Only where the runtime ends, or the verifier panics: then the server must not go on unproven.
+            Err(error) => return Found::EventsDiffer(format!("folding ended early: {error}").into()),
+        };
         tokio::time::sleep(began.elapsed().min(LONGEST_PAUSE)).await;
     }
-    let same = snapshot::to_vec(verifier.state()).is_ok_and(|state| Hash::sha256(&state) == begun.digest);
     if verifier.root() != begun.bound.root || verifier.state().head() != begun.bound.hash {
-        return Err(EngineError::Corrupt(
-            "the events below the snapshot are not those that were sealed".into(),
-        ));
+        let last = begun.bound.size - 1;
+        return Found::EventsDiffer(format!("events 0 to {last} are not those below the snapshot").into());
     }
-    if same {
-        return Ok(());
+    let written = tokio::task::spawn_blocking(move || {
+        snapshot::to_vec(verifier.state()).map(|state| Hash::sha256(&state))
+    });
+    match written.await {
+        Ok(Ok(digest)) if digest == begun.digest => Found::Same,
+        Ok(_) | Err(_) => Found::SnapshotDiffers,
     }
-    let removed = begun.file.remove();
-    let sentence = "the snapshot that this start began from is not what the events come to, and was thrown away; start \
-                    again: every event is then judged from the first on, also those that were recorded since";
-    if let Err(error) = removed {
-        tracing::error!(error = &error as &dyn std::error::Error, "the false snapshot can't be removed");
-    }
-    Err(EngineError::Corrupt(sentence.into()))
 }
 
-fn fold(mut verifier: Verifier, page: &[StoredEvent]) -> Result<Verifier, EngineError> {
+fn fold(mut verifier: Verifier, page: &[StoredEvent]) -> Result<Verifier, String> {
     for stored in page {
-        let pushed = verifier.push(&stored.bytes);
-        let pushed = pushed.map_err(|failure| EngineError::Corrupt(failure.to_string().into()))?;
+        let pushed = verifier.push(&stored.bytes).map_err(|failure| failure.to_string())?;
         if stored.hash != pushed.hash {
-            let seq = stored.seq;
-            return Err(EngineError::Corrupt(
-                format!("the row of event {seq} disagrees with its bytes").into(),
-            ));
+            return Err(format!("the row of event {} disagrees with its bytes", stored.seq));
         }
     }
     Ok(verifier)

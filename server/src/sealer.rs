@@ -10,12 +10,13 @@ use sealbook_ledger::checkpoint::{Checkpoint, SignedCheckpoint};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::verify::{Read, Verifier};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::devices::Devices;
 use crate::high_water::Mark;
 use crate::ledger::{EngineError, Ledger};
-use crate::snapshots::SnapshotFile;
+use crate::snapshots::{Aside, SnapshotFile};
 use crate::store::checkpoints::CheckpointRow;
 use crate::store::load::MAX_PAGE;
 use crate::store::{Store, StoreError};
@@ -52,6 +53,10 @@ pub(crate) struct Keeping {
     pub(crate) every: u64,
     /// Events below the newest snapshot.
     pub(crate) kept: u64,
+    /// Events when it was last tried.
+    pub(crate) tried: u64,
+    /// The one that is being written, and of how many events.
+    pub(crate) writing: Option<(u64, JoinHandle<std::io::Result<()>>)>,
 }
 
 impl Sealer {
@@ -235,34 +240,37 @@ impl Sealer {
     }
 
     /// Puts the state aside, where the ledger has grown enough since: what was read back from storage, judged and sealed, and
-    /// nothing else.
+    /// nothing else. Sealing does not wait for it.
     async fn put_aside(&mut self) {
-        let (size, keeping) = (self.verifier.size(), &self.keeping);
-        if size != self.ledger.sealed_size() || size < keeping.kept + keeping.every {
-            return;
-        }
-        let (state, root, end_offset) =
-            (self.verifier.state().clone(), self.verifier.root(), self.end_offset);
-        let (ledger, file, from) = (Arc::clone(&self.ledger), keeping.file.clone(), keeping.kept);
-        let written = tokio::task::spawn_blocking(move || {
-            let tree = ledger.tree.read().unwrap_or_else(PoisonError::into_inner);
-            let range =
-                usize::try_from(from).unwrap_or(usize::MAX)..usize::try_from(size).unwrap_or(usize::MAX);
-            let leaves = tree.leaves().get(range).map(<[_]>::to_vec);
-            drop(tree);
-            let missing = || std::io::Error::other("the tree in memory is shorter than what is sealed");
-            file.write(&state, root, end_offset, from, &leaves.ok_or_else(missing)?)
-        });
-        match written.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            Ok(()) => {}
-            // It is of use only for the next start; what it costs to try again is bounded by the next one's distance.
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(origin = %self.ledger.origin(), error, "the state can't be put aside");
-                return;
+        let keeping = &mut self.keeping;
+        if let Some((size, writing)) = keeping.writing.take_if(|(_, writing)| writing.is_finished()) {
+            match writing.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+                Ok(()) => keeping.kept = size,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(origin = %self.ledger.origin(), error, "the state can't be put aside; the next start takes longer");
+                }
             }
         }
-        self.keeping.kept = size;
+        let size = self.verifier.size();
+        let due = size == self.ledger.sealed_size() && size >= keeping.tried + keeping.every;
+        if !due || keeping.writing.is_some() || self.ledger.frozen().is_some() {
+            return;
+        }
+        keeping.tried = size;
+        let aside = Aside {
+            state: self.verifier.state().clone(),
+            root: self.verifier.root(),
+            end_offset: self.end_offset,
+        };
+        let (ledger, file, from) = (Arc::clone(&self.ledger), keeping.file.clone(), keeping.kept);
+        let leaves = move |at: u64, wanted: usize| {
+            let at = usize::try_from(at).ok()?;
+            let tree = ledger.tree.read().unwrap_or_else(PoisonError::into_inner);
+            tree.leaves().get(at..at.checked_add(wanted)?).map(<[_]>::to_vec)
+        };
+        let writing = tokio::task::spawn_blocking(move || file.write(&aside, from, leaves));
+        keeping.writing = Some((size, writing));
     }
 
     /// The root is outside the database before the device signs it.

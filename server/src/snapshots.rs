@@ -9,13 +9,14 @@
 //! - `….leaves`: the leaf hashes of the tree, 32 bytes each, to which each snapshot appends. They need no MAC: their root
 //!   is in the snapshot.
 //!
-//! A file that is missing, torn, altered or another build's is no error: the ledger is then folded from its first event.
+//! None of it is ever needed. A file that is missing, torn, altered or another build's is no error: the ledger is then
+//! folded from its first event. What can't be written is tried again only when the ledger has grown as far once more.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::Origin;
@@ -25,13 +26,16 @@ use sealbook_ledger::state::State;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// The build whose states these are: another one may fold otherwise.
-const BUILD: &str = concat!("sealbook ", env!("CARGO_PKG_VERSION"), " snapshot 1");
-
-/// No state is longer: 256 MiB.
-const MAX_LEN: u64 = 256 << 20;
+/// No snapshot is longer: 256 MiB.
+const MAX_LEN: usize = 256 << 20;
 
 const LEAF: u64 = 32;
+
+/// Leaves that are written at a stretch.
+const STRETCH: usize = 65_536;
+
+/// The MAC in hex, and its LF.
+const MAC_LEN: usize = 65;
 
 const MAC_KEY_FILE: &str = "snapshots.key";
 
@@ -39,13 +43,15 @@ const MAC_KEY_FILE: &str = "snapshots.key";
 #[derive(Clone)]
 pub(crate) struct Snapshots {
     folder: PathBuf,
-    key: Arc<Zeroizing<[u8; 32]>>,
+    /// `None` where the key can't be had: then there are none.
+    key: Option<Arc<Zeroizing<[u8; 32]>>>,
 }
 
 /// What a snapshot is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bound {
+    /// BLAKE3 of the program that wrote it: another one may fold otherwise.
     build: String,
     origin: Origin,
     /// Events that the state was folded from.
@@ -59,29 +65,27 @@ pub(crate) struct Bound {
 }
 
 /// A snapshot that was read: whole, unaltered, and this ledger's.
+#[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) bound: Bound,
     pub(crate) state: State,
     pub(crate) tree: Tree,
-    /// SHA-256 of the state as it was written.
+    /// SHA-256 of the state as this build writes it.
     pub(crate) digest: Hash,
 }
 
 impl Snapshots {
     /// Opens a folder that exists, with the key that lies there, or a new one.
-    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(MAC_KEY_FILE);
-        let mut key = Zeroizing::new([0; 32]);
-        match File::open(&path).and_then(|mut file| file.read_exact(key.as_mut())) {
-            Ok(()) => {}
-            // A torn one guards nothing that would be missed.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
-                *key = rand::random();
-                replace(&path, key.as_slice())?;
-            }
-            Err(error) => return Err(error),
+    pub(crate) fn open(folder: &Path) -> Self {
+        let key = open_key(&folder.join(MAC_KEY_FILE));
+        if let Err(error) = &key {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                "the key of the snapshots can't be read or made; every start folds every event"
+            );
         }
-        Ok(Self { folder: folder.to_owned(), key: Arc::new(key) })
+        Self { folder: folder.to_owned(), key: key.ok().map(Arc::new) }
     }
 
     /// The snapshots of one ledger.
@@ -92,9 +96,36 @@ impl Snapshots {
             snapshot: self.folder.join(format!("{name}.snapshot")),
             leaves: self.folder.join(format!("{name}.leaves")),
             origin: origin.clone(),
-            key: Arc::clone(&self.key),
+            key: self.key.clone(),
+            discarded: Arc::default(),
         }
     }
+}
+
+fn open_key(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    match File::open(path).and_then(|mut file| file.read_exact(key.as_mut())) {
+        Ok(()) => {}
+        // A torn one guards nothing that would be missed.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
+            *key = rand::random();
+            replace(path, key.as_slice())?;
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(key)
+}
+
+/// Which program this is.
+fn build() -> io::Result<&'static str> {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    if let Some(build) = BUILD.get() {
+        return Ok(build);
+    }
+    // The program that runs, also where its file has been replaced since.
+    let program = File::open("/proc/self/exe").or_else(|_| File::open(std::env::current_exe()?))?;
+    let hash = blake3::Hasher::new().update_reader(program)?.finalize();
+    Ok(BUILD.get_or_init(|| hash.to_hex().to_string()))
 }
 
 /// The snapshot of one ledger. Calls block on the disk.
@@ -103,13 +134,23 @@ pub(crate) struct SnapshotFile {
     snapshot: PathBuf,
     leaves: PathBuf,
     origin: Origin,
-    key: Arc<Zeroizing<[u8; 32]>>,
+    key: Option<Arc<Zeroizing<[u8; 32]>>>,
+    /// Whether it was thrown away in this process, which then writes no other. Held while one is written.
+    discarded: Arc<Mutex<bool>>,
+}
+
+/// A state that is to be put aside.
+pub(crate) struct Aside {
+    pub(crate) state: State,
+    pub(crate) root: Hash,
+    pub(crate) end_offset: u64,
 }
 
 impl SnapshotFile {
     /// The newest snapshot, if there is one that can be believed to be this server's own.
     pub(crate) fn read(&self) -> Option<Kept> {
-        match self.try_read() {
+        let key = self.key.as_ref()?;
+        match self.try_read(key) {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::warn!(origin = %self.origin, error = &error as &dyn std::error::Error,
@@ -119,40 +160,42 @@ impl SnapshotFile {
         }
     }
 
-    fn try_read(&self) -> io::Result<Option<Kept>> {
+    fn try_read(&self, key: &[u8; 32]) -> io::Result<Option<Kept>> {
         let mut bytes = Vec::new();
         match File::open(&self.snapshot) {
-            Ok(file) => file.take(MAX_LEN + 1).read_to_end(&mut bytes)?,
+            Ok(file) => file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let altered =
             || io::Error::new(io::ErrorKind::InvalidData, "it is torn, altered or another server's");
-        let (content, mac) = bytes.split_last_chunk::<65>().ok_or_else(altered)?;
-        let mac: Hash =
-            std::str::from_utf8(&mac[..64]).ok().and_then(|m| m.parse().ok()).ok_or_else(altered)?;
+        let (content, mac) = bytes.split_last_chunk::<MAC_LEN>().ok_or_else(altered)?;
+        let mac = mac.strip_suffix(b"\n").and_then(|mac| std::str::from_utf8(mac).ok());
+        let mac: Hash = mac.and_then(|mac| mac.parse().ok()).ok_or_else(altered)?;
         // Comparing BLAKE3's own type takes constant time.
-        if blake3::keyed_hash(&self.key, content) != blake3::Hash::from_bytes(mac.0) {
+        if blake3::keyed_hash(key, content) != blake3::Hash::from_bytes(mac.0) {
             return Err(altered());
         }
         let line = content.iter().position(|&byte| byte == b'\n').ok_or_else(altered)?;
         let bound: Bound = serde_json::from_slice(&content[..line])?;
-        if bound.build != BUILD || bound.origin != self.origin {
+        if bound.origin != self.origin {
+            return Err(altered());
+        }
+        if bound.build != build()? {
+            tracing::info!(origin = %self.origin, "the snapshot is another build's; the ledger is folded from its first event");
             return Ok(None);
         }
-        let written = &content[line + 1..];
-        let state = snapshot::from_slice(written).map_err(io::Error::other)?;
+        let state = snapshot::from_slice(&content[line + 1..]).map_err(io::Error::other)?;
+        let digest = Hash::sha256(&snapshot::to_vec(&state).map_err(io::Error::other)?);
         let tree = self.read_tree(bound.size)?;
-        if state.size() != bound.size
-            || state.head() != bound.hash
-            || tree.root_at(bound.size) != Ok(bound.root)
-        {
+        let same = state.size() == bound.size && state.head() == bound.hash;
+        if !same || tree.root_at(bound.size) != Ok(bound.root) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "its leaves are not those that it is bound to",
             ));
         }
-        Ok(Some(Kept { bound, state, tree, digest: Hash::sha256(written) }))
+        Ok(Some(Kept { bound, state, tree, digest }))
     }
 
     fn read_tree(&self, size: u64) -> io::Result<Tree> {
@@ -166,56 +209,99 @@ impl SnapshotFile {
         Ok(tree)
     }
 
-    /// Puts a state aside. `leaves` are those from `from` on, below which the file has them already; a crash leaves the
-    /// snapshot before this one.
+    /// Puts a state aside; `leaves` gives those from a place on, at most so many. The file is believed to have those below
+    /// `from`. A crash leaves the snapshot before this one, or none.
     pub(crate) fn write(
         &self,
-        state: &State,
-        root: Hash,
-        end_offset: u64,
+        aside: &Aside,
         from: u64,
-        leaves: &[Hash],
+        leaves: impl Fn(u64, usize) -> Option<Vec<Hash>>,
     ) -> io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.leaves)?;
-        file.set_len(from * LEAF)?;
-        file.seek(SeekFrom::End(0))?;
-        file.write_all(&leaves.iter().flat_map(|leaf| leaf.0).collect::<Vec<u8>>())?;
-        file.sync_all()?;
+        let Some(key) = &self.key else { return Ok(()) };
+        let discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner);
+        if *discarded {
+            return Ok(());
+        }
+        let state = &aside.state;
         let bound = Bound {
-            build: BUILD.to_owned(),
+            build: build()?.to_owned(),
             origin: self.origin.clone(),
             size: state.size(),
             hash: state.head(),
-            root,
-            end_offset,
+            root: aside.root,
+            end_offset: aside.end_offset,
         };
         let mut content = serde_json::to_vec(&bound)?;
         content.push(b'\n');
         content.extend(snapshot::to_vec(state).map_err(io::Error::other)?);
-        let mac = blake3::keyed_hash(&self.key, &content).to_hex();
+        if content.len() + MAC_LEN > MAX_LEN {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "the state is longer than a snapshot may be",
+            ));
+        }
+        let mac = blake3::keyed_hash(key, &content).to_hex();
         content.extend_from_slice(mac.as_bytes());
         content.push(b'\n');
+        self.write_leaves(from, state.size(), leaves)?;
         replace(&self.snapshot, &content)
     }
 
-    /// Forgets the snapshot: the next start folds every event.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        match fs::remove_file(&self.snapshot) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+    fn write_leaves(
+        &self,
+        from: u64,
+        to: u64,
+        leaves: impl Fn(u64, usize) -> Option<Vec<Hash>>,
+    ) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(false).mode(0o600).open(&self.leaves)?;
+        // Somebody may have cut it short, or taken it away.
+        let mut at = if file.metadata()?.len() < from * LEAF { 0 } else { from };
+        file.set_len(at * LEAF)?;
+        file.seek(SeekFrom::End(0))?;
+        while at < to {
+            let wanted = usize::try_from(to - at).unwrap_or(STRETCH).min(STRETCH);
+            let stretch = leaves(at, wanted).filter(|stretch| stretch.len() == wanted);
+            let missing = || io::Error::other("the tree in memory is shorter than what is sealed");
+            let bytes: Vec<u8> = stretch.ok_or_else(missing)?.iter().flat_map(|leaf| leaf.0).collect();
+            file.write_all(&bytes)?;
+            at += wanted as u64;
         }
+        file.sync_all()
+    }
+
+    /// Throws the snapshot away; this process writes no other. The next start folds every event.
+    pub(crate) fn discard(&self) -> io::Result<()> {
+        let mut discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner);
+        *discarded = true;
+        remove(&self.snapshot)
+    }
+
+    /// Takes the snapshot away: it is of a history that no longer counts.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        remove(&self.snapshot)
     }
 }
 
-/// Replaces a file: a crash leaves the old one or the new one.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Replaces a file: a crash leaves the old one or the new one. A failure leaves nothing that takes room.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    let written = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    written().inspect_err(|_| drop(remove(&temporary)))
 }
 
 #[cfg(test)]
@@ -227,17 +313,18 @@ mod tests {
     /// A state of no events is a state too.
     fn written(folder: &Path) -> SnapshotFile {
         let origin: Origin = ORIGIN.parse().unwrap();
-        let file = Snapshots::open(folder).unwrap().of(&origin);
-        file.write(&State::new(origin), Tree::new().root_at(0).unwrap(), 0, 0, &[]).unwrap();
+        let file = Snapshots::open(folder).of(&origin);
+        let root = Tree::new().root_at(0).unwrap();
+        file.write(&Aside { state: State::new(origin), root, end_offset: 0 }, 0, |_, _| None).unwrap();
         file
     }
 
     #[test]
     fn what_is_put_aside_is_read_by_another_process_with_the_same_folder() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Snapshots::open(folder.path()).unwrap().of(&ORIGIN.parse().unwrap()).read().is_none());
+        assert!(Snapshots::open(folder.path()).of(&ORIGIN.parse().unwrap()).read().is_none());
         written(folder.path());
-        let kept = Snapshots::open(folder.path()).unwrap().of(&ORIGIN.parse().unwrap()).read().unwrap();
+        let kept = Snapshots::open(folder.path()).of(&ORIGIN.parse().unwrap()).read().unwrap();
         assert_eq!((kept.bound.size, kept.state.size(), kept.tree.size()), (0, 0, 0));
     }
 
@@ -246,7 +333,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = written(folder.path());
         let good = fs::read(&file.snapshot).unwrap();
-        for index in 0..good.len() - 1 {
+        for index in 0..good.len() {
             let mut bad = good.clone();
             bad[index] ^= 1;
             fs::write(&file.snapshot, &bad).unwrap();
@@ -257,17 +344,42 @@ mod tests {
         fs::write(&file.snapshot, &good).unwrap();
         assert!(file.read().is_some());
         fs::write(folder.path().join(MAC_KEY_FILE), [1; 32]).unwrap();
-        assert!(Snapshots::open(folder.path()).unwrap().of(&ORIGIN.parse().unwrap()).read().is_none());
+        assert!(Snapshots::open(folder.path()).of(&ORIGIN.parse().unwrap()).read().is_none());
     }
 
     #[test]
     fn another_ledgers_snapshot_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let mine = written(folder.path());
-        let other =
-            Snapshots::open(folder.path()).unwrap().of(&"sealbook.example.com/other".parse().unwrap());
+        let other = Snapshots::open(folder.path()).of(&"sealbook.example.com/other".parse().unwrap());
         fs::copy(&mine.snapshot, &other.snapshot).unwrap();
         fs::copy(&mine.leaves, &other.leaves).unwrap();
         assert!(other.read().is_none());
+    }
+
+    #[test]
+    fn what_was_thrown_away_is_not_written_again_by_the_same_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = written(folder.path());
+        file.discard().unwrap();
+        let aside = Aside { state: State::new(ORIGIN.parse().unwrap()), root: Hash::ZERO, end_offset: 0 };
+        file.write(&aside, 0, |_, _| None).unwrap();
+        assert!(!file.snapshot.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_behind_and_what_cannot_be_had_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = written(folder.path());
+        fs::remove_file(&file.snapshot).unwrap();
+        fs::create_dir(&file.snapshot).unwrap();
+        let aside = Aside { state: State::new(ORIGIN.parse().unwrap()), root: Hash::ZERO, end_offset: 0 };
+        file.write(&aside, 0, |_, _| None).unwrap_err();
+        assert!(!file.snapshot.with_extension("new").exists());
+        let other = tempfile::tempdir().unwrap();
+        fs::create_dir(other.path().join(MAC_KEY_FILE)).unwrap();
+        let without_key = Snapshots::open(other.path()).of(&ORIGIN.parse().unwrap());
+        assert!(without_key.read().is_none());
+        without_key.write(&aside, 0, |_, _| None).unwrap();
     }
 }

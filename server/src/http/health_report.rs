@@ -10,13 +10,13 @@ use super::problem::{Problem, ProblemDocument};
 use super::webhooks;
 use crate::custody::{Backend, BackendHealth};
 use crate::high_water::Reading;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Replay};
 use crate::store::Store;
 use crate::views::Names;
 use crate::views::events;
 use crate::views::health::{
-    AbsentView, DeviceHealth, HealthReport, HighWaterHealth, InventoryHealth, ScrubbedHealth, SealingHealth,
-    StorageHealth, UnreachableView,
+    AbsentView, DeviceHealth, HealthReport, HighWaterHealth, InventoryHealth, ReplayHealth, ScrubbedHealth,
+    SealingHealth, StorageHealth, UnreachableView,
 };
 
 /// Devices, sealing, storage, the last audits of storage and devices, and whose absence would block what.
@@ -43,7 +43,11 @@ pub(crate) async fn gather(member: &MemberCaller, names: &Names) -> Result<Healt
         storage: storage(member.store()).await,
         high_water: high_water(Arc::clone(ledger)).await?,
         scrubbed: vitals.scrubbed.map(|pass| ScrubbedHealth { at: pass.at, events: pass.events }),
-        replayed: vitals.replayed.map(|pass| ScrubbedHealth { at: pass.at, events: pass.events }),
+        replay: match vitals.replay {
+            Replay::NotOwed => None,
+            Replay::UnderWay { events } => Some(ReplayHealth { events, ended_at: None }),
+            Replay::Ended(pass) => Some(ReplayHealth { events: pass.events, ended_at: Some(pass.at) }),
+        },
         inventory: vitals.stocked.map(|stock| InventoryHealth {
             at: stock.at,
             unexplained: stock.unexplained,

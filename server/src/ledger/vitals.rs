@@ -10,9 +10,24 @@ pub struct Vitals {
     /// The scrubber's last whole pass that found everything in order.
     pub scrubbed: Option<Pass>,
     /// The folding of everything below the snapshot that the server started from.
-    pub replayed: Option<Pass>,
+    pub replay: Replay,
     /// The last look through the devices.
     pub stocked: Option<Stock>,
+}
+
+/// What a start from a snapshot owes, and how far it has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replay {
+    /// The start folded every event itself.
+    #[default]
+    NotOwed,
+    /// The events below the snapshot are being folded.
+    UnderWay {
+        /// How many they are.
+        events: u64,
+    },
+    /// They came to what the snapshot said.
+    Ended(Pass),
 }
 
 /// A reading of sealed events from the first on.

@@ -31,9 +31,9 @@ pub struct HealthReport {
     /// The scrubber's last whole pass that found everything in order; absent until one has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrubbed: Option<ScrubbedHealth>,
-    /// Where the server started from a snapshot: the folding of everything below it; absent until it has ended.
+    /// The folding of everything below the snapshot that the server started from; absent where it started from none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub replayed: Option<ScrubbedHealth>,
+    pub replay: Option<ReplayHealth>,
     /// The last look through the devices; absent until there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventoryHealth>,
@@ -157,6 +157,17 @@ pub struct ScrubbedHealth {
     pub at: Timestamp,
     /// How many sealed events it read again.
     pub events: u64,
+}
+
+/// What a start from a snapshot owes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReplayHealth {
+    /// How many events are folded again.
+    pub events: u64,
+    /// When all of them had come to what the snapshot said; absent while they are being folded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
 }
 
 /// A look through the devices.

@@ -38,6 +38,8 @@ use super::{Backend, BackendHealth, Call, CustodyInfo, DeviceKey, DeviceObject, 
 
 /// An inventory reads every key of the token: it may take longer than a call.
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often somebody who makes a key looks whether nobody searches.
+const TURN: Duration = Duration::from_millis(5);
 /// How often the token is asked whether it is there. The answer is what `health` reports between calls.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// How often a lost token is looked for: one that has returned is to be used again within two seconds, also where nothing
@@ -142,6 +144,17 @@ impl Pkcs11Backend {
         });
     }
 
+    /// The token's objects to oneself. It does not stand in a queue, where every search that comes later would wait behind
+    /// it, and with it behind an inventory that takes a minute.
+    async fn alone(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        loop {
+            if let Ok(alone) = self.objects.try_write() {
+                return alone;
+            }
+            tokio::time::sleep(TURN).await;
+        }
+    }
+
     /// Keeps two calls of this process from making one label at the same time, also past a deadline.
     fn reserve(&self, label: &Label) -> Result<Reservation, CustodyError> {
         let mut generating = self.generating.lock().unwrap_or_else(PoisonError::into_inner);
@@ -218,7 +231,7 @@ impl Backend for Pkcs11Backend {
         Box::pin(async move {
             let label = Label::parse(label)?;
             let reservation = self.reserve(&label)?;
-            let _alone = in_time(deadline, self.objects.write()).await?;
+            let _alone = in_time(deadline, self.alone()).await?;
             let work = move |connection: &mut Connection| {
                 let _until_the_device_has_answered = reservation;
                 connection.step(|session, _| keys::ensure_free(session, &label))?;
