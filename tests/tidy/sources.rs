@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What builds and servers leave behind, and what is not ours.
-const NOT_SOURCES: [&str; 5] = ["target", ".git", ".sealbook", "node_modules", "Cargo.lock"];
+/// What builds and servers leave behind, what is not ours, and what fuzzing feeds to parsers.
+const NOT_SOURCES: [&str; 6] = ["target", ".git", ".sealbook", "node_modules", "Cargo.lock", "corpus"];
 
 /// A text file of the repository.
 pub struct Source {
