@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 39] = [
+const ROOMS: [(&str, &[&str]); 41] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -98,10 +98,12 @@ const ROOMS: [(&str, &[&str]); 39] = [
             "proving",
             "refusals",
             "relying_parties",
+            "replaying",
             "scrubber",
             "sealer",
             "sequencer",
             "signing",
+            "snapshots",
             "store",
         ],
     ),
@@ -115,10 +117,12 @@ const ROOMS: [(&str, &[&str]); 39] = [
     // Sentence and names of an action, for destinations that may know them: told in one way only.
     ("notifying", &["clock", "custody", "devices", "ledger", "store", "views"]),
     ("refusals", &["effects", "ledger"]),
-    ("loading", &["high_water", "ledger", "sequencer", "store"]),
+    ("loading", &["high_water", "ledger", "replaying", "sequencer", "snapshots", "store"]),
+    ("replaying", &["ledger", "snapshots", "store"]),
     ("rebuilding", &["ledger", "projector", "sequencer", "store"]),
     ("restoring", &["clock", "exporting", "ledger", "store"]),
-    ("sealer", &["devices", "high_water", "ledger", "store"]),
+    ("sealer", &["devices", "high_water", "ledger", "snapshots", "store"]),
+    ("snapshots", &[]),
     ("scrubber", &["ledger", "store"]),
     ("inventory", &["devices", "ledger", "store"]),
     ("projector", &["ledger", "store"]),
@@ -211,7 +215,7 @@ fn outside(places: &[&str], words: &[&str]) -> Vec<String> {
             complaints.extend(
                 words
                     .iter()
-                    .filter(|word| line.contains(*word))
+                    .filter(|word| line.contains(*word) && !PURE_BUT.contains(&(&*source.path, **word)))
                     .map(|word| format!("{}:{at}: {word}", source.path)),
             );
         }
@@ -282,7 +286,10 @@ fn time_comes_from_one_place() {
     ));
 }
 
-/// The pure crate: no input or output, no clock, no chance, no runtime. Its verifier reads files; that is its program.
+/// The pure crate: no input or output, no clock, no chance, no runtime. Its verifier reads files; that is its program. What
+/// one file may nevertheless is decided here: threads that help to verify change no verdict (ADR 23).
+const PURE_BUT: [(&str, &str); 1] = [("ledger/src/verify/crew.rs", "std::thread")];
+
 #[test]
 fn the_ledger_is_pure() {
     let words = [
