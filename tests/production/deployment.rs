@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
 
 use integration::programs::{Ended, program, run};
-use integration::{Api, token, waiting};
+use integration::{Api, port, token, waiting};
 use rustix::process::{Pid, Signal, kill_process};
 use sealbook::http::token::{Token, TokenKind};
 use serde_json::Value;
@@ -40,6 +40,9 @@ pub struct Deployment {
 pub struct Serving {
     child: Child,
     log: PathBuf,
+    /// When it was told to start, and how much its log had until its last attempt.
+    started: Instant,
+    logged: usize,
 }
 
 impl Deployment {
@@ -62,7 +65,7 @@ impl Deployment {
         database.provision(secret("app_password"), secret("deployer_password"));
         let listener = authority.certify("listener", &names);
         let softhsm = token::make(&at("token"), secret("pin"));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port::Held::take().number();
         let text = include_str!("sealbook.toml")
             .replace("@FOLDER@", &folder.path().display().to_string())
             .replace("@PORT@", &port.to_string())
@@ -173,13 +176,9 @@ impl Deployment {
     }
 
     fn start(&self, mut command: Command, answers: impl Fn() -> Option<()>) -> Serving {
-        let log = self.at("server.log");
-        let file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        let mut serving = Serving { child, log };
+        let mut serving = Serving::begin(&mut command, self.at("server.log"));
         waiting::until("the server to answer", || {
-            let ended = serving.child.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended with {ended:?}:\n{}", serving.log());
+            serving.goes_on(&mut command);
             answers()
         });
         serving
@@ -202,7 +201,8 @@ impl Deployment {
     }
 
     fn second_once(&self, answers: impl Fn(&Second<'_>) -> Option<()>) -> Second<'_> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let held = port::Held::take();
+        let port = held.number();
         let (first, own) = (self.at("state"), self.at("second-state"));
         run(Command::new("cp").arg("-a").arg(&first).arg(&own)).expect(0);
         let text = fs::read_to_string(self.at("sealbook.toml")).unwrap();
@@ -211,14 +211,12 @@ impl Deployment {
         fs::write(self.at("second.toml"), text).unwrap();
         let mut command = Command::new(program("sealbook"));
         command.env_clear().env("SOFTHSM2_CONF", &self.softhsm).stdin(Stdio::null());
-        let log = self.at("second.log");
-        let file = File::options().create(true).append(true).open(&log).unwrap();
         command.args(["serve", "--config"]).arg(self.at("second.toml"));
-        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        let mut second = Second { deployment: self, port, serving: Serving { child, log } };
+        drop(held);
+        let serving = Serving::begin(&mut command, self.at("second.log"));
+        let mut second = Second { deployment: self, port, serving };
         waiting::until("the second server to answer", || {
-            let ended = second.serving.child.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended with {ended:?}:\n{}", second.serving.log());
+            second.serving.goes_on(&mut command);
             answers(&second)
         });
         second
@@ -298,6 +296,26 @@ impl Second<'_> {
 }
 
 impl Serving {
+    fn begin(command: &mut Command, log: PathBuf) -> Self {
+        let (child, logged) = Self::attempt(command, &log);
+        Self { child, log, started: Instant::now(), logged }
+    }
+
+    fn attempt(command: &mut Command, log: &Path) -> (Child, usize) {
+        let file = File::options().create(true).append(true).open(log).unwrap();
+        let logged = usize::try_from(file.metadata().unwrap().len()).unwrap();
+        (command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap(), logged)
+    }
+
+    /// Fails where it has ended, unless somebody else has its port for the moment: then it is started again.
+    #[track_caller]
+    fn goes_on(&mut self, command: &mut Command) {
+        let Some(ended) = self.child.try_wait().unwrap() else { return };
+        let again = port::was_taken(&self.log()[self.logged..]) && self.started.elapsed() < port::PATIENCE;
+        assert!(again, "it ended with {ended:?}:\n{}", self.log());
+        (self.child, self.logged) = Self::attempt(command, &self.log);
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()

@@ -2,7 +2,6 @@
 //! proxy, and is killed and started again while database and token stay.
 
 use std::fs::{self, File, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,7 +17,7 @@ use crate::postgres::Postgres;
 use crate::programs::{program, run};
 use crate::proxy::Proxy;
 use crate::server::Reachable;
-use crate::{token, waiting};
+use crate::{port, token, waiting};
 
 /// The token's PIN.
 const PIN: &str = "of no secret";
@@ -36,6 +35,9 @@ pub struct Installation {
     softhsm: PathBuf,
     environment: Vec<(String, String)>,
     running: Option<Child>,
+    /// When it was told to start, and how much it had logged until its last attempt.
+    started: Instant,
+    logged: usize,
     // Last: the folder goes after the processes.
     folder: TempDir,
 }
@@ -63,7 +65,8 @@ impl Installation {
         let at = |name: &str| folder.path().join(name);
         let postgres = Postgres::start(cluster.unwrap_or(&at("pg")));
         let proxy = Proxy::start(&at("proxy"), postgres.socket());
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let held = port::Held::take();
+        let port = held.number();
         let host = |folder: &Path| folder.display().to_string().replace('/', "%2F");
         let text = include_str!("installation.toml")
             .replace("@FOLDER@", &folder.path().display().to_string())
@@ -77,9 +80,11 @@ impl Installation {
         postgres.make_roles();
         postgres.sql("CREATE DATABASE sealbook OWNER sealbook_owner");
         let softhsm = token::make(&at("token"), PIN);
-        let mut made = Self { postgres, proxy, port, softhsm, environment, running: None, folder };
+        let (running, started, logged) = (None, Instant::now(), 0);
+        let mut made = Self { postgres, proxy, port, softhsm, environment, running, started, logged, folder };
         run(&mut made.command("migrate")).expect(0);
         made.postgres.sql("CREATE DATABASE blank TEMPLATE sealbook");
+        drop(held);
         made.start_again();
         made
     }
@@ -122,7 +127,14 @@ impl Installation {
     /// Starts the server, whatever becomes of it.
     #[track_caller]
     pub fn begin_to_start(&mut self) {
+        self.started = Instant::now();
+        self.spawn();
+    }
+
+    #[track_caller]
+    fn spawn(&mut self) {
         assert!(self.running.is_none(), "the server runs");
+        self.logged = fs::metadata(self.at("server.log")).map_or(0, |log| log.len() as usize);
         let log = File::options().create(true).append(true).open(self.at("server.log")).unwrap();
         let mut command = self.command("serve");
         self.running = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
@@ -138,6 +150,12 @@ impl Installation {
                 return;
             }
             let ended = self.running.as_mut().unwrap().try_wait().unwrap();
+            let taken = || port::was_taken(&self.log()[self.logged..]);
+            if ended.is_some() && taken() && self.started.elapsed() < port::PATIENCE {
+                self.running = None;
+                self.spawn();
+                continue;
+            }
             assert!(ended.is_none(), "it ended with {ended:?}:\n{}", self.log_end());
             assert!(began.elapsed() < waiting::DEADLINE, "it does not get ready:\n{}", self.log_end());
             thread::sleep(LOOK);

@@ -12,6 +12,7 @@ pub mod bundle;
 pub mod house;
 pub mod installation;
 pub mod people;
+pub mod port;
 pub mod postgres;
 pub mod programs;
 pub mod proxy;

@@ -1,19 +1,18 @@
 //! The built server in development mode, in a folder and on a port of its own.
 
 use std::fs::{self, File, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::api::Api;
 use crate::programs::program;
-use crate::waiting;
+use crate::{port, waiting};
 
 /// Another process may take a port between its choice and its use.
 const ATTEMPTS: usize = 5;
@@ -87,7 +86,7 @@ impl Server {
         let data = data.unwrap_or_else(|| folder.path().join("data"));
         let mut server = Self { options, port: 0, running: None, starts: 0, data, folder };
         for _ in 0..ATTEMPTS {
-            server.port = free_port();
+            server.port = port::Held::take().number();
             if server.try_start().is_ok() {
                 return server;
             }
@@ -99,8 +98,11 @@ impl Server {
     #[track_caller]
     pub fn start_again(&mut self) {
         assert!(self.running.is_none(), "the server runs");
-        if let Err(status) = self.try_start() {
-            panic!("the server ended with {status}:\n{}", self.logs());
+        let began = Instant::now();
+        while let Err(status) = self.try_start() {
+            // People know it by this port: there is no other for it.
+            let again = port::was_taken(&self.last_log()) && began.elapsed() < port::PATIENCE;
+            assert!(again, "the server ended with {status}:\n{}", self.logs());
         }
     }
 
@@ -280,8 +282,4 @@ fn signal(child: &Child, signal: Signal) {
 
 fn ended(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
     waiting::within(deadline, || child.try_wait().unwrap())
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

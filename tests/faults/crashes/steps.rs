@@ -121,6 +121,11 @@ impl fmt::Display for Step {
 }
 
 impl Step {
+    /// Whether the kill comes from the very place; otherwise it comes from another process, a little later.
+    pub fn is_exact(self) -> bool {
+        !matches!(self, Self::Verify | Self::MarkWritten | Self::MarkPlaced)
+    }
+
     /// Of a seal there are few in a second, of signatures many: how many to let pass at most.
     fn passes(self) -> usize {
         if self >= Self::ReadBack(Moment::Arrived) { 3 } else { 12 }

@@ -6,11 +6,14 @@ use integration::shim::{Fault, Function, Rule, Shim, rv};
 use integration::tenant::sha256;
 use integration::{Server, waiting};
 
-use super::stand::{RETURN, Stand, used_again};
+use super::stand::{RETURN, Stand, bound, used_again};
 use crate::load::SLOT;
 
 /// How often each kind of absence is tried: the return falls into another part of the interval between two looks.
 const ROUNDS: usize = 2;
+
+/// Longest that anybody waits for an answer meanwhile.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// What a device answers while it is away.
 fn absences() -> Vec<(&'static str, Vec<Rule>)> {
@@ -51,11 +54,7 @@ fn return_under_load(stand: &mut Stand<'_>, server: &Server) {
             load.wait_for(8);
             let away = stand.shim.plan(rules.clone());
             away.wait_for(8);
-            let signing = || {
-                let before = load.received();
-                waiting::within(Duration::from_millis(200), || (load.received() > before).then_some(()))
-            };
-            waiting::until("signing to stop", || signing().is_none().then_some(()));
+            load.wait_until_refused();
             away.withdraw();
             longest = longest.max(used_again(&load));
         }
@@ -67,7 +66,7 @@ fn return_under_load(stand: &mut Stand<'_>, server: &Server) {
         let codes = ["custody.token_unavailable", "custody.unavailable", "seal.behind"];
         assert!(seen.refused.keys().all(|code| codes.contains(&code.as_str())), "{name}: {:?}", seen.refused);
         assert!(!seen.refused.is_empty(), "{name}");
-        assert!(seen.longest < Duration::from_secs(5), "{name}: somebody waited {:?}", seen.longest);
+        assert!(seen.longest < bound(LONGEST), "{name}: somebody waited {:?}", seen.longest);
         waiting::until("everything to be well", || (server.api().get("/readyz").status == 200).then_some(()));
     }
 }
@@ -93,6 +92,6 @@ fn return_to_the_idle(stand: &Stand<'_>, server: &Server) {
         });
         let took = began.elapsed();
         println!("idle: used again after {took:?}");
-        assert!(took <= RETURN, "used again after {took:?}");
+        assert!(took <= bound(RETURN), "used again after {took:?}");
     }
 }
