@@ -56,7 +56,7 @@ fn cases(tenant: &Tenant, credential: &str) -> Vec<Case> {
         case(T::KeyRevoke, |_| {}),
         case(T::KeyRevokeEmergency, |it| {
             it.choose("Why it is revoked", "somebody else may hold or have used it");
-            it.at_moment("Suspected since (optional)", 0);
+            it.at_moment("Suspected since (optional)", -1);
         }),
         case(T::LedgerEvidenceKeySet, |_| {}),
         case(T::LedgerKeyRecover, |_| {}),

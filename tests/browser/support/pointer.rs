@@ -46,7 +46,7 @@ impl Browser {
     /// How such a field is typed in is the browser's own affair and differs by language: its value is put, as a picker
     /// does.
     #[track_caller]
-    pub fn at_moment(&self, name: &str, days: u32) {
+    pub fn at_moment(&self, name: &str, days: i32) {
         let put = "
             const [field, days] = arguments;
             const day = new Date();
