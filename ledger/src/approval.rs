@@ -271,15 +271,17 @@ impl Founded {
         agreed && Self::has_waited(action, at) && self.quorum_holds(action, at)
     }
 
-    /// Whether approvals that still hold fill every seat: member, role and credential in force at this moment, and
-    /// since before the approval.
+    /// Whether an approval still counts: member, role and credential are in force at this moment, and were so, without
+    /// interruption, since before it was given.
+    pub fn counts(&self, approval: &Approval, at: Timestamp) -> bool {
+        self.members.get(&approval.member).is_some_and(|member| member.stands_behind(approval, at))
+    }
+
+    /// Whether approvals that still count fill every seat.
     pub fn quorum_holds(&self, action: &OpenAction, at: Timestamp) -> bool {
-        let in_force = |approval: &Approval| {
-            self.members.get(&approval.member).is_some_and(|member| member.stands_behind(approval, at))
-        };
         let mut people: BTreeMap<MemberId, BTreeSet<Role>> = BTreeMap::new();
         let own = action.proposal.signed.as_ref().filter(|_| action.document.kind().is_emergency());
-        for approval in action.approvals.iter().chain(own).filter(|approval| in_force(approval)) {
+        for approval in action.approvals.iter().chain(own).filter(|approval| self.counts(approval, at)) {
             people.entry(approval.member).or_default().insert(approval.role);
         }
         let candidates: Vec<Candidate> = people.into_iter().collect();

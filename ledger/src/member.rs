@@ -73,6 +73,8 @@ pub struct HeldCredential {
     pub since: Seq,
     /// Whether it is contained.
     pub suspension: Option<Suspension>,
+    /// The event that contained it last, whether or not that is over: what was signed before does not rest on it.
+    pub interrupted: Option<Seq>,
 }
 
 /// A person.
@@ -84,6 +86,8 @@ pub struct Member {
     pub grants: Vec<Grant>,
     /// Whether the person is contained.
     pub suspension: Option<Suspension>,
+    /// The event that contained the person last, whether or not that is over: what they signed before counts no longer.
+    pub interrupted: Option<Seq>,
     /// Whether the person was removed; ids are never used again.
     pub removed: bool,
 }
@@ -94,12 +98,14 @@ impl Member {
             credential: credential.clone(),
             since,
             suspension: None,
+            interrupted: None,
         };
         let grant = |&role: &Role| Grant { role, not_before: None, not_after: None, since };
         Self {
             credentials: enrolled.credentials.iter().map(held).collect(),
             grants: enrolled.roles.iter().map(grant).collect(),
             suspension: None,
+            interrupted: None,
             removed: false,
         }
     }
@@ -120,15 +126,22 @@ impl Member {
         (!suspended(held.suspension, at)).then_some(&held.credential)
     }
 
-    /// Whether a decision that was signed at `seq` still rests on a role and a credential that held then already: one
-    /// that was taken away and given back is another one.
+    /// Whether a decision that was signed at `seq` still rests on a person, a role and a credential that have held without
+    /// interruption since before: what was taken away and given back is another one, and what was suspended may have been
+    /// in other hands before somebody noticed.
     pub(crate) fn stands_behind(&self, approval: &Approval, at: Timestamp) -> bool {
         let role =
             |grant: &Grant| grant.role == approval.role && grant.holds(at) && grant.since < approval.seq;
         let held = self.credentials.iter().find(|h| h.credential.credential_id == approval.credential_id);
+        let uninterrupted = |interrupted: Option<Seq>| interrupted.is_none_or(|at| at < approval.seq);
         self.is_active(at)
+            && uninterrupted(self.interrupted)
             && self.grants.iter().any(role)
-            && held.is_some_and(|held| !suspended(held.suspension, at) && held.since < approval.seq)
+            && held.is_some_and(|held| {
+                !suspended(held.suspension, at)
+                    && held.since < approval.seq
+                    && uninterrupted(held.interrupted)
+            })
     }
 
     /// Whether the person could sign a decision: credentials for signing in alone don't count.
@@ -393,11 +406,13 @@ impl Founded {
             },
             Payload::MemberSuspended(p) => {
                 let suspension = Some(Suspension { lapses_at: p.lapses_at });
-                self.with_member(p.member, |member| member.suspension = suspension);
+                self.with_member(p.member, |member| {
+                    (member.suspension, member.interrupted) = (suspension, Some(event.seq));
+                });
             }
             Payload::CredentialAdded(p) => {
                 let (credential, since) = (p.credential.clone(), event.seq);
-                let held = HeldCredential { credential, since, suspension: None };
+                let held = HeldCredential { credential, since, suspension: None, interrupted: None };
                 self.with_member(p.member, |member| member.credentials.push(held));
                 let key = key_bytes(&p.credential);
                 Arc::make_mut(&mut self.key_owners).insert(key, p.member);
@@ -407,7 +422,9 @@ impl Founded {
             }),
             Payload::CredentialSuspended(p) => {
                 let suspension = Some(Suspension { lapses_at: p.lapses_at });
-                self.with_credential(p.member, &p.credential_id, |held| held.suspension = suspension);
+                self.with_credential(p.member, &p.credential_id, |held| {
+                    (held.suspension, held.interrupted) = (suspension, Some(event.seq));
+                });
             }
             Payload::RoleGranted(p) => {
                 let (not_before, not_after, since) = (p.not_before, p.not_after, event.seq);

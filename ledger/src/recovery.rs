@@ -53,6 +53,7 @@ impl Founded {
             credential: credential.clone(),
             since: event.seq,
             suspension: None,
+            interrupted: None,
         });
         let held: Vec<HeldCredential> = held.collect();
         if let Some(member) = Arc::make_mut(&mut self.members).get_mut(&recovered.member) {

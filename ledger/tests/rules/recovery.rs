@@ -1,8 +1,8 @@
 //! Recovery authenticators: two of them together give a member other authenticators, after 72 hours, and nothing else.
 
 use sealbook_ledger::action::{
-    CredentialAddParams, CredentialRemoveParams, MemberParams, MemberRecoverParams, Params, RoleGrantParams,
-    RoleRevokeParams,
+    CredentialAddParams, CredentialRemoveParams, MemberParams, MemberRecoverParams, MemberRestoreParams,
+    Params, RoleGrantParams, RoleRevokeParams,
 };
 use sealbook_ledger::command::Containment;
 use sealbook_ledger::policy::{Clause, LedgerPolicy, Proposer, Role};
@@ -159,6 +159,40 @@ fn an_approval_rests_on_the_role_and_the_key_that_it_was_given_with() {
         }),
     );
     assert_eq!(rule_of(ledger.begin(action).unwrap_err()), Rule::QuorumOpen);
+}
+
+#[test]
+fn a_suspension_that_is_over_brings_no_earlier_approval_back() {
+    let member_of = |ledger: &Ledger| ledger.people[1].id;
+    let credential_of = |ledger: &Ledger| ledger.people[1].credential.credential_id.clone();
+    for credential in [false, true] {
+        let mut ledger = Ledger::founded(6);
+        let slot =
+            Params::SlotCreate(ledger.slot_params("s", sealbook_ledger::algorithm::Algorithm::Ed25519));
+        let action = ledger.propose(0, slot).unwrap();
+        ledger.approve(1, Role::Approver, action).unwrap();
+        ledger.approve(2, Role::Approver, action).unwrap();
+        let (member, id) = (member_of(&ledger), credential_of(&ledger));
+        let target = if credential {
+            Containment::Credential(member, id.clone())
+        } else {
+            Containment::Member(member)
+        };
+        ledger.contain(3, target).unwrap();
+        let credential_id = credential.then_some(id);
+        ledger.decree_by(2, Params::MemberRestore(MemberRestoreParams { credential_id, member }));
+        // Whoever held it meanwhile may have signed before it was noticed.
+        assert_eq!(rule_of(ledger.begin(action).unwrap_err()), Rule::QuorumOpen);
+        // What is approved since counts, and another fills the seat.
+        let again =
+            Params::SlotCreate(ledger.slot_params("t", sealbook_ledger::algorithm::Algorithm::Ed25519));
+        let later = ledger.propose(0, again).unwrap();
+        ledger.approve(1, Role::Approver, later).unwrap();
+        ledger.approve(2, Role::Approver, later).unwrap();
+        ledger.begin(later).unwrap();
+        ledger.approve(3, Role::Approver, action).unwrap();
+        ledger.begin(action).unwrap();
+    }
 }
 
 #[test]

@@ -229,12 +229,7 @@ fn consents_in_force<'a>(
         .approvals()
         .iter()
         .chain(own)
-        .filter(move |approval| {
-            founded.active_member(approval.member, at).is_ok_and(|member| {
-                member.roles_at(at).contains(&approval.role)
-                    && member.credential_at(&approval.credential_id, at).is_some()
-            })
-        })
+        .filter(move |approval| founded.counts(approval, at))
         .map(|approval| (approval.member, approval.role))
 }
 

@@ -10,6 +10,8 @@ use super::{Micros, Model, Objection, Seen, Suspension, demand, holds, micros, t
 pub struct Member {
     pub removed: bool,
     pub suspension: Suspension,
+    /// What stopped them last; what they signed before is worth nothing since.
+    interrupted: Option<u64>,
     pub grants: Vec<Grant>,
     pub credentials: BTreeMap<String, Held>,
 }
@@ -25,6 +27,7 @@ pub struct Grant {
 #[derive(Debug, Clone)]
 pub struct Held {
     suspension: Suspension,
+    interrupted: Option<u64>,
     since: u64,
 }
 
@@ -99,7 +102,10 @@ impl Model {
         let held = member.credentials.get(&consent.credential);
         self.may_sign(consent, at).is_ok()
             && member.grants.iter().any(role)
-            && held.is_some_and(|held| held.since < consent.seq)
+            && member.interrupted.is_none_or(|stopped| stopped < consent.seq)
+            && held.is_some_and(|held| {
+                held.since < consent.seq && held.interrupted.is_none_or(|stopped| stopped < consent.seq)
+            })
     }
 
     pub(super) fn is_active_service(&self, service: &str, at: Micros) -> bool {
@@ -136,10 +142,14 @@ impl Model {
         let suspension = Some(lapses);
         let field = |name: &str| text(&seen.data[name]);
         match seen.kind {
-            "member.suspended" => self.member(&field("member"))?.suspension = suspension,
+            "member.suspended" => {
+                let member = self.member(&field("member"))?;
+                (member.suspension, member.interrupted) = (suspension, Some(seen.seq));
+            }
             "credential.suspended" => {
                 let held = self.member(&field("member"))?.credentials.get_mut(&field("credential_id"));
-                held.ok_or("no such authenticator")?.suspension = suspension;
+                let held = held.ok_or("no such authenticator")?;
+                (held.suspension, held.interrupted) = (suspension, Some(seen.seq));
             }
             "service.suspended" => {
                 self.services.get_mut(&field("service")).ok_or("no such service")?.suspension = suspension;
@@ -173,7 +183,7 @@ impl Model {
                 None => self.member(&member)?.suspension = None,
             },
             "credential.added" => {
-                let held = Held { suspension: None, since: seen.seq };
+                let held = Held { suspension: None, interrupted: None, since: seen.seq };
                 let id = text(&seen.data["credential"]["credential_id"]);
                 self.member(&member)?.credentials.insert(id, held);
             }
@@ -206,6 +216,8 @@ impl Model {
 
 fn held(seen: &Seen<'_>) -> BTreeMap<String, Held> {
     let credentials = seen.data["credentials"].as_array().into_iter().flatten();
-    let held = |one: &Value| (text(&one["credential_id"]), Held { suspension: None, since: seen.seq });
+    let held = |one: &Value| {
+        (text(&one["credential_id"]), Held { suspension: None, interrupted: None, since: seen.seq })
+    };
     credentials.map(held).collect()
 }
