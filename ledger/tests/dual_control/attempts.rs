@@ -6,14 +6,14 @@ use sealbook_ledger::command::{Command, Containment, SignRequest, SigningOutcome
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ActionId, Seq};
-use sealbook_ledger::payload::{ActionCancelled, ActionProposed, ActionRejected, ClearanceUse, NextVkey};
+use sealbook_ledger::payload::{ActionProposed, ClearanceUse, NextVkey};
 use sealbook_ledger::policy::{Environment, Role};
 use sealbook_ledger::webauthn::Purpose;
 
 use crate::cheats;
 use crate::dice::Dice;
 use crate::proposals::{digests, params, service, signing, slot, twisted};
-use crate::support::{CONFINED, DECIDING, key_id, standby, vkey};
+use crate::support::{CONFINED, DECIDING, cancellation_of, key_id, rejection_of, standby, vkey};
 use crate::world::World;
 
 /// One thing that somebody tries.
@@ -200,30 +200,13 @@ fn end(world: &mut World<'_>, dice: &mut Dice) {
     match dice.below(5) {
         0 => {
             let a = world.consent(who, key(dice), role, of, Purpose::Rejection);
-            let rejected = ActionRejected {
-                action: a.action,
-                authenticator_data: a.authenticator_data,
-                client_data_json: a.client_data_json,
-                credential_id: a.credential_id,
-                member: a.member,
-                role: a.role,
-                signature: a.signature,
-            };
-            world.run(Command::Reject { rejected: Box::new(rejected), sd: Vec::new() });
+            world.run(rejection_of(a));
         }
         1 => {
             let by = world.documents[of].proposed_by.to_string();
             let own = world.cast.humans.iter().position(|human| human.id.to_string() == by).unwrap_or(who);
             let a = world.consent(own, key(dice), role, of, Purpose::Cancellation);
-            world.run(Command::Cancel(Box::new(ActionCancelled {
-                action: a.action,
-                authenticator_data: a.authenticator_data,
-                client_data_json: a.client_data_json,
-                credential_id: a.credential_id,
-                member: a.member,
-                role: a.role,
-                signature: a.signature,
-            })));
+            world.run(cancellation_of(a));
         }
         2 => drop(world.run(Command::Expire(action))),
         3 => drop(world.run(Command::Void(action))),

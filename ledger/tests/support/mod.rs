@@ -9,6 +9,8 @@
     reason = "clippy.toml allows it in test functions, but not in the functions they share"
 )]
 
+mod signed;
+
 use std::collections::BTreeSet;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -27,8 +29,8 @@ use sealbook_ledger::founding::founder_data;
 use sealbook_ledger::ids::{ActionId, Correlation, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{
-    ActionApproved, ActionCancelled, ActionProposed, ActionRejected, FounderAssertion, FoundingDocument,
-    LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, Payload, SignedProposal,
+    ActionApproved, ActionProposed, FounderAssertion, FoundingDocument, LedgerFounded, LedgerOpened,
+    MemberEnrolled, NextVkey, Payload, SignedProposal,
 };
 use sealbook_ledger::policy::{ActionRule, Caller, Environment, LedgerPolicy, Role, SigningPolicy};
 use sealbook_ledger::public_key::PublicKey;
@@ -36,6 +38,8 @@ use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{ApprovalRp, CosePublicKey, Credential, CredentialKind, Purpose};
+
+pub use signed::{cancellation_of, rejection_of};
 
 /// The roles that founders hold unless told otherwise: everything that decides.
 pub const DECIDING: [Role; 6] = [
@@ -445,29 +449,12 @@ impl Ledger {
 
     pub fn rejection(&self, person: usize, role: Role, action: ActionId) -> Command {
         let a = self.approval_over(person, role, action, Purpose::Rejection, &self.document_bytes(action));
-        let rejected = ActionRejected {
-            action: a.action,
-            authenticator_data: a.authenticator_data,
-            client_data_json: a.client_data_json,
-            credential_id: a.credential_id,
-            member: a.member,
-            role: a.role,
-            signature: a.signature,
-        };
-        Command::Reject { rejected: Box::new(rejected), sd: Vec::new() }
+        rejection_of(a)
     }
 
     pub fn cancellation(&self, person: usize, role: Role, action: ActionId) -> Command {
         let a = self.approval_over(person, role, action, Purpose::Cancellation, &self.document_bytes(action));
-        Command::Cancel(Box::new(ActionCancelled {
-            action: a.action,
-            authenticator_data: a.authenticator_data,
-            client_data_json: a.client_data_json,
-            credential_id: a.credential_id,
-            member: a.member,
-            role: a.role,
-            signature: a.signature,
-        }))
+        cancellation_of(a)
     }
 
     pub fn begin(&mut self, action: ActionId) -> Result<Vec<Event>, Refusal> {
