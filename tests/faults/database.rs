@@ -12,7 +12,7 @@ use crate::processes;
 const LONGEST_ANSWER: Duration = Duration::from_secs(75);
 
 #[test]
-fn postgres_killed_under_load_is_answered_with_503_and_comes_back_by_itself() {
+fn postgres_killed_under_load_breaks_no_answer_and_comes_back_by_itself() {
     let server = Server::start();
     let (tenant, service) = site(&server);
     let load = Load::begin(&tenant, &service);
@@ -26,7 +26,6 @@ fn postgres_killed_under_load_is_answered_with_503_and_comes_back_by_itself() {
     }
     load.wait_for(30);
     let seen = load.end();
-    assert!(!seen.refused.is_empty(), "nobody noticed");
     assert!(!seen.refused.contains_key("broken"), "{:?}", seen.refused);
     settle(&tenant, &seen);
 }
