@@ -25,7 +25,7 @@ const SMALL: u64 = 1_000;
 /// All rows about reading, and those about appending to one ledger, which makes the events.
 pub(crate) fn measure(plan: Plan, events: u64) -> Vec<Row> {
     let mut server = Server::start();
-    let [(large, of), (small, of_small)] = [(), ()].map(|()| {
+    let [(mut large, of), (small, of_small)] = [(), ()].map(|()| {
         let tenant = Tenant::founded(&server, 3);
         tenant.slot("release", "ecdsa-p256-sha256");
         let service = tenant.service(&["release"]);
@@ -53,6 +53,7 @@ pub(crate) fn measure(plan: Plan, events: u64) -> Vec<Row> {
         beside: vec![("with 1 k events, Postgres included, s", start_small)],
     });
     rows.push(pages::measure(&large, &small));
+    large.sign_in_again();
     let (row, file) = export(plan, &server, &large);
     rows.push(row);
     rows.push(verify(plan, &file, &large.vkey));

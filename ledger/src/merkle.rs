@@ -113,6 +113,13 @@ impl OutOfRange {
     }
 }
 
+impl Extend<Hash> for Tree {
+    /// Adds leaves by their [`leaf_hash`]es, in their order.
+    fn extend<T: IntoIterator<Item = Hash>>(&mut self, leaves: T) {
+        leaves.into_iter().for_each(|leaf| self.append(leaf));
+    }
+}
+
 /// The whole tree: the hash of every complete subtree, about 64 bytes a leaf.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {

@@ -14,6 +14,9 @@ use crate::store::rows::StoredEvent;
 use crate::store::signatures::{Outcome, SignatureRow};
 use crate::store::{LedgerId, Store, StoreError};
 
+/// Shortest time between two writings: a ledger that signs a great deal has many rows a commit.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How long a projector waits after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -48,6 +51,10 @@ impl Projector {
                     () = tokio::time::sleep(RETRY) => continue,
                     _ = stop.changed() => return,
                 }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                _ = stop.changed() => return,
             }
             tokio::select! {
                 _ = size.changed() => {}

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sealbook_ledger::checkpoint::{Checkpoint, SignedCheckpoint};
+use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::verify::{Read, Verifier};
 use tokio::sync::watch;
@@ -19,6 +20,7 @@ use crate::ledger::{EngineError, Ledger};
 use crate::snapshots::{Aside, SnapshotFile};
 use crate::store::checkpoints::CheckpointRow;
 use crate::store::load::MAX_PAGE;
+use crate::store::rows::StoredEvent;
 use crate::store::{Store, StoreError};
 
 /// Shortest time between two checkpoints of a ledger, unless a release waits for one.
@@ -175,36 +177,54 @@ impl Sealer {
                 let gone = self.verifier.size();
                 return Err(self.quarantine(&format!("the committed event {gone} is missing from storage")));
             }
-            for stored in page {
-                let before = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
-                let read = Read::from_bytes(&stored.bytes);
-                let leaf = read.leaf();
-                if let Err(failure) = self.verifier.push_read(read) {
-                    return Err(self.quarantine(&failure.to_string()));
-                }
-                self.end_offset += stored.bytes.len() as u64 + 1;
-                if stored.hash != self.verifier.state().head() {
-                    return Err(
-                        self.quarantine(&format!("the row of event {} disagrees with its bytes", stored.seq))
-                    );
-                }
-                self.ledger.tree.write().unwrap_or_else(PoisonError::into_inner).append(leaf);
-                let Some(after) = self.verifier.state().ledger_key().map(|key| key.vkey.clone()) else {
-                    return Err(self.quarantine("a ledger without a key"));
-                };
-                match before {
-                    // A key that is recovered from its loss can't sign: the recovered one seals alone.
-                    Some(old) if old != after => {
-                        let old = (stored.kind == Self::ROTATED).then_some(old);
-                        return Ok(Signers { old, new: after });
-                    }
-                    Some(_) | None => {}
-                }
-                if self.verifier.size() == target {
-                    return Ok(Signers { old: None, new: after });
-                }
+            let mut leaves = Vec::with_capacity(page.len());
+            let read = self.read_page(page, target, &mut leaves);
+            self.ledger.tree.write().unwrap_or_else(PoisonError::into_inner).extend(leaves);
+            if let Some(signers) = read? {
+                return Ok(signers);
             }
         }
+    }
+
+    /// Verifies a page of rows; says who has to sign where the page reaches `target` or a change of the ledger key, at which
+    /// it stops. The leaves of what holds are added to `leaves`, also where something later does not.
+    fn read_page(
+        &mut self,
+        page: Vec<StoredEvent>,
+        target: u64,
+        leaves: &mut Vec<Hash>,
+    ) -> Result<Option<Signers>, EngineError> {
+        for stored in page {
+            let before = self.verifier.state().ledger_key().map(|key| key.since);
+            let old = before.is_some_and(|_| stored.kind == Self::ROTATED).then(|| self.vkey()).transpose()?;
+            let read = Read::from_bytes(&stored.bytes);
+            let leaf = read.leaf();
+            if let Err(failure) = self.verifier.push_read(read) {
+                return Err(self.quarantine(&failure.to_string()));
+            }
+            self.end_offset += stored.bytes.len() as u64 + 1;
+            if stored.hash != self.verifier.state().head() {
+                return Err(
+                    self.quarantine(&format!("the row of event {} disagrees with its bytes", stored.seq))
+                );
+            }
+            leaves.push(leaf);
+            let since = self.verifier.state().ledger_key().map(|key| key.since);
+            // A key that is recovered from its loss can't sign: the recovered one seals alone.
+            if before.is_some() && before != since {
+                return Ok(Some(Signers { old, new: self.vkey()? }));
+            }
+            if self.verifier.size() == target {
+                return Ok(Some(Signers { old: None, new: self.vkey()? }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ledger key in force after what has been read.
+    fn vkey(&self) -> Result<Vkey, EngineError> {
+        let key = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
+        key.ok_or_else(|| self.quarantine("a ledger without a key"))
     }
 
     async fn seal_here(&self, signers: &Signers) -> Result<(), EngineError> {

@@ -138,8 +138,7 @@ fn ordered(tenant: &Tenant) -> Vec<Value> {
 }
 
 fn signed_in_again(tenant: &mut Tenant) {
-    let name = tenant.name.clone();
-    tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    tenant.sign_in_again();
 }
 
 #[test]

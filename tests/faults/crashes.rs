@@ -42,6 +42,9 @@ const EXPIRY: Duration = Duration::from_secs(100);
 /// The signers' slots.
 const SLOTS: [&str; 2] = ["release", "nightly"];
 
+/// Something did not hold: nobody goes on.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
 /// Where kills come from, and how many.
 struct Schedule {
     seed: u64,
@@ -55,20 +58,30 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn from_environment() -> Self {
+    /// One for each installation that is killed. Where the environment asks for many kills there is one installation a
+    /// processor, each with a seed of its own; the first has the seed that the environment gives.
+    fn from_environment() -> Vec<Self> {
         let number = |name: &str| Some(std::env::var(name).ok()?.parse::<u64>().expect("a number"));
         let seed = number("SEALBOOK_SEED").unwrap_or_else(|| fastrand::u64(..));
         let wanted = number("SEALBOOK_CRASHES").map(|wanted| wanted as usize);
-        println!("SEALBOOK_SEED={seed}");
-        let (rng, began) = (fastrand::Rng::with_seed(seed), Instant::now());
-        Self { seed, rng, wanted, began, made: 0, turn: Vec::new() }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let lanes = if wanted.is_some_and(|wanted| wanted >= MANY) { processors } else { 1 };
+        let lane = |lane: usize| {
+            let seed = seed.wrapping_add(lane as u64);
+            println!("SEALBOOK_SEED={seed}");
+            let (rng, began) = (fastrand::Rng::with_seed(seed), Instant::now());
+            let wanted = wanted.map(|wanted| wanted.div_ceil(lanes));
+            Self { seed, rng, wanted, began, made: 0, turn: Vec::new() }
+        };
+        (0..lanes).map(lane).collect()
     }
 
     fn is_over(&self) -> bool {
-        match self.wanted {
-            Some(wanted) => self.made >= wanted,
-            None => self.made >= LEAST && self.began.elapsed() >= TIME,
-        }
+        FAILED.load(Ordering::Relaxed)
+            || match self.wanted {
+                Some(wanted) => self.made >= wanted,
+                None => self.made >= LEAST && self.began.elapsed() >= TIME,
+            }
     }
 
     /// Every step comes once before one comes again.
@@ -92,6 +105,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            FAILED.store(true, Ordering::Relaxed);
             println!("kill {}, at \"{}\", of SEALBOOK_SEED={}", self.kill, self.step, self.seed);
         }
     }
@@ -111,6 +125,19 @@ struct Tally {
 impl Tally {
     fn kills(&self) -> usize {
         self.steps.values().map(|(tried, _)| tried).sum()
+    }
+
+    fn with(mut self, other: Self) -> Self {
+        for (step, (tried, hit)) in other.steps {
+            let own = self.steps.entry(step).or_default();
+            *own = (own.0 + tried, own.1 + hit);
+        }
+        self.received += other.received;
+        self.ledgers += other.ledgers;
+        self.starting += other.starting;
+        self.processor += other.processor;
+        self.slowest = self.slowest.max(other.slowest);
+        self
     }
 }
 
@@ -230,8 +257,7 @@ impl<'a> Subject<'a> {
 
     /// Exports and verifies, as an auditor does.
     fn verify(&mut self) {
-        let name = self.tenant.name.clone();
-        self.tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+        self.tenant.sign_in_again();
         self.tenant.verified();
         self.oracle.look(&[], &[]);
     }
@@ -259,7 +285,25 @@ fn was_there(step: Step, found: Found) -> bool {
 
 #[test]
 fn killed_at_any_step_a_server_comes_back_with_all_that_it_released_and_no_more() {
-    let mut schedule = Schedule::from_environment();
+    let (schedules, began) = (Schedule::from_environment(), Instant::now());
+    let (seed, wanted) = (schedules[0].seed, schedules[0].wanted.map(|each| each * schedules.len()));
+    let tally = std::thread::scope(|scope| {
+        let lanes: Vec<_> =
+            schedules.into_iter().map(|schedule| scope.spawn(move || kill_again_and_again(schedule))).collect();
+        let tallies = lanes.into_iter().map(|lane| lane.join().expect("everything held in every lane"));
+        tallies.fold(Tally::default(), Tally::with)
+    });
+    println!("{tally}after {:?}", began.elapsed());
+    let never = |step: &Step| tally.steps.get(step).is_none_or(|(_, hit)| *hit == 0);
+    let missed: Vec<_> = STEPS.into_iter().filter(never).collect();
+    println!("never killed at {missed:?}");
+    let many = wanted.is_some_and(|wanted| wanted >= MANY);
+    let inexcusable = missed.iter().any(|step| step.is_exact() || many);
+    assert!(!inexcusable, "never killed at {missed:?} (seed {seed})");
+}
+
+/// The kills of one installation.
+fn kill_again_and_again(mut schedule: Schedule) -> Tally {
     let (shim, mut tally) = (Shim::new(), Tally::default());
     let mut environment = shim.environment();
     // Kills also come while one is written, and starts begin from one.
@@ -276,21 +320,14 @@ fn killed_at_any_step_a_server_comes_back_with_all_that_it_released_and_no_more(
             subject.kill(&mut at, step, &mut schedule, &mut tally);
         }
         subject.verify();
-        println!("{} kills, and what they left verifies", schedule.made);
+        println!("{} kills (seed {}), and what they left verifies", schedule.made, schedule.seed);
         if schedule.is_over() {
             subject.settle();
             subject.verify();
-            break;
+            return tally;
         }
         at.kill();
         fs::remove_file(shim.folder().join("calls")).unwrap();
         at.renew();
     }
-    println!("{tally}after {:?}", schedule.began.elapsed());
-    let never = |step: &Step| tally.steps.get(step).is_none_or(|(_, hit)| *hit == 0);
-    let missed: Vec<_> = STEPS.into_iter().filter(never).collect();
-    println!("never killed at {missed:?}");
-    let many = schedule.wanted.is_some_and(|wanted| wanted >= MANY);
-    let inexcusable = missed.iter().any(|step| step.is_exact() || many);
-    assert!(!inexcusable, "never killed at {missed:?} (seed {})", schedule.seed);
 }

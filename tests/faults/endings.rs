@@ -37,8 +37,7 @@ fn told_to_end_under_load_a_server_ends_in_order_with_everything_sealed_and_goes
         server.stop();
         let sealed = sealed_outside(&server);
         server.start_again();
-        let name = tenant.name.clone();
-        tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+        tenant.sign_in_again();
         assert_eq!(tenant.get("").expect(200).json()["size"], sealed, "{:?}", more.refused);
         seen.received.extend(more.received);
     }

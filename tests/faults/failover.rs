@@ -119,8 +119,7 @@ fn a_database_that_lost_what_was_answered_is_refused_for_good_until_it_is_back()
 
     fail_back(&mut at);
     at.start_again();
-    let name = tenant.name.clone();
-    tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    tenant.sign_in_again();
     signed(&tenant, &service, &mut seen);
     let account = settle(&tenant, &seen);
     assert_eq!((account.open, account.abandoned), (0, 0), "{account:?}");

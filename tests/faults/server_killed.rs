@@ -10,7 +10,7 @@ const EXPIRY: std::time::Duration = std::time::Duration::from_secs(100);
 #[test]
 fn killed_while_eight_sign_a_server_comes_back_with_every_signature_that_was_released() {
     let mut server = Server::start();
-    let (tenant, service) = site(&server);
+    let (mut tenant, service) = site(&server);
     let load = Load::begin(&tenant, &service);
     load.wait_for(100);
     server.kill();
@@ -18,11 +18,7 @@ fn killed_while_eight_sign_a_server_comes_back_with_every_signature_that_was_rel
     assert!(seen.received.len() >= 100 && seen.refused.contains_key("broken"), "{:?}", seen.refused);
 
     server.start_again();
-    let mut people = tenant;
-    for person in &mut people.people {
-        person.sign_in(&people.name);
-    }
-    let tenant = people;
+    tenant.sign_in_again();
     let account = settle(&tenant, &seen);
     assert_eq!((account.failed, account.withheld, account.abandoned), (0, 0, 0), "{account:?}");
     assert!(account.open <= 8, "no more than were under way: {account:?}");
@@ -53,8 +49,7 @@ fn killed_again_and_again_it_comes_back_each_time() {
         server.kill();
         let seen = load.end();
         server.start_again();
-        let name = tenant.name.clone();
-        tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+        tenant.sign_in_again();
         settle(&tenant, &seen);
     }
 }

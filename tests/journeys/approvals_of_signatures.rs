@@ -229,8 +229,7 @@ fn an_approval_outlives_the_server() {
         ask(&tenant, &service, &app(n)).expect(200);
     }
     ask(&tenant, &service, &app(4)).expect(202);
-    let name = tenant.name.clone();
-    tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    tenant.sign_in_again();
     tenant.verified();
 }
 

@@ -42,8 +42,7 @@ fn a_missing_high_water_file_is_refused_then_accepted_by_the_operators_word_and_
         ..Options::default()
     });
     let mut tenant = story.tenant;
-    let name = tenant.name.clone();
-    tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    tenant.sign_in_again();
     let page = tenant.get("/events?type=ledger.high_water_accepted&limit=10").expect(200).json();
     assert_eq!(page["events"].as_array().unwrap().len(), 1, "{page:#}");
     tenant.verified();
@@ -59,8 +58,7 @@ fn a_database_that_is_behind_is_refused_and_a_backup_puts_the_lost_tail_back_byt
     copy(&cluster, &older);
     server.start_again();
     let mut tenant = story.tenant;
-    let name = tenant.name.clone();
-    tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    tenant.sign_in_again();
     tenant.slot("second", "ecdsa-p256-sha256");
     let before = Bundle::open(&tenant.exported());
     server.stop();
@@ -83,7 +81,7 @@ fn a_database_that_is_behind_is_refused_and_a_backup_puts_the_lost_tail_back_byt
     let restored = command(&server, "restore", &arguments).expect(0).json();
     assert!(restored["has"].as_u64() > restored["had"].as_u64(), "{restored:#}");
     server.start_again();
-    tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    tenant.sign_in_again();
     tenant.verified();
     let after = Bundle::open(&tenant.exported());
     assert_eq!(after.events()[..before.events().len()], before.events()[..]);
@@ -151,7 +149,6 @@ fn an_older_base_backup_is_refused_ledger_by_ledger_also_when_somebody_appended_
     let longer = alarm::raised(&server, &moved.name, &moved.origin);
     assert!(longer.contains("the history was rewritten or replaced"), "{longer}");
     moved.sign(&signer, "release", &sha256(b"longer")).refused(500, "ledger.corrupt");
-    let name = quiet.name.clone();
-    quiet.people.iter_mut().for_each(|person| person.sign_in(&name));
+    quiet.sign_in_again();
     quiet.verified();
 }

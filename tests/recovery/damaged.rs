@@ -139,8 +139,7 @@ fn every_damaged_ledger_is_refused_with_what_was_found_and_the_sound_one_is_serv
 
     // The sound one works as ever, sign-ins and seals included.
     assert_eq!(alarm::frozen(&server, &sound.name), Some(0));
-    let name = sound.name.clone();
-    sound.people.iter_mut().for_each(|person| person.sign_in(&name));
+    sound.sign_in_again();
     sound.sign(&signer, "release", &sha256(b"as ever")).expect(200);
     sound.verified();
 
@@ -150,7 +149,6 @@ fn every_damaged_ledger_is_refused_with_what_was_found_and_the_sound_one_is_serv
         arguments: vec!["--accept-missing-high-water".to_owned()],
         ..Default::default()
     });
-    let name = missing.0.name.clone();
-    missing.0.people.iter_mut().for_each(|person| person.sign_in(&name));
+    missing.0.sign_in_again();
     missing.0.sign(&missing.1, "release", &sha256(b"served again")).expect(200);
 }

@@ -160,8 +160,7 @@ fn an_edited_read_table_grants_nobody_anything() {
     // A new process reads the events as well.
     server.stop();
     server.start_again();
-    let name = scene.tenant.name.clone();
-    scene.tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    scene.tenant.sign_in_again();
     assert_eq!(scene.refusals(), before, "after a restart");
 
     // What was approved is what takes effect, whatever the tables say of it.

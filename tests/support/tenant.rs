@@ -287,6 +287,12 @@ impl Tenant {
         Service { id, api: self.api.with_token(&token.reveal()) }
     }
 
+    /// Everybody signs in anew: sessions end with the server, and what needs a fresh sign-in wants one of now.
+    pub fn sign_in_again(&mut self) {
+        let name = &self.name;
+        self.people.iter_mut().for_each(|person| person.sign_in(name));
+    }
+
     /// Invites a person, has them register, enrols them with these roles, and signs them in.
     #[track_caller]
     pub fn enrolled(&mut self, roles: &[&str]) -> usize {

@@ -37,7 +37,10 @@ macro_rules! routes {
     };
 }
 
+// The router tries one after the other: what is asked most stands first.
 routes! {
+    signing::sign,
+    evidence::record_evidence,
     platform::health,
     platform::healthz,
     platform::readyz,
@@ -89,12 +92,10 @@ routes! {
     slots::list_slots,
     slots::show_slot,
     slots::pubkey,
-    signing::sign,
     batches::propose_batch,
     signing::verify,
     keys::list_keys,
     keys::show_key,
-    evidence::record_evidence,
     evidence::list_evidence,
     events::list_events,
     events::show_event,

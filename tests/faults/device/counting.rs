@@ -36,8 +36,7 @@ fn each_signature_is_counted_under_its_key_and_a_rule_fails_as_many_calls_as_it_
     assert_eq!((killed.fired(), shim.count(&slot_key)), (1, count_of(6, 5)));
     server.kill();
     server.start_again();
-    let name = tenant.name.clone();
-    tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    tenant.sign_in_again();
     tenant.sign(&service, SLOT, &sha256(b"after the kill")).expect(200);
     assert_eq!((killed.fired(), shim.count(&slot_key)), (1, count_of(7, 6)));
     tenant.verified();

@@ -96,8 +96,7 @@ fn told_to_end_while_calls_hang_a_server_ends_and_the_next_one_goes_on() {
     stand.end(load);
     hanging.withdraw();
     server.start_again();
-    let name = stand.tenant.name.clone();
-    stand.tenant.people.iter_mut().for_each(|person| person.sign_in(&name));
+    stand.tenant.sign_in_again();
     let load = stand.load();
     load.wait_for(8);
     let seen = stand.end(load);
