@@ -17,6 +17,9 @@ use crate::store::{LedgerId, Store, StoreError};
 /// Shortest time between two writings: a ledger that signs a great deal has many rows a commit.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Rows that are read before others get their turn on the thread.
+const ROWS_AT_A_TIME: usize = 50;
+
 /// How long a projector waits after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -71,8 +74,11 @@ impl Projector {
             let Some(last) = page.last() else { return Ok(()) };
             let to = last.seq + 1;
             let mut rows = Vec::new();
-            for stored in &page {
+            for (n, stored) in page.iter().enumerate() {
                 rows.extend(self.row(stored).await?);
+                if n % ROWS_AT_A_TIME == ROWS_AT_A_TIME - 1 {
+                    tokio::task::yield_now().await;
+                }
             }
             match self.store.insert_signatures(self.ledger, &rows, position, to).await {
                 Ok(()) => position = to,

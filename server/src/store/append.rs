@@ -6,6 +6,7 @@
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::timestamp::Timestamp;
 use std::collections::HashMap;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::columns::{self, PgTime, signed};
@@ -19,8 +20,10 @@ use super::{Store, load};
 pub const MAX_EVENTS: usize = 10_000;
 
 /// Heads are locked in one order by everybody, so that rounds that share ledgers wait for each other and never deadlock.
-const LOCK_HEADS: &str = "SELECT ledger_id, size, hash, root, end_offset FROM heads \
-     WHERE ledger_id = ANY($1) ORDER BY ledger_id FOR UPDATE";
+/// The clock of each row is read after its lock was granted, the last row's after all.
+const LOCK_HEADS: &str = "WITH locked AS MATERIALIZED (SELECT ledger_id, size, hash, root, end_offset FROM heads \
+         WHERE ledger_id = ANY($1) ORDER BY ledger_id FOR UPDATE) \
+     SELECT ledger_id, size, hash, root, end_offset, clock_timestamp() FROM locked";
 
 /// A move of one head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +103,17 @@ impl Store {
         ids.sort_unstable();
         ids.dedup();
         let connection = self.connection().await?;
-        connection.begin().await?;
-        let rows = connection.query(DOING, LOCK_HEADS, &[&ids]).await?;
+        // Sent in one go: the second finds the transaction that the first opens, or none, and then both failed.
+        let params: [&(dyn ToSql + Sync); 1] = [&ids];
+        let lock = connection.query(DOING, LOCK_HEADS, &params);
+        let ((), rows) = futures_util::try_join!(connection.begin(), lock)?;
         let heads = rows.iter().map(Head::columns).collect::<Result<Vec<_>, _>>()?;
         let mut headless = ledgers.to_vec();
         headless.retain(|ledger| heads.iter().all(|head| head.ledger != *ledger));
-        let clock = load::clock(&connection).await?;
+        let clock = match rows.last() {
+            Some(row) => columns::time(row, 5)?,
+            None => load::clock(&connection).await?,
+        };
         Ok(Round { connection, heads, headless, clock })
     }
 }
