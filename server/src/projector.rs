@@ -15,7 +15,7 @@ use crate::store::signatures::{Outcome, SignatureRow};
 use crate::store::{LedgerId, Store, StoreError};
 
 /// Shortest time between two writings: a ledger that signs a great deal has many rows a commit.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Rows that are read before others get their turn on the thread.
 const ROWS_AT_A_TIME: usize = 50;

@@ -32,6 +32,10 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often a sealer without work looks whether there is some.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Between two seals, rows are read this often: a seal has little left to read then, and no signature waits behind a long
+/// reading.
+const STEP: Duration = Duration::from_millis(25);
+
 /// Rows that are verified before others get their turn on the thread: some hundred microseconds.
 const ROWS_AT_A_TIME: usize = 50;
 
@@ -90,9 +94,16 @@ impl Sealer {
                     return;
                 }
                 while began.elapsed() < PAUSE && !self.ledger.seal_is_wanted() {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(began + PAUSE) => {}
-                        _ = size.changed() => {}
+                    let step = (Instant::now() + STEP).min(began + PAUSE);
+                    while Instant::now() < step && !self.ledger.seal_is_wanted() {
+                        tokio::select! {
+                            () = tokio::time::sleep_until(step) => {}
+                            _ = size.changed() => {}
+                        }
+                    }
+                    // What fails here fails again in the seal that follows, which reports it.
+                    if self.read_ahead().await.is_err() {
+                        break;
                     }
                 }
                 continue;
@@ -169,6 +180,18 @@ impl Sealer {
                 return sealed;
             }
         }
+    }
+
+    /// Verifies what was committed since the last seal. At a change of the ledger key it stops until that size is sealed.
+    async fn read_ahead(&mut self) -> Result<(), EngineError> {
+        let target = self.ledger.size();
+        let changes = self.unsigned.as_ref().is_some_and(|signers| signers.old.is_some());
+        if changes || self.verifier.size() >= target || self.ledger.frozen().is_some() {
+            return Ok(());
+        }
+        self.unsigned = None;
+        self.unsigned = Some(self.read_to(target).await?);
+        Ok(())
     }
 
     /// Reads and verifies rows up to `target`, or to the first change of the ledger key: that size is sealed by itself.
