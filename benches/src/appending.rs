@@ -202,16 +202,16 @@ pub(crate) fn measure_many(plan: Plan) -> Row {
         .collect();
     let (paths, tokens): (Vec<String>, Vec<String>) =
         services.iter().map(|(path, token, _)| (path.clone(), token.clone())).unzip();
-    let subject = services[0].2.clone();
+    let subjects: Vec<String> = services.into_iter().map(|(.., id)| id).collect();
     let asked = Arc::new(Asked {
         address: format!("127.0.0.1:{}", server.port()),
         method: Method::POST,
         path: Box::new(move |n| paths[n % LEDGERS].clone()),
         token: Box::new(move |n| tokens[n % LEDGERS].clone()),
-        body: Box::new(move |n| {
+        body: Box::new(move |connection, n| {
             let digest = blake3::hash(&n.to_le_bytes()).to_hex();
             json!({ "digest": digest.as_str(), "media_type": "application/vnd.in-toto+json",
-                "subject": { "kind": "service", "id": subject } })
+                "subject": { "kind": "service", "id": subjects[connection % LEDGERS] } })
             .to_string()
         }),
         expected: StatusCode::CREATED,

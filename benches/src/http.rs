@@ -21,8 +21,8 @@ pub(crate) struct Asked {
     pub(crate) path: Box<dyn Fn(usize) -> String + Send + Sync>,
     /// By connection: a service's or a session's token.
     pub(crate) token: Box<dyn Fn(usize) -> String + Send + Sync>,
-    /// By the number of the request, unique over all.
-    pub(crate) body: Box<dyn Fn(u64) -> String + Send + Sync>,
+    /// By connection and by the number of the request, which is unique over all.
+    pub(crate) body: Box<dyn Fn(usize, u64) -> String + Send + Sync>,
     /// What every answer has to be.
     pub(crate) expected: StatusCode,
 }
@@ -97,7 +97,7 @@ async fn one_connection(
         } else {
             due = Instant::now();
         }
-        let body = (asked.body)(numbers.fetch_add(1, Ordering::Relaxed));
+        let body = (asked.body)(n, numbers.fetch_add(1, Ordering::Relaxed));
         let request = Request::builder()
             .method(asked.method.clone())
             .uri(&path)

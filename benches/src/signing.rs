@@ -75,7 +75,7 @@ fn sign(server: &Server, tenant: &Tenant, service: &Service, slot: &str) -> Aske
         method: Method::POST,
         path: Box::new(move |_| path.clone()),
         token: Box::new(move |_| token.clone()),
-        body: Box::new(|n| json!({ "digest": blake3::hash(&n.to_le_bytes()).to_hex().as_str() }).to_string()),
+        body: Box::new(|_, n| json!({ "digest": blake3::hash(&n.to_le_bytes()).to_hex().as_str() }).to_string()),
         expected: StatusCode::OK,
     }
 }

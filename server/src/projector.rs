@@ -15,7 +15,7 @@ use crate::store::signatures::{Outcome, SignatureRow};
 use crate::store::{LedgerId, Store, StoreError};
 
 /// Shortest time between two writings: a ledger that signs a great deal has many rows a commit.
-const PAUSE: Duration = Duration::from_millis(25);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Rows that are read before others get their turn on the thread.
 const ROWS_AT_A_TIME: usize = 50;
@@ -30,6 +30,23 @@ pub(crate) struct Projector {
     store: Arc<Store>,
     ledger: LedgerId,
     authorized: HashMap<u64, Authorized>,
+    /// Unknown until it was read, and again after every failure.
+    position: Option<Position>,
+}
+
+/// How far a projector is.
+#[derive(Clone, Copy)]
+struct Position {
+    /// What the database says.
+    entered: u64,
+    /// Up to where there is nothing to enter beyond that: positions are not written for the sake of other events.
+    looked: u64,
+}
+
+impl Position {
+    fn at(entered: u64) -> Self {
+        Self { entered, looked: entered }
+    }
 }
 
 #[derive(Clone)]
@@ -40,7 +57,7 @@ struct Authorized {
 
 impl Projector {
     pub(crate) fn new(store: Arc<Store>, ledger: LedgerId) -> Self {
-        Self { store, ledger, authorized: HashMap::new() }
+        Self { store, ledger, authorized: HashMap::new(), position: None }
     }
 
     /// Follows a ledger until `stop` says so.
@@ -48,7 +65,7 @@ impl Projector {
         let mut size = ledger.watch_size();
         loop {
             let target = *size.borrow_and_update();
-            if let Err(error) = self.catch_up(target).await {
+            if let Err(error) = self.take_turn(target).await {
                 tracing::warn!(origin = %ledger.origin(), error = &error as &dyn std::error::Error, "the signatures' read table lags");
                 tokio::select! {
                     () = tokio::time::sleep(RETRY) => continue,
@@ -66,29 +83,47 @@ impl Projector {
         }
     }
 
+    async fn take_turn(&mut self, target: u64) -> Result<(), EngineError> {
+        let store = Arc::clone(&self.store);
+        let _turn = store.turn().await?;
+        self.catch_up(target).await
+    }
+
     /// Works through the events up to `target`.
     pub(crate) async fn catch_up(&mut self, target: u64) -> Result<(), EngineError> {
-        let mut position = self.store.signatures_position(self.ledger).await?;
-        while position < target {
-            let page = self.store.page(self.ledger, position, MAX_PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            let to = last.seq + 1;
-            let mut rows = Vec::new();
+        let mut position = match self.position {
+            Some(position) => position,
+            None => Position::at(self.store.signatures_position(self.ledger).await?),
+        };
+        self.position = None;
+        while position.looked < target {
+            let to = target.min(position.looked + MAX_PAGE as u64);
+            let page = self.store.signature_events(self.ledger, position.looked, to).await?;
+            // A database that has lost its end: what comes back is worked through then.
+            if page.last().is_none_or(|last| last.seq + 1 != to) {
+                break;
+            }
+            let mut rows = Vec::with_capacity(page.len());
             for (n, stored) in page.iter().enumerate() {
                 rows.extend(self.row(stored).await?);
                 if n % ROWS_AT_A_TIME == ROWS_AT_A_TIME - 1 {
                     tokio::task::yield_now().await;
                 }
             }
-            match self.store.insert_signatures(self.ledger, &rows, position, to).await {
-                Ok(()) => position = to,
+            if rows.is_empty() && to - position.entered < MAX_PAGE as u64 {
+                position.looked = to;
+                continue;
+            }
+            match self.store.insert_signatures(self.ledger, &rows, position.entered, to).await {
+                Ok(()) => position = Position::at(to),
                 // Another server's projector was here.
                 Err(StoreError::Conflict { .. }) => {
-                    position = self.store.signatures_position(self.ledger).await?
+                    position = Position::at(self.store.signatures_position(self.ledger).await?);
                 }
                 Err(error) => return Err(error.into()),
             }
         }
+        self.position = Some(position);
         Ok(())
     }
 

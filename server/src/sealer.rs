@@ -182,13 +182,16 @@ impl Sealer {
         }
     }
 
-    /// Verifies what was committed since the last seal. At a change of the ledger key it stops until that size is sealed.
+    /// Verifies what was committed since the last seal, where that is worth a page. At a change of the ledger key it stops until that size is sealed.
     async fn read_ahead(&mut self) -> Result<(), EngineError> {
         let target = self.ledger.size();
         let changes = self.unsigned.as_ref().is_some_and(|signers| signers.old.is_some());
-        if changes || self.verifier.size() >= target || self.ledger.frozen().is_some() {
+        let enough = target.saturating_sub(self.verifier.size()) >= ROWS_AT_A_TIME as u64;
+        if changes || !enough || self.ledger.frozen().is_some() {
             return Ok(());
         }
+        let store = Arc::clone(&self.store);
+        let _turn = store.turn().await?;
         self.unsigned = None;
         self.unsigned = Some(self.read_to(target).await?);
         Ok(())

@@ -72,8 +72,11 @@ impl Follower {
     }
 
     async fn look(&mut self) -> Result<(), EngineError> {
+        let store = Arc::clone(&self.notifier.store);
+        let turn = store.turn().await?;
         self.catch_up().await?;
         self.call_overdue().await?;
+        drop(turn);
         self.sealing.look(&self.notifier, &self.ledger).await
     }
 

@@ -1,5 +1,8 @@
 //! Sealed checkpoints, and the lease that lets one sealer a ledger work at a time.
 
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::Row;
 
 use super::Store;
@@ -37,6 +40,8 @@ impl CheckpointRow {
 /// The right to seal one ledger, across all servers of this database. Dropping it gives it up.
 pub struct SealLease {
     connection: Connection,
+    /// Comes first: without it, leases could take every connection and each wait for another one.
+    _share: OwnedSemaphorePermit,
 }
 
 impl SealLease {
@@ -52,13 +57,15 @@ impl Store {
         // Held by a transaction, so that a server that dies gives it up; a signature takes far less than the 30 s after
         // which an idle one is ended. Two keys that collide make one sealer wait for another's turn, no more.
         const SQL: &str = "SELECT pg_try_advisory_xact_lock(hashint8extended($1, $2))";
+        let share = Arc::clone(&self.leases).acquire_owned().await;
+        let share = share.map_err(|_| StoreError::fault("the store is closed"))?;
         let connection = self.connection().await?;
         connection.begin().await?;
         let row =
             connection.query_opt("take the sealer's lease", SQL, &[&ledger.get(), &LEASE_CLASS]).await?;
         let row = row.ok_or_else(|| StoreError::fault("the database does not answer a lock"))?;
         if columns::get(&row, 0)? {
-            Ok(Some(SealLease { connection }))
+            Ok(Some(SealLease { connection, _share: share }))
         } else {
             connection.rollback().await?;
             Ok(None)

@@ -9,11 +9,12 @@
 //! - [`webhooks`] keeps what is to be told to other systems
 //! - [`restore`] puts a lost tail back by the same round
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
@@ -111,7 +112,11 @@ impl StoreConfig {
 pub struct Store {
     config: StoreConfig,
     pool: Pool,
-    exports: std::sync::Arc<Semaphore>,
+    exports: Arc<Semaphore>,
+    /// Leases of sealing: whoever holds one reads on a second connection meanwhile.
+    leases: Arc<Semaphore>,
+    /// Turns of what follows ledgers in the background.
+    turns: Semaphore,
     /// The main runtime: every connection's task lives there, whoever asks for one (ARCHITECTURE decision 12).
     runtime: Handle,
 }
@@ -134,13 +139,24 @@ impl Store {
                 what: "the pool cannot be built",
                 source: Some(error.into()),
             })?;
-        let exports = std::sync::Arc::new(Semaphore::new(config.exports));
-        Ok(Self { config, pool, exports, runtime: Handle::current() })
+        let exports = Arc::new(Semaphore::new(config.exports));
+        // Of the pool's connections at most three quarters are the background's, however many ledgers there are: two for
+        // each lease, one for each turn. The rest is for who waits for an answer.
+        let share = (config.connections / 4).max(1);
+        let leases = Arc::new(Semaphore::new(share));
+        let turns = Semaphore::new(share);
+        Ok(Self { config, pool, exports, leases, turns, runtime: Handle::current() })
     }
 
     /// Closes every idle connection and makes no more; calls from then on fail.
     pub fn close(&self) {
         self.pool.close();
+    }
+
+    /// A turn at following a ledger in the background, as soon as there is one. Nothing but the database is waited for while
+    /// it is held.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.turns.acquire().await.map_err(|_| StoreError::fault("the store is closed"))
     }
 
     /// A connection from the pool, opened on the main runtime if need be.

@@ -12,7 +12,7 @@ use super::columns::{self, PgTime, signed};
 use super::connection::Connection;
 use super::error::StoreError;
 use super::load::MAX_PAGE;
-use super::rows::LedgerId;
+use super::rows::{LedgerId, StoredEvent};
 
 /// The name under which this projection keeps its position.
 const NAME: &str = "signatures";
@@ -90,6 +90,24 @@ impl Store {
         let connection = self.connection().await?;
         let row = connection.query_opt("read a projector's position", SQL, &[&ledger.get(), &NAME]).await?;
         row.map_or(Ok(0), |row| columns::unsigned(&row, 0))
+    }
+
+    /// The events about signatures among those from `from` to before `to`, which are at most [`MAX_PAGE`] seqs, in order; and
+    /// the last of these seqs, whatever it is about: where it is missing, so may others be.
+    pub async fn signature_events(
+        &self,
+        ledger: LedgerId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
+             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 \
+                 AND (type LIKE 'signature.%' OR seq = $3 - 1) ORDER BY seq";
+        let to = to.min(from.saturating_add(MAX_PAGE as u64));
+        let (from, to) = (signed(from)?, signed(to)?);
+        let connection = self.connection().await?;
+        let rows = connection.query("read events of signatures", SQL, &[&ledger.get(), &from, &to]).await?;
+        rows.iter().map(StoredEvent::columns).collect()
     }
 
     /// Adds what the events from one position up to another say, and moves the position with it.
