@@ -46,7 +46,7 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Unrepresentab
 
 /// Writes a JSON value in canonical form.
 pub fn value_to_vec(value: &Value) -> Result<Vec<u8>, Unrepresentable> {
-    let mut out = Vec::with_capacity(512);
+    let mut out = Vec::with_capacity(1024);
     write_value(value, 0, &mut out)?;
     Ok(out)
 }
@@ -100,6 +100,14 @@ fn utf16_order(a: &str, b: &str) -> Ordering {
 /// RFC 8785 §3.2.2.2: the two-character escapes where JSON has them, `\u00xx` for other controls, all else literal.
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    // Nearly every string: ids, digests, names.
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    let plain = text.as_bytes().iter().fold(true, |plain, byte| plain & is_plain(byte));
+    if plain {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     for &byte in text.as_bytes() {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),

@@ -4,7 +4,7 @@ mod data;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::canonical::{self, NotCanonical, Unrepresentable};
 use crate::chain;
@@ -263,35 +263,25 @@ impl Event {
             let digests = self.sd.iter().map(|digest| Value::String(digest.to_string())).collect();
             data.insert("_sd".to_owned(), Value::Array(digests));
         }
-        canonical::to_vec(&EventJson {
-            actor: self.actor,
-            correlation: self.correlation,
-            data,
-            origin: &self.origin,
-            prev: self.prev,
-            seq: self.seq,
-            time: self.time,
-            type_name: self.payload.type_name(),
-            v: ENVELOPE_VERSION,
-        })
+        // Put together here: serialising the whole once more would copy the payload.
+        let text = |value: String| Value::String(value);
+        let members = [
+            ("actor", serde_json::to_value(self.actor).map_err(Unrepresentable::Serialise)?),
+            ("correlation", text(self.correlation.to_string())),
+            ("data", Value::Object(data)),
+            ("origin", text(self.origin.to_string())),
+            ("prev", text(self.prev.to_string())),
+            ("seq", self.seq.get().into()),
+            ("time", text(self.time.to_string())),
+            ("type", text(self.payload.type_name().to_owned())),
+            ("v", ENVELOPE_VERSION.into()),
+        ];
+        let members = members.map(|(name, value)| (name.to_owned(), value));
+        canonical::value_to_vec(&Value::Object(members.into_iter().collect()))
     }
 
     /// The hash that the next event's `prev` repeats.
     pub fn hash(bytes: &[u8]) -> Hash {
         chain::event_hash(bytes)
     }
-}
-
-#[derive(Serialize)]
-struct EventJson<'a> {
-    actor: Actor,
-    correlation: Correlation,
-    data: Map<String, Value>,
-    origin: &'a Origin,
-    prev: Hash,
-    seq: Seq,
-    time: Timestamp,
-    #[serde(rename = "type")]
-    type_name: &'static str,
-    v: u64,
 }
