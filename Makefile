@@ -52,6 +52,7 @@ screens: test-prerequisites
 
 check: prerequisites
 	cargo fmt --all --check
+	cargo update --quiet --workspace --locked --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # Programs first: the journeys start them from the target folder, where cargo would not otherwise put them for tests of
@@ -60,20 +61,21 @@ test: test-prerequisites check
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
 
-# What `make test` takes slices of, in full: histories of the pure core, retries of one request, kills of a signing server.
+# What `make test` takes slices of, in full and optimised: histories of the pure core, retries of one request, kills of
+# signing servers, one a processor.
 # Seeds are printed; SEALBOOK_SEED=n repeats one.
 faults: test-prerequisites
-	cargo build --locked --workspace --all-targets
+	cargo build --locked --release --workspace --all-targets
 	SEALBOOK_HISTORIES=$${SEALBOOK_HISTORIES:-1000000} \
 		cargo test --locked --release -p sealbook-ledger --test dual_control -- --nocapture
-	cargo test --locked -p integration --test faults -- --nocapture --ignored
+	SEALBOOK_QUIET=1 cargo test --locked --release -p integration --test faults -- --nocapture --ignored
 	SEALBOOK_CRASHES=$${SEALBOOK_CRASHES:-10000} \
-		cargo test --locked -p integration --test faults -- --nocapture crashes
+		cargo test --locked --release -p integration --test faults -- --nocapture crashes
 
 # Every parser of outside bytes, one after another; what is found is printed and kept under target/fuzz/finds.
 FUZZ_SECONDS ?= 60
 fuzz: prerequisites
-	ledger/fuzz/run.sh $(FUZZ_SECONDS)
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 # Optimised as it ships. BENCH names groups and options, e.g. `make bench BENCH='sign --seconds 10'`.
 bench: prerequisites

@@ -64,9 +64,8 @@ pub(crate) fn measure(plan: Plan, events: u64) -> Vec<Row> {
     });
     rows.push(pages::measure(&large, &small));
     large.sign_in_again();
-    let (row, file) = export(plan, &server, &large);
-    rows.push(row);
-    rows.push(verify(plan, &file, &large.vkey));
+    rows.push(export(plan, &server, &large));
+    rows.push(verify(plan, &exported(&server, &large), &large.vkey));
     rows
 }
 
@@ -74,7 +73,8 @@ pub(crate) fn measure(plan: Plan, events: u64) -> Vec<Row> {
 fn wait_for_snapshot(data: &Path, since: SystemTime) {
     let kept = || -> std::io::Result<Vec<std::fs::Metadata>> {
         let files = std::fs::read_dir(data.join("high-water"))?.collect::<Result<Vec<_>, _>>()?;
-        let snapshots = files.iter().filter(|file| file.path().extension().is_some_and(|end| end == "snapshot"));
+        let snapshots =
+            files.iter().filter(|file| file.path().extension().is_some_and(|end| end == "snapshot"));
         snapshots.map(std::fs::DirEntry::metadata).collect()
     };
     integration::waiting::until("the state to be put aside", || {
@@ -84,30 +84,55 @@ fn wait_for_snapshot(data: &Path, since: SystemTime) {
     });
 }
 
-/// Megabytes a second of a streamed export, beside a bare COPY of the same events.
-fn export(plan: Plan, server: &Server, tenant: &Tenant) -> (Row, PathBuf) {
-    let file = server.scratch().join("large.tar");
-    let runtime = http::runtime();
-    let (product_runtime, path) = (&runtime, tenant.path("/export?wait_ms=60000"));
-    let token = tenant.person(0).api.token().expect("a session").to_owned();
-    let address = format!("127.0.0.1:{}", server.port());
-    let mut product = |_| product_runtime.block_on(download(&address, &path, &token, &file));
+/// An export under way: of whom, and how to ask for it.
+struct Export {
+    address: String,
+    path: String,
+    token: String,
+}
+
+impl Export {
+    fn of(server: &Server, tenant: &Tenant) -> Self {
+        Self {
+            address: format!("127.0.0.1:{}", server.port()),
+            path: tenant.path("/export?wait_ms=10000"),
+            token: tenant.person(0).api.token().expect("a session").to_owned(),
+        }
+    }
+
+    /// Megabytes a second.
+    fn stream(&self, runtime: &tokio::runtime::Runtime, out: &mut dyn std::io::Write) -> f64 {
+        runtime.block_on(download(&self.address, &self.path, &self.token, out))
+    }
+}
+
+/// A tenant's bundle, in a file.
+pub(crate) fn exported(server: &Server, tenant: &Tenant) -> PathBuf {
+    let path = server.scratch().join("exported.tar");
+    let mut out = std::io::BufWriter::new(std::fs::File::create(&path).expect("a file"));
+    Export::of(server, tenant).stream(&http::runtime(), &mut out);
+    out.flush().expect("room on the disk");
+    path
+}
+
+/// Megabytes a second of a streamed export, beside a bare COPY of the same events. Nobody keeps them, on neither side.
+fn export(plan: Plan, server: &Server, tenant: &Tenant) -> Row {
+    let (runtime, export) = (http::runtime(), Export::of(server, tenant));
+    let mut product = |_| export.stream(&runtime, &mut std::io::sink());
     let origin = tenant.name.clone();
     let mut copy = |_| runtime.block_on(copy(server, &origin));
     // Each takes as long as it takes.
     let plan = Plan { rounds: plan.rounds.min(3), ..plan };
     let [value, baseline] = plan.interleave("export", [&mut product, &mut copy]);
     let goal = Some(Goal::RatioAtLeast(0.6));
-    let row = Row { name: "export", value, unit: "MB/s", baseline: Some(baseline), goal, beside: Vec::new() };
-    (row, file)
+    Row { name: "export", value, unit: "MB/s", baseline: Some(baseline), goal, beside: Vec::new() }
 }
 
-async fn download(address: &str, path: &str, token: &str, file: &Path) -> f64 {
+async fn download(address: &str, path: &str, token: &str, out: &mut dyn std::io::Write) -> f64 {
     let mut sender = http::connect(address).await;
     let request = http::get(address, path, token);
     let began = Instant::now();
     let mut body = sender.send_request(request).await.expect("an answer").into_body();
-    let mut out = std::io::BufWriter::new(std::fs::File::create(file).expect("a file"));
     let mut bytes = 0usize;
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.expect("the export goes on").into_data() {
@@ -115,7 +140,6 @@ async fn download(address: &str, path: &str, token: &str, file: &Path) -> f64 {
             out.write_all(&data).expect("room on the disk");
         }
     }
-    out.flush().expect("room on the disk");
     bytes as f64 / 1e6 / began.elapsed().as_secs_f64()
 }
 

@@ -58,8 +58,8 @@ pub(crate) fn measure(plan: Plan) -> Vec<Row> {
     rows.push(idle(&server));
     // Nobody reads with a sign-in of before the measurements.
     tenant.sign_in_again();
-    let (bundle, vkey) = (tenant.exported(), tenant.vkey.clone());
-    rows.push(reading::verify_signatures(plan, &bundle, &vkey));
+    let bundle = reading::exported(&server, &tenant);
+    rows.push(reading::verify_signatures(plan, &bundle, &tenant.vkey));
     rows
 }
 
@@ -75,7 +75,9 @@ fn sign(server: &Server, tenant: &Tenant, service: &Service, slot: &str) -> Aske
         method: Method::POST,
         path: Box::new(move |_| path.clone()),
         token: Box::new(move |_| token.clone()),
-        body: Box::new(|_, n| json!({ "digest": blake3::hash(&n.to_le_bytes()).to_hex().as_str() }).to_string()),
+        body: Box::new(|_, n| {
+            json!({ "digest": blake3::hash(&n.to_le_bytes()).to_hex().as_str() }).to_string()
+        }),
         expected: StatusCode::OK,
     }
 }

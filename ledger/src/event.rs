@@ -3,8 +3,8 @@
 mod data;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::canonical::{self, NotCanonical, Unrepresentable};
 use crate::chain;

@@ -228,7 +228,8 @@ impl Sealer {
     ) -> Result<Option<Signers>, EngineError> {
         for stored in rows {
             let before = self.verifier.state().ledger_key().map(|key| key.since);
-            let old = before.is_some_and(|_| stored.kind == Self::ROTATED).then(|| self.vkey()).transpose()?;
+            let old =
+                before.is_some_and(|_| stored.kind == Self::ROTATED).then(|| self.vkey()).transpose()?;
             let read = Read::from_bytes(&stored.bytes);
             let leaf = read.leaf();
             if let Err(failure) = self.verifier.push_read(read) {

@@ -288,8 +288,10 @@ fn killed_at_any_step_a_server_comes_back_with_all_that_it_released_and_no_more(
     let (schedules, began) = (Schedule::from_environment(), Instant::now());
     let (seed, wanted) = (schedules[0].seed, schedules[0].wanted.map(|each| each * schedules.len()));
     let tally = std::thread::scope(|scope| {
-        let lanes: Vec<_> =
-            schedules.into_iter().map(|schedule| scope.spawn(move || kill_again_and_again(schedule))).collect();
+        let lanes: Vec<_> = schedules
+            .into_iter()
+            .map(|schedule| scope.spawn(move || kill_again_and_again(schedule)))
+            .collect();
         let tallies = lanes.into_iter().map(|lane| lane.join().expect("everything held in every lane"));
         tallies.fold(Tally::default(), Tally::with)
     });

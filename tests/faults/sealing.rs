@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use integration::server::Options;
 use integration::tenant::sha256;
-use integration::{Server, waiting};
+use integration::{Installation, Server, Tenant, token, waiting};
 use serde_json::json;
 
 use crate::lease::Lease;
@@ -36,4 +36,34 @@ fn while_sealing_is_behind_nothing_new_is_signed_but_containment_holds_and_it_re
     });
     signed.expect("sealing to recover");
     tenant.verified();
+}
+
+/// Ledgers that are sealed at once, several for each connection of the pool.
+const LEDGERS: usize = 12;
+
+/// A sealer holds one connection and needs another one: if all were held by sealers, nobody would get on.
+#[test]
+fn more_ledgers_than_connections_are_sealed_and_answered() {
+    let few = vec![("SEALBOOK_DATABASE_POOL_SIZE".to_owned(), "4".to_owned())];
+    let at = Installation::start_with(&token::module(), few);
+    let tenants: Vec<Tenant> = (0..LEDGERS).map(|_| Tenant::founded(&at, 2)).collect();
+    let services: Vec<_> = tenants.iter().map(|tenant| tenant.service(&[])).collect();
+    std::thread::scope(|scope| {
+        for (tenant, service) in tenants.iter().zip(&services) {
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let evidence = json!({ "digest": sha256(&[n]), "media_type": "text/plain",
+                        "subject": { "kind": "service", "id": service.id } });
+                    service.api.post(&tenant.path("/evidence"), &evidence).expect(201);
+                }
+            });
+        }
+    });
+    for tenant in &tenants {
+        let size = tenant.get("").expect(200).json()["size"].as_u64().unwrap();
+        waiting::until("its seal", || {
+            let note = tenant.get("/checkpoint").expect(200).text();
+            (note.lines().nth(1)?.parse::<u64>().ok()? >= size).then_some(())
+        });
+    }
 }

@@ -72,11 +72,11 @@ fn a_database_that_is_behind_is_refused_and_a_backup_puts_the_lost_tail_back_byt
     assert!(said.contains("sealbook restore"), "{said}");
     server.stop();
 
-    let bundle = backup.join(format!("{name}.tar"));
+    let bundle = backup.join(format!("{}.tar", tenant.name));
     let bundle = bundle.to_str().unwrap();
     let other = "sealbook.example.com/vectors+879bfe16+AQo5Byq9k/qhDu68vfjiT2aDu0fy9Aw7FTBIIq+/LBql";
     assert_ne!(command(&server, "restore", &[bundle, "--vkey", other]).code, Some(0));
-    let keys = backup.join(format!("{name}.keys.json"));
+    let keys = backup.join(format!("{}.keys.json", tenant.name));
     let arguments = [bundle, "--vkey", &tenant.vkey, "--keys", keys.to_str().unwrap(), "--json"];
     let restored = command(&server, "restore", &arguments).expect(0).json();
     assert!(restored["has"].as_u64() > restored["had"].as_u64(), "{restored:#}");

@@ -40,7 +40,7 @@ const MAX_PAGE: usize = 100;
 /// A signed proposal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ProposalBody {
+pub(super) struct ProposalBody {
     /// What is asked for, exactly as it was signed.
     #[schema(value_type = Object)]
     document: ActionDocument,
@@ -68,7 +68,7 @@ struct AttachmentBody {
 /// A signed decision.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct DecisionBody {
+pub(super) struct DecisionBody {
     /// The role that is acted in.
     #[schema(value_type = String)]
     role: Role,
@@ -86,7 +86,7 @@ impl DecisionBody {
 /// A signed rejection, with its reason if that is to be said.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RejectionBody {
+pub(super) struct RejectionBody {
     /// The role that is acted in.
     #[schema(value_type = String)]
     role: Role,
@@ -108,7 +108,7 @@ impl RejectionBody {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct ActionQuery {
+pub(super) struct ActionQuery {
     /// Only in this status.
     #[param(inline)]
     status: Option<ActionStatus>,

@@ -22,7 +22,7 @@ use crate::views::as_at::{
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct AsAtQuery {
+pub(super) struct AsAtQuery {
     /// The moment, RFC 3339; now where absent.
     #[param(value_type = Option<String>, format = DateTime)]
     at: Option<Moment>,
@@ -46,7 +46,7 @@ enum Format {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct SampleQuery {
+pub(super) struct SampleQuery {
     /// How many events: at most 200; 25 where nothing is said.
     n: Option<usize>,
     /// 1 to 64 letters, digits, dots, underscores and hyphens: the same seed draws the same sample.

@@ -22,7 +22,7 @@ use crate::views::actions::{self, ActionStatus, Seat};
 /// Artifacts whose signatures are asked for together.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct BatchBody {
+pub(super) struct BatchBody {
     /// `development`, `staging` or `production`; the last where absent.
     #[schema(value_type = Option<String>)]
     environment: Option<Environment>,

@@ -66,17 +66,20 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             if !is_json && !bytes.is_empty() {
                 return Err(Problem::of("request.media_type"));
             }
-            let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-            let value = serde_json::from_slice(text).map_err(|error| {
-                // The parser names members, types and places; long values that it quotes are cut off.
-                let mut said: String = error.to_string().chars().take(300).collect();
-                said.retain(|c| !c.is_control());
-                Problem::of("request.json")
-                    .saying(format_args!("the body is not of the documented form: {said}"))
-            })?;
-            Ok(Self { value, sha256: Hash::sha256(&bytes) })
+            Ok(Self { value: parse(&bytes)?, sha256: Hash::sha256(&bytes) })
         })
     }
+}
+
+/// Reads a body that is complete.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(text).map_err(|error| {
+        // The parser names members, types and places; long values that it quotes are cut off.
+        let mut said: String = error.to_string().chars().take(300).collect();
+        said.retain(|c| !c.is_control());
+        Problem::of("request.json").saying(format_args!("the body is not of the documented form: {said}"))
+    })
 }
 
 /// Refuses a body that is announced as too long; says whether it is announced as JSON.

@@ -50,7 +50,7 @@ const MAX_OF_LEDGER: i64 = 200;
 /// Whom to invite.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct InvitationBody {
+pub(super) struct InvitationBody {
     #[schema(value_type = Option<String>)]
     display_name: Option<Untrusted>,
     /// The roles to propose the candidate with.
@@ -74,7 +74,7 @@ struct InvitationView {
 /// A candidate's authenticator, in one of two forms.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CandidateRegistration {
+pub(super) struct CandidateRegistration {
     /// `credential` and `client_data_json`; the challenge is SHA-256 of `sealbook registration v1\0` and the ticket's 32
     /// bytes.
     #[schema(value_type = Option<Object>)]
@@ -99,7 +99,7 @@ struct RegisteredCandidate {
 /// What a member's other authenticators are to be for.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AnotherBody {
+pub(super) struct AnotherBody {
     /// `approve` where absent; `sign_in`, or both, where the ledger keeps sign-ins apart from approvals. One passkey is
     /// registered for each.
     #[serde(default)]

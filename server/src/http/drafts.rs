@@ -37,7 +37,7 @@ const RECOVERY_LIFE_S: u32 = 7 * 24 * 60 * 60;
 /// What is wanted.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct DraftBody {
+pub(super) struct DraftBody {
     /// The action's type.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "slot.create")]

@@ -22,7 +22,7 @@ const MAX_PAGE: usize = 500;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct EventQuery {
+pub(super) struct EventQuery {
     /// The `next` of the page before.
     after: Option<u64>,
     /// At most 500; 100 where nothing is said.

@@ -28,7 +28,7 @@ const MAX_PAGE: usize = 200;
 /// What happened elsewhere.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct EvidenceBody {
+pub(super) struct EvidenceBody {
     /// SHA-256 of the evidence, in hex.
     #[schema(value_type = String)]
     digest: Hash,
@@ -57,7 +57,7 @@ struct RecordedView {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct EvidenceQuery {
+pub(super) struct EvidenceQuery {
     /// The `next` of the page before.
     after: Option<u64>,
     /// At most 200, which is also what a page has where nothing is said.

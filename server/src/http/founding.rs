@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use actix_web::{HttpResponse, get, post, web};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::MemberId;
-use sealbook_ledger::payload::{FounderAssertion, FoundingDocument};
+pub(super) use sealbook_ledger::payload::FounderAssertion;
+use sealbook_ledger::payload::FoundingDocument;
 use sealbook_ledger::policy::{CredentialRules, LedgerPolicy, Role};
 use sealbook_ledger::webauthn::CredentialKind;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ use crate::views::deviations::deviations;
 /// A founder's authenticator, in one of two forms.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct FounderRegistration {
+pub(super) struct FounderRegistration {
     /// `credential` and `client_data_json`; the challenge is SHA-256 of `sealbook registration v1\0` and the ticket's 32
     /// bytes.
     #[schema(value_type = Option<Object>)]

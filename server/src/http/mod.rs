@@ -16,6 +16,7 @@ mod disclosure;
 mod drafts;
 mod events;
 mod evidence;
+pub mod forms;
 mod founding;
 pub mod fresh;
 pub(crate) mod health_report;

@@ -29,7 +29,7 @@ use crate::relying_parties::may_sign_in;
 /// Of which kind the passkey is to be.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ChallengeBody {
+pub(super) struct ChallengeBody {
     /// Asks for a passkey that approves as well, on a server that keeps others for signing in: ledgers whose founders
     /// shared it have no other.
     #[serde(default)]
@@ -49,7 +49,7 @@ struct PasskeyChallenge {
 /// What the browser answered.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct PasskeyBody {
+pub(super) struct PasskeyBody {
     #[schema(value_type = String)]
     challenge: B64,
     #[schema(value_type = String)]

@@ -56,7 +56,7 @@ pub(super) async fn checkpoint(caller: Caller) -> Result<HttpResponse, Problem> 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Since {
+pub(super) struct Since {
     /// The size of the checkpoint that the caller has seen; at least 1.
     old: u64,
     /// Milliseconds to wait for a checkpoint that is no smaller, at most 10,000; no wait where absent.
@@ -140,7 +140,7 @@ pub(super) async fn receipt(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct ExportQuery {
+pub(super) struct ExportQuery {
     /// Milliseconds to wait for the sealer, at most 10,000; no wait where absent.
     wait_ms: Option<u64>,
     /// Only events of these types, separated by commas.

@@ -25,7 +25,7 @@ use crate::relying_parties::may_sign_in;
 /// Nothing.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Empty {}
+pub(super) struct Empty {}
 
 /// What to sign: SHA-256 over `sealbook session v1\0` and the canonical form of `{nonce, origin, v: 1}`.
 #[derive(Serialize, ToSchema)]
@@ -48,7 +48,7 @@ struct SessionDocument<'a> {
 /// A member's answer.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SessionBody {
+pub(super) struct SessionBody {
     #[schema(value_type = String, format = Uuid)]
     member: MemberId,
     #[schema(value_type = String)]

@@ -29,7 +29,7 @@ use crate::views::keys::public_key;
 /// What is to be signed: a digest, or the message where the algorithm is pure Ed25519.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SignBody {
+pub(super) struct SignBody {
     /// Lower-case hex, of the length that the slot's algorithm fixes.
     #[schema(value_type = Option<String>)]
     digest: Option<HexBytes>,
@@ -91,7 +91,7 @@ struct SignatureView {
 /// A signature to check.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct VerifyBody {
+pub(super) struct VerifyBody {
     #[schema(value_type = Option<String>)]
     digest: Option<HexBytes>,
     #[schema(value_type = Option<String>)]

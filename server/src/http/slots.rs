@@ -20,7 +20,7 @@ struct SlotList {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct KeyForm {
+pub(super) struct KeyForm {
     /// PEM where absent.
     #[param(inline)]
     format: Option<Format>,

@@ -21,7 +21,7 @@ use crate::text::Untrusted;
 /// Why, if that is to be said.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SuspensionBody {
+pub(super) struct SuspensionBody {
     #[schema(value_type = Option<String>)]
     reason: Option<Untrusted>,
 }

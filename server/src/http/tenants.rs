@@ -25,7 +25,7 @@ use crate::views::ledger::{LedgerEntry, LedgerView, PolicyView};
 /// A tenant that is to be opened.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct TenantBody {
+pub(super) struct TenantBody {
     #[schema(value_type = String, example = "acme")]
     tenant: TenantName,
     /// 2 to 16 people.

@@ -1,11 +1,13 @@
-//! Everything that the ledger crate reads from outside: what each parser must hold to, whatever it is given.
+//! Everything that is read from outside: what each parser must hold to, whatever it is given.
 //!
 //! The bodies stand apart from libFuzzer, so that `cargo test` runs the kept corpus through the same ones
-//! (`ledger/tests/corpus.rs`).
+//! (`tests/corpus.rs`).
 
 use std::fmt::Display;
 use std::str::FromStr;
 
+use sealbook::http::forms::{BODIES, QUERIES, ReadForm};
+use sealbook::http::token::Token;
 use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::bundle::Reader;
@@ -31,9 +33,10 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 17] = [
     ("assertion", assertion),
     ("attestation", attestation),
+    ("body", body),
     ("bundle", bundle),
     ("canonical", canonical),
     ("checkpoint", checkpoint),
@@ -43,6 +46,7 @@ pub const TARGETS: [Target; 15] = [
     ("event", event),
     ("note", note),
     ("public_key", public_key),
+    ("query", query),
     ("receipt", receipt),
     ("roots", roots),
     ("vkey", vkey),
@@ -258,5 +262,27 @@ fn spelled_once<T: FromStr + Display>(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(read) = text.parse::<T>() {
         assert_eq!(read.to_string(), text);
+    }
+}
+
+/// A request's body, after a line that names its form: it is refused in words that are short and printable.
+fn body(data: &[u8]) {
+    form(BODIES, data);
+}
+
+/// The same of queries; and bearer tokens, which come beside them.
+fn query(data: &[u8]) {
+    form(QUERIES, data);
+    if let Some(token) = std::str::from_utf8(data).ok().and_then(Token::parse) {
+        assert_eq!(token.reveal().as_bytes(), data);
+    }
+}
+
+fn form(forms: &[(&str, ReadForm)], data: &[u8]) {
+    let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return };
+    let (name, content) = (&data[..end], &data[end + 1..]);
+    let Some((_, reads)) = forms.iter().find(|(form, _)| form.as_bytes() == name) else { return };
+    if let Err(said) = reads(content) {
+        assert!(said.chars().count() <= 1000 && !said.chars().any(char::is_control), "{said:?}");
     }
 }

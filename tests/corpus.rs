@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is the report")]
 
-#[path = "../fuzz/src/targets.rs"]
+#[path = "fuzz/src/targets.rs"]
 mod targets;
 
 use std::path::{Path, PathBuf};
 
+use sealbook::http::forms;
 use targets::TARGETS;
 
 fn folder(target: &str) -> PathBuf {
@@ -55,6 +56,14 @@ fn the_corpus_holds_what_is_accepted_as_well() {
         let len = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
         bytes.get(2..2 + len).is_some_and(|der| sealbook_ledger::public_key::PublicKey::from_der(der).is_ok())
     }));
+    for (target, forms) in [("body", forms::BODIES), ("query", forms::QUERIES)] {
+        for (form, reads) in forms {
+            let bytes = std::fs::read(folder(target).join(form)).unwrap();
+            let (name, content) = bytes.split_at(form.len());
+            assert_eq!(name, form.as_bytes());
+            reads(&content[1..]).unwrap_or_else(|said| panic!("{form}: {said}"));
+        }
+    }
     let pins = sealbook_ledger::verify::Pins {
         vkeys: vec![std::fs::read_to_string(folder("../vkey")).unwrap().trim().parse().unwrap()],
         ..Default::default()
@@ -63,4 +72,26 @@ fn the_corpus_holds_what_is_accepted_as_well() {
         sealbook_ledger::verify::verify_bundle(bytes.as_slice(), &pins).unwrap().verdict().exit_code() == 0
     };
     assert!(read("bundle").any(valid));
+}
+
+/// A form that nobody fuzzes would be a parser that nobody tries.
+#[test]
+fn every_form_of_a_request_is_listed() {
+    let handlers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/http");
+    let listed = |name: &str| forms::BODIES.iter().chain(forms::QUERIES).any(|(form, _)| *form == name);
+    let mut seen = 0;
+    for file in std::fs::read_dir(handlers).unwrap() {
+        let path = file.unwrap().path();
+        let source = if path.is_file() { std::fs::read_to_string(&path).unwrap() } else { continue };
+        for opening in ["Body<", "web::Query<", "Ticketed<ToFound, ", "Ticketed<ToEnrol, "] {
+            for part in source.split(opening).skip(1) {
+                let name = part.split(['>', ',']).next().unwrap();
+                if name.len() > 1 && name.chars().all(char::is_alphanumeric) {
+                    assert!(listed(name), "{name} of {}", path.display());
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen >= forms::QUERIES.len() + forms::BODIES.len(), "{seen}");
 }
