@@ -134,34 +134,43 @@ impl Sealer {
         sealed
     }
 
-    /// Another server seals this ledger: its checkpoints are ours, once our own reading agrees.
+    /// Another server seals this ledger: its checkpoints are ours, once our own reading agrees. It may be of a size that was
+    /// read past.
     async fn adopt_newest(&mut self) -> Result<(), EngineError> {
         let Some(row) = self.store.latest_checkpoint(self.ledger.id()).await? else { return Ok(()) };
-        if row.size < self.verifier.size() || row.size <= self.ledger.sealed_size() {
+        let size = row.size;
+        if size <= self.ledger.sealed_size() {
             return Ok(());
         }
         // Reading stops at every change of keys; the other server has sealed those sizes too.
-        while self.verifier.size() < row.size {
-            self.unsigned = Some(self.read_to(row.size).await?);
+        while self.verifier.size() < size {
+            self.unsigned = Some(self.read_to(size).await?);
         }
-        let signer = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
-        let agrees = |known: &SignedCheckpoint| {
-            known.checkpoint().root == self.verifier.root()
-                && signer.as_ref().is_some_and(|signer| known.verify(signer).is_ok())
+        let known = SignedCheckpoint::parse(row.note.as_bytes()).ok();
+        let root = self.ledger.tree.read().unwrap_or_else(PoisonError::into_inner).root_at(size).ok();
+        let Some(known) = known.filter(|known| Some(known.checkpoint().root) == root) else {
+            return Err(
+                self.quarantine(&format!("another server's checkpoint at {size} disagrees with the events"))
+            );
         };
-        match SignedCheckpoint::parse(row.note.as_bytes()) {
-            Ok(known) if agrees(&known) => {
+        let here = self.verifier.size() == size;
+        let before = self.unsigned.as_ref().and_then(|signers| signers.old.as_ref());
+        let signed = |vkey: &Vkey| known.verify(vkey).is_ok();
+        if signed(&self.vkey()?) || !here && before.is_some_and(signed) {
+            if here {
                 self.unsigned = None;
-                self.ledger.publish_seal(known);
-                self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
-                Ok(())
             }
-            Ok(_) | Err(_) => {
-                let size = row.size;
-                Err(self
-                    .quarantine(&format!("another server's checkpoint at {size} disagrees with the events")))
-            }
+            self.ledger.publish_seal(known);
+            self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
+            return Ok(());
         }
+        if here {
+            return Err(self.quarantine(&format!(
+                "another server's checkpoint at {size} is not signed by the ledger's key"
+            )));
+        }
+        // Of a key that what was read since has replaced: the next one tells.
+        Ok(())
     }
 
     async fn seal_new_rows(&mut self) -> Result<(), EngineError> {
