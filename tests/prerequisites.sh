@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 oldest_postgres=15
-oldest_rust=90 # 1.90, the workspace's rust-version
+oldest_rust=92 # 1.92, the workspace's rust-version
 packages=
 missing_rust=
 for_tests=false

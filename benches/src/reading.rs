@@ -132,7 +132,9 @@ async fn download(address: &str, path: &str, token: &str, out: &mut dyn std::io:
     let mut sender = http::connect(address).await;
     let request = http::get(address, path, token);
     let began = Instant::now();
-    let mut body = sender.send_request(request).await.expect("an answer").into_body();
+    let answer = sender.send_request(request).await.expect("an answer");
+    assert_eq!(answer.status(), 200, "no export");
+    let mut body = answer.into_body();
     let mut bytes = 0usize;
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.expect("the export goes on").into_data() {

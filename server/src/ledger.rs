@@ -274,7 +274,8 @@ pub struct Ledger {
     seal: watch::Sender<Seal>,
     /// Largest size that somebody waits to see sealed.
     wanted: AtomicU64,
-    /// Every node of the Merkle tree over what is sealed: proofs come from here.
+    /// Every node of the Merkle tree over what was read back from storage, which is what is sealed and perhaps what is about
+    /// to be: proofs come from here.
     pub(crate) tree: RwLock<Tree>,
     frozen: Mutex<Option<Arc<str>>>,
     /// Why the last attempt to seal failed.

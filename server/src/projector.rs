@@ -65,7 +65,7 @@ impl Projector {
         let mut size = ledger.watch_size();
         loop {
             let target = *size.borrow_and_update();
-            if let Err(error) = self.take_turn(target).await {
+            if let Err(error) = self.catch_up(target).await {
                 tracing::warn!(origin = %ledger.origin(), error = &error as &dyn std::error::Error, "the signatures' read table lags");
                 tokio::select! {
                     () = tokio::time::sleep(RETRY) => continue,
@@ -83,14 +83,9 @@ impl Projector {
         }
     }
 
-    async fn take_turn(&mut self, target: u64) -> Result<(), EngineError> {
-        let store = Arc::clone(&self.store);
-        let _turn = store.turn().await?;
-        self.catch_up(target).await
-    }
-
     /// Works through the events up to `target`.
     pub(crate) async fn catch_up(&mut self, target: u64) -> Result<(), EngineError> {
+        let store = Arc::clone(&self.store);
         let mut position = match self.position {
             Some(position) => position,
             None => Position::at(self.store.signatures_position(self.ledger).await?),
@@ -98,6 +93,7 @@ impl Projector {
         self.position = None;
         while position.looked < target {
             let to = target.min(position.looked + MAX_PAGE as u64);
+            let _turn = store.turn().await?;
             let page = self.store.signature_events(self.ledger, position.looked, to).await?;
             // A database that has lost its end: what comes back is worked through then.
             if page.last().is_none_or(|last| last.seq + 1 != to) {

@@ -35,8 +35,7 @@ pub async fn rebuild(store: &Arc<Store>, row: &LedgerRow) -> Result<Rebuilt, Eng
     }
     let before = signatures(store, row).await?;
     let position = store.signatures_position(row.ledger).await?;
-    let missed = store.signature_events(row.ledger, position, head.size).await?;
-    let is_behind = missed.iter().any(|event| event.kind.starts_with("signature."));
+    let is_behind = store.has_signature_events(row.ledger, position, head.size).await?;
     store.reset_signatures(row.ledger).await?;
     Projector::new(Arc::clone(store), row.ledger).catch_up(head.size).await?;
     let after = signatures(store, row).await?;

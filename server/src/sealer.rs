@@ -36,6 +36,9 @@ const LOOK: Duration = Duration::from_secs(2);
 /// reading.
 const STEP: Duration = Duration::from_millis(25);
 
+/// Rows that reading ahead is worth a statement for.
+const WORTH_READING: u64 = 50;
+
 /// Rows that are verified before others get their turn on the thread: some hundred microseconds.
 const ROWS_AT_A_TIME: usize = 50;
 
@@ -52,6 +55,8 @@ pub(crate) struct Sealer {
     pub(crate) end_offset: u64,
     /// Who has to sign at the verifier's size; kept until they have, for a change of keys is read only once.
     pub(crate) unsigned: Option<Signers>,
+    /// Whether the last seal was this server's to make: who only follows another one's reads up to its seals and no further.
+    pub(crate) leads: bool,
     pub(crate) keeping: Keeping,
 }
 
@@ -101,8 +106,12 @@ impl Sealer {
                             _ = size.changed() => {}
                         }
                     }
-                    // What fails here fails again in the seal that follows, which reports it.
-                    if self.read_ahead().await.is_err() {
+                    if self.ledger.seal_is_wanted() || *stop.borrow() {
+                        break;
+                    }
+                    if let Err(error) = self.read_ahead().await {
+                        self.ledger.note_sealing(Some(error.to_string()));
+                        tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "reading ahead failed");
                         break;
                     }
                 }
@@ -124,11 +133,13 @@ impl Sealer {
 
     async fn seal(&mut self) -> Result<(), EngineError> {
         let Some(lease) = self.store.lease_sealing(self.ledger.id()).await? else {
+            self.leads = false;
             self.adopt_newest().await?;
             // Also where somebody waits for a seal: the lease is not asked for in a tight loop.
             tokio::time::sleep(TURN).await;
             return Ok(());
         };
+        self.leads = true;
         let sealed = self.seal_new_rows().await;
         lease.release().await?;
         sealed
@@ -142,6 +153,8 @@ impl Sealer {
         if size <= self.ledger.sealed_size() {
             return Ok(());
         }
+        let store = Arc::clone(&self.store);
+        let _turn = store.turn().await?;
         // Reading stops at every change of keys; the other server has sealed those sizes too.
         while self.verifier.size() < size {
             self.unsigned = Some(self.read_to(size).await?);
@@ -191,16 +204,18 @@ impl Sealer {
         }
     }
 
-    /// Verifies what was committed since the last seal, where that is worth a page. At a change of the ledger key it stops until that size is sealed.
+    /// Verifies what was committed since the last seal, where that is worth a statement. At a rotation of the ledger key it
+    /// stops until that size is sealed.
     async fn read_ahead(&mut self) -> Result<(), EngineError> {
         let target = self.ledger.size();
         let changes = self.unsigned.as_ref().is_some_and(|signers| signers.old.is_some());
-        let enough = target.saturating_sub(self.verifier.size()) >= ROWS_AT_A_TIME as u64;
-        if changes || !enough || self.ledger.frozen().is_some() {
+        let enough = target.saturating_sub(self.verifier.size()) >= WORTH_READING;
+        if !self.leads || changes || !enough || self.ledger.frozen().is_some() {
             return Ok(());
         }
         let store = Arc::clone(&self.store);
-        let _turn = store.turn().await?;
+        // It can wait: no seal may wait for it.
+        let Some(_turn) = store.turn_at_once() else { return Ok(()) };
         self.unsigned = None;
         self.unsigned = Some(self.read_to(target).await?);
         Ok(())

@@ -105,7 +105,6 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            FAILED.store(true, Ordering::Relaxed);
             println!("kill {}, at \"{}\", of SEALBOOK_SEED={}", self.kill, self.step, self.seed);
         }
     }
@@ -304,8 +303,23 @@ fn killed_at_any_step_a_server_comes_back_with_all_that_it_released_and_no_more(
     assert!(!inexcusable, "never killed at {missed:?} (seed {seed})");
 }
 
+/// Stops the other lanes where one fails, and says which it was.
+struct Lane {
+    seed: u64,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            FAILED.store(true, Ordering::Relaxed);
+            println!("in the lane of SEALBOOK_SEED={}", self.seed);
+        }
+    }
+}
+
 /// The kills of one installation.
 fn kill_again_and_again(mut schedule: Schedule) -> Tally {
+    let _lane = Lane { seed: schedule.seed };
     let (shim, mut tally) = (Shim::new(), Tally::default());
     let mut environment = shim.environment();
     // Kills also come while one is written, and starts begin from one.

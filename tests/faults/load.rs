@@ -119,12 +119,6 @@ impl Load {
         waiting::until("everybody to be refused", || all().then_some(()));
     }
 
-    /// Waits until one signer was last told a refusal: no earlier than it waits for an outcome that nobody can tell it.
-    pub fn wait_for_a_refusal(&self) {
-        let any = || self.refused.iter().any(|refused| refused.load(Ordering::Relaxed));
-        waiting::until("a refusal", || any().then_some(()));
-    }
-
     /// Lets the signers end, and adds up what they saw.
     pub fn end(self) -> Seen {
         self.stop.store(true, Ordering::Relaxed);

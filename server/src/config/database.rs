@@ -12,6 +12,9 @@ use super::{ConfigError, Environment, raw, secret};
 /// Connections of the runtime role, unless told otherwise. Sequencers batch: a handful of writers saturates a database.
 const DEFAULT_POOL: usize = 16;
 
+/// A seal takes two connections, what follows a ledger one, and somebody waits for an answer.
+const LEAST_POOL: usize = 4;
+
 /// More than this and Postgres itself becomes slower (each connection is a process).
 const MAX_POOL: usize = 500;
 
@@ -102,11 +105,11 @@ impl Database {
             ));
         }
         let pool_size = raw.pool_size.unwrap_or(DEFAULT_POOL);
-        if !(2..=MAX_POOL).contains(&pool_size) {
+        if !(LEAST_POOL..=MAX_POOL).contains(&pool_size) {
             return Err(ConfigError::value(
                 "database.pool_size",
                 "is out of range",
-                "a number from 2 to 500",
+                "a number from 4 to 500",
             ));
         }
         Ok(Self { app, owner, tls, pool_size })

@@ -72,11 +72,8 @@ impl Follower {
     }
 
     async fn look(&mut self) -> Result<(), EngineError> {
-        let store = Arc::clone(&self.notifier.store);
-        let turn = store.turn().await?;
         self.catch_up().await?;
         self.call_overdue().await?;
-        drop(turn);
         self.sealing.look(&self.notifier, &self.ledger).await
     }
 
@@ -85,6 +82,7 @@ impl Follower {
         let (store, id) = (Arc::clone(&self.notifier.store), self.ledger.id());
         let size = store.head(id).await?.map_or(0, |head| head.size);
         while self.looked < size {
+            let _turn = store.turn().await?;
             let to = size.min(self.looked.saturating_add(MAX_LOOK));
             let mut rows = Vec::new();
             for stored in store.action_events(id, self.looked, to).await? {

@@ -103,7 +103,8 @@ impl Store {
         ids.sort_unstable();
         ids.dedup();
         let connection = self.connection().await?;
-        // Sent in one go: the second finds the transaction that the first opens, or none, and then both failed.
+        // Sent in one go, in this order. Where the first fails alone the locks are gone with their statement, and the round
+        // with the first one's error.
         let params: [&(dyn ToSql + Sync); 1] = [&ids];
         let lock = connection.query(DOING, LOCK_HEADS, &params);
         let ((), rows) = futures_util::try_join!(connection.begin(), lock)?;

@@ -40,7 +40,8 @@ impl CheckpointRow {
 /// The right to seal one ledger, across all servers of this database. Dropping it gives it up.
 pub struct SealLease {
     connection: Connection,
-    /// Comes first: without it, leases could take every connection and each wait for another one.
+    /// Taken before the connection and given back after it: else leases could take every connection and each wait for
+    /// another one.
     _share: OwnedSemaphorePermit,
 }
 
@@ -57,7 +58,10 @@ impl Store {
         // Held by a transaction, so that a server that dies gives it up; a signature takes far less than the 30 s after
         // which an idle one is ended. Two keys that collide make one sealer wait for another's turn, no more.
         const SQL: &str = "SELECT pg_try_advisory_xact_lock(hashint8extended($1, $2))";
-        let share = Arc::clone(&self.leases).acquire_owned().await;
+        // A device that hangs keeps the leases of its ledgers for as long as a signature may take.
+        let share = Arc::clone(&self.leases).acquire_owned();
+        let share = tokio::time::timeout(self.config.connect_timeout, share).await;
+        let share = share.map_err(|error| StoreError::unavailable("wait for other ledgers' seals", error))?;
         let share = share.map_err(|_| StoreError::fault("the store is closed"))?;
         let connection = self.connection().await?;
         connection.begin().await?;

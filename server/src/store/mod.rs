@@ -140,8 +140,8 @@ impl Store {
                 source: Some(error.into()),
             })?;
         let exports = Arc::new(Semaphore::new(config.exports));
-        // Of the pool's connections at most three quarters are the background's, however many ledgers there are: two for
-        // each lease, one for each turn. The rest is for who waits for an answer.
+        // Of the pool's connections at most three quarters are taken by what grows with the number of ledgers: two for each
+        // lease of sealing, one for each turn at following. The rest is for who waits for an answer.
         let share = (config.connections / 4).max(1);
         let leases = Arc::new(Semaphore::new(share));
         let turns = Semaphore::new(share);
@@ -151,12 +151,19 @@ impl Store {
     /// Closes every idle connection and makes no more; calls from then on fail.
     pub fn close(&self) {
         self.pool.close();
+        self.leases.close();
+        self.turns.close();
     }
 
-    /// A turn at following a ledger in the background, as soon as there is one. Nothing but the database is waited for while
-    /// it is held.
+    /// A turn at one page of following a ledger in the background, as soon as there is one. Nothing but the database is
+    /// waited for while it is held.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         self.turns.acquire().await.map_err(|_| StoreError::fault("the store is closed"))
+    }
+
+    /// A turn, if there is one at once.
+    pub fn turn_at_once(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.try_acquire().ok()
     }
 
     /// A connection from the pool, opened on the main runtime if need be.

@@ -110,6 +110,22 @@ impl Store {
         rows.iter().map(StoredEvent::columns).collect()
     }
 
+    /// Whether any of the events from `from` to before `to` is about a signature.
+    pub async fn has_signature_events(
+        &self,
+        ledger: LedgerId,
+        from: u64,
+        to: u64,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM events \
+             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND type LIKE 'signature.%' LIMIT 1";
+        let params: (i64, i64, i64) = (ledger.get(), signed(from)?, signed(to)?);
+        let connection = self.connection().await?;
+        let found =
+            connection.query_opt("look for signatures", SQL, &[&params.0, &params.1, &params.2]).await?;
+        Ok(found.is_some())
+    }
+
     /// Adds what the events from one position up to another say, and moves the position with it.
     ///
     /// [`StoreError::Conflict`] if another projector has moved the position: read it again.
