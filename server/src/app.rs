@@ -270,7 +270,6 @@ impl App {
             verifier: loaded.verifier,
             end_offset: loaded.sealed_offset,
             unsigned: None,
-            leads: false,
             keeping: Keeping {
                 file: snapshots,
                 every: inner.config.snapshot_every,

@@ -32,13 +32,6 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often a sealer without work looks whether there is some.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Between two seals, rows are read this often: a seal has little left to read then, and no signature waits behind a long
-/// reading.
-const STEP: Duration = Duration::from_millis(25);
-
-/// Rows that reading ahead is worth a statement for.
-const WORTH_READING: u64 = 50;
-
 /// Rows that are verified before others get their turn on the thread: some hundred microseconds.
 const ROWS_AT_A_TIME: usize = 50;
 
@@ -55,8 +48,6 @@ pub(crate) struct Sealer {
     pub(crate) end_offset: u64,
     /// Who has to sign at the verifier's size; kept until they have, for a change of keys is read only once.
     pub(crate) unsigned: Option<Signers>,
-    /// Whether the last seal was this server's to make: who only follows another one's reads up to its seals and no further.
-    pub(crate) leads: bool,
     pub(crate) keeping: Keeping,
 }
 
@@ -99,20 +90,9 @@ impl Sealer {
                     return;
                 }
                 while began.elapsed() < PAUSE && !self.ledger.seal_is_wanted() {
-                    let step = (Instant::now() + STEP).min(began + PAUSE);
-                    while Instant::now() < step && !self.ledger.seal_is_wanted() {
-                        tokio::select! {
-                            () = tokio::time::sleep_until(step) => {}
-                            _ = size.changed() => {}
-                        }
-                    }
-                    if self.ledger.seal_is_wanted() || *stop.borrow() {
-                        break;
-                    }
-                    if let Err(error) = self.read_ahead().await {
-                        self.ledger.note_sealing(Some(error.to_string()));
-                        tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "reading ahead failed");
-                        break;
+                    tokio::select! {
+                        () = tokio::time::sleep_until(began + PAUSE) => {}
+                        _ = size.changed() => {}
                     }
                 }
                 continue;
@@ -133,57 +113,46 @@ impl Sealer {
 
     async fn seal(&mut self) -> Result<(), EngineError> {
         let Some(lease) = self.store.lease_sealing(self.ledger.id()).await? else {
-            self.leads = false;
             self.adopt_newest().await?;
             // Also where somebody waits for a seal: the lease is not asked for in a tight loop.
             tokio::time::sleep(TURN).await;
             return Ok(());
         };
-        self.leads = true;
         let sealed = self.seal_new_rows().await;
         lease.release().await?;
         sealed
     }
 
-    /// Another server seals this ledger: its checkpoints are ours, once our own reading agrees. It may be of a size that was
-    /// read past.
+    /// Another server seals this ledger: its checkpoints are ours, once our own reading agrees.
     async fn adopt_newest(&mut self) -> Result<(), EngineError> {
         let Some(row) = self.store.latest_checkpoint(self.ledger.id()).await? else { return Ok(()) };
-        let size = row.size;
-        if size <= self.ledger.sealed_size() {
+        if row.size < self.verifier.size() || row.size <= self.ledger.sealed_size() {
             return Ok(());
         }
         let store = Arc::clone(&self.store);
         let _turn = store.turn().await?;
         // Reading stops at every change of keys; the other server has sealed those sizes too.
-        while self.verifier.size() < size {
-            self.unsigned = Some(self.read_to(size).await?);
+        while self.verifier.size() < row.size {
+            self.unsigned = Some(self.read_to(row.size).await?);
         }
-        let known = SignedCheckpoint::parse(row.note.as_bytes()).ok();
-        let root = self.ledger.tree.read().unwrap_or_else(PoisonError::into_inner).root_at(size).ok();
-        let Some(known) = known.filter(|known| Some(known.checkpoint().root) == root) else {
-            return Err(
-                self.quarantine(&format!("another server's checkpoint at {size} disagrees with the events"))
-            );
+        let signer = self.verifier.state().ledger_key().map(|key| key.vkey.clone());
+        let agrees = |known: &SignedCheckpoint| {
+            known.checkpoint().root == self.verifier.root()
+                && signer.as_ref().is_some_and(|signer| known.verify(signer).is_ok())
         };
-        let here = self.verifier.size() == size;
-        let before = self.unsigned.as_ref().and_then(|signers| signers.old.as_ref());
-        let signed = |vkey: &Vkey| known.verify(vkey).is_ok();
-        if signed(&self.vkey()?) || !here && before.is_some_and(signed) {
-            if here {
+        match SignedCheckpoint::parse(row.note.as_bytes()) {
+            Ok(known) if agrees(&known) => {
                 self.unsigned = None;
+                self.ledger.publish_seal(known);
+                self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
+                Ok(())
             }
-            self.ledger.publish_seal(known);
-            self.ledger.note_vitals(|vitals| vitals.sealed_at = Some(self.ledger.now()));
-            return Ok(());
+            Ok(_) | Err(_) => {
+                let size = row.size;
+                Err(self
+                    .quarantine(&format!("another server's checkpoint at {size} disagrees with the events")))
+            }
         }
-        if here {
-            return Err(self.quarantine(&format!(
-                "another server's checkpoint at {size} is not signed by the ledger's key"
-            )));
-        }
-        // Of a key that what was read since has replaced: the next one tells.
-        Ok(())
     }
 
     async fn seal_new_rows(&mut self) -> Result<(), EngineError> {
@@ -202,23 +171,6 @@ impl Sealer {
                 return sealed;
             }
         }
-    }
-
-    /// Verifies what was committed since the last seal, where that is worth a statement. At a rotation of the ledger key it
-    /// stops until that size is sealed.
-    async fn read_ahead(&mut self) -> Result<(), EngineError> {
-        let target = self.ledger.size();
-        let changes = self.unsigned.as_ref().is_some_and(|signers| signers.old.is_some());
-        let enough = target.saturating_sub(self.verifier.size()) >= WORTH_READING;
-        if !self.leads || changes || !enough || self.ledger.frozen().is_some() {
-            return Ok(());
-        }
-        let store = Arc::clone(&self.store);
-        // It can wait: no seal may wait for it.
-        let Some(_turn) = store.turn_at_once() else { return Ok(()) };
-        self.unsigned = None;
-        self.unsigned = Some(self.read_to(target).await?);
-        Ok(())
     }
 
     /// Reads and verifies rows up to `target`, or to the first change of the ledger key: that size is sealed by itself.
@@ -252,8 +204,10 @@ impl Sealer {
     ) -> Result<Option<Signers>, EngineError> {
         for stored in rows {
             let before = self.verifier.state().ledger_key().map(|key| key.since);
-            let old =
-                before.is_some_and(|_| stored.kind == Self::ROTATED).then(|| self.vkey()).transpose()?;
+            let old = match before {
+                Some(_) if stored.kind == Self::ROTATED => Some(self.vkey()?),
+                Some(_) | None => None,
+            };
             let read = Read::from_bytes(&stored.bytes);
             let leaf = read.leaf();
             if let Err(failure) = self.verifier.push_read(read) {

@@ -1,5 +1,7 @@
 //! Reading a ledger back: heads, events by the page, and what lies beside them.
 
+use std::ops::Range;
+
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::timestamp::Timestamp;
 
@@ -60,6 +62,20 @@ pub(super) async fn page_on(
 }
 
 impl Store {
+    /// The events that a statement chooses: it is given the ledger, the first seq, and the one after the last, and selects
+    /// `seq, hash, end_offset, type, bytes`.
+    pub(super) async fn chosen_events(
+        &self,
+        doing: &'static str,
+        sql: &'static str,
+        ledger: LedgerId,
+        seqs: Range<u64>,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let (from, to) = (signed(seqs.start)?, signed(seqs.end)?);
+        let rows = self.connection().await?.query(doing, sql, &[&ledger.get(), &from, &to]).await?;
+        rows.iter().map(StoredEvent::columns).collect()
+    }
+
     /// The database server's clock.
     pub async fn clock(&self) -> Result<Timestamp, StoreError> {
         clock(&self.connection().await?).await

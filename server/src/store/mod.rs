@@ -161,11 +161,6 @@ impl Store {
         self.turns.acquire().await.map_err(|_| StoreError::fault("the store is closed"))
     }
 
-    /// A turn, if there is one at once.
-    pub fn turn_at_once(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.try_acquire().ok()
-    }
-
     /// A connection from the pool, opened on the main runtime if need be.
     pub async fn connection(&self) -> Result<Connection, StoreError> {
         const DOING: &str = "connect";

@@ -104,10 +104,7 @@ impl Store {
              WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 \
                  AND (type LIKE 'signature.%' OR seq = $3 - 1) ORDER BY seq";
         let to = to.min(from.saturating_add(MAX_PAGE as u64));
-        let (from, to) = (signed(from)?, signed(to)?);
-        let connection = self.connection().await?;
-        let rows = connection.query("read events of signatures", SQL, &[&ledger.get(), &from, &to]).await?;
-        rows.iter().map(StoredEvent::columns).collect()
+        self.chosen_events("read events of signatures", SQL, ledger, from..to).await
     }
 
     /// Whether any of the events from `from` to before `to` is about a signature.
@@ -117,13 +114,10 @@ impl Store {
         from: u64,
         to: u64,
     ) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT 1 FROM events \
+        const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
              WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND type LIKE 'signature.%' LIMIT 1";
-        let params: (i64, i64, i64) = (ledger.get(), signed(from)?, signed(to)?);
-        let connection = self.connection().await?;
-        let found =
-            connection.query_opt("look for signatures", SQL, &[&params.0, &params.1, &params.2]).await?;
-        Ok(found.is_some())
+        let found = self.chosen_events("look for signatures", SQL, ledger, from..to).await?;
+        Ok(!found.is_empty())
     }
 
     /// Adds what the events from one position up to another say, and moves the position with it.

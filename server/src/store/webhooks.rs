@@ -109,10 +109,8 @@ impl Store {
     ) -> Result<Vec<StoredEvent>, StoreError> {
         const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
              WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND type LIKE 'action.%' ORDER BY seq";
-        let (from, to) = (signed(from)?, signed(to.min(from.saturating_add(MAX_LOOK)))?);
-        let connection = self.connection().await?;
-        let rows = connection.query("read events of actions", SQL, &[&ledger.get(), &from, &to]).await?;
-        rows.iter().map(StoredEvent::columns).collect()
+        let to = to.min(from.saturating_add(MAX_LOOK));
+        self.chosen_events("read events of actions", SQL, ledger, from..to).await
     }
 
     /// Enters notices and moves the position from `from` to `to`, both or neither.
