@@ -407,23 +407,23 @@ impl Ledger {
         self.wanted.load(Ordering::Relaxed) > self.sealed_size()
     }
 
-    /// Stops everything on this ledger but reading, loudly. What was committed goes into the high-water file: the next
-    /// start would otherwise believe a database that has forgotten what was not sealed yet.
+    /// Stops everything on this ledger but reading, loudly. What was committed is in the high-water file before anybody is
+    /// told, for the next start would otherwise believe a database that has forgotten what was not sealed yet: whoever
+    /// meets a frozen ledger may restart the server at once. This happens once in a ledger's life, if ever, so the thread
+    /// waits for the disk.
     pub(crate) fn freeze(&self, why: impl Into<Arc<str>>) {
         let why = why.into();
         tracing::error!(tenant = %self.tenant, origin = %self.origin, %why, "LEDGER FROZEN: storage contradicts its proofs");
-        let before = self.frozen.lock().unwrap_or_else(PoisonError::into_inner).replace(why);
-        if before.is_some() {
-            return;
-        }
-        let (file, state) = (Arc::clone(&self.high_water), self.state());
-        tokio::task::spawn_blocking(move || {
+        if self.frozen().is_none() {
+            let state = self.state();
             let mark = Mark { size: state.size(), hash: state.head() };
-            let written = file.lock().unwrap_or_else(PoisonError::into_inner).record_contained(mark);
+            let written =
+                self.high_water.lock().unwrap_or_else(PoisonError::into_inner).record_contained(mark);
             if let Err(error) = written {
-                tracing::error!(origin = %state.origin(), size = mark.size, %error, "what was committed is not in the high-water file");
+                tracing::error!(origin = %self.origin, size = mark.size, %error, "what was committed is not in the high-water file");
             }
-        });
+        }
+        *self.frozen.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
     /// Why the ledger is frozen, if it is.
