@@ -42,6 +42,8 @@ mod template;
 mod usage;
 
 #[cfg(test)]
+mod openssl_tests;
+#[cfg(test)]
 mod vector_tests;
 
 pub use extensions::{Extensions, KeyUses};
