@@ -44,6 +44,10 @@ mod usage;
 #[cfg(test)]
 mod openssl_tests;
 #[cfg(test)]
+mod path_tests;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod vector_tests;
 
 pub use extensions::{Extensions, KeyUses};

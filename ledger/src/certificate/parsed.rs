@@ -104,7 +104,8 @@ impl Certificate {
     pub const MAX_LEN: usize = 8 * 1024;
 
     /// Reads a certificate that is exactly its DER, extensions that matter included: what differs from what DER would
-    /// write, by a default that is spelled out or a time of the wrong type, is refused.
+    /// write, by a default that is spelled out or a time of the wrong type, is refused. So are object identifiers that
+    /// the decoder can't hold: longer than 39 bytes, with a second number above 39, or with any of more than 32 bits.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         if der.len() > Self::MAX_LEN {
             return Err(CertificateError::TooLong);

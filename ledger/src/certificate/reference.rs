@@ -7,7 +7,8 @@ use x509_cert::der::oid::ObjectIdentifier;
 
 use crate::ids::{InvalidId, serde_as_text};
 
-/// A certificate policy (RFC 5280 §4.2.1.4), written as dotted numbers such as `2.23.140.1.4.1`.
+/// A certificate policy (RFC 5280 §4.2.1.4), written as dotted numbers such as `2.23.140.1.4.1`: the second at most 39,
+/// the others of 32 bits, which leaves out some that X.660 has (those made of UUIDs).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyOid(ObjectIdentifier);
 
