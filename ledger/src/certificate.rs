@@ -22,6 +22,13 @@
 //!
 //! A request (PKCS#10) has the extensions 1 to 3 in its extensionRequest, if it asks for a usage.
 //!
+//! A [`RevocationList`] is DER of version 2 with the AlgorithmIdentifier and the issuer's name as above, and
+//!
+//! - entries in the order of their serial numbers as numbers, each with reasonCode and invalidityDate where they are
+//!   recorded, in this order; without entries the list of them is absent (§5.1.2.6),
+//! - the extensions authorityKeyIdentifier, cRLNumber, and expiredCertsOnCRL (ITU-T X.509 §9.5.2.8) where it is
+//!   recorded, in this order, none of them critical; times within extensions are GeneralizedTime.
+//!
 //! # What is read
 //!
 //! [`Certificate`] and [`Request`] read anybody's, if they are exact DER. Whether a chain vouches for a key is
@@ -35,6 +42,7 @@ mod parsed;
 mod path;
 mod reference;
 mod request;
+mod revocation_list;
 mod serial;
 mod signature_algorithm;
 mod subject;
@@ -48,6 +56,8 @@ mod path_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
+mod revocation_list_tests;
+#[cfg(test)]
 mod vector_tests;
 
 pub use extensions::{Extensions, KeyUses};
@@ -56,6 +66,7 @@ pub use parsed::{Certificate, CertificateError};
 pub use path::{MAX_PATH, PathError, verify_path};
 pub use reference::{CrlUrl, PolicyOid};
 pub use request::{NotSelfSigned, Request, assemble_request, request_info};
+pub use revocation_list::{RevocationList, RevocationReason, Revoked, assemble_crl, tbs_crl};
 pub use serial::SerialNumber;
 pub use signature_algorithm::is_certifiable;
 pub use subject::{Country, NameText, Subject};

@@ -156,9 +156,7 @@ fn check_issuer(template: &Template<'_>, subject: &[u8]) -> Result<(), TemplateE
         Issuer::SelfSigned => Some(template.key.key_type()),
         Issuer::Certificate(issuer) => issuer.public_key().ok().map(|key| key.key_type()),
     };
-    if found != Some(template.algorithm.key_type()) {
-        return Err(TemplateError::KeyType { algorithm: template.algorithm, found });
-    }
+    check_key(template.algorithm, found)?;
     let Issuer::Certificate(issuer) = template.issuer else { return Ok(()) };
     let allowed = issuer.extensions();
     let below = match template.usage {
@@ -176,6 +174,15 @@ fn check_issuer(template: &Template<'_>, subject: &[u8]) -> Result<(), TemplateE
         return Ok(());
     };
     Err(TemplateError::Issuer { why })
+}
+
+/// That the issuer's key, of type `found`, is one that the algorithm signs with.
+pub(super) fn check_key(algorithm: Algorithm, found: Option<KeyType>) -> Result<(), TemplateError> {
+    if found == Some(algorithm.key_type()) {
+        Ok(())
+    } else {
+        Err(TemplateError::KeyType { algorithm, found })
+    }
 }
 
 fn validity(template: &Template<'_>) -> Result<Vec<u8>, TemplateError> {
