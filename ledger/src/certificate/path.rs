@@ -148,8 +148,14 @@ pub fn verify_path(
     }
     for (n, certificate) in leaf_first.iter().enumerate() {
         check_dates(n, certificate, at)?;
-        let issues = n > 0 || leaf_first.len() == 1 || matches!(usage, Usage::Issuing { .. });
-        if issues { check_ca(n, certificate, usage) } else { check_last(n, certificate, usage) }?;
+        let is_last_use = n == 0 && usage.purpose().is_some();
+        if is_last_use {
+            check_last(n, certificate, usage)?;
+        }
+        // The anchor has to be a CA's, even if it stands alone.
+        if !is_last_use || leaf_first.len() == 1 {
+            check_ca(n, certificate, usage)?;
+        }
     }
     for (n, pair) in leaf_first.windows(2).enumerate() {
         check_link(&pair[0], &pair[1]).map_err(|why| PathError::NotSignedByNext { n, why })?;
@@ -239,8 +245,8 @@ fn check_link(certificate: &Certificate, issuer: &Certificate) -> Result<(), &'s
 fn second_validation(leaf_first: &[Certificate], usage: Usage, at: Timestamp) -> Result<(), PathError> {
     let ders: Vec<_> = leaf_first.iter().map(|certificate| CertificateDer::from(certificate.der())).collect();
     let [first, between @ .., anchor] = ders.as_slice() else {
-        // A last use is never vouched for by one certificate alone: it would have to be a CA's.
-        return Err(PathError::Length { found: ders.len() });
+        // No certificate is both a CA's and for a last use.
+        return Err(PathError::NotACa { n: 0 });
     };
     let first = EndEntityCert::try_from(first).map_err(PathError::Refused)?;
     let anchor = anchor_from_trusted_cert(anchor).map_err(PathError::Refused)?;

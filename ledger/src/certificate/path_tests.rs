@@ -138,6 +138,9 @@ fn keys_and_anchors_are_the_expected_ones() {
     }
     let alone = verify_path(&chain[..1], &[chain[0].sha256()], &ca.key, Usage::CodeSigning, at);
     assert_eq!(code_and_place(alone), ("certificate.not_a_ca", Some(0)));
+    let middle_key = chain[1].public_key().unwrap();
+    let alone = verify_path(&chain[1..2], &[chain[1].sha256()], &middle_key, Usage::CodeSigning, at);
+    assert_eq!(code_and_place(alone), ("certificate.wrong_usage", Some(0)));
     let empty = verify_path(&[], &pinned, &ca.key, Usage::CodeSigning, at);
     assert_eq!(code_and_place(empty), ("certificate.chain_length", None));
     let long = [chain[..2].to_vec(), vec![chain[2].clone(); 4]].concat();

@@ -120,7 +120,9 @@ impl TemplateError {
 
 /// The TBSCertificate (RFC 5280 §4.1), DER: what the issuer's key signs.
 ///
-/// A template has one such encoding, described in [`super`]; the same facts give the same bytes at any time.
+/// A template has one such encoding, described in [`super`]; the same facts give the same bytes at any time. The issuer has
+/// to be a CA with room for what it issues, and to have the key that the algorithm needs; whether the certificate outlives
+/// its issuer is not looked at.
 pub fn tbs(template: &Template<'_>) -> Result<Vec<u8>, TemplateError> {
     let subject = template.subject.to_der()?;
     let issuer = match template.issuer {
