@@ -7,7 +7,7 @@
 //! - the bytes that are hashed and signed: [`canonical`]
 //! - what is recorded: [`event`] (the envelope), [`payload`] (the catalogue), [`action`], [`policy`]
 //! - what binds it: [`chain`], [`merkle`], [`note`], [`checkpoint`], [`receipt`]
-//! - who signed it: [`webauthn`], [`public_key`]
+//! - who signed it: [`webauthn`], [`public_key`]; and who says whose key that is: [`certificate`]
 //! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`reachability`], [`recovery`],
 //!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`]
 //! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`], [`sample`]
@@ -21,6 +21,7 @@ pub mod attachment;
 pub mod attributes;
 pub mod bundle;
 pub mod canonical;
+pub mod certificate;
 pub mod chain;
 pub mod checkpoint;
 pub mod clearance;
