@@ -1,4 +1,4 @@
-//! The zip around a pack: one sequence of bytes for one sequence of members.
+//! The zip around a pack (packs §3): one sequence of bytes for one sequence of members.
 //!
 //! Of PKWARE's APPNOTE 6.3.10 only what stored members need: local headers (§4.3.7), central directory (§4.3.12), end
 //! of central directory (§4.3.16). Whatever two readers could take differently is fixed here and refused otherwise,

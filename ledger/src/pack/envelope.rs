@@ -1,4 +1,4 @@
-//! DSSE v1.0 (github.com/secure-systems-lab/dsse, `protocol.md` and `envelope.md`): what is signed, and the JSON around
+//! DSSE v1.0 (packs §6; github.com/secure-systems-lab/dsse, `protocol.md` and `envelope.md`): what is signed, and the JSON around
 //! it.
 
 use base64::Engine as _;

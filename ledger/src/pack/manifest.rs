@@ -1,4 +1,4 @@
-//! `manifest.json`: every file of a pack by name, size and digest.
+//! `manifest.json` (packs §4): every file of a pack by name, size and digest.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Names of a pack's files: such as every file system keeps apart and every person can type.
+//! Names of a pack's files (packs §2): such as every file system keeps apart and every person can type.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! in-toto Statement v1 about one manifest (in-toto Attestation Framework, `spec/v1/statement.md`).
+//! in-toto Statement v1 about one manifest (packs §5; in-toto Attestation Framework, `spec/v1/statement.md`).
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
