@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::parts::{PREDICATE_TYPE, pack, unsigned};
 
-/// Made by another implementation from the specification's text, signed by a P-256 key that is gone
+/// Made by an implementation that shares no code with this one, signed by a P-256 key that is gone
 /// (`testdata/README.md`).
 const GOLDEN: &[u8] = include_bytes!("../../testdata/pack-v1.zip");
 const GOLDEN_SHA256: &str = "0221369612105045668a7dac54cea6ea9fac53a026dc8743a61f9c2e4afa7827";
