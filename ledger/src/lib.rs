@@ -10,7 +10,7 @@
 //! - who signed it: [`webauthn`], [`public_key`]; and who says whose key that is: [`certificate`]
 //! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`reachability`], [`recovery`],
 //!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`]
-//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`verify`], [`sample`]
+//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`pack`], [`verify`], [`sample`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 //! - what makes starting quick: [`snapshot`]
 
@@ -36,6 +36,7 @@ pub mod ids;
 pub mod member;
 pub mod merkle;
 pub mod note;
+pub mod pack;
 pub mod payload;
 pub mod policy;
 mod prechecked;

@@ -18,6 +18,7 @@ use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Envelope, Event};
 use sealbook_ledger::ids::{ActionId, Correlation, MemberId, Origin, SlotName};
 use sealbook_ledger::note::{SignedNote, Vkey};
+use sealbook_ledger::pack::{Envelope as SignedEnvelope, Manifest, Pack, Statement};
 use sealbook_ledger::payload::{FoundingDocument, NextVkey};
 use sealbook_ledger::policy::{LedgerPolicy, SigningPolicy};
 use sealbook_ledger::public_key::{PublicKey, SigningInput};
@@ -33,7 +34,7 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("assertion", assertion),
     ("attestation", attestation),
     ("body", body),
@@ -45,6 +46,7 @@ pub const TARGETS: [Target; 17] = [
     ("document", document),
     ("event", event),
     ("note", note),
+    ("pack", pack),
     ("public_key", public_key),
     ("query", query),
     ("receipt", receipt),
@@ -101,6 +103,27 @@ fn note(data: &[u8]) {
     let Ok(note) = SignedNote::parse(data) else { return };
     assert_eq!(SignedNote::parse(note.to_string().as_bytes()).ok(), Some(note.clone()));
     let _unsigned = pins().vkeys.iter().all(|vkey| note.verify(vkey).is_ok());
+}
+
+/// A pack, and what it holds by itself: no chance change gets past digests and checksums.
+fn pack(data: &[u8]) {
+    if let Ok(manifest) = Manifest::parse(data) {
+        assert_eq!(manifest.to_bytes().ok().as_deref(), Some(data));
+    }
+    if let Ok(envelope) = SignedEnvelope::parse(data) {
+        assert_eq!(envelope.to_bytes().ok().as_deref(), Some(data));
+    }
+    if let Ok(statement) = Statement::parse(data) {
+        let predicate: Result<Value, _> = statement.predicate(statement.predicate_type());
+        let again = predicate
+            .and_then(|read| Statement::write(statement.predicate_type(), &read, statement.manifest()));
+        assert_eq!(again.ok().as_deref(), Some(data));
+    }
+    let Ok(pack) = Pack::open(data) else { return };
+    let held: usize = pack.files().map(|(entry, bytes)| entry.name.as_str().len() + bytes.len()).sum();
+    assert!(held < data.len(), "more than there is");
+    let Ok(key) = PublicKey::from_ed25519(&ED25519_OF_ZERO) else { panic!("the key is one") };
+    assert!(pack.verify(&key).is_err(), "nobody signed it");
 }
 
 fn checkpoint(data: &[u8]) {
