@@ -106,6 +106,8 @@ has openssl || lacks 'openssl (checks signatures in the tests)' openssl
 has python3 || lacks 'python3 (independent implementations in the tests)' python3
 if $for_tests; then
     has_faketime || lacks 'libfaketime (clocks that are set, in the tests)' faketime
+    has qpdf || lacks 'qpdf (checks the files of reports, in the tests)' qpdf
+    { has pdftotext && has pdffonts; } || lacks 'pdftotext and pdffonts (read reports, in the tests)' poppler-utils
     has_browser || lacks 'Chromium and chromedriver (the tests in a browser)' 'chromium chromium-driver'
     has_npm_packages || has npm || lacks 'npm (axe-core, for the tests in a browser)' npm
 fi

@@ -9,7 +9,7 @@ use sealbook_ledger::payload::{LedgerFounded, LedgerOpened, MemberEnrolled, Next
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{Credential, CredentialKind};
 
-use super::document::{Block, Code, Document, Foot, Signature, Table, Value};
+use super::document::{Block, Code, Column, Document, Foot, Signature, Table, Value};
 
 /// What a ledger's first events say about its beginning.
 #[derive(Debug, Clone)]
@@ -90,9 +90,14 @@ impl BirthCertificate {
         blocks.extend([Block::NewPage, Block::Heading("How to verify".to_owned())]);
         blocks.extend(self.verification(tenant));
         Document {
-            kind: "Ledger birth certificate".to_owned(),
-            sentence: self.sentence(),
+            title: "Ledger birth certificate".to_owned(),
+            subtitle: self.sentence(),
+            status: None,
+            banner: None,
+            origin: self.founded.document.origin.to_string(),
+            made: None,
             blocks,
+            verification: None,
             foot: Foot { tenant: tenant.to_owned(), id: format!("birth {}", &self.digest.to_string()[..16]) },
         }
     }
@@ -159,13 +164,12 @@ impl BirthCertificate {
                 ]);
             }
         }
-        let column = |name: &str, share| (name.to_owned(), share);
         Table {
             columns: vec![
-                column("Founder", 25),
-                column("Roles", 33),
-                column("Authenticator", 17),
-                column("Key, SHA-256", 25),
+                Column::new("Founder", 25),
+                Column::new("Roles", 33),
+                Column::new("Authenticator", 17),
+                Column::new("Key, SHA-256", 25),
             ],
             rows,
         }
@@ -214,9 +218,9 @@ fn attributes(read: &KeyAttributes) -> Table {
     };
     Table {
         columns: vec![
-            ("What it means".to_owned(), 56),
-            ("Device says".to_owned(), 16),
-            ("Attribute".to_owned(), 28),
+            Column::new("What it means", 56),
+            Column::new("Device says", 16),
+            Column::new("Attribute", 28),
         ],
         rows: vec![
             row("CKA_LOCAL", read.local, "Made inside this device"),
@@ -331,7 +335,7 @@ mod tests {
         let certificate = BirthCertificate::from_events(&events, name).unwrap();
         let document = certificate.document("vectors");
         assert_eq!(
-            document.sentence,
+            document.subtitle,
             "The ledger sealbook.example.com/vectors was founded on 4\u{a0}Nov\u{a0}2026,\u{a0}09:05:07\u{a0}UTC by Ada Lindqvist, Bea Okonkwo \
              and Zoë Ångström; each signed its founding document with an authenticator of their own."
         );

@@ -1,45 +1,109 @@
-//! The typefaces: Libertinus Serif in two weights, and DejaVu Sans Mono.
+//! The typefaces: Libertinus Serif in two weights and DejaVu Sans Mono, and what stands in for characters they lack.
 
 use std::sync::LazyLock;
 
 use printpdf::ParsedFont;
 
-/// A face and its use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Face {
+/// How a text is to look, whatever face has its characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Voice {
     Text,
     Strong,
     /// What is compared character by character.
     Exact,
 }
 
-impl Face {
-    pub(super) const ALL: [Self; 3] = [Self::Text, Self::Strong, Self::Exact];
+impl Voice {
+    /// The faces to look in for a character, in this order.
+    pub(super) const fn chain(self) -> [Face; 4] {
+        match self {
+            Self::Text => [Face::Serif, Face::Roman, Face::Mono, Face::Symbols],
+            Self::Strong => [Face::Semibold, Face::RomanBold, Face::MonoBold, Face::SymbolsBold],
+            Self::Exact => [Face::Mono, Face::Serif, Face::Roman, Face::Symbols],
+        }
+    }
+}
 
+/// A face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Face {
+    Serif,
+    Semibold,
+    Mono,
+    MonoBold,
+    Roman,
+    RomanBold,
+    Symbols,
+    SymbolsBold,
+}
+
+/// Letters that draw over the one before them, among those that the faces have.
+const MARKS: [(char, char); 9] = [
+    ('\u{300}', '\u{36f}'),
+    ('\u{483}', '\u{489}'),
+    ('\u{591}', '\u{5bd}'),
+    ('\u{5bf}', '\u{5c7}'),
+    ('\u{64b}', '\u{65f}'),
+    ('\u{1ab0}', '\u{1aff}'),
+    ('\u{1dc0}', '\u{1dff}'),
+    ('\u{20d0}', '\u{20ff}'),
+    ('\u{fe20}', '\u{fe2f}'),
+];
+
+/// Whether a character draws over the one before it.
+pub(super) fn is_mark(c: char) -> bool {
+    c >= MARKS[0].0 && MARKS.iter().any(|&(first, last)| (first..=last).contains(&c))
+}
+
+impl Face {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Serif,
+        Self::Semibold,
+        Self::Mono,
+        Self::MonoBold,
+        Self::Roman,
+        Self::RomanBold,
+        Self::Symbols,
+        Self::SymbolsBold,
+    ];
+
+    /// Six capitals: it is also the tag of the subset (ISO 32000-1 §9.6.4).
     pub(super) const fn id(self) -> &'static str {
         match self {
-            Self::Text => "Text",
-            Self::Strong => "Strong",
-            Self::Exact => "Exact",
+            Self::Serif => "SERIFR",
+            Self::Semibold => "SERIFB",
+            Self::Mono => "MONOSR",
+            Self::MonoBold => "MONOSB",
+            Self::Roman => "ROMANR",
+            Self::RomanBold => "ROMANB",
+            Self::Symbols => "SYMBLR",
+            Self::SymbolsBold => "SYMBLB",
         }
     }
 
     /// Its place among the assets; a test holds the version that is locked to it.
     const fn place(self) -> usize {
         match self {
-            Self::Text => 0,
-            Self::Strong => 4,
-            Self::Exact => 16,
+            Self::Serif => 0,
+            Self::Semibold => 4,
+            Self::Mono => 16,
+            Self::MonoBold => 13,
+            Self::Roman => 9,
+            Self::RomanBold => 10,
+            Self::Symbols => 8,
+            Self::SymbolsBold => 6,
         }
     }
 }
 
-pub(super) struct Fonts([ParsedFont; 3]);
+/// The faces, in the order of [`Face::ALL`].
+pub(super) struct Fonts([ParsedFont; 8]);
 
 static LOADED: LazyLock<Option<Fonts>> = LazyLock::new(|| {
     let load =
         |face: Face| ParsedFont::from_bytes(typst_assets::fonts().nth(face.place())?, 0, &mut Vec::new());
-    Some(Fonts([load(Face::Text)?, load(Face::Strong)?, load(Face::Exact)?]))
+    let [a, b, c, d, e, f, g, h] = Face::ALL.map(load);
+    Some(Fonts([a?, b?, c?, d?, e?, f?, g?, h?]))
 });
 
 impl Fonts {
@@ -49,59 +113,15 @@ impl Fonts {
     }
 
     pub(super) fn of(&self, face: Face) -> &ParsedFont {
-        let [text, strong, exact] = &self.0;
-        match face {
-            Face::Text => text,
-            Face::Strong => strong,
-            Face::Exact => exact,
-        }
+        &self.0[face as usize]
     }
 
-    /// What the face can show of a text: a character that it lacks stands as a box, which says that something is there.
-    pub(super) fn shown(&self, face: Face, text: &str) -> String {
+    /// A character's glyph in a face, and how far it moves the pen, in thousandths of the size.
+    pub(super) fn glyph(&self, face: Face, c: char) -> Option<(u16, f32)> {
         let font = self.of(face);
-        let has = |c: char| font.lookup_glyph_index(u32::from(c)).is_some_and(|glyph| glyph != 0);
-        text.chars()
-            .map(|c| if has(c) { c } else { '\u{25a1}' })
-            .map(|c| if has(c) { c } else { '?' })
-            .collect()
-    }
-
-    /// A text's width in points.
-    pub(super) fn width(&self, face: Face, size: f32, text: &str) -> f32 {
-        let font = self.of(face);
+        let glyph = font.lookup_glyph_index(u32::from(c)).filter(|glyph| *glyph != 0)?;
         let em = f32::from(font.font_metrics.units_per_em.max(1));
-        let advance = |c: char| {
-            let glyph = font.lookup_glyph_index(u32::from(c)).unwrap_or(0);
-            f32::from(font.get_horizontal_advance(glyph)) / em * size
-        };
-        text.chars().map(advance).sum()
-    }
-
-    /// Breaks a text into lines of at most `width` points: between words, and within those that are longer.
-    pub(super) fn lines(&self, face: Face, size: f32, text: &str, width: f32) -> Vec<String> {
-        let fits = |line: &str| self.width(face, size, line) <= width;
-        let mut lines = Vec::new();
-        let mut line = String::new();
-        for word in text.split(' ') {
-            let joined = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-            if fits(&joined) {
-                line = joined;
-                continue;
-            }
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            for c in word.chars() {
-                line.push(c);
-                if line.chars().count() > 1 && !fits(&line) {
-                    line.pop();
-                    lines.push(std::mem::replace(&mut line, c.to_string()));
-                }
-            }
-        }
-        lines.push(line);
-        lines
+        Some((glyph, f32::from(font.get_horizontal_advance(glyph)) * 1000.0 / em))
     }
 }
 
@@ -112,18 +132,19 @@ mod tests {
     #[test]
     fn the_faces_are_the_ones_that_are_meant() {
         let fonts = Fonts::load().unwrap();
-        let name = |face| fonts.of(face).font_name.clone().unwrap_or_default();
-        assert!(name(Face::Text).contains("Libertinus"), "{}", name(Face::Text));
-        assert!(name(Face::Strong).contains("Semibold"), "{}", name(Face::Strong));
-        assert!(name(Face::Exact).contains("DejaVu"), "{}", name(Face::Exact));
-        let (a, b) = (fonts.width(Face::Exact, 10.0, "iiii"), fonts.width(Face::Exact, 10.0, "MMMM"));
-        assert!((a - b).abs() < 0.01);
-    }
-
-    #[test]
-    fn lines_break_between_words_and_within_long_ones() {
-        let fonts = Fonts::load().unwrap();
-        let lines = fonts.lines(Face::Exact, 10.0, "aaa bbb cccccccccc", 45.0);
-        assert_eq!(lines, ["aaa bbb", "ccccccc", "ccc"]);
+        let meant = [
+            "LibertinusSerif-Regular",
+            "LibertinusSerif-Semibold",
+            "DejaVuSansMono",
+            "DejaVuSansMono-Bold",
+            "NewCM10-Regular",
+            "NewCM10-Bold",
+            "NewCMMath-Regular",
+            "NewCMMath-Bold",
+        ];
+        for (at, (face, meant)) in Face::ALL.into_iter().zip(meant).enumerate() {
+            assert_eq!((face as usize, fonts.of(face).font_name.as_deref()), (at, Some(meant)));
+            assert!(face.id().len() == 6 && face.id().chars().all(|c| c.is_ascii_uppercase()));
+        }
     }
 }

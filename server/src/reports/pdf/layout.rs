@@ -1,306 +1,266 @@
-//! Where everything stands: a cursor that goes down the page, and breaks where a block would be cut.
+//! Where everything stands: the title, the blocks in their order, and what frames every page.
 
-use printpdf::{
-    Color, FontId, Line, LinePoint, Op, PaintMode, PdfFontHandle, Point, Polygon, PolygonRing, Pt, Rgb,
-    TextItem, WindingOrder,
+use printpdf::Op;
+
+use super::fonts::{Fonts, Voice};
+use super::rows::Cell;
+use super::setting::End;
+use super::sheet::{
+    ACCENT, BOTTOM, BOX, Entry, FAINT, HAIR, INK, MARGIN, MONO, PAGE, QUIET, Sheet, Style, TEXT, WIDTH,
+    colour_of,
 };
-
-use super::fonts::{Face, Fonts};
-use crate::reports::document::{Block, Code, Document, Signature, Table, Value};
+use crate::reports::document::{
+    Block, Check, Code, Column, Document, Signature, Status, Table, Value, Verification,
+};
 use crate::reports::qr;
 
-/// A4, in points of 1/72 inch.
-const PAGE: (f32, f32) = (595.28, 841.89);
+/// The baseline of a page's running head.
+const HEAD: f32 = 44.0;
 
-/// 20 mm on every side.
-const MARGIN: f32 = 56.69;
+const TITLE: Style = Style { voice: Voice::Strong, size: 21.0, leading: 26.0, colour: INK };
+const SUBTITLE: Style = Style { voice: Voice::Text, size: 12.5, leading: 17.0, colour: INK };
+const SECTION: Style = Style { voice: Voice::Strong, size: 13.0, leading: 17.0, colour: INK };
+const SUBSECTION: Style = Style { voice: Voice::Strong, size: 10.5, leading: 14.0, colour: INK };
+const STRONG: Style = Style { voice: Voice::Strong, ..TEXT };
+const SMALL: Style = Style { size: 8.5, ..QUIET };
 
-const WIDTH: f32 = PAGE.0 - 2.0 * MARGIN;
-
-/// Room for the foot, above the lower margin.
-const FOOT: f32 = 26.0;
-
-/// Body text and its leading.
-const BODY: (f32, f32) = (10.0, 14.0);
-
-/// What is compared character by character: the monospace is wide.
-const EXACT: (f32, f32) = (8.0, 12.5);
-
-type Rgb8 = (u8, u8, u8);
-const INK: Rgb8 = (0x1c, 0x21, 0x26);
-const FAINT: Rgb8 = (0x56, 0x60, 0x6a);
-const HAIR: Rgb8 = (0xd4, 0xd1, 0xc7);
-const ACCENT: Rgb8 = (0x0d, 0x5c, 0x63);
-const BOX: Rgb8 = (0xf4, 0xf2, 0xec);
-
-/// How a run of text looks.
-#[derive(Clone, Copy)]
-struct Style {
-    face: Face,
-    size: f32,
-    colour: Rgb8,
-}
-
-const TEXT: Style = Style { face: Face::Text, size: BODY.0, colour: INK };
-const QUIET: Style = Style { face: Face::Text, size: 9.0, colour: FAINT };
-const MONO: Style = Style { face: Face::Exact, size: EXACT.0, colour: INK };
-const HEAD: Style = Style { face: Face::Strong, size: 9.0, colour: FAINT };
-
-struct Sheet<'a> {
-    fonts: &'a Fonts,
-    pages: Vec<Vec<Op>>,
-    ops: Vec<Op>,
-    /// Points below the page's upper edge.
-    y: f32,
+/// Every page of a report, and what its outline says.
+pub(super) struct Drawn {
+    pub(super) pages: Vec<Vec<Op>>,
+    pub(super) outline: Vec<Entry>,
 }
 
 /// Draws every page of a report.
-pub(super) fn pages(document: &Document, fonts: &Fonts) -> Vec<Vec<Op>> {
-    let mut sheet = Sheet { fonts, pages: Vec::new(), ops: Vec::new(), y: MARGIN };
+pub(super) fn draw(document: &Document, fonts: &'static Fonts) -> Drawn {
+    let mut sheet = Sheet::new(fonts, if document.banner.is_some() { HEAD + 22.0 } else { MARGIN });
     sheet.title(document);
+    let mut numbers = Numbers::default();
     for block in &document.blocks {
-        sheet.block(block);
+        sheet.block(block, &mut numbers);
+    }
+    if let Some(verification) = &document.verification {
+        sheet.verification(verification, &mut numbers);
     }
     sheet.turn();
-    let total = sheet.pages.len();
-    for number in 0..total {
-        sheet.ops = std::mem::take(&mut sheet.pages[number]);
-        sheet.foot(document, number + 1, total);
-        sheet.pages[number] = std::mem::take(&mut sheet.ops);
-    }
-    sheet.pages
+    let bodies = std::mem::take(&mut sheet.pages);
+    let total = bodies.len();
+    let framed = bodies.into_iter().enumerate().map(|(at, body)| {
+        sheet.head(document, at > 0);
+        let mut page = sheet.taken();
+        page.extend(body);
+        sheet.foot(document, at + 1, total);
+        page.extend(sheet.taken());
+        page
+    });
+    let pages = framed.collect();
+    Drawn { pages, outline: sheet.outline }
 }
 
-impl Sheet<'_> {
-    fn turn(&mut self) {
-        self.pages.push(std::mem::take(&mut self.ops));
-        self.y = MARGIN;
+/// How far the numbering of sections has come.
+#[derive(Default)]
+struct Numbers {
+    section: usize,
+    subsection: usize,
+}
+
+impl Numbers {
+    fn section(&mut self) -> String {
+        (self.section, self.subsection) = (self.section + 1, 0);
+        self.section.to_string()
     }
 
-    /// Turns the page where less than this is left.
-    fn need(&mut self, height: f32) -> bool {
-        let full = self.y + height > PAGE.1 - MARGIN - FOOT;
-        if full {
-            self.turn();
-        }
-        full
+    fn subsection(&mut self) -> String {
+        self.subsection += 1;
+        format!("{}.{}", self.section, self.subsection)
     }
+}
 
-    /// One line of text, its baseline `y` points below the page's upper edge.
-    fn put(&mut self, style: Style, x: f32, y: f32, text: &str) {
-        let text = self.fonts.shown(style.face, text);
-        self.ops.extend([
-            Op::SetFillColor { col: colour(style.colour) },
-            Op::StartTextSection,
-            Op::SetFont {
-                font: PdfFontHandle::External(FontId(style.face.id().to_owned())),
-                size: Pt(style.size),
-            },
-            Op::SetTextCursor { pos: point(x, y) },
-            Op::ShowText { items: vec![TextItem::Text(text)] },
-            Op::EndTextSection,
-        ]);
-    }
-
-    fn rule(&mut self, x: f32, y: f32, width: f32, thickness: f32, tone: Rgb8) {
-        let end = |x| LinePoint { p: point(x, y), bezier: false };
-        self.ops.extend([
-            Op::SetOutlineColor { col: colour(tone) },
-            Op::SetOutlineThickness { pt: Pt(thickness) },
-            Op::DrawLine { line: Line { points: vec![end(x), end(x + width)], is_closed: false } },
-        ]);
-    }
-
-    /// Filled rectangles of one colour, given by left, top, width and height.
-    fn fill(&mut self, tone: Rgb8, rectangles: impl Iterator<Item = (f32, f32, f32, f32)>) {
-        let corner = |x, y| LinePoint { p: point(x, y), bezier: false };
-        let rings: Vec<PolygonRing> = rectangles
-            .map(|(x, y, w, h)| PolygonRing {
-                points: vec![corner(x, y), corner(x + w, y), corner(x + w, y + h), corner(x, y + h)],
-            })
-            .collect();
-        self.ops.push(Op::SetFillColor { col: colour(tone) });
-        self.ops.push(Op::DrawPolygon {
-            polygon: Polygon { rings, mode: PaintMode::Fill, winding_order: WindingOrder::NonZero },
-        });
-    }
-
+impl Sheet {
     fn title(&mut self, document: &Document) {
         self.fill(ACCENT, std::iter::once((MARGIN, self.y, 34.0, 3.0)));
-        self.y += 24.0;
-        let kind = Style { face: Face::Strong, size: 11.0, colour: ACCENT };
-        self.put(kind, MARGIN, self.y, &document.kind);
-        self.y += 10.0;
-        let sentence = Style { face: Face::Strong, size: 17.0, colour: INK };
-        for line in self.fonts.lines(sentence.face, sentence.size, &document.sentence, WIDTH) {
-            self.y += 22.0;
-            self.put(sentence, MARGIN, self.y, &line);
+        self.y += 12.0;
+        let status = document.status.as_ref().map_or(0.0, |status| self.status(status));
+        self.flow(TITLE, MARGIN, &document.title, WIDTH - status);
+        self.y += 5.0;
+        self.flow(SUBTITLE, MARGIN, &document.subtitle, WIDTH);
+        self.y += 20.0;
+    }
+
+    /// The verdict, flush right beside the title; gives the room it takes.
+    fn status(&mut self, status: &Status) -> f32 {
+        const SIDE: f32 = 11.0;
+        let style = Style { colour: colour_of(status.mark), size: 13.0, ..STRONG };
+        let word = self.setter.elided(style.voice, style.size, &status.word, WIDTH * 0.3);
+        let width = word.width + SIDE + 27.0;
+        let (left, top) = (MARGIN + WIDTH - width, self.y + 5.0);
+        self.frame((left, top, width, 25.0), 0.9, style.colour);
+        self.mark(status.mark, left + 10.0, top + 18.0, SIDE);
+        self.put(style, left + 17.0 + SIDE, top + 17.0, &word);
+        width + 20.0
+    }
+
+    fn head(&mut self, document: &Document, running: bool) {
+        if let Some(banner) = &document.banner {
+            let style = Style { size: 9.0, ..STRONG };
+            let word = self.setter.elided(style.voice, style.size, banner, WIDTH * 0.26);
+            let left = PAGE.0 / 2.0 - word.width / 2.0;
+            self.frame((left - 9.0, HEAD - 11.0, word.width + 18.0, 16.0), 0.9, INK);
+            self.put(style, left, HEAD, &word);
         }
-        self.y += 22.0;
+        if running {
+            let room = if document.banner.is_some() { WIDTH * 0.34 } else { WIDTH * 0.48 };
+            self.say(SMALL, MARGIN, HEAD, &document.title, room);
+            let origin = self.setter.elided(SMALL.voice, SMALL.size, &document.origin, room);
+            self.put(SMALL, MARGIN + WIDTH - origin.width, HEAD, &origin);
+            self.rule(MARGIN, HEAD + 9.0, WIDTH, 0.5, HAIR);
+        }
     }
 
     fn foot(&mut self, document: &Document, number: usize, total: usize) {
         let y = PAGE.1 - MARGIN;
         self.rule(MARGIN, y - 14.0, WIDTH, 0.5, HAIR);
-        let style = Style { size: 8.5, ..QUIET };
-        self.put(style, MARGIN, y, &format!("{}  ·  {}", document.foot.tenant, document.foot.id));
-        let page = format!("Page {number} of {total}");
-        let width = self.fonts.width(style.face, style.size, &page);
-        self.put(style, MARGIN + WIDTH - width, y, &page);
+        let page = format!("{number} / {total}");
+        let page = self.setter.line(SMALL.voice, SMALL.size, &page);
+        let said = format!("{}  ·  {}", document.foot.tenant, document.foot.id);
+        self.say(SMALL, MARGIN, y, &said, WIDTH - page.width - 20.0);
+        self.put(SMALL, MARGIN + WIDTH - page.width, y, &page);
     }
 
-    fn block(&mut self, block: &Block) {
+    fn block(&mut self, block: &Block, numbers: &mut Numbers) {
         match block {
-            Block::Heading(text) => self.heading(text),
+            Block::Heading(text) => self.heading(SECTION, 0, "", text),
+            Block::Section(text) => self.heading(SECTION, 0, &numbers.section(), text),
+            Block::Subsection(text) => self.heading(SUBSECTION, 1, &numbers.subsection(), text),
             Block::Text(text) => self.prose(text),
+            Block::Note(text) => self.note(text),
             Block::Facts(facts) => self.facts(facts),
             Block::Table(table) => self.table(table),
+            Block::Checks(checks) => self.checks(checks),
             Block::Commands(lines) => self.commands(lines),
+            Block::Codes(codes) if codes.is_empty() => {}
             Block::Codes(codes) => self.codes(codes),
             Block::Signatures(signatures) => self.signatures(signatures),
             Block::NewPage => self.turn(),
         }
     }
 
-    fn heading(&mut self, text: &str) {
+    fn heading(&mut self, style: Style, level: usize, number: &str, text: &str) {
         // A heading is never the last on its page.
-        self.need(80.0);
-        if self.y > MARGIN {
-            self.y += 16.0;
+        self.need(92.0);
+        if !self.is_blank() {
+            self.y += if level == 0 { 16.0 } else { 8.0 };
         }
-        self.y += 13.0;
-        self.put(Style { face: Face::Strong, size: 13.0, colour: INK }, MARGIN, self.y, text);
-        self.y += 8.0;
+        let title = if number.is_empty() { text.to_owned() } else { format!("{number} {text}") };
+        self.outline.push(Entry { level, title, page: self.pages.len(), y: self.y });
+        let mut x = MARGIN;
+        if !number.is_empty() {
+            let number = self.setter.line(style.voice, style.size, number);
+            self.put(Style { colour: FAINT, ..style }, x, self.y + style.leading, &number);
+            x += number.width + 8.0;
+        }
+        self.flow(style, x, text, MARGIN + WIDTH - x);
+        self.y += if level == 0 { 8.0 } else { 5.0 };
     }
 
     fn prose(&mut self, text: &str) {
-        self.y += 4.0;
-        for line in self.fonts.lines(TEXT.face, TEXT.size, text, WIDTH) {
-            self.need(BODY.1);
-            self.y += BODY.1;
-            self.put(TEXT, MARGIN, self.y, &line);
-        }
-        self.y += 6.0;
+        self.flow(TEXT, MARGIN, text, WIDTH);
+        self.y += 9.0;
     }
 
-    fn facts(&mut self, facts: &[(String, Value)]) {
-        let name_width = WIDTH * 0.23;
-        for (name, value) in facts {
-            let (style, leading, lines) = self.cell(value, WIDTH - name_width);
-            let height = lines.len() as f32 * leading + 8.0;
-            self.need(height);
-            self.rule(MARGIN, self.y, WIDTH, 0.5, HAIR);
-            let baseline = self.y + 15.0;
-            self.put(Style { size: BODY.0, ..QUIET }, MARGIN, baseline, name);
-            for (at, line) in lines.iter().enumerate() {
-                self.put(style, MARGIN + name_width, baseline + at as f32 * leading, line);
-            }
-            self.y += height;
+    fn note(&mut self, text: &str) {
+        let style = Style { colour: INK, ..QUIET };
+        self.y += 3.0;
+        for line in self.setter.lines(style.voice, style.size, text, WIDTH - 14.0) {
+            self.need(style.leading);
+            self.fill(ACCENT, std::iter::once((MARGIN, self.y, 1.6, style.leading)));
+            self.y += style.leading;
+            self.put(style, MARGIN + 12.0, self.y - 3.4, &line);
         }
-        self.rule(MARGIN, self.y, WIDTH, 0.5, HAIR);
-        self.y += 6.0;
+        self.y += 11.0;
     }
 
-    fn cell(&self, value: &Value, width: f32) -> (Style, f32, Vec<String>) {
-        let (style, leading, text) = match value {
-            Value::Words(text) => (TEXT, BODY.1, text),
-            Value::Exact(text) => (MONO, EXACT.1, text),
+    fn checks(&mut self, checks: &[Check]) {
+        let row = |check: &Check| {
+            vec![
+                Value::Mark(check.mark),
+                Value::Words(check.claim.clone()),
+                Value::Exact(check.evidence.clone()),
+            ]
         };
-        (style, leading, self.fonts.lines(style.face, style.size, text, width))
+        let columns = vec![Column::new("Result", 11), Column::new("Check", 63), Column::new("Evidence", 26)];
+        self.table(&Table { columns, rows: checks.iter().map(row).collect() });
     }
 
-    fn table_head(&mut self, table: &Table) {
-        self.y += 12.0;
-        let mut x = MARGIN;
-        for (name, share) in &table.columns {
-            self.put(HEAD, x, self.y, name);
-            x += WIDTH * f32::from(*share) / 100.0;
-        }
-        self.y += 6.0;
-        self.rule(MARGIN, self.y, WIDTH, 1.0, ACCENT);
-    }
-
-    fn table(&mut self, table: &Table) {
-        self.need(60.0);
-        self.table_head(table);
-        for row in &table.rows {
-            let cells = row.iter().zip(&table.columns);
-            let cells: Vec<_> = cells
-                .map(|(value, (_, share))| {
-                    let width = WIDTH * f32::from(*share) / 100.0;
-                    (width, self.cell(value, width - 8.0))
-                })
-                .collect();
-            let tallest = cells.iter().map(|(_, (_, leading, lines))| lines.len() as f32 * leading);
-            let height = tallest.fold(0.0, f32::max) + 8.0;
-            if self.need(height) {
-                self.table_head(table);
+    /// Long commands go on under a backslash, as a shell takes them: between words with an indent, within one without.
+    fn commands(&mut self, commands: &[String]) {
+        const PAD: f32 = 9.0;
+        let indent = self.setter.line(MONO.voice, MONO.size, "  ").width;
+        let [split, torn] = [" \\", "\\"].map(|end| self.setter.line(MONO.voice, MONO.size, end));
+        let room = WIDTH - 24.0 - indent - split.width;
+        let mut lines = Vec::new();
+        for command in commands {
+            let mut before = End::Text;
+            for line in self.setter.lines(MONO.voice, MONO.size, command, room) {
+                let x = MARGIN + 12.0 + if before == End::Space { indent } else { 0.0 };
+                before = line.end;
+                lines.push((x, line));
             }
-            let mut x = MARGIN;
-            for (width, (style, leading, lines)) in cells {
-                for (at, line) in lines.iter().enumerate() {
-                    self.put(style, x, self.y + 15.0 + at as f32 * leading, line);
+        }
+        let mut rest = &lines[..];
+        self.y += 2.0;
+        while !rest.is_empty() {
+            self.need(rest.len().min(4) as f32 * MONO.leading + 2.0 * PAD);
+            let fit = ((BOTTOM - self.y - 2.0 * PAD) / MONO.leading) as usize;
+            let (now, later) = rest.split_at(fit.max(1).min(rest.len()));
+            let height = now.len() as f32 * MONO.leading + 2.0 * PAD;
+            self.fill(BOX, std::iter::once((MARGIN, self.y, WIDTH, height)));
+            for (at, (x, line)) in now.iter().enumerate() {
+                let y = self.y + PAD + 8.9 + at as f32 * MONO.leading;
+                self.put(MONO, *x, y, line);
+                match line.end {
+                    End::Text => {}
+                    End::Space => self.put(MONO, x + line.width, y, &split),
+                    End::Word => self.put(MONO, x + line.width, y, &torn),
                 }
-                x += width;
             }
             self.y += height;
-            self.rule(MARGIN, self.y, WIDTH, 0.5, HAIR);
+            rest = later;
         }
-        self.y += 6.0;
-    }
-
-    /// Long commands go on under a backslash, as a shell takes them.
-    fn commands(&mut self, commands: &[String]) {
-        let inner = WIDTH - 24.0;
-        let room = inner - self.fonts.width(MONO.face, MONO.size, "  \\");
-        const GAP: f32 = 6.0;
-        let mut lines = Vec::new();
-        for (number, command) in commands.iter().enumerate() {
-            let broken = self.fonts.lines(MONO.face, MONO.size, command, room);
-            let last = broken.len().saturating_sub(1);
-            lines.extend(broken.into_iter().enumerate().map(|(at, line)| {
-                let indent = if at > 0 { "  " } else { "" };
-                let more = if at < last { " \\" } else { "" };
-                (number as f32 * GAP, format!("{indent}{line}{more}"))
-            }));
-        }
-        let gaps = commands.len().saturating_sub(1) as f32 * GAP;
-        let height = lines.len() as f32 * EXACT.1 + gaps + 18.0;
-        self.need(height + 10.0);
-        self.y += 4.0;
-        self.fill(BOX, std::iter::once((MARGIN, self.y, WIDTH, height)));
-        for (at, (gap, line)) in lines.iter().enumerate() {
-            self.put(MONO, MARGIN + 12.0, self.y + 19.0 + gap + at as f32 * EXACT.1, line);
-        }
-        self.y += height + 4.0;
+        self.y += 8.0;
     }
 
     fn codes(&mut self, codes: &[Code]) {
         const SIDE: f32 = 128.0;
-        let share = WIDTH / codes.len().max(1) as f32;
+        let share = WIDTH / codes.len() as f32;
         self.need(SIDE + 70.0);
         self.y += 10.0;
-        let top = self.y;
         for (at, code) in codes.iter().enumerate() {
-            let x = MARGIN + share * at as f32;
-            if let Some(modules) = qr::modules(&code.text) {
-                let unit = SIDE / modules.side as f32;
-                // The quiet zone reaches into the margin: the code itself stands flush with the text.
-                let (left, up) = (x - 4.0 * unit, top - 4.0 * unit);
-                let place = |&(column, row, length): &(usize, usize, usize)| {
-                    (left + column as f32 * unit, up + row as f32 * unit, length as f32 * unit, unit)
-                };
-                self.fill(INK, modules.runs.iter().map(place));
-            }
-            let mut y = top + SIDE;
-            self.put(Style { face: Face::Strong, ..TEXT }, x, y, &code.name);
-            let small = Style { size: 7.0, ..MONO };
-            for line in self.fonts.lines(small.face, small.size, &code.text, share - 20.0) {
-                y += 11.0;
-                self.put(small, x, y, &line);
-            }
-            self.y = self.y.max(y + 10.0);
+            let Some(modules) = qr::modules(&code.text) else { continue };
+            let unit = SIDE / modules.side as f32;
+            // The quiet zone reaches into the margin: the code itself stands flush with the text.
+            let (left, up) = (MARGIN + share * at as f32 - 4.0 * unit, self.y - 4.0 * unit);
+            let place = |&(column, row, length): &(usize, usize, usize)| {
+                (left + column as f32 * unit, up + row as f32 * unit, length as f32 * unit, unit)
+            };
+            self.fill(INK, modules.runs.iter().map(place));
         }
+        self.y += SIDE - 14.0;
+        let small = Style { size: 7.0, leading: 11.0, ..MONO };
+        self.beneath(STRONG, share, codes.iter().map(|code| &*code.name));
+        self.beneath(small, share, codes.iter().map(|code| &*code.text));
+        self.y += 12.0;
+    }
+
+    /// Texts side by side, close to what is above them.
+    fn beneath<'a>(&mut self, style: Style, share: f32, texts: impl Iterator<Item = &'a str>) {
+        let width = share - 20.0;
+        let cells = texts.enumerate().map(|(at, text)| {
+            let lines = self.setter.lines(style.voice, style.size, text, width);
+            Cell::of(style, MARGIN + share * at as f32, width, lines)
+        });
+        let cells = cells.collect();
+        self.row(cells, &[]);
+        self.y -= 8.0;
     }
 
     fn signatures(&mut self, signatures: &[Signature]) {
@@ -310,19 +270,23 @@ impl Sheet<'_> {
             self.y += 44.0;
             self.rule(MARGIN, self.y, sign, 0.7, INK);
             self.rule(MARGIN + WIDTH - place, self.y, place, 0.7, INK);
-            self.put(Style { face: Face::Strong, ..TEXT }, MARGIN, self.y + 14.0, &signature.name);
-            self.put(QUIET, MARGIN, self.y + 26.0, &signature.role);
-            self.put(QUIET, MARGIN + WIDTH - place, self.y + 14.0, "Place and date");
-            self.y += 30.0;
+            self.say(QUIET, MARGIN + WIDTH - place, self.y + 14.0, "Place and date", place);
+            self.flow(STRONG, MARGIN, &signature.name, sign);
+            self.flow(QUIET, MARGIN, &signature.role, sign);
+            self.y += 4.0;
         }
     }
-}
 
-fn point(x: f32, y: f32) -> Point {
-    Point { x: Pt(x), y: Pt(PAGE.1 - y) }
-}
-
-fn colour((r, g, b): Rgb8) -> Color {
-    let part = |value: u8| f32::from(value) / 255.0;
-    Color::Rgb(Rgb { r: part(r), g: part(g), b: part(b), icc_profile: None })
+    fn verification(&mut self, verification: &Verification, numbers: &mut Numbers) {
+        if !self.is_blank() {
+            self.turn();
+        }
+        let number = if numbers.section > 0 { numbers.section() } else { String::new() };
+        self.heading(SECTION, 0, &number, "How to verify");
+        self.prose(&verification.lead);
+        self.facts(&[(verification.name.clone(), Value::Digest(verification.digest.clone()))]);
+        self.y += 6.0;
+        self.commands(&verification.commands);
+        self.prose(&verification.meaning);
+    }
 }
