@@ -116,6 +116,8 @@ struct Tally {
     steps: BTreeMap<Step, (usize, usize)>,
     received: usize,
     ledgers: usize,
+    /// Kills that tore SoftHSM's own file.
+    torn: usize,
     starting: Duration,
     processor: Duration,
     slowest: Duration,
@@ -133,6 +135,7 @@ impl Tally {
         }
         self.received += other.received;
         self.ledgers += other.ledgers;
+        self.torn += other.torn;
         self.starting += other.starting;
         self.processor += other.processor;
         self.slowest = self.slowest.max(other.slowest);
@@ -145,8 +148,9 @@ impl fmt::Display for Tally {
         let kills = self.kills();
         let mean = |sum: Duration| sum / u32::try_from(kills.max(1)).unwrap_or(u32::MAX);
         let (starting, processor) = (mean(self.starting), mean(self.processor));
-        let Self { ledgers, received, slowest, .. } = self;
+        let Self { ledgers, received, slowest, torn, .. } = self;
         writeln!(f, "{kills} kills, {ledgers} ledgers, {received} signatures received")?;
+        writeln!(f, "SoftHSM's own file torn, and put back, {torn} times")?;
         writeln!(
             f,
             "ready again after {starting:?} on average, {processor:?} of it at work; {slowest:?} at most"
@@ -231,6 +235,7 @@ impl<'a> Subject<'a> {
         let killed = ended.is_some() && armed.has_killed();
         assert!(ended.is_none() || killed, "{step}: the server ended by itself: {ended:?}\n{}", at.log_end());
         at.kill();
+        tally.torn += usize::from(at.mend_token());
         drop(armed);
         let (seen, notes) = (load.end(), readers.end());
         let mut found = self.oracle.look(&seen.received, &notes);
@@ -242,6 +247,7 @@ impl<'a> Subject<'a> {
             at.begin_to_start();
             at.ended_within(Duration::from_micros(schedule.rng.u64(0..=mean)));
             at.kill();
+            tally.torn += usize::from(at.mend_token());
             self.oracle.look(&[], &[]);
         }
         let took = at.start_again();
