@@ -11,6 +11,7 @@ use crate::canonical::{self, Unrepresentable};
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::ids::{ActionId, BackendName, KeyId, MemberId, Origin, ProposerId, Seq, ServiceId, SlotName};
 use crate::policy::{Clause, Environment, LedgerPolicy, Proposer, Role, SigningPolicy};
+use crate::rotation::RotationPolicy;
 use crate::timestamp::Timestamp;
 use crate::webauthn::{ApprovalRp, Credential};
 
@@ -21,14 +22,27 @@ macro_rules! proposer {
     (Service) => {
         Proposer::Service
     };
+    (System) => {
+        Proposer::System
+    };
     ($role:ident) => {
         Proposer::Role(Role::$role)
     };
 }
 
+/// Types without a version of their own are of the first.
+macro_rules! since {
+    () => {
+        1
+    };
+    ($since:literal) => {
+        $since
+    };
+}
+
 macro_rules! action_types {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $params:ident [$($proposer:ident)+] [$($count:literal $role:ident),+];)+) => {
-        /// The types of dual-control action that rules version 1 knows.
+    ($($(#[$doc:meta])* $variant:ident $name:literal $params:ident [$($proposer:ident)+] [$($count:literal $role:ident),+] $(rules $since:literal)?;)+) => {
+        /// The types of dual-control action, of every rules version.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ActionType {
             $($(#[$doc])* $variant,)+
@@ -41,6 +55,11 @@ macro_rules! action_types {
             /// The dotted name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The first rules version that knows it.
+            pub const fn rules(self) -> u64 {
+                match self { $(Self::$variant => since!($($since)?),)+ }
             }
 
             /// Who may propose it and who fills its quorum where a founding says nothing else.
@@ -77,12 +96,22 @@ action_types! {
     ApprovalRpSet "approval_rp.set" ApprovalRpParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
     /// Gives a member another authenticator.
     CredentialAdd "credential.add" CredentialAddParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Gives a slot's key another certificate.
+    CertificateIssue "certificate.issue" CertificateIssueParams [KeyOwner SecurityReviewer PlatformAdmin] [2 Approver] rules 2;
     /// Takes an authenticator from a member.
     CredentialRemove "credential.remove" CredentialRemoveParams [PlatformAdmin SecurityReviewer] [2 Approver];
+    /// Records who can reach a device.
+    HsmAccessReview "hsm.access_review" HsmAccessReviewParams [SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 PlatformAdmin] rules 2;
+    /// Creates a slot for a key that is in the device already.
+    KeyAdopt "key.adopt" KeyAdoptParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver] rules 2;
     /// Revokes a key for good.
     KeyRevoke "key.revoke" KeyRevokeParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver];
     /// Revokes a key for good, now: the proposer's own signature fills one seat.
     KeyRevokeEmergency "key.revoke_emergency" KeyRevokeParams [IncidentCommander SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 PlatformAdmin];
+    /// Replaces a slot's key.
+    KeyRotate "key.rotate" KeyRotateParams [KeyOwner PackagingEngineer System] [2 Approver] rules 2;
+    /// Replaces a slot's key now, without waiting: the proposer's own signature fills one seat.
+    KeyRotateEmergency "key.rotate_emergency" KeyRotateParams [IncidentCommander SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 PlatformAdmin] rules 2;
     /// Names the key that signs documents and DSSE envelopes.
     LedgerEvidenceKeySet "ledger.evidence_key_set" DeviceKeyParams [PlatformAdmin SecurityReviewer] [1 SecurityReviewer, 1 PlatformAdmin];
     /// Continues under the standby ledger key.
@@ -121,11 +150,18 @@ action_types! {
     SlotCreate "slot.create" SlotCreateParams [PlatformAdmin KeyOwner] [2 Approver];
     /// Replaces a slot's signing policy.
     SlotPolicySet "slot.policy_set" SlotPolicyParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver];
+    /// Replaces a slot's rotation policy.
+    SlotRotationSet "slot.rotation_set" SlotRotationParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver] rules 2;
     /// Lifts a slot's suspension.
     SlotResume "slot.resume" SlotParams [KeyOwner SecurityReviewer PlatformAdmin IncidentCommander] [1 SecurityReviewer, 1 Approver];
 }
 
 impl ActionType {
+    /// The types that a rules version knows.
+    pub fn of(rules: u64) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |kind| kind.rules() <= rules)
+    }
+
     /// Break-glass types, and only they: the proposer's own signed proposal fills one seat.
     pub fn is_emergency(self) -> bool {
         self.name().ends_with("_emergency")
@@ -135,7 +171,11 @@ impl ActionType {
     pub fn makes_key(self) -> bool {
         matches!(
             self,
-            Self::LedgerEvidenceKeySet | Self::LedgerKeyRecover | Self::LedgerKeyRotate | Self::SlotCreate
+            Self::LedgerEvidenceKeySet
+                | Self::LedgerKeyRecover
+                | Self::LedgerKeyRotate
+                | Self::SlotCreate
+                | Self::KeyAdopt
         )
     }
 
@@ -155,14 +195,26 @@ impl std::str::FromStr for ActionType {
     type Err = crate::ids::InvalidId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(crate::ids::InvalidId {
-            what: "action type",
-            why: "a type of rules version 1, such as slot.create",
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or(crate::ids::InvalidId { what: "action type", why: "a known type, such as slot.create" })
     }
 }
 
 crate::ids::serde_as_text!(ActionType);
+
+impl Params {
+    /// The first rules version that knows these parameters: that of their type, or of a member that came later.
+    pub fn rules(&self) -> u64 {
+        let of_members = match self {
+            Self::SlotCreate(p) if p.rotation.is_some() => 2,
+            Self::PolicySet(p) if p.policy.cadence.is_some() => 2,
+            _ => 1,
+        };
+        of_members.max(self.kind().rules())
+    }
+}
 
 /// `approval_rp.set`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +232,67 @@ pub struct CredentialAddParams {
     pub credential: Credential,
     /// Whose it is.
     pub member: MemberId,
+}
+
+/// `certificate.issue`. The certificate's id is the action's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateIssueParams {
+    /// The key that it is to name.
+    pub key: KeyId,
+    /// Digest of the slot's rotation policy, which says what it says.
+    pub policy: Hash,
+    /// The key's slot.
+    pub slot: SlotName,
+}
+
+/// `hsm.access_review`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HsmAccessReviewParams {
+    /// The device.
+    pub backend: BackendName,
+    /// The digest of the disclosure `findings`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings_digest: Option<B64>,
+    /// How many people and machines can reach the device.
+    pub holder_count: u32,
+    /// The digest of the disclosure `holders`: who they are, a line each.
+    pub holders_digest: B64,
+}
+
+/// `key.adopt`: a slot, and the key that it begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyAdoptParams {
+    /// How the device knows the key: 1 to 128 printable ASCII characters.
+    pub label: String,
+    /// The slot that is to be.
+    pub slot: SlotCreateParams,
+    /// SHA-256 of the key's SubjectPublicKeyInfo.
+    pub spki_sha256: Hash,
+}
+
+/// `key.rotate`, `key.rotate_emergency`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotateParams {
+    /// The key that is to be replaced: the slot's active one.
+    pub old_key: KeyId,
+    /// Digest of the slot's rotation policy, under which the whole rotation stands.
+    pub policy: Hash,
+    /// The slot.
+    pub slot: SlotName,
+}
+
+/// `slot.rotation_set`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotRotationParams {
+    /// The policy from then on.
+    pub rotation: RotationPolicy,
+    /// Which slot.
+    pub slot: SlotName,
 }
 
 /// `credential.remove`.
@@ -415,6 +528,9 @@ pub struct SlotCreateParams {
     pub overlap_days: u16,
     /// The member who answers for it.
     pub owner: MemberId,
+    /// How its key is replaced, and with which certificate; what the days alone say where absent (rules version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationPolicy>,
     /// Days after which its key is to be replaced.
     pub rotation_days: u16,
     /// What may be signed, by whom.
@@ -519,7 +635,16 @@ impl ActionDocument {
                 digests.extend(params.artifact_version_digest.clone());
             }
             Params::SigningBatch(params) => digests.extend(params.names_digest.clone()),
+            Params::HsmAccessReview(params) => {
+                digests.push(params.holders_digest.clone());
+                digests.extend(params.findings_digest.clone());
+            }
             Params::ApprovalRpSet(_)
+            | Params::CertificateIssue(_)
+            | Params::KeyAdopt(_)
+            | Params::KeyRotate(_)
+            | Params::KeyRotateEmergency(_)
+            | Params::SlotRotationSet(_)
             | Params::CredentialAdd(_)
             | Params::CredentialRemove(_)
             | Params::KeyRevoke(_)

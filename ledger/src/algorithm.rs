@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::encoding::HexBytes;
 use crate::ids::{InvalidId, serde_as_text};
 
 /// A signature algorithm, complete: nothing about a signature is left to the caller.
@@ -139,6 +140,16 @@ impl Algorithm {
             Self::EcdsaP384Sha384 | Self::Rsa3072PssSha384 | Self::Rsa3072Pkcs1Sha384 => DigestKind::Sha384,
             Self::Rsa4096PssSha512 | Self::Rsa4096Pkcs1Sha512 => DigestKind::Sha512,
         }
+    }
+
+    /// The digest of a message, as a caller would send it.
+    pub fn digest_of(self, message: &[u8]) -> HexBytes {
+        use sha2::Digest as _;
+        HexBytes(match self.digest() {
+            DigestKind::Sha256 => sha2::Sha256::digest(message).to_vec(),
+            DigestKind::Sha384 => sha2::Sha384::digest(message).to_vec(),
+            DigestKind::Sha512 => sha2::Sha512::digest(message).to_vec(),
+        })
     }
 
     /// Whether the device must see the message itself, not a digest of it.

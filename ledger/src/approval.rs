@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::action::{ActionDocument, ActionType, MAX_ACTION_LIFE_S};
+use crate::action::{ActionDocument, ActionType, MAX_ACTION_LIFE_S, Params};
 use crate::encoding::B64;
 use crate::event::{Actor, Event, sd_is_well_formed};
 use crate::ids::{ActionId, MemberId};
 use crate::payload::{
     ActionApproved, ActionCancelled, ActionExecuting, ActionProposed, ActionRejected, Payload, SignedProposal,
 };
-use crate::policy::Role;
+use crate::policy::{Proposer, Role};
 use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
 use crate::state::{Approval, Closure, Founded, OpenAction, Prechecked, Progress, Proposal, Stage};
@@ -113,7 +113,8 @@ impl Founded {
         match (&proposed.signed, proposed.actor()) {
             (Some(signed), _) => self.judge_member_proposal(document, signed, at, checked)?,
             (None, Actor::Service(service)) => self.judge_service_proposal(document, service, at)?,
-            (None, Actor::Member(_) | Actor::System) => return Err(Rule::Actor),
+            (None, Actor::System) => self.judge_system_proposal(document, at)?,
+            (None, Actor::Member(_)) => return Err(Rule::Actor),
         }
         self.permits(&document.params, at)
     }
@@ -139,6 +140,16 @@ impl Founded {
         };
         self.judge_signed(&signed, at, checked)?;
         self.judge_ownership(&document.params, proposed.member, proposed.role)
+    }
+
+    /// The server proposes rotations that are due, where the policy lets it.
+    fn judge_system_proposal(&self, document: &ActionDocument, at: Timestamp) -> Result<(), Rule> {
+        let rule = self.policy.actions.get(&document.kind()).ok_or(Rule::PolicyForm)?;
+        match &document.params {
+            Params::KeyRotate(p) if rule.proposers.contains(&Proposer::System) => self.judge_due(&p.slot, at),
+            // Before version 2 it proposed nothing.
+            _ => Err(Rule::Actor),
+        }
     }
 
     fn judge_document(&self, document: &ActionDocument, proposer: Actor, at: Timestamp) -> Result<(), Rule> {

@@ -165,10 +165,11 @@ impl Founded {
     pub(crate) fn judge_clearance(
         &self,
         authorized: &SignatureAuthorized,
+        environment: Environment,
         slot: &Slot,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let needed = slot.signing_policy.approval.contains(&authorized.environment);
+        let needed = slot.signing_policy.approval.contains(&environment);
         let used = match (&authorized.clearance, needed) {
             (None, false) => return Ok(()),
             (None, true) => return Err(Rule::SigningApproval),
@@ -176,7 +177,7 @@ impl Founded {
             (Some(used), true) => used,
         };
         let clearance = self.clearances.get(&used.action).ok_or(Rule::SigningApproval)?;
-        let same = clearance.slot == authorized.slot && clearance.environment == authorized.environment;
+        let same = clearance.slot == authorized.slot && clearance.environment == environment;
         if !same || at >= clearance.expires_at {
             return Err(Rule::SigningApproval);
         }

@@ -4,13 +4,17 @@ use crate::attachment::Attachment;
 use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::event::Actor;
-use crate::ids::{ActionId, BackendName, KeyId, MemberId, Seq, ServiceId, SlotName};
+use crate::ids::{
+    ActionId, BackendName, CertificateId, ChannelName, KeyId, MemberId, Seq, ServiceId, SlotName,
+};
+use crate::issuance::Terms;
 use crate::note::Vkey;
 use crate::payload::{
     ActionApproved, ActionCancelled, ActionProposed, ActionRejected, ClearanceUse, CustodyUnexplained,
     EvidenceRecorded, FailureCode, LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, RefusalRecorded,
 };
 use crate::policy::Environment;
+use crate::timestamp::Timestamp;
 
 /// A founder, and the digests of what is private about that person.
 #[derive(Debug, Clone)]
@@ -51,6 +55,8 @@ pub struct SignRequest {
     pub sd: Vec<B64>,
     /// The approval to use up, where the slot's policy asks for one.
     pub clearance: Option<ClearanceUse>,
+    /// The key that is to sign: the slot's active one where absent.
+    pub key: Option<KeyId>,
 }
 
 /// What a device answered to an authorised signature; a signature was verified before it comes here.
@@ -58,6 +64,161 @@ pub struct SignRequest {
 pub enum SigningOutcome {
     /// It signed.
     Signed(B64),
+    /// It did not, or wrongly.
+    Failed(FailureCode),
+}
+
+/// A step of a rotation, of a certificate, or of a document about them.
+#[derive(Debug, Clone)]
+pub enum RotationCommand {
+    /// Has a device make the new key.
+    Generate {
+        /// The rotation.
+        action: ActionId,
+        /// The new key's id.
+        key: KeyId,
+        /// How long the device may take, in seconds.
+        life_s: u32,
+    },
+    /// Orders the new key's certificate.
+    Order {
+        /// The rotation.
+        action: ActionId,
+        /// The certificate's id.
+        certificate: CertificateId,
+    },
+    /// Authorises a signature that nobody asked for but the process itself.
+    Authorize {
+        /// For what.
+        own: OwnSignature,
+        /// The message, for pure Ed25519 alone.
+        message: Option<Attachment>,
+        /// How long the signature may take, in seconds.
+        life_s: u32,
+    },
+    /// Records a request, or a certificate, once it is signed.
+    Record(CertificateId),
+    /// Records a chain from outside.
+    Import {
+        /// Who brings it.
+        by: MemberId,
+        /// The certificate.
+        certificate: CertificateId,
+        /// The certificate and those above it, DER.
+        chain: Vec<B64>,
+    },
+    /// Gives a certificate up.
+    FailCertificate {
+        /// Which.
+        certificate: CertificateId,
+        /// Why.
+        code: FailureCode,
+    },
+    /// Records that the canary holds.
+    Canary {
+        /// The rotation.
+        action: ActionId,
+        /// What was signed.
+        results: Attachment,
+    },
+    /// Puts the new key in charge.
+    CutOver(ActionId),
+    /// A client found that the new key works.
+    Confirm {
+        /// Who.
+        by: Actor,
+        /// The rotation.
+        action: ActionId,
+    },
+    /// A channel relies on the new key.
+    MoveChannel {
+        /// Who says so.
+        by: Actor,
+        /// The rotation.
+        action: ActionId,
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// Retires the old key, and revokes its certificate where the policy says so.
+    Complete(ActionId),
+    /// Ends a rotation before its cutover.
+    Fail {
+        /// The server, or whoever stops it.
+        by: Actor,
+        /// The rotation.
+        action: ActionId,
+        /// Why.
+        code: FailureCode,
+        /// The digest of the disclosure `reason`, if one was given.
+        sd: Vec<B64>,
+    },
+    /// Records that a slot's key is late.
+    Overdue(SlotName),
+    /// Has the evidence key sign a document.
+    AuthorizeDocument {
+        /// Its kind and what it is about.
+        about: DocumentSubject,
+        /// What is signed.
+        digest: HexBytes,
+        /// How long the signature may take, in seconds.
+        life_s: u32,
+    },
+    /// Ends that by what the device answered.
+    SettleDocument {
+        /// The seq of its `document.authorized`.
+        authorization: Seq,
+        /// The answer.
+        outcome: DocumentOutcome,
+    },
+}
+
+/// What the server has signed on its own.
+#[derive(Debug, Clone)]
+pub enum OwnSignature {
+    /// A digest of the slot's past, by the new key.
+    Canary {
+        /// The rotation.
+        action: ActionId,
+        /// What is signed.
+        digest: HexBytes,
+    },
+    /// A key's request for its certificate.
+    Request(CertificateId),
+    /// A certificate.
+    Certificate {
+        /// Which.
+        certificate: CertificateId,
+        /// What it says besides what its policy and its issuer fix.
+        terms: Terms,
+    },
+}
+
+/// What a document is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentSubject {
+    /// One rotation.
+    Rotation(ActionId),
+    /// Everything from one moment to before another.
+    Period {
+        /// First moment.
+        from: Timestamp,
+        /// First moment after it.
+        to: Timestamp,
+    },
+}
+
+/// What the evidence key's device answered.
+#[derive(Debug, Clone)]
+pub enum DocumentOutcome {
+    /// It signed; the document is kept.
+    Signed {
+        /// Over the DSSE pre-authentication encoding, verified.
+        signature: B64,
+        /// SHA-256 of the document.
+        sha256: Hash,
+        /// Its length in bytes.
+        size: u64,
+    },
     /// It did not, or wrongly.
     Failed(FailureCode),
 }
@@ -125,6 +286,19 @@ pub enum Command {
     },
     /// Nobody knows whether a device made a key, and its time is over.
     KeyAbandoned(KeyId),
+    /// The device holds the key that is to be adopted.
+    KeyFound {
+        /// The action.
+        action: ActionId,
+        /// The key's id from now on.
+        key: KeyId,
+        /// SubjectPublicKeyInfo, DER.
+        spki: B64,
+        /// Read back from the device.
+        attributes: KeyAttributes,
+    },
+    /// Takes a rotation, or a certificate, a step further.
+    Rotate(RotationCommand),
     /// A device made another ledger key, or holds the standby.
     LedgerKeyMade {
         /// The action.

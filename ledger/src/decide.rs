@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::action::{ActionType, Params};
+use crate::action::{ActionType, Params, SlotCreateParams};
 use crate::canonical::Unrepresentable;
 use crate::command::{Command, Containment, Founder, SignRequest, SigningOutcome};
 use crate::effect::{Effect, effect_of};
@@ -14,15 +14,20 @@ use crate::event::{Actor, Event, MAX_EVENT_LEN, sd_is_well_formed};
 use crate::ids::{ActionId, Correlation, KeyId, MemberId, Seq};
 use crate::payload::{
     ActionExecuted, ActionExecuting, ActionExpired, ActionFailed, ActionVoided, CredentialSuspended,
-    FailureCode, KeyActivated, KeyGenerated, KeyGenerationAbandoned, KeyGenerationAuthorized,
+    FailureCode, KeyActivated, KeyAdopted, KeyGenerated, KeyGenerationAbandoned, KeyGenerationAuthorized,
     KeyGenerationFailed, LedgerEvidenceKeySet, LedgerHighWaterAccepted, LedgerKeyRecovered, LedgerKeyRotated,
     MemberSuspended, Payload, ServiceSuspended, SignatureAbandoned, SignatureAuthorized, SignatureCreated,
     SignatureFailed, SignatureWithheld, SlotCreated, SlotSuspended,
 };
 use crate::rule::Rule;
 use crate::slot::device_label;
-use crate::state::{Founded, Prechecked, Progress, RULES, Stage, State};
+use crate::state::{Founded, Prechecked, Progress, Stage, State};
 use crate::timestamp::Timestamp;
+
+mod rotating;
+
+/// The newest rules version that a ledger may adopt here: what it promises is carried out.
+pub const ADOPTABLE: u64 = 1;
 
 /// What a decision needs besides the state and the command.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +157,8 @@ impl Trial<'_> {
             }
             Command::Propose(proposed) => {
                 // The rules let a ledger go on under later rules; this server couldn't follow it there.
-                if matches!(&proposed.document.params, Params::RulesAdopt(params) if params.rules != RULES) {
+                if matches!(&proposed.document.params, Params::RulesAdopt(params) if params.rules > ADOPTABLE)
+                {
                     return Err(Rule::RulesUnknown.into());
                 }
                 let sd = proposed.document.private_digests();
@@ -174,8 +180,12 @@ impl Trial<'_> {
             Command::KeyAbandoned(key) => {
                 let action = self.generating(key)?;
                 self.system(KeyGenerationAbandoned { key })?;
-                self.fail(action, "generation.abandoned")
+                action.map_or(Ok(()), |action| self.fail(action, "generation.abandoned"))
             }
+            Command::KeyFound { action, key, spki, attributes } => {
+                self.key_found(action, key, spki, attributes)
+            }
+            Command::Rotate(command) => self.rotate(command),
             Command::LedgerKeyMade { action, vkey, custody, attributes, next } => {
                 let next_vkey_digest = next;
                 match self.founded()?.action(action)?.document().kind() {
@@ -215,9 +225,15 @@ impl Trial<'_> {
         self.system(ActionExecuting { action, expires_at })?;
         let document = self.founded()?.action(action)?.document().clone();
         if let Params::RulesAdopt(params) = &document.params
-            && params.rules != RULES
+            && params.rules > ADOPTABLE
         {
             return Err(Rule::RulesUnknown.into());
+        }
+        if let Params::KeyRotateEmergency(params) = &document.params {
+            let at = self.now();
+            if self.founded()?.permits(&document.params, at).is_ok() {
+                self.make_way(&params.slot)?;
+            }
         }
         match effect_of(&document) {
             Effect::Event(payload, sd) => match self.emit(Actor::System, payload, sd) {
@@ -231,29 +247,38 @@ impl Trial<'_> {
             },
             Effect::Device => match document.params {
                 Params::SlotCreate(params) => {
-                    let created = SlotCreated {
-                        action,
-                        algorithm: params.algorithm,
-                        backend: params.backend,
-                        overlap_days: params.overlap_days,
-                        owner: params.owner,
-                        rotation_days: params.rotation_days,
-                        signing_policy: params.signing_policy,
-                        slot: params.slot.clone(),
-                    };
-                    match self.system(created) {
-                        Ok(_) => {}
-                        Err(Refusal::Rule(rule)) => return self.fail(action, rule.code()),
-                        Err(other) => return Err(other),
+                    let (algorithm, slot) = (params.algorithm, params.slot.clone());
+                    if !self.create_slot(action, params)? {
+                        return Ok(());
                     }
                     let label = device_label(self.state().origin(), key);
-                    let (algorithm, slot) = (params.algorithm, params.slot);
                     self.system(KeyGenerationAuthorized { action, algorithm, expires_at, key, label, slot })
                         .map(drop)
                 }
+                Params::KeyAdopt(params) => self.create_slot(action, params.slot).map(drop),
                 // `executing` is the intent itself; the device's answer is a command of its own.
                 _ => Ok(()),
             },
+        }
+    }
+
+    /// Creates a slot, or ends its action; whether it did.
+    fn create_slot(&mut self, action: ActionId, params: SlotCreateParams) -> Result<bool, Refusal> {
+        let created = SlotCreated {
+            action,
+            algorithm: params.algorithm,
+            backend: params.backend,
+            overlap_days: params.overlap_days,
+            owner: params.owner,
+            rotation: params.rotation,
+            rotation_days: params.rotation_days,
+            signing_policy: params.signing_policy,
+            slot: params.slot,
+        };
+        match self.system(created) {
+            Ok(_) => Ok(true),
+            Err(Refusal::Rule(rule)) => self.fail(action, rule.code()).map(|()| false),
+            Err(other) => Err(other),
         }
     }
 
@@ -275,13 +300,17 @@ impl Trial<'_> {
         self.system(ActionFailed { action, code }).map(drop)
     }
 
-    /// The action for which a device is making a key.
-    fn generating(&mut self, key: KeyId) -> Result<ActionId, Rule> {
-        let actions = self.founded()?.actions();
-        let found = actions.iter().find(|(_, action)| {
+    /// The action for which a device is making a key; none where it is for a rotation, whose action has ended.
+    fn generating(&mut self, key: KeyId) -> Result<Option<ActionId>, Rule> {
+        let founded = self.founded()?;
+        let found = founded.actions().iter().find(|(_, action)| {
             matches!(action.stage(), Stage::Executing { progress: Progress::Generating(of), .. } if of == key)
         });
-        found.map(|(id, _)| *id).ok_or(Rule::GenerationUnknown)
+        match found {
+            Some((id, _)) => Ok(Some(*id)),
+            None if founded.rotation_of(key).is_some() => Ok(None),
+            None => Err(Rule::GenerationUnknown),
+        }
     }
 
     fn key_made(
@@ -298,6 +327,29 @@ impl Trial<'_> {
         let slot = self.founded()?.keys().get(&key).ok_or(Rule::KeyUnknown)?.slot.clone();
         let spki_sha256 = Hash::sha256(spki.as_bytes());
         self.system(KeyGenerated { attributes, key, spki, spki_sha256 })?;
+        // A rotation's key takes over at its cutover.
+        let Some(action) = action else { return Ok(()) };
+        self.system(KeyActivated { action, key, slot })?;
+        self.system(ActionExecuted { action }).map(drop)
+    }
+
+    fn key_found(
+        &mut self,
+        action: ActionId,
+        key: KeyId,
+        spki: B64,
+        attributes: crate::attributes::KeyAttributes,
+    ) -> Result<(), Refusal> {
+        let Params::KeyAdopt(params) = self.founded()?.action(action)?.document().params.clone() else {
+            return Err(Rule::ActionEffect.into());
+        };
+        let (label, slot, spki_sha256) = (params.label, params.slot.slot, Hash::sha256(spki.as_bytes()));
+        let adopted = KeyAdopted { action, attributes, key, label, slot: slot.clone(), spki, spki_sha256 };
+        match self.system(adopted) {
+            Ok(_) => {}
+            Err(Refusal::Rule(rule)) => return self.fail(action, rule.code()),
+            Err(other) => return Err(other),
+        }
         self.system(KeyActivated { action, key, slot })?;
         self.system(ActionExecuted { action }).map(drop)
     }
@@ -306,7 +358,7 @@ impl Trial<'_> {
         let action = self.generating(failed.key)?;
         let code = failed.code.clone();
         self.system(failed)?;
-        self.system(ActionFailed { action, code }).map(drop)
+        action.map_or(Ok(()), |action| self.system(ActionFailed { action, code }).map(drop))
     }
 
     fn contain(&mut self, by: MemberId, target: Containment, sd: Vec<B64>) -> Result<(), Refusal> {
@@ -337,15 +389,18 @@ impl Trial<'_> {
         // The caller's right comes first: what a slot looks like is not for everybody.
         founded.judge_caller(&request.slot, caller, at)?;
         let slot = founded.slot(&request.slot)?;
+        let key = request.key.or(slot.active).ok_or(Rule::SlotKeyless)?;
         let authorized = SignatureAuthorized {
             algorithm: slot.algorithm,
             clearance: request.clearance,
             digest: request.digest,
-            environment: request.environment,
+            environment: Some(request.environment),
             expires_at: at.plus_seconds(request.life_s),
-            key: slot.active.ok_or(Rule::SlotKeyless)?,
+            key,
             message: request.message,
             policy: slot.policy_digest,
+            purpose: None,
+            signing: founded.signing_of(slot, key),
             slot: request.slot,
         };
         self.emit(caller, authorized, request.sd).map(drop)
@@ -374,6 +429,7 @@ impl Trial<'_> {
                     digest: pending.digest.clone(),
                     key: pending.key,
                     signature,
+                    signing: pending.signing,
                     spki_sha256: material.ok_or(Rule::KeyUnknown)?.spki_sha256,
                 }
                 .into()

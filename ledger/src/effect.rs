@@ -3,22 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::action::{ActionDocument, ActionType, Params};
+use crate::action::{ActionDocument, ActionType, KeyRotateParams, Params};
 use crate::clearance::cleared_by;
 use crate::encoding::{B64, Hash};
 use crate::event::Event;
 use crate::founding::approval_rp_is_well_formed;
-use crate::ids::{ActionId, MemberId, Seq, ServiceId, SlotName};
+use crate::ids::{ActionId, CertificateId, MemberId, Seq, ServiceId, SlotName};
 use crate::member::{
     MAX_CREDENTIALS, credential_is_well_formed, credentials_are_well_formed, key_bytes, roles_are_separate,
     rp_fits, suspended,
 };
 use crate::note::Vkey;
 use crate::payload::{
-    ApprovalRpSet, CredentialAdded, CredentialRemoved, KeyRevoked, LedgerEvidenceKeySet,
-    LedgerHighWaterAccepted, LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted, MemberEnrolled,
-    MemberRecovered, MemberRemoved, MemberRestored, NextVkey, Payload, PolicySet, RoleGranted, RoleRevoked,
-    ServiceEnrolled, ServiceGranted, ServiceRemoved, ServiceRestored, SlotPolicySet, SlotResumed,
+    ApprovalRpSet, CertificateOrdered, CredentialAdded, CredentialRemoved, HsmAccessReviewed, KeyRevoked,
+    LedgerEvidenceKeySet, LedgerHighWaterAccepted, LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted,
+    MemberEnrolled, MemberRecovered, MemberRemoved, MemberRestored, NextVkey, Payload, PolicySet,
+    RoleGranted, RoleRevoked, RotationStarted, ServiceEnrolled, ServiceGranted, ServiceRemoved,
+    ServiceRestored, SlotPolicySet, SlotResumed, SlotRotationSet,
 };
 use crate::policy::{LedgerPolicy, Role};
 use crate::public_key::PublicKey;
@@ -49,16 +50,29 @@ pub fn effect_of(document: &ActionDocument) -> Effect {
         Params::LedgerEvidenceKeySet(_)
         | Params::LedgerKeyRecover(_)
         | Params::LedgerKeyRotate(_)
+        | Params::KeyAdopt(_)
         | Params::SlotCreate(_) => return Effect::Device,
         // Told apart above.
         Params::SigningApprove(_) | Params::SigningBatch(_) => return Effect::Device,
         Params::ApprovalRpSet(p) => ApprovalRpSet { action, approval_rp: p.approval_rp }.into(),
+        Params::CertificateIssue(p) => {
+            let certificate = CertificateId::from(action.uuid());
+            CertificateOrdered { action, certificate, key: p.key, slot: p.slot }.into()
+        }
         Params::CredentialAdd(p) => {
             CredentialAdded { action, credential: p.credential, member: p.member }.into()
         }
         Params::CredentialRemove(p) => {
             CredentialRemoved { action, credential_id: p.credential_id, member: p.member }.into()
         }
+        Params::HsmAccessReview(p) => {
+            sd.push(p.holders_digest);
+            sd.extend(p.findings_digest);
+            sd.sort_by_key(B64::to_string);
+            HsmAccessReviewed { action, backend: p.backend, holder_count: p.holder_count }.into()
+        }
+        Params::KeyRotate(p) => started(action, p, false).into(),
+        Params::KeyRotateEmergency(p) => started(action, p, true).into(),
         Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => {
             KeyRevoked { action, compromised_since: p.compromised_since, key: p.key, reason: p.reason }.into()
         }
@@ -101,8 +115,13 @@ pub fn effect_of(document: &ActionDocument) -> Effect {
             SlotPolicySet { action, signing_policy: p.signing_policy, slot: p.slot }.into()
         }
         Params::SlotResume(p) => SlotResumed { action, slot: p.slot }.into(),
+        Params::SlotRotationSet(p) => SlotRotationSet { action, rotation: p.rotation, slot: p.slot }.into(),
     };
     Effect::Event(payload, sd)
+}
+
+fn started(action: ActionId, params: KeyRotateParams, emergency: bool) -> RotationStarted {
+    RotationStarted { action, emergency, old_key: params.old_key, policy: params.policy, slot: params.slot }
 }
 
 impl Founded {
@@ -149,6 +168,10 @@ impl Founded {
             Params::SigningApprove(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SigningBatch(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SlotCreate(p) => [p.owner].into(),
+            Params::KeyAdopt(p) => [p.slot.owner].into(),
+            Params::CertificateIssue(p) => of_slot(&p.slot).into_iter().collect(),
+            Params::KeyRotate(p) | Params::KeyRotateEmergency(p) => of_slot(&p.slot).into_iter().collect(),
+            Params::SlotRotationSet(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SlotPolicySet(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SlotResume(p) => of_slot(&p.slot).into_iter().collect(),
             Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => {
@@ -162,6 +185,7 @@ impl Founded {
             Params::ApprovalRpSet(_)
             | Params::CredentialAdd(_)
             | Params::CredentialRemove(_)
+            | Params::HsmAccessReview(_)
             | Params::LedgerEvidenceKeySet(_)
             | Params::LedgerKeyRecover(_)
             | Params::LedgerKeyRotate(_)
@@ -202,6 +226,12 @@ impl Founded {
                 }
                 self.permits_change(params, at)
             }
+            Params::CertificateIssue(p) => self.permits_issuance(p),
+            Params::HsmAccessReview(p) if p.holder_count == 0 => Err(Rule::AccessReview),
+            Params::HsmAccessReview(_) => Ok(()),
+            Params::KeyAdopt(p) => self.permits_adoption(p, at),
+            Params::KeyRotate(p) => self.permits_rotation(p, false, at),
+            Params::KeyRotateEmergency(p) => self.permits_rotation(p, true, at),
             Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => self.permits_revocation(p, at),
             Params::LedgerEvidenceKeySet(_) | Params::LedgerKeyRotate(_) => Ok(()),
             Params::LedgerKeyRecover(_) => match self.key.next {
@@ -243,7 +273,7 @@ impl Founded {
                 };
                 if suspended(suspension, at) { Ok(()) } else { Err(Rule::SuspensionMissing) }
             }
-            Params::PolicySet(p) if !p.policy.is_well_formed() => Err(Rule::PolicyForm),
+            Params::PolicySet(p) if !p.policy.is_well_formed(self.rules) => Err(Rule::PolicyForm),
             Params::PolicySet(_) => self.permits_change(params, at),
             Params::RoleGrant(p) => self.permits_grant(p, params, at),
             Params::RoleRevoke(p) => {
@@ -287,6 +317,7 @@ impl Founded {
                 }
                 self.judge_approvable(&p.signing_policy, at)
             }
+            Params::SlotRotationSet(p) => self.permits_rotation_set(p),
             Params::SlotResume(p) => {
                 let slot = self.slot(&p.slot)?;
                 if suspended(slot.suspension, at) { Ok(()) } else { Err(Rule::SlotNotSuspended) }
@@ -403,6 +434,11 @@ impl Founded {
         self.policy_digest = policy.digest().unwrap_or(Hash::ZERO);
     }
 
+    /// The rules version that governs the next event.
+    pub fn rules(&self) -> u64 {
+        self.rules
+    }
+
     /// The ledger policy in force.
     pub fn policy(&self) -> &LedgerPolicy {
         &self.policy
@@ -484,6 +520,7 @@ impl Founded {
         let step = match &event.payload {
             Payload::SlotCreated(p) => Some((p.action, Progress::SlotCreated)),
             Payload::KeyGenerationAuthorized(p) => Some((p.action, Progress::Generating(p.key))),
+            Payload::KeyAdopted(p) => Some((p.action, Progress::Generated(p.key))),
             Payload::KeyGenerated(p) => {
                 self.generating_action(p.key).map(|id| (id, Progress::Generated(p.key)))
             }
@@ -494,6 +531,10 @@ impl Founded {
             other => action_of(other).map(|id| (id, Progress::Complete)),
         };
         let Some((id, reached)) = step else { return };
+        // What a rotation does is no effect of its action, which ends with the start.
+        if self.rotations.contains_key(&id) {
+            return;
+        }
         self.with_action(id, |action| {
             if let Stage::Executing { progress, .. } = &mut action.stage {
                 *progress = reached;
@@ -513,8 +554,10 @@ impl Founded {
 fn action_of(payload: &Payload) -> Option<ActionId> {
     match payload {
         Payload::ApprovalRpSet(p) => Some(p.action),
+        Payload::CertificateOrdered(p) => Some(p.action),
         Payload::CredentialAdded(p) => Some(p.action),
         Payload::CredentialRemoved(p) => Some(p.action),
+        Payload::HsmAccessReviewed(p) => Some(p.action),
         Payload::KeyActivated(p) => Some(p.action),
         Payload::KeyRevoked(p) => Some(p.action),
         Payload::LedgerEvidenceKeySet(p) => Some(p.action),
@@ -526,6 +569,7 @@ fn action_of(payload: &Payload) -> Option<ActionId> {
         Payload::MemberRemoved(p) => Some(p.action),
         Payload::MemberRestored(p) => Some(p.action),
         Payload::PolicySet(p) => Some(p.action),
+        Payload::RotationStarted(p) => Some(p.action),
         Payload::RoleGranted(p) => Some(p.action),
         Payload::RoleRevoked(p) => Some(p.action),
         Payload::ServiceEnrolled(p) => Some(p.action),
@@ -535,6 +579,7 @@ fn action_of(payload: &Payload) -> Option<ActionId> {
         Payload::SigningApproved(p) => Some(p.action),
         Payload::SlotPolicySet(p) => Some(p.action),
         Payload::SlotResumed(p) => Some(p.action),
+        Payload::SlotRotationSet(p) => Some(p.action),
         _ => None,
     }
 }

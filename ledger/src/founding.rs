@@ -18,7 +18,7 @@ use crate::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEn
 use crate::policy::{LedgerPolicy, Role};
 use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
-use crate::state::{Founded, LedgerKey, Prechecked, RULES};
+use crate::state::{Founded, LedgerKey, Prechecked};
 use crate::webauthn::{ApprovalRp, Assertion, AssertionError, Credential, Purpose};
 
 /// Fewest and most founders of a ledger; recovery authenticators are no people, and not counted among the fewest.
@@ -26,9 +26,9 @@ pub const FOUNDERS: std::ops::RangeInclusive<usize> = 2..=16;
 
 /// Refuses a policy with which nobody could begin: one that is malformed, that accepts no authenticator, or under which
 /// founders with these roles could not get approved what they may propose. The founding judges it again.
-pub fn judge_policy(policy: &LedgerPolicy, roles: &[BTreeSet<Role>]) -> Result<(), Rule> {
+pub fn judge_policy(policy: &LedgerPolicy, roles: &[BTreeSet<Role>], rules: u64) -> Result<(), Rule> {
     let some_make = policy.credentials.aaguids.as_ref().is_none_or(|makes| !makes.is_empty());
-    if !policy.is_well_formed() || !some_make {
+    if !policy.is_well_formed(rules) || !some_make {
         return Err(Rule::PolicyForm);
     }
     let id = |place: usize| MemberId::from(uuid::Uuid::from_u128(place as u128));
@@ -131,14 +131,21 @@ pub(crate) fn judge_founder(
     if enrolled.credentials.iter().any(known) { Err(Rule::CredentialDuplicate) } else { Ok(()) }
 }
 
+/// What stood before the founding.
+pub(crate) struct Opened<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) key: &'a LedgerKey,
+    pub(crate) rules: u64,
+    pub(crate) founders: &'a [FounderEntry],
+}
+
 pub(crate) fn judge_founding(
-    origin: &Origin,
-    key: &LedgerKey,
-    founders: &[FounderEntry],
+    opened: &Opened<'_>,
     event: &Event,
     founded: &LedgerFounded,
     checked: &Prechecked,
 ) -> Result<(), Rule> {
+    let Opened { origin, key, rules, founders } = *opened;
     if event.actor != Actor::System {
         return Err(Rule::Actor);
     }
@@ -146,14 +153,14 @@ pub(crate) fn judge_founding(
     let repeats_ledger = document.v == 1
         && document.origin == *origin
         && document.vkey == key.vkey
-        && document.rules == RULES
+        && document.rules == rules
         && approval_rp_is_well_formed(&document.approval_rp);
     let repeats_founders = document.founders.iter().eq(founders.iter().map(|founder| &founder.data));
     let people = founders.iter().filter(|founder| !founder.enrolled.roles.contains(&Role::Recovery)).count();
     if !repeats_ledger || !repeats_founders || !FOUNDERS.contains(&people) {
         return Err(Rule::FoundingDocument);
     }
-    if !document.policy.is_well_formed() {
+    if !document.policy.is_well_formed(rules) {
         return Err(Rule::PolicyForm);
     }
     for FounderEntry { enrolled, .. } in founders {
@@ -245,6 +252,13 @@ impl Founded {
             closed: Arc::default(),
             pending: Arc::default(),
             clearances: Arc::default(),
+            recent: Arc::default(),
+            rotations: Arc::default(),
+            issuances: Arc::default(),
+            serials: Arc::default(),
+            ageing_since: None,
+            documents: Arc::default(),
+            reviews: Arc::default(),
             evidence_key: None,
             hashes: Arc::new(hashes),
         }

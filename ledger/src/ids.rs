@@ -145,6 +145,11 @@ slug!(
     "slot name"
 );
 slug!(
+    /// Where a slot's signatures are relied on, such as an update channel: it has to move to a new key.
+    ChannelName,
+    "channel name"
+);
+slug!(
     /// A custody backend, as the server's configuration names it.
     BackendName,
     "backend name"
@@ -209,11 +214,6 @@ uuid_id!(
     "service id"
 );
 uuid_id!(
-    /// Whoever proposed an action: a member's id or a service's. The event's actor says which.
-    ProposerId,
-    "proposer id"
-);
-uuid_id!(
     /// One version of a key in a slot, or the evidence or ledger key's place in the device.
     KeyId,
     "key id"
@@ -222,6 +222,11 @@ uuid_id!(
     /// One dual-control action.
     ActionId,
     "action id"
+);
+uuid_id!(
+    /// One certificate that was asked for.
+    CertificateId,
+    "certificate id"
 );
 uuid_id!(
     /// One record of outside evidence.
@@ -234,17 +239,50 @@ uuid_id!(
     "aaguid"
 );
 
+/// Whoever proposed an action: a member's id, a service's, or the server. The event's actor says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProposerId {
+    /// A member's or a service's id.
+    Id(uuid::Uuid),
+    /// `server`: the system's id as an actor.
+    Server,
+}
+
 impl From<MemberId> for ProposerId {
     fn from(id: MemberId) -> Self {
-        Self(id.uuid())
+        Self::Id(id.uuid())
     }
 }
 
 impl From<ServiceId> for ProposerId {
     fn from(id: ServiceId) -> Self {
-        Self(id.uuid())
+        Self::Id(id.uuid())
     }
 }
+
+impl FromStr for ProposerId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match text {
+            "server" => Ok(Self::Server),
+            id => parse_uuid(id)
+                .map(Self::Id)
+                .ok_or(InvalidId { what: "proposer id", why: "a lower-case UUID with hyphens, or `server`" }),
+        }
+    }
+}
+
+impl fmt::Display for ProposerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.hyphenated().fmt(f),
+            Self::Server => f.write_str("server"),
+        }
+    }
+}
+
+serde_as_text!(ProposerId);
 
 /// Ties the events of one piece of work together: a UUIDv7 (RFC 9562 §5.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -314,7 +352,7 @@ impl fmt::Display for Seq {
     }
 }
 
-serde_as_text!(Origin, TenantName, SlotName, BackendName, Correlation);
+serde_as_text!(Origin, TenantName, SlotName, BackendName, ChannelName, Correlation);
 
 #[cfg(test)]
 mod tests {

@@ -9,12 +9,13 @@
 //! - what binds it: [`chain`], [`merkle`], [`note`], [`checkpoint`], [`receipt`]
 //! - who signed it: [`webauthn`], [`public_key`]; and who says whose key that is: [`certificate`]
 //! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`reachability`], [`recovery`],
-//!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`]
+//!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`], [`rotation`], [`issuance`], [`gate`], [`recent`], [`reporting`]
 //! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`pack`], [`verify`], [`sample`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 //! - what makes starting quick: [`snapshot`]
 
 pub mod action;
+mod adoption;
 pub mod algorithm;
 pub mod approval;
 pub mod attachment;
@@ -32,7 +33,9 @@ pub mod effect;
 pub mod encoding;
 pub mod event;
 pub mod founding;
+pub mod gate;
 pub mod ids;
+pub mod issuance;
 pub mod member;
 pub mod merkle;
 pub mod note;
@@ -44,7 +47,10 @@ pub mod public_key;
 mod quorum;
 pub mod reachability;
 pub mod receipt;
+pub mod recent;
 pub mod recovery;
+pub mod reporting;
+pub mod rotation;
 pub mod rule;
 pub mod sample;
 pub mod signature;

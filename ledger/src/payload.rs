@@ -1,4 +1,5 @@
-//! The catalogue of event types of rules version 1: what the `data` of each holds.
+//! The catalogue of event types of every rules version: what the `data` of each holds. What came with a later version is
+//! invalid under an earlier one ([`Payload::rules`]).
 //!
 //! Struct members stand in the order of their names, as in the canonical bytes. `_sd` belongs to the envelope's
 //! reader; the catalogue says how many digests each type may list.
@@ -22,22 +23,26 @@ macro_rules! payload {
 }
 
 mod actions;
+mod certificates;
 mod custody;
 mod ledgers;
 mod people;
+mod rotations;
 mod signatures;
 
 pub use actions::*;
+pub use certificates::*;
 pub use custody::*;
 pub use ledgers::*;
 pub use people::*;
+pub use rotations::*;
 pub use signatures::*;
 
 /// Why a type and its data are not in the catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
     /// The type is unknown under this rules version.
-    #[error("event type `{0}` is unknown under rules version 1")]
+    #[error("event type `{0}` is unknown")]
     UnknownType(String),
     /// A member is missing, unknown, null or of the wrong form.
     #[error("the data of `{type_name}` is not what the catalogue says: {source}")]
@@ -55,8 +60,18 @@ pub enum PayloadError {
     Disclosures(&'static str),
 }
 
+/// Types without a version of their own are of the first.
+macro_rules! since {
+    () => {
+        1
+    };
+    ($since:literal) => {
+        $since
+    };
+}
+
 macro_rules! catalogue {
-    ($($(#[$doc:meta])* $variant:ident($payload:ident) $name:literal sd $sd:literal;)+) => {
+    ($($(#[$doc:meta])* $variant:ident($payload:ident) $name:literal sd $sd:literal $(rules $since:literal)?;)+) => {
         /// What happened, by type.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Payload {
@@ -74,6 +89,18 @@ macro_rules! catalogue {
 
             const fn max_disclosures(&self) -> usize {
                 match self { $(Self::$variant(_) => $sd,)+ }
+            }
+
+            /// The names of the types that came with a rules version.
+            pub fn types_since(rules: u64) -> impl Iterator<Item = &'static str> {
+                [$(($name, since!($($since)?)),)+]
+                    .into_iter()
+                    .filter_map(move |(name, since)| (since == rules).then_some(name))
+            }
+
+            /// The first rules version that knows the type.
+            const fn type_since(&self) -> u64 {
+                match self { $(Self::$variant(_) => since!($($since)?),)+ }
             }
 
             /// Reads the data of a type; refuses unknown types and members, and any form but the one it would write.
@@ -123,6 +150,18 @@ catalogue! {
     ActionVoided(ActionVoided) "action.voided" sd 0;
     /// The relying party of approvals changed.
     ApprovalRpSet(ApprovalRpSet) "approval_rp.set" sd 0;
+    /// A certificate will not come.
+    CertificateFailed(CertificateFailed) "certificate.failed" sd 0 rules 2;
+    /// A certificate came from a CA elsewhere.
+    CertificateImported(CertificateImported) "certificate.imported" sd 1 rules 2;
+    /// A CA of this ledger issued a certificate.
+    CertificateIssued(CertificateIssued) "certificate.issued" sd 0 rules 2;
+    /// A key is to have a certificate.
+    CertificateOrdered(CertificateOrdered) "certificate.ordered" sd 0 rules 2;
+    /// A key has signed the request for its certificate.
+    CertificateRequested(CertificateRequested) "certificate.requested" sd 0 rules 2;
+    /// A certificate is not to be believed from now on.
+    CertificateRevoked(CertificateRevoked) "certificate.revoked" sd 0 rules 2;
     /// A member has another authenticator.
     CredentialAdded(CredentialAdded) "credential.added" sd 0;
     /// A member's authenticator holds no longer.
@@ -131,10 +170,18 @@ catalogue! {
     CredentialSuspended(CredentialSuspended) "credential.suspended" sd 1;
     /// The device holds an object that no event explains.
     CustodyUnexplained(CustodyUnexplained) "custody.unexplained" sd 1;
+    /// The evidence key is about to sign a document.
+    DocumentAuthorized(DocumentAuthorized) "document.authorized" sd 0 rules 2;
+    /// The evidence key did not sign a document.
+    DocumentFailed(DocumentFailed) "document.failed" sd 0 rules 2;
     /// Something that happened elsewhere, by digest.
     EvidenceRecorded(EvidenceRecorded) "evidence.recorded" sd 2;
+    /// People looked at who can reach a device.
+    HsmAccessReviewed(HsmAccessReviewed) "hsm.access_reviewed" sd 2 rules 2;
     /// A key became the one its slot signs with.
     KeyActivated(KeyActivated) "key.activated" sd 0;
+    /// A key that was in the device already belongs to a slot.
+    KeyAdopted(KeyAdopted) "key.adopted" sd 0 rules 2;
     /// The device made a key.
     KeyGenerated(KeyGenerated) "key.generated" sd 0;
     /// Nobody knows whether the device made a key.
@@ -173,10 +220,26 @@ catalogue! {
     PolicySet(PolicySet) "policy.set" sd 0;
     /// Refused requests of one caller under one rule in one minute.
     RefusalRecorded(RefusalRecorded) "refusal.recorded" sd 0;
+    /// An evidence pack was signed and kept.
+    RepIssued(RepIssued) "rep.issued" sd 0 rules 2;
     /// A member holds another role.
     RoleGranted(RoleGranted) "role.granted" sd 0;
     /// A member holds a role no longer.
     RoleRevoked(RoleRevoked) "role.revoked" sd 0;
+    /// The new key has signed what the old one signed last, and every signature verified.
+    RotationCanaryRecorded(RotationCanaryRecorded) "rotation.canary_recorded" sd 0 rules 2;
+    /// A channel relies on the new key.
+    RotationChannelMoved(RotationChannelMoved) "rotation.channel_moved" sd 1 rules 2;
+    /// The old key is retired.
+    RotationCompleted(RotationCompleted) "rotation.completed" sd 0 rules 2;
+    /// A client found that the new key's signatures work.
+    RotationConfirmed(RotationConfirmed) "rotation.confirmed" sd 1 rules 2;
+    /// The new key took the old one's place.
+    RotationCutOver(RotationCutOver) "rotation.cut_over" sd 0 rules 2;
+    /// A rotation ended before its cutover.
+    RotationFailed(RotationFailed) "rotation.failed" sd 1 rules 2;
+    /// A key is to be replaced.
+    RotationStarted(RotationStarted) "rotation.started" sd 0 rules 2;
     /// A machine client belongs to the ledger.
     ServiceEnrolled(ServiceEnrolled) "service.enrolled" sd 1;
     /// A service's slots or token changed.
@@ -203,6 +266,10 @@ catalogue! {
     SlotCreated(SlotCreated) "slot.created" sd 0;
     /// A slot's signing policy was replaced.
     SlotPolicySet(SlotPolicySet) "slot.policy_set" sd 0;
+    /// A key should have been replaced by now.
+    SlotRotationOverdue(SlotRotationOverdue) "slot.rotation_overdue" sd 0 rules 2;
+    /// A slot's rotation policy was replaced.
+    SlotRotationSet(SlotRotationSet) "slot.rotation_set" sd 0 rules 2;
     /// A slot's suspension was lifted.
     SlotResumed(SlotResumed) "slot.resumed" sd 0;
     /// Containment: a slot signs nothing for now.
@@ -228,6 +295,20 @@ fn read<P: Serialize + DeserializeOwned>(
 }
 
 impl Payload {
+    /// The first rules version under which it may stand: that of its type, or of a member that came later.
+    pub fn rules(&self) -> u64 {
+        let of_members = match self {
+            Self::ActionProposed(p) => p.document.params.rules(),
+            Self::PolicySet(p) if p.policy.cadence.is_some() => 2,
+            Self::SlotCreated(p) if p.rotation.is_some() => 2,
+            Self::EvidenceRecorded(p) if matches!(p.subject, Subject::Certificate(_)) => 2,
+            Self::SignatureAuthorized(p) if p.purpose.is_some() || p.signing.is_some() => 2,
+            Self::SignatureCreated(p) if p.signing.is_some() => 2,
+            _ => 1,
+        };
+        of_members.max(self.type_since())
+    }
+
     pub(crate) fn check_disclosures(&self, count: usize) -> Result<(), PayloadError> {
         if count > self.max_disclosures() {
             return Err(PayloadError::Disclosures(self.type_name()));

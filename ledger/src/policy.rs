@@ -89,6 +89,8 @@ pub enum Proposer {
     Role(Role),
     /// Machine clients, without a signature of their own: they ask for approvals of signatures, and for nothing else.
     Service,
+    /// The server: it proposes rotations that are due, and nothing else (rules version 2).
+    System,
 }
 
 impl Proposer {
@@ -97,6 +99,7 @@ impl Proposer {
         match self {
             Self::Role(role) => role.name(),
             Self::Service => "service",
+            Self::System => "system",
         }
     }
 }
@@ -130,7 +133,11 @@ impl std::str::FromStr for Proposer {
     type Err = crate::ids::InvalidId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "service" { Ok(Self::Service) } else { text.parse().map(Self::Role) }
+        match text {
+            "service" => Ok(Self::Service),
+            "system" => Ok(Self::System),
+            role => role.parse().map(Self::Role),
+        }
     }
 }
 
@@ -186,12 +193,43 @@ impl CredentialRules {
     }
 }
 
+/// How often keys are replaced and devices looked at, in days, where the tenant departs from the defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cadence {
+    /// Between two reviews of who can reach a device: 1 to 366, by default 90.
+    pub access_review_days: u16,
+    /// Between two keys of the ledger: 1 to 1830, by default 365.
+    pub ledger_key_days: u16,
+    /// The longest that a slot may go on with one key: 90 to 3650, by default 90. Whatever lies beyond 90 is a blocker in
+    /// every report.
+    pub rotation_days: u16,
+}
+
+impl Default for Cadence {
+    fn default() -> Self {
+        Self { access_review_days: 90, ledger_key_days: 365, rotation_days: 90 }
+    }
+}
+
+impl Cadence {
+    /// Whether every interval lies within its bounds.
+    pub fn is_well_formed(&self) -> bool {
+        (1..=366).contains(&self.access_review_days)
+            && (1..=1830).contains(&self.ledger_key_days)
+            && (90..=3650).contains(&self.rotation_days)
+    }
+}
+
 /// The ledger policy: proposers and quorum clauses per action type, and the credential rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LedgerPolicy {
     /// One rule for every action type of the rules version.
     pub actions: BTreeMap<ActionType, ActionRule>,
+    /// How often what must come round; the defaults where absent (rules version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cadence: Option<Cadence>,
     /// Which authenticators members may enrol.
     pub credentials: CredentialRules,
     /// 1.
@@ -199,16 +237,26 @@ pub struct LedgerPolicy {
 }
 
 impl LedgerPolicy {
+    /// How often what must come round.
+    pub fn cadence(&self) -> Cadence {
+        self.cadence.unwrap_or_default()
+    }
+
     /// SHA-256 over the policy's canonical form: how action documents refer to it.
     pub fn digest(&self) -> Result<Hash, Unrepresentable> {
         Ok(Hash::sha256(&canonical::to_vec(self)?))
     }
 
-    /// Whether it is version 1, covers every action type, and every quorum asks for at least one and at most
-    /// [`MAX_SEATS`] seats. Services propose signatures alone, and recovery is as it is: its authenticators are sealed
-    /// because they can do nothing else.
-    pub fn is_well_formed(&self) -> bool {
-        let covered = ActionType::ALL.iter().all(|kind| self.actions.contains_key(kind));
+    /// Whether it is version 1, names exactly the action types of a rules version, and every quorum asks for at least one and
+    /// at most [`MAX_SEATS`] seats. Services propose signatures alone, the server rotations that are due alone, and recovery
+    /// is as it is: its authenticators are sealed because they can do nothing else.
+    pub fn is_well_formed(&self, rules: u64) -> bool {
+        let covered = ActionType::of(rules).all(|kind| self.actions.contains_key(&kind))
+            && self.actions.keys().all(|kind| kind.rules() <= rules);
+        let cadence = match &self.cadence {
+            None => true,
+            Some(cadence) => rules >= 2 && cadence.is_well_formed(),
+        };
         let sane = |rule: &ActionRule| {
             let seats: u32 = rule.quorum.iter().map(|clause| u32::from(clause.count)).sum();
             let clauses = rule.quorum.iter().all(|clause| clause.count > 0);
@@ -221,9 +269,16 @@ impl LedgerPolicy {
                 ActionType::MemberRecover => *rule == Self::default_rule(*kind, false),
                 _ => !recovery,
             };
-            fixed && (kind.concerns_signatures() || !rule.proposers.contains(&Proposer::Service))
+            let proposes = |proposer: Proposer| rule.proposers.contains(&proposer);
+            fixed
+                && (kind.concerns_signatures() || !proposes(Proposer::Service))
+                && (*kind == ActionType::KeyRotate || !proposes(Proposer::System))
         };
-        self.v == 1 && covered && self.actions.values().all(sane) && self.actions.iter().all(fitting)
+        self.v == 1
+            && covered
+            && cadence
+            && self.actions.values().all(sane)
+            && self.actions.iter().all(fitting)
     }
 
     fn default_rule(kind: ActionType, one_seat: bool) -> ActionRule {
@@ -237,12 +292,13 @@ impl LedgerPolicy {
         ActionRule { proposers: proposers.iter().copied().collect(), quorum }
     }
 
-    /// DOMAIN's defaults for a ledger with this many founders, recovery authenticators not counted: with two, every
-    /// quorum is one seat.
-    pub fn default_for(founders: usize) -> Self {
+    /// DOMAIN's defaults for a ledger with this many founders, recovery authenticators not counted, under a rules version:
+    /// with two founders, every quorum is one seat.
+    pub fn default_for(founders: usize, rules: u64) -> Self {
         let rule = |kind: ActionType| (kind, Self::default_rule(kind, founders <= 2));
         Self {
-            actions: ActionType::ALL.into_iter().map(rule).collect(),
+            actions: ActionType::of(rules).map(rule).collect(),
+            cadence: None,
             credentials: CredentialRules::default(),
             v: 1,
         }

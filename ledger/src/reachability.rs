@@ -33,6 +33,9 @@ impl Founded {
             if seated.is_none() && rule.proposers.contains(&Proposer::Service) {
                 unreachable.extend(asking.iter().map(|id| (kind, Actor::Service(*id))));
             }
+            if seated.is_none() && rule.proposers.contains(&Proposer::System) {
+                unreachable.insert((kind, Actor::System));
+            }
             for &(proposer, member) in &living {
                 if seated.as_ref().is_some_and(|people| !people.contains(&proposer)) {
                     continue;

@@ -17,7 +17,7 @@ pub enum RefusalKind {
 
 macro_rules! rules {
     ($($variant:ident $kind:ident $code:literal $sentence:literal;)+) => {
-        /// A rule of version 1. Codes are stable; docs/spec lists them.
+        /// A rule, of every version. Codes are stable; docs/spec lists them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs, reason = "each variant's sentence is its documentation")]
         pub enum Rule {
@@ -47,6 +47,7 @@ macro_rules! rules {
 }
 
 rules! {
+    AccessReview Conflict "access.review" "A review of who can reach a device names at least one.";
     ActionClosed Conflict "action.closed" "The action has ended; propose it again if it is still wanted.";
     ActionDocument Invalid "action.document" "The document must name this ledger, the action's own proposer, a life of at most 30 days that has begun, and list exactly its private digests.";
     ActionDuplicate Conflict "action.duplicate" "An action of this id exists already; draw up a new document.";
@@ -65,12 +66,27 @@ rules! {
     ApprovalOwn Forbidden "approval.own" "Nobody approves their own proposal.";
     ApprovalSeat Forbidden "approval.seat" "The action's quorum has no seat for this role.";
     AssertionInvalid Forbidden "assertion.invalid" "The authenticator's signature does not hold for this document, purpose and relying party.";
+    CertificateBusy Conflict "certificate.busy" "The key has its certificate, or one is on its way.";
+    CertificateChain Invalid "certificate.chain" "The chain must lead from the key's certificate to an anchor that the slot's policy names, each valid now and for its use.";
+    CertificateContent Invalid "certificate.content" "A request or certificate says exactly what the slot's policy, the key and its terms make.";
+    CertificateDates Invalid "certificate.dates" "A certificate begins when it is signed, at most an hour before, and ends after the policy's days and no later than its issuer's.";
+    CertificateExpired Conflict "certificate.expired" "The key's certificate is not valid at this moment.";
+    CertificateIssuer Conflict "certificate.issuer" "The issuer must be a CA of this ledger with an active certificate, or, where the policy says so, one outside.";
+    CertificateKey Invalid "certificate.key" "The certificate is for another key.";
+    CertificateMissing Conflict "certificate.missing" "The slot's policy demands a certificate, and the key has none.";
+    CertificateNone Conflict "certificate.none" "The slot's rotation policy says nothing of certificates.";
+    CertificateRevoked Conflict "certificate.revoked" "The key's certificate is revoked.";
+    CertificateSerial Conflict "certificate.serial" "A serial number has at least 64 bits, and is no other certificate's.";
+    CertificateStep Conflict "certificate.step" "The certificate is not at the point that this step needs.";
+    CertificateUnknown NotFound "certificate.unknown" "There is no such certificate.";
+    ChannelUnknown NotFound "channel.unknown" "The slot's rotation policy names no such channel.";
     ContainmentHolder Forbidden "containment.holder" "Suspending takes an incident commander, security reviewer, platform admin, or the slot's owner.";
     CredentialDuplicate Conflict "credential.duplicate" "A public key belongs to one member for ever, and a credential is enrolled once.";
     CredentialForm Invalid "credential.form" "One to eight credentials, sorted by id and distinct, with the ledger's relying party id and a public key that can be read.";
     CredentialPolicy Forbidden "credential.policy" "The ledger policy does not accept this kind of authenticator.";
     CredentialUnknown Forbidden "credential.unknown" "The member has no such credential in force.";
     DigestLength Invalid "digest.length" "The digest must have the length that the slot's algorithm fixes.";
+    EvidenceKey Conflict "evidence_key.other" "Documents are signed by the ledger's evidence key, and there must be one.";
     EvidenceSubject NotFound "evidence.subject" "What the evidence is about does not exist in this ledger.";
     ExecutionLife Invalid "execution.life" "An execution lasts at most an hour.";
     FoundingDocument Invalid "founding.document" "The document must repeat the ledger's origin, key, rules and founders exactly, with a complete policy and two to sixteen founders.";
@@ -83,6 +99,7 @@ rules! {
     HighWaterSize Invalid "high_water.size" "An accepted high-water mark names the size that the ledger has at its own place.";
     KeyAttributes Forbidden "key.attributes" "A key must have been made in the device, and never be extractable.";
     KeyBytes Invalid "key.bytes" "The public key must be of the algorithm's type and hash to its digest.";
+    KeyOverdue Conflict "key.overdue" "The key is past its rotation interval; rotate it.";
     KeyRevoked Conflict "key.revoked" "The key is revoked.";
     KeyUnknown NotFound "key.unknown" "There is no such key.";
     LedgerKeyNext Forbidden "ledger_key.next" "Only the standby key whose digest was sealed may take over.";
@@ -98,12 +115,23 @@ rules! {
     RefusalForm Invalid "refusal.form" "A refusal counts at least one request of a known caller in a minute that has begun.";
     ReleaseBarred Conflict "signature.barred" "The signature may not be released: its slot or caller is suspended, its key revoked, or its authorisation has run out.";
     ReleaseNotBarred Conflict "signature.not_barred" "Nothing bars the signature's release, or something else does.";
+    ReportForm Invalid "report.form" "A document is about one rotation that has ended and has none yet, or about a period that is over.";
     RevocationForm Invalid "revocation.form" "A compromise is suspected since a moment in the past, and only where the reason is key_compromise.";
     RoleDuplicate Conflict "role.duplicate" "The member holds this role for this time already.";
     RoleMissing Forbidden "role.missing" "This takes a role that the caller does not hold now.";
     RoleSeparation Conflict "role.separation" "Who packages does not approve, review or sit on the change board.";
     RoleTimes Invalid "role.times" "A grant must end after it begins, and not in the past.";
     RoleUnknown Conflict "role.unknown" "The member does not hold this role.";
+    RotationBusy Conflict "rotation.busy" "Another rotation of the slot has not ended.";
+    RotationCanary Conflict "rotation.canary" "A canary signs what the slot signed last, each digest once, and every signature verifies.";
+    RotationChannels Conflict "rotation.channels" "Not every channel of the slot has moved to the new key.";
+    RotationEarly Conflict "rotation.early" "The key is not due yet, or its lateness is recorded already.";
+    RotationInterval Forbidden "rotation.interval" "The interval is longer than the ledger policy lets a slot go on with one key: 90 days, unless it says more.";
+    RotationKey Conflict "rotation.key" "A rotation names the slot's active key as the one to replace, and a certificate or rotation the rotation policy in force.";
+    RotationOverlap Conflict "rotation.overlap" "The old key stays beside the new one for the days of the slot's policy.";
+    RotationStep Conflict "rotation.step" "The rotation is not at the point that this step needs.";
+    RotationUnconfirmed Conflict "rotation.unconfirmed" "No client of the slot has confirmed that the new key works.";
+    RotationUnknown NotFound "rotation.unknown" "There is no such rotation.";
     RulesUnknown Invalid "rules.unknown" "This rules version is not known here.";
     ServiceDuplicate Conflict "service.duplicate" "The service is enrolled already.";
     ServiceInactive Forbidden "service.inactive" "The service is suspended or removed.";
@@ -123,12 +151,14 @@ rules! {
     SlotForm Invalid "slot.form" "A slot rotates within 1 to 3650 days, overlaps at least 7, and has a policy that lets somebody sign.";
     SlotKeyless Conflict "slot.keyless" "The slot has no active key.";
     SlotNotSuspended Conflict "slot.not_suspended" "The slot is not suspended.";
+    SlotPurpose Forbidden "slot.purpose" "A CA signs certificates, and nothing that a caller asks for.";
     SlotSuspended Conflict "slot.suspended" "The slot is suspended; resuming it takes a quorum.";
     SlotUnknown NotFound "slot.unknown" "There is no such slot.";
     SuspensionDuplicate Conflict "suspension.duplicate" "It is suspended already.";
     SuspensionLapse Invalid "suspension.lapse" "A suspension lapses after 72 hours exactly where nobody could get it lifted.";
     SuspensionMissing Conflict "suspension.missing" "It is not suspended.";
     TimeBackwards Invalid "time.backwards" "An event is never earlier than the one before it.";
+    TypeUnknown Invalid "type.unknown" "The rules version in force does not know this type, or a member of it.";
 }
 
 impl fmt::Display for Rule {

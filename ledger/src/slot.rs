@@ -10,7 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
-use crate::ids::{BackendName, KeyId, MemberId, Origin, Seq, SlotName};
+use crate::ids::{ActionId, BackendName, CertificateId, KeyId, MemberId, Origin, Seq, SlotName};
 use crate::member::{Suspension, suspended};
 use crate::payload::{
     KeyActivated, KeyGenerated, KeyGenerationAuthorized, KeyGenerationFailed, Payload, SlotCreated,
@@ -18,8 +18,9 @@ use crate::payload::{
 };
 use crate::policy::SigningPolicy;
 use crate::public_key::PublicKey;
+use crate::rotation::RotationPolicy;
 use crate::rule::Rule;
-use crate::state::{Founded, Progress, Stage};
+use crate::state::{Founded, OpenAction, Progress, Stage};
 use crate::timestamp::Timestamp;
 
 /// Fewest days that an old key stays usable beside a new one.
@@ -41,12 +42,12 @@ pub struct Slot {
     pub signing_policy: SigningPolicy,
     /// The policy's digest, as signature events repeat it.
     pub policy_digest: Hash,
-    /// Days after which its key is to be replaced.
-    pub rotation_days: u16,
-    /// Days that an old key stays usable beside a new one.
-    pub overlap_days: u16,
+    /// How often its key is replaced, and with which certificate.
+    pub rotation: RotationPolicy,
     /// The key that it signs with, once there is one.
     pub active: Option<KeyId>,
+    /// The key that was recorded as overdue, and when it was due.
+    pub overdue: Option<(KeyId, Timestamp)>,
     /// Whether it is contained.
     pub suspension: Option<Suspension>,
     /// The event that created it.
@@ -64,8 +65,19 @@ pub struct Key {
     pub label: String,
     /// The event that asked for it.
     pub created: Seq,
+    /// Its newest certificate, once it was issued or imported.
+    pub certificate: Option<CertificateId>,
+    /// The rotation that it was made for.
+    pub rotation: Option<ActionId>,
     /// Where it stands in its life.
     pub state: KeyState,
+}
+
+impl Slot {
+    /// Whether it signs only with a key whose certificate is active.
+    pub fn requires_certificate(&self) -> bool {
+        self.rotation.certificate.as_ref().is_some_and(|certificate| certificate.required)
+    }
 }
 
 /// A public key and what the device says about its private half.
@@ -98,6 +110,22 @@ pub enum KeyState {
         /// Since when.
         since: Timestamp,
     },
+    /// Replaced, and kept beside its successor for a while.
+    Retiring {
+        /// The key.
+        material: KeyMaterial,
+        /// Since when it was active.
+        since: Timestamp,
+        /// Until when it may sign, where its slot's policy lets it.
+        until: Timestamp,
+    },
+    /// Kept for verification.
+    Deactivated {
+        /// The key.
+        material: KeyMaterial,
+        /// Since when.
+        at: Timestamp,
+    },
     /// Kept for verification, not to be believed since some moment.
     Revoked {
         /// The key.
@@ -118,7 +146,30 @@ impl Key {
             KeyState::Generating { .. } | KeyState::NotGenerated => None,
             KeyState::PreActivation(material)
             | KeyState::Active { material, .. }
+            | KeyState::Retiring { material, .. }
+            | KeyState::Deactivated { material, .. }
             | KeyState::Revoked { material, .. } => Some(material),
+        }
+    }
+
+    /// Makes a key that was not used yet its slot's.
+    pub(crate) fn activate(&mut self, since: Timestamp) {
+        if let KeyState::PreActivation(material) = &self.state {
+            self.state = KeyState::Active { material: material.clone(), since };
+        }
+    }
+
+    /// Another key took over; a revoked key stays so.
+    pub(crate) fn step_back(&mut self, until: Timestamp) {
+        if let KeyState::Active { material, since } = &self.state {
+            self.state = KeyState::Retiring { material: material.clone(), since: *since, until };
+        }
+    }
+
+    /// Ends its use for good; a revoked key stays so.
+    pub(crate) fn retire(&mut self, at: Timestamp) {
+        if let KeyState::PreActivation(material) | KeyState::Retiring { material, .. } = &self.state {
+            self.state = KeyState::Deactivated { material: material.clone(), at };
         }
     }
 
@@ -128,11 +179,24 @@ impl Key {
             KeyState::Generating { .. } => "generating",
             KeyState::NotGenerated => "not_generated",
             KeyState::PreActivation(_) => "pre_activation",
-            KeyState::Active { .. } => "active",
+            // A retiring key is active still: it may sign until its overlap ends.
+            KeyState::Active { .. } | KeyState::Retiring { .. } => "active",
+            KeyState::Deactivated { .. } => "deactivated",
             KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. } => "compromised",
             KeyState::Revoked { .. } => "deactivated",
         }
     }
+}
+
+/// The rotation policy of a slot: the one that it was given, or what its days alone say.
+pub(crate) fn rotation_of(
+    policy: &Option<RotationPolicy>,
+    rotation_days: u16,
+    overlap_days: u16,
+) -> RotationPolicy {
+    // Version 1 had no upper bound for an overlap.
+    let overlap_days = overlap_days.min(MAX_ROTATION_DAYS);
+    policy.clone().unwrap_or_else(|| RotationPolicy::of_days(rotation_days, overlap_days))
 }
 
 /// How a device knows a key: `sealbook/<origin>/<key id>`.
@@ -162,8 +226,13 @@ impl Founded {
             .keys
             .values()
             .any(|key| key.slot == params.slot && !matches!(key.state, KeyState::NotGenerated));
+        let about = |action: &OpenAction| match &action.document().params {
+            Params::SlotCreate(other) => other.slot == params.slot,
+            Params::KeyAdopt(other) => other.slot.slot == params.slot,
+            _ => false,
+        };
         let busy = self.actions.values().any(|action| {
-            matches!(&action.document().params, Params::SlotCreate(other) if other.slot == params.slot)
+            about(action)
                 && matches!(
                     action.stage(),
                     Stage::Executing { progress: Progress::SlotCreated | Progress::Generating(_), .. }
@@ -177,6 +246,7 @@ impl Founded {
         if !days || !params.signing_policy.is_well_formed() {
             return Err(Rule::SlotForm);
         }
+        self.permits_new_rotation(params)?;
         self.judge_approvable(&params.signing_policy, at)?;
         self.active_member(params.owner, at).map(drop)
     }
@@ -188,7 +258,10 @@ impl Founded {
             return Err(Rule::RevocationForm);
         }
         match &key.state {
-            KeyState::PreActivation(_) | KeyState::Active { .. } => Ok(()),
+            KeyState::PreActivation(_)
+            | KeyState::Active { .. }
+            | KeyState::Retiring { .. }
+            | KeyState::Deactivated { .. } => Ok(()),
             KeyState::Revoked { .. } => Err(Rule::KeyRevoked),
             KeyState::Generating { .. } | KeyState::NotGenerated => Err(Rule::KeyUnknown),
         }
@@ -196,14 +269,19 @@ impl Founded {
 
     pub(crate) fn judge_slot_created(&self, created: &SlotCreated, at: Timestamp) -> Result<(), Rule> {
         let (action, progress) = self.executing(created.action, at)?;
-        let Params::SlotCreate(params) = &action.document().params else { return Err(Rule::ActionEffect) };
+        let params = match &action.document().params {
+            Params::SlotCreate(params) => params,
+            Params::KeyAdopt(params) => &params.slot,
+            _ => return Err(Rule::ActionEffect),
+        };
         let copies = created.slot == params.slot
             && created.algorithm == params.algorithm
             && created.backend == params.backend
             && created.owner == params.owner
             && created.signing_policy == params.signing_policy
             && created.rotation_days == params.rotation_days
-            && created.overlap_days == params.overlap_days;
+            && created.overlap_days == params.overlap_days
+            && created.rotation == params.rotation;
         if progress != Progress::NotBegun || !copies {
             return Err(Rule::ActionEffect);
         }
@@ -215,6 +293,9 @@ impl Founded {
         authorized: &KeyGenerationAuthorized,
         at: Timestamp,
     ) -> Result<(), Rule> {
+        if self.rotations.contains_key(&authorized.action) {
+            return self.judge_rotation_generation(authorized, at);
+        }
         let (action, progress) = self.executing(authorized.action, at)?;
         let Params::SlotCreate(params) = &action.document().params else { return Err(Rule::ActionEffect) };
         let copies = authorized.slot == params.slot
@@ -241,6 +322,8 @@ impl Founded {
             KeyState::NotGenerated
             | KeyState::PreActivation(_)
             | KeyState::Active { .. }
+            | KeyState::Retiring { .. }
+            | KeyState::Deactivated { .. }
             | KeyState::Revoked { .. } => Err(Rule::GenerationUnknown),
         }
     }
@@ -265,6 +348,11 @@ impl Founded {
         slots.chain(evidence).any(|other| other == spki_sha256)
     }
 
+    /// Whether an id is a key's already, the evidence key's included.
+    pub(crate) fn knows_key_id(&self, id: KeyId) -> bool {
+        self.keys.contains_key(&id) || self.evidence_key.as_ref().is_some_and(|(evidence, _)| *evidence == id)
+    }
+
     /// Whether a key was revoked.
     pub(crate) fn is_revoked(&self, id: KeyId) -> bool {
         self.keys.get(&id).is_some_and(|key| matches!(key.state, KeyState::Revoked { .. }))
@@ -287,6 +375,9 @@ impl Founded {
     /// A generated key is activated even when its action's time has run out meanwhile: the approval covered it.
     pub(crate) fn judge_activated(&self, activated: &KeyActivated) -> Result<(), Rule> {
         let action = self.action(activated.action)?;
+        if !matches!(action.document().params, Params::SlotCreate(_) | Params::KeyAdopt(_)) {
+            return Err(Rule::ActionEffect);
+        }
         let made = matches!(
             action.stage(),
             Stage::Executing { progress: Progress::Generated(key), .. } if key == activated.key
@@ -324,9 +415,9 @@ impl Founded {
                     // A typed policy always has a canonical form.
                     policy_digest: p.signing_policy.digest().unwrap_or(Hash::ZERO),
                     signing_policy: p.signing_policy.clone(),
-                    rotation_days: p.rotation_days,
-                    overlap_days: p.overlap_days,
+                    rotation: rotation_of(&p.rotation, p.rotation_days, p.overlap_days),
                     active: None,
+                    overdue: None,
                     // A slot that is created anew stays suspended: lifting that is another action.
                     suspension: self.slots.get(&p.slot).and_then(|before| before.suspension),
                     created: event.seq,
@@ -337,6 +428,9 @@ impl Founded {
                 slot.policy_digest = p.signing_policy.digest().unwrap_or(Hash::ZERO);
                 slot.signing_policy = p.signing_policy.clone();
             }),
+            Payload::SlotRotationSet(p) => {
+                self.with_slot(&p.slot, |slot| slot.rotation = p.rotation.clone());
+            }
             Payload::SlotResumed(p) => self.with_slot(&p.slot, |slot| slot.suspension = None),
             Payload::SlotSuspended(p) => {
                 let suspension = Some(Suspension { lapses_at: p.lapses_at });
@@ -348,10 +442,13 @@ impl Founded {
                     algorithm: p.algorithm,
                     label: p.label.clone(),
                     created: event.seq,
+                    certificate: None,
+                    rotation: self.rotations.contains_key(&p.action).then_some(p.action),
                     state: KeyState::Generating { expires_at: p.expires_at },
                 };
                 Arc::make_mut(&mut self.keys).insert(p.key, key);
             }
+            Payload::KeyAdopted(p) => self.apply_adopted(p, event.seq),
             Payload::KeyGenerated(p) => {
                 let material = KeyMaterial {
                     spki: p.spki.clone(),
@@ -365,11 +462,7 @@ impl Founded {
                 self.with_key(p.key, |key| key.state = KeyState::NotGenerated)
             }
             Payload::KeyActivated(p) => {
-                self.with_key(p.key, |key| {
-                    if let Some(material) = key.material().cloned() {
-                        key.state = KeyState::Active { material, since: event.time };
-                    }
-                });
+                self.with_key(p.key, |key| key.activate(event.time));
                 self.with_slot(&p.slot, |slot| slot.active = Some(p.key));
             }
             Payload::KeyRevoked(p) => self.with_key(p.key, |key| {
@@ -382,13 +475,13 @@ impl Founded {
         }
     }
 
-    fn with_slot(&mut self, name: &SlotName, change: impl FnOnce(&mut Slot)) {
+    pub(crate) fn with_slot(&mut self, name: &SlotName, change: impl FnOnce(&mut Slot)) {
         if let Some(slot) = Arc::make_mut(&mut self.slots).get_mut(name) {
             change(slot);
         }
     }
 
-    fn with_key(&mut self, id: KeyId, change: impl FnOnce(&mut Key)) {
+    pub(crate) fn with_key(&mut self, id: KeyId, change: impl FnOnce(&mut Key)) {
         if let Some(key) = Arc::make_mut(&mut self.keys).get_mut(&id) {
             change(key);
         }

@@ -4,21 +4,28 @@
 //! the same two functions, so they can't come to differ. Nothing in the state grows with signatures: an
 //! authorisation leaves it with its outcome. The big maps are shared, so that a copy of a state is cheap.
 
+mod founded;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::ActionDocument;
+use crate::certificate::SerialNumber;
 use crate::clearance::Clearance;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::founding::FounderEntry;
-use crate::ids::{ActionId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
+use crate::ids::{ActionId, BackendName, CertificateId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
+use crate::issuance::Issuance;
 use crate::member::{Member, Service};
 use crate::note::Vkey;
 use crate::payload::{NextVkey, Payload};
 use crate::policy::{LedgerPolicy, Role};
+use crate::recent::Recent;
+use crate::reporting::PendingDocument;
+use crate::rotation::Rotation;
 use crate::rule::Rule;
 use crate::signature::Pending;
 use crate::slot::{Key, Slot};
@@ -27,8 +34,13 @@ use crate::webauthn::ApprovalRp;
 
 pub use crate::prechecked::Prechecked;
 
-/// The rules version that this code knows.
-pub const RULES: u64 = 1;
+/// The newest rules version that this code knows. It judges every earlier one as well.
+pub const RULES: u64 = 2;
+
+/// Whether a rules version is known here.
+pub fn knows(rules: u64) -> bool {
+    (1..=RULES).contains(&rules)
+}
 
 /// The ledger key in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,7 +59,7 @@ enum Phase {
     /// No event yet.
     Unopened,
     /// Opened; founders may be enrolled.
-    Opened { key: LedgerKey, founders: Vec<FounderEntry>, hashes: BTreeMap<Seq, Hash> },
+    Opened { key: LedgerKey, rules: u64, founders: Vec<FounderEntry>, hashes: BTreeMap<Seq, Hash> },
     /// Founded: everything else happens here.
     Founded(Arc<Founded>),
 }
@@ -75,6 +87,19 @@ pub struct Founded {
     pub(crate) closed: Arc<BTreeMap<ActionId, Closure>>,
     pub(crate) pending: Arc<BTreeMap<Seq, Pending>>,
     pub(crate) clearances: Arc<BTreeMap<ActionId, Arc<Clearance>>>,
+    /// What each slot signed last.
+    pub(crate) recent: Arc<BTreeMap<SlotName, Arc<Recent>>>,
+    pub(crate) rotations: Arc<BTreeMap<ActionId, Arc<Rotation>>>,
+    pub(crate) issuances: Arc<BTreeMap<CertificateId, Arc<Issuance>>>,
+    /// Every serial number that a device was asked to sign, and the certificate that it was for. Whatever became of it: a
+    /// certificate of that number may exist.
+    pub(crate) serials: Arc<BTreeMap<SerialNumber, CertificateId>>,
+    /// When rules were adopted under which keys have an age; none where they governed from the start.
+    pub(crate) ageing_since: Option<Timestamp>,
+    /// Documents that the evidence key was asked for.
+    pub(crate) documents: Arc<BTreeMap<Seq, PendingDocument>>,
+    /// When people last looked at who can reach a device.
+    pub(crate) reviews: Arc<BTreeMap<BackendName, Timestamp>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Hashes of the events that documents may be bound to.
     pub(crate) hashes: Arc<BTreeMap<Seq, Hash>>,
@@ -243,6 +268,15 @@ impl State {
         }
     }
 
+    /// The rules version that governs the next event; `None` before the ledger is opened.
+    pub fn rules(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Unopened => None,
+            Phase::Opened { rules, .. } => Some(*rules),
+            Phase::Founded(founded) => Some(founded.rules),
+        }
+    }
+
     /// The founded ledger, if it is founded.
     pub fn founded(&self) -> Result<&Founded, Rule> {
         match &self.phase {
@@ -264,8 +298,9 @@ impl State {
             (Phase::Opened { founders, .. }, Payload::MemberEnrolled(enrolled)) => {
                 crate::founding::judge_founder(founders, event, enrolled)
             }
-            (Phase::Opened { key, founders, .. }, Payload::LedgerFounded(founded)) => {
-                crate::founding::judge_founding(&self.origin, key, founders, event, founded, checked)
+            (Phase::Opened { key, rules, founders, .. }, Payload::LedgerFounded(founded)) => {
+                let opened = crate::founding::Opened { origin: &self.origin, key, rules: *rules, founders };
+                crate::founding::judge_founding(&opened, event, founded, checked)
             }
             (Phase::Opened { .. }, _) => Err(Rule::FoundingMissing),
             (Phase::Founded(founded), _) => founded.judge(event, checked),
@@ -276,7 +311,7 @@ impl State {
         if event.actor != Actor::System {
             return Err(Rule::Actor);
         }
-        if opened.rules != RULES {
+        if !knows(opened.rules) {
             return Err(Rule::RulesUnknown);
         }
         if opened.vkey.origin() != &self.origin {
@@ -294,14 +329,14 @@ impl State {
             (Phase::Unopened, Payload::LedgerOpened(opened)) => {
                 let key =
                     LedgerKey { vkey: opened.vkey.clone(), next: opened.next_vkey_digest, since: event.seq };
-                self.phase =
-                    Phase::Opened { key, founders: Vec::new(), hashes: BTreeMap::from([(event.seq, hash)]) };
+                let (rules, hashes) = (opened.rules, BTreeMap::from([(event.seq, hash)]));
+                self.phase = Phase::Opened { key, rules, founders: Vec::new(), hashes };
             }
             (Phase::Opened { founders, hashes, .. }, Payload::MemberEnrolled(enrolled)) => {
                 founders.push(FounderEntry::new(enrolled, event));
                 hashes.insert(event.seq, hash);
             }
-            (Phase::Opened { key, founders, hashes }, Payload::LedgerFounded(founded)) => {
+            (Phase::Opened { key, founders, hashes, .. }, Payload::LedgerFounded(founded)) => {
                 let mut hashes = std::mem::take(hashes);
                 hashes.insert(event.seq, hash);
                 let founded = Founded::new(key.clone(), founders, founded, event.seq, hashes);
@@ -320,165 +355,5 @@ impl State {
         self.size = event.seq.get() + 1;
         self.head = hash;
         self.time = Some(event.time);
-    }
-}
-
-impl Founded {
-    fn judge(&self, event: &Event, checked: &Prechecked) -> Result<(), Rule> {
-        let at = event.time;
-        if self.rules != RULES {
-            return Err(Rule::RulesUnknown);
-        }
-        self.judge_actor(event)?;
-        match &event.payload {
-            Payload::LedgerOpened(_) => Err(Rule::LedgerOpen),
-            Payload::LedgerFounded(_) => Err(Rule::FoundingDone),
-
-            Payload::ActionProposed(proposed) => self.judge_proposed(proposed, event, checked),
-            Payload::ActionApproved(approved) => self.judge_approved(approved, at, checked),
-            Payload::ActionRejected(rejected) => self.judge_rejected(rejected, at, checked),
-            Payload::ActionCancelled(cancelled) => self.judge_cancelled(cancelled, at, checked),
-            Payload::ActionExpired(expired) => self.judge_expired(expired.action, at),
-            Payload::ActionVoided(voided) => self.judge_voided(voided.action),
-            Payload::ActionExecuting(executing) => self.judge_executing(executing, at),
-            Payload::ActionExecuted(executed) => self.judge_executed(executed.action),
-            Payload::ActionFailed(failed) => self.judge_failed(failed.action),
-
-            Payload::ApprovalRpSet(_)
-            | Payload::CredentialAdded(_)
-            | Payload::CredentialRemoved(_)
-            | Payload::KeyRevoked(_)
-            | Payload::LedgerRulesAdopted(_)
-            | Payload::MemberEnrolled(_)
-            | Payload::MemberRecovered(_)
-            | Payload::MemberRemoved(_)
-            | Payload::MemberRestored(_)
-            | Payload::PolicySet(_)
-            | Payload::RoleGranted(_)
-            | Payload::RoleRevoked(_)
-            | Payload::ServiceEnrolled(_)
-            | Payload::ServiceGranted(_)
-            | Payload::ServiceRemoved(_)
-            | Payload::ServiceRestored(_)
-            | Payload::SigningApproved(_)
-            | Payload::SlotPolicySet(_)
-            | Payload::SlotResumed(_) => self.judge_effect(event),
-
-            Payload::SlotCreated(created) => self.judge_slot_created(created, at),
-            Payload::KeyGenerationAuthorized(authorized) => self.judge_generation(authorized, at),
-            Payload::KeyGenerated(generated) => self.judge_generated(generated, at),
-            Payload::KeyGenerationFailed(failed) => self.judge_generation_failed(failed),
-            Payload::KeyGenerationAbandoned(abandoned) => self.judge_generation_abandoned(abandoned.key, at),
-            Payload::KeyActivated(activated) => self.judge_activated(activated),
-
-            Payload::LedgerKeyRotated(rotated) => self.judge_ledger_key_rotated(rotated, at),
-            Payload::LedgerKeyRecovered(recovered) => self.judge_ledger_key_recovered(recovered, at),
-            Payload::LedgerEvidenceKeySet(set) => self.judge_evidence_key(set, at),
-            Payload::LedgerHighWaterAccepted(accepted) => self.judge_high_water(accepted, event.seq),
-
-            Payload::SlotSuspended(suspended) => self.judge_slot_suspended(suspended, event.actor, at),
-            Payload::MemberSuspended(suspended) => self.judge_member_suspended(suspended, event.actor, at),
-            Payload::CredentialSuspended(suspended) => {
-                self.judge_credential_suspended(suspended, event.actor, at)
-            }
-            Payload::ServiceSuspended(suspended) => self.judge_service_suspended(suspended, event.actor, at),
-
-            Payload::SignatureAuthorized(authorized) => self.judge_authorized(authorized, event.actor, at),
-            Payload::SignatureCreated(created) => self.judge_created(created, at),
-            Payload::SignatureFailed(failed) => self.pending(failed.authorization).map(drop),
-            Payload::SignatureWithheld(withheld) => self.judge_withheld(withheld, at),
-            Payload::SignatureAbandoned(abandoned) => self.judge_abandoned(abandoned.authorization, at),
-
-            Payload::EvidenceRecorded(recorded) => self.judge_evidence(recorded, event),
-            Payload::RefusalRecorded(refused) => self.judge_refusal(refused, at),
-            // A fact about the device, which no rule can weigh: recorded as it is seen.
-            Payload::CustodyUnexplained(_) => Ok(()),
-        }
-    }
-
-    /// Which kind of actor each type has, and that the actor is who the payload says.
-    fn judge_actor(&self, event: &Event) -> Result<(), Rule> {
-        let fits = match &event.payload {
-            Payload::ActionProposed(p) => event.actor == p.actor(),
-            Payload::ActionApproved(p) => event.actor == Actor::Member(p.member),
-            Payload::ActionRejected(p) => event.actor == Actor::Member(p.member),
-            Payload::ActionCancelled(p) => event.actor == Actor::Member(p.member),
-            Payload::SlotSuspended(_)
-            | Payload::MemberSuspended(_)
-            | Payload::CredentialSuspended(_)
-            | Payload::ServiceSuspended(_) => matches!(event.actor, Actor::Member(_)),
-            Payload::SignatureAuthorized(_) | Payload::EvidenceRecorded(_) => event.actor != Actor::System,
-            _ => event.actor == Actor::System,
-        };
-        if fits { Ok(()) } else { Err(Rule::Actor) }
-    }
-
-    fn apply(&mut self, event: &Event) {
-        match &event.payload {
-            Payload::ActionProposed(_)
-            | Payload::ActionApproved(_)
-            | Payload::ActionRejected(_)
-            | Payload::ActionCancelled(_)
-            | Payload::ActionExpired(_)
-            | Payload::ActionVoided(_)
-            | Payload::ActionExecuting(_)
-            | Payload::ActionExecuted(_)
-            | Payload::ActionFailed(_) => self.apply_action(event),
-
-            Payload::ApprovalRpSet(set) => self.approval_rp = Arc::new(set.approval_rp.clone()),
-            Payload::PolicySet(set) => self.apply_policy(&set.policy, event.seq),
-            Payload::LedgerRulesAdopted(adopted) => self.rules = adopted.rules,
-            Payload::LedgerKeyRotated(change) => {
-                self.key =
-                    LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
-            }
-            Payload::LedgerKeyRecovered(change) => {
-                self.key =
-                    LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
-            }
-            Payload::LedgerEvidenceKeySet(set) => self.evidence_key = Some((set.key, set.spki.clone())),
-
-            Payload::MemberRecovered(recovered) => self.apply_recovered(recovered, event),
-            Payload::MemberEnrolled(_)
-            | Payload::MemberRemoved(_)
-            | Payload::MemberRestored(_)
-            | Payload::MemberSuspended(_)
-            | Payload::CredentialAdded(_)
-            | Payload::CredentialRemoved(_)
-            | Payload::CredentialSuspended(_)
-            | Payload::RoleGranted(_)
-            | Payload::RoleRevoked(_) => self.apply_member(event),
-
-            Payload::ServiceEnrolled(_)
-            | Payload::ServiceGranted(_)
-            | Payload::ServiceRemoved(_)
-            | Payload::ServiceRestored(_)
-            | Payload::ServiceSuspended(_) => self.apply_service(event),
-
-            Payload::SlotCreated(_)
-            | Payload::SlotPolicySet(_)
-            | Payload::SlotResumed(_)
-            | Payload::SlotSuspended(_)
-            | Payload::KeyGenerationAuthorized(_)
-            | Payload::KeyGenerated(_)
-            | Payload::KeyGenerationFailed(_)
-            | Payload::KeyGenerationAbandoned(_)
-            | Payload::KeyActivated(_)
-            | Payload::KeyRevoked(_) => self.apply_slot(event),
-
-            Payload::SigningApproved(approved) => self.apply_cleared(approved, event.time),
-            Payload::SignatureAuthorized(authorized) => self.apply_authorized(authorized, event),
-            Payload::SignatureCreated(p) => self.settle(p.authorization),
-            Payload::SignatureFailed(p) => self.settle_unsigned(p.authorization),
-            Payload::SignatureWithheld(p) => self.settle(p.authorization),
-            Payload::SignatureAbandoned(p) => self.settle(p.authorization),
-            Payload::LedgerOpened(_)
-            | Payload::LedgerFounded(_)
-            | Payload::LedgerHighWaterAccepted(_)
-            | Payload::EvidenceRecorded(_)
-            | Payload::RefusalRecorded(_)
-            | Payload::CustodyUnexplained(_) => {}
-        }
-        self.note_progress(event);
     }
 }

@@ -34,6 +34,11 @@ impl Timestamp {
         Self::from_unix_micros(micros).unwrap_or(Self::MAX)
     }
 
+    /// The start of the second that holds this moment.
+    pub fn second(self) -> Self {
+        Self(self.0.truncate_to_second())
+    }
+
     /// The start of the minute that holds this moment.
     pub fn minute(self) -> Self {
         Self(self.0.truncate_to_minute())

@@ -19,7 +19,6 @@ use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ActionId, BackendName, Origin, TenantName};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{LedgerOpened, NextVkey};
-use sealbook_ledger::state::RULES;
 use sealbook_ledger::webauthn::ApprovalRp;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
@@ -297,7 +296,8 @@ impl App {
     async fn begin(&self, ledger: &Arc<Ledger>, sealer: Sealer) {
         let inner = &self.0;
         let stop = || inner.stop.subscribe();
-        let effects = Effects::new(Arc::clone(ledger), Arc::clone(&inner.store), inner.devices.clone());
+        let (store, signer) = (Arc::clone(&inner.store), Arc::clone(&inner.signer));
+        let effects = Effects::new(Arc::clone(ledger), store, inner.devices.clone(), signer);
         let projector = Projector::new(Arc::clone(&inner.store), ledger.id());
         let refusals = Arc::new(Refusals::default());
         inner
@@ -385,7 +385,7 @@ impl App {
             continues: None,
             custody: made.custody,
             next_vkey_digest: NextVkey::None,
-            rules: RULES,
+            rules: plan.rules,
             vkey: made.vkey.clone(),
         };
         ledger.submit(Submission::new(Command::Open(opened))).await?;

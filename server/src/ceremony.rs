@@ -13,7 +13,7 @@ use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{FounderAssertion, FoundingDocument, LedgerFounded, MemberEnrolled};
 use sealbook_ledger::policy::{LedgerPolicy, Role};
 use sealbook_ledger::rule::Rule;
-use sealbook_ledger::state::{Prechecked, RULES};
+use sealbook_ledger::state::Prechecked;
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{Credential, CredentialKind};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ mod plan;
 
 pub(crate) use plan::issue_tickets;
 pub use plan::{Issued, Plan};
+
+/// The rules version that new ledgers open under: the latest whose every action this server carries out.
+pub const RULES: u64 = 1;
 
 /// How long a ticket can be used, in seconds: three days.
 pub const TICKET_LIFE_S: u32 = 3 * 24 * 60 * 60;
@@ -323,7 +326,7 @@ pub(crate) async fn view(
 /// The policy that a founding's document holds; the defaults, for a ledger that was opened before plans were kept.
 async fn policy(store: &Store, ledger: LedgerId, founders: usize) -> Result<LedgerPolicy, EngineError> {
     let plan = Plan::of(store, ledger).await?;
-    Ok(plan.map_or_else(|| LedgerPolicy::default_for(founders), |plan| plan.policy))
+    Ok(plan.map_or_else(|| LedgerPolicy::default_for(founders, RULES), |plan| plan.policy))
 }
 
 async fn candidate_rows(store: &Store, ledger: LedgerId) -> Result<Vec<CandidateRow>, EngineError> {
@@ -352,7 +355,7 @@ fn document(
         founders: founders.iter().map(|founder| founder_data(&founder.enrolled, &founder.sd)).collect(),
         origin: ledger.origin().clone(),
         policy: policy.clone(),
-        rules: RULES,
+        rules: ledger.state().rules()?,
         v: 1,
         vkey,
     })

@@ -14,6 +14,8 @@ mod export;
 pub mod failure;
 mod founding;
 mod governance;
+mod hsm;
+mod json_file;
 mod key;
 mod listed;
 mod maintenance;
@@ -23,6 +25,7 @@ mod output;
 mod private_file;
 mod proposal;
 mod receipt;
+mod rotation;
 pub mod sentence;
 mod serve;
 mod service;
@@ -103,6 +106,15 @@ enum ClientCommand {
     /// Keys and their revocation
     Key(key::KeyCommand),
     #[command(subcommand)]
+    /// Rotations: a new key in a slot's old one's place
+    Rotation(rotation::RotationCommand),
+    #[command(subcommand)]
+    /// Certificates of slots' keys
+    Certificate(rotation::CertificateCommand),
+    #[command(subcommand)]
+    /// Devices, and who can reach them
+    Hsm(hsm::HsmCommand),
+    #[command(subcommand)]
     /// The key that signs checkpoints
     LedgerKey(governance::LedgerKeyCommand),
     #[command(subcommand)]
@@ -168,6 +180,9 @@ impl ClientCommand {
             Self::Service(command) => service::run(command, context),
             Self::Slot(command) => slot::run(command, context),
             Self::Key(command) => key::run(command, context),
+            Self::Rotation(command) => rotation::rotation(command, context),
+            Self::Certificate(command) => rotation::certificate(command, context),
+            Self::Hsm(command) => hsm::run(command, context),
             Self::LedgerKey(command) => governance::ledger_key(command, context),
             Self::EvidenceKey(command) => governance::evidence_key(command, context),
             Self::Policy(command) => governance::policy(command, context),

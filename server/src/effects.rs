@@ -3,23 +3,28 @@
 //! An authorised event → a device call → an outcome command. One runner a ledger in a process; what another server began
 //! is left to it until its time is over.
 
+mod calendar;
+mod rotating;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sealbook_ledger::action::Params;
-use sealbook_ledger::command::Command;
+use sealbook_ledger::command::{Command, RotationCommand};
 use sealbook_ledger::encoding::B64;
-use sealbook_ledger::ids::{ActionId, BackendName, KeyId, Seq};
-use sealbook_ledger::payload::{FailureCode, NextVkey};
+use sealbook_ledger::ids::{ActionId, BackendName, CertificateId, Correlation, KeyId, Seq, SlotName};
+use sealbook_ledger::payload::NextVkey;
 use sealbook_ledger::slot::{Key, KeyState};
 use sealbook_ledger::state::{Founded, OpenAction, Progress, Stage};
 use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::custody::{CustodyError, DeviceKey};
 use crate::devices::{Devices, GENERATION_DEADLINE, custody_error};
-use crate::ledger::{Disclosure, EngineError, Ledger, Submission};
+use crate::ledger::{Disclosure, EngineError, Ledger, Submission, failure_code};
+use crate::signing::Signer;
 use crate::store::{LedgerId, Store};
 
 /// How long an execution may take, in seconds.
@@ -30,6 +35,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How long after a look in vain the device is asked again for an interrupted key.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// The longest pause before a step of a rotation that failed is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// An authorisation is left to whoever made it for this long after its expiry.
 const ABANDON_AFTER_S: u32 = 5;
@@ -42,21 +50,67 @@ pub(crate) struct Effects {
     mine: HashSet<ActionId>,
     /// When the device was last asked for a key that another process began to make.
     looked: HashMap<KeyId, Instant>,
+    signer: Arc<Signer>,
+    /// What failed lately, by the action, certificate or key that it was about: when it may be tried again.
+    waits: HashMap<Uuid, Wait>,
+    /// When rotations of which keys were last proposed.
+    proposed: HashMap<KeyId, Instant>,
+}
+
+/// A pause after a failure; the next one is twice as long.
+struct Wait {
+    until: Instant,
+    pause: Duration,
 }
 
 /// One thing to do next.
 enum Step {
     Submit(Command),
     Begin(ActionId),
-    MakeSlotKey { action: ActionId, key: KeyId },
-    FindSlotKey { action: ActionId, key: KeyId },
+    MakeSlotKey { key: KeyId },
+    FindSlotKey { key: KeyId },
+    FindAdopted(ActionId),
     MakeLedgerKey { action: ActionId, backend: BackendName },
     MakeEvidenceKey { action: ActionId, backend: BackendName },
+    Generate(ActionId),
+    SignCertificate(CertificateId),
+    Canary(ActionId),
+    RecordCanary(ActionId),
+    Rotate { of: Uuid, correlation: Correlation, command: RotationCommand },
+    Propose { slot: SlotName, key: KeyId },
+}
+
+impl Step {
+    /// What a rotation's step is about; none for steps that are simply tried again at the next tick.
+    fn subject(&self) -> Option<Uuid> {
+        match self {
+            Self::Generate(action) | Self::Canary(action) | Self::RecordCanary(action) => Some(action.uuid()),
+            Self::SignCertificate(id) => Some(id.uuid()),
+            Self::Rotate { of, .. } => Some(*of),
+            Self::Propose { key, .. } => Some(key.uuid()),
+            Self::Submit(_)
+            | Self::Begin(_)
+            | Self::MakeSlotKey { .. }
+            | Self::FindSlotKey { .. }
+            | Self::FindAdopted(_)
+            | Self::MakeLedgerKey { .. }
+            | Self::MakeEvidenceKey { .. } => None,
+        }
+    }
 }
 
 impl Effects {
-    pub(crate) fn new(ledger: Arc<Ledger>, store: Arc<Store>, devices: Devices) -> Self {
-        Self { ledger, store, devices, mine: HashSet::new(), looked: HashMap::new() }
+    pub(crate) fn new(ledger: Arc<Ledger>, store: Arc<Store>, devices: Devices, signer: Arc<Signer>) -> Self {
+        Self {
+            ledger,
+            store,
+            devices,
+            mine: HashSet::new(),
+            looked: HashMap::new(),
+            signer,
+            waits: HashMap::new(),
+            proposed: HashMap::new(),
+        }
     }
 
     /// Runs until `stop` says so.
@@ -70,7 +124,12 @@ impl Effects {
                 if *stop.borrow() {
                     return;
                 }
-                if let Err(error) = self.take(step).await {
+                let subject = step.subject();
+                let taken = self.take(step).await;
+                if let Some(subject) = subject {
+                    self.note_attempt(subject, taken.is_ok());
+                }
+                if let Err(error) = taken {
                     waits = true;
                     tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "an effect has to wait");
                 }
@@ -87,7 +146,10 @@ impl Effects {
     fn forget_what_ended(&mut self) {
         let state = self.ledger.state();
         let Ok(founded) = state.founded() else { return };
-        self.mine.retain(|action| founded.actions().contains_key(action));
+        let preparing = |action: &ActionId| {
+            founded.rotations().get(action).is_some_and(|rotation| rotation.is_preparing())
+        };
+        self.mine.retain(|action| founded.actions().contains_key(action) || preparing(action));
         let made = |key: &KeyId| founded.keys().get(key).is_some_and(|key| key.material().is_some());
         self.looked.retain(|key, _| !made(key));
     }
@@ -109,7 +171,24 @@ impl Effects {
         };
         let abandoned = founded.pending_signatures().keys().filter(|seq| overdue(seq));
         steps.extend(abandoned.map(|seq| Step::Submit(Command::Abandon(*seq))));
+        steps.extend(self.rotation_steps(founded, at));
+        steps.extend(self.calendar_steps(founded, at));
         steps
+    }
+
+    /// Whether a step failed so lately that it has to wait.
+    fn has_to_wait(&self, step: &Step) -> bool {
+        let wait = step.subject().and_then(|subject| self.waits.get(&subject));
+        wait.is_some_and(|wait| Instant::now() < wait.until)
+    }
+
+    fn note_attempt(&mut self, subject: Uuid, well: bool) {
+        if well {
+            self.waits.remove(&subject);
+            return;
+        }
+        let pause = self.waits.get(&subject).map_or(TICK, |wait| (wait.pause * 2).min(LONGEST_PAUSE));
+        self.waits.insert(subject, Wait { until: Instant::now() + pause, pause });
     }
 
     fn step_of(&self, founded: &Founded, id: ActionId, action: &OpenAction, at: Timestamp) -> Option<Step> {
@@ -136,8 +215,11 @@ impl Effects {
     ) -> Option<Step> {
         let mine = self.mine.contains(&action);
         match progress {
-            Progress::Generating(key) if mine && !over => Some(Step::MakeSlotKey { action, key }),
-            Progress::Generating(key) => self.interrupted(founded, action, key),
+            Progress::Generating(key) if mine && !over => Some(Step::MakeSlotKey { key }),
+            Progress::Generating(key) => self.interrupted(founded, key),
+            Progress::SlotCreated if !over && matches!(open.document().params, Params::KeyAdopt(_)) => {
+                Some(Step::FindAdopted(action))
+            }
             Progress::NotBegun if mine && !over => match &open.document().params {
                 Params::LedgerKeyRotate(p) | Params::LedgerKeyRecover(p) => {
                     Some(Step::MakeLedgerKey { action, backend: p.backend.clone() })
@@ -157,21 +239,30 @@ impl Effects {
 
     /// A key that another process began to make, which may have died: what the device holds under its label is taken for
     /// made while there is time, and given up after.
-    fn interrupted(&self, founded: &Founded, action: ActionId, key: KeyId) -> Option<Step> {
+    fn interrupted(&self, founded: &Founded, key: KeyId) -> Option<Step> {
         let KeyState::Generating { expires_at } = founded.keys().get(&key)?.state else { return None };
         if self.ledger.now() >= expires_at {
             return Some(Step::Submit(Command::KeyAbandoned(key)));
         }
         let due = self.looked.get(&key).is_none_or(|at| at.elapsed() >= LOOK_AGAIN);
-        due.then_some(Step::FindSlotKey { action, key })
+        due.then_some(Step::FindSlotKey { key })
     }
 
     async fn take(&mut self, step: Step) -> Result<(), EngineError> {
         match step {
             Step::Submit(command) => self.submit(command).await,
             Step::Begin(action) => self.begin(action).await,
-            Step::MakeSlotKey { action, key } => self.make_slot_key(action, key).await,
-            Step::FindSlotKey { action, key } => self.find_slot_key(action, key).await,
+            Step::MakeSlotKey { key } => self.make_slot_key(key).await,
+            Step::FindSlotKey { key } => self.find_slot_key(key).await,
+            Step::FindAdopted(action) => self.find_adopted(action).await,
+            Step::Generate(action) => self.generate(action).await,
+            Step::SignCertificate(id) => self.sign_certificate(id).await,
+            Step::Canary(action) => self.run_canary(action).await,
+            Step::RecordCanary(action) => self.record_canary(action).await,
+            Step::Rotate { correlation, command, .. } => {
+                self.submit_whole(rotating::step_of(command, correlation)).await
+            }
+            Step::Propose { slot, key } => self.propose(slot, key).await,
             Step::MakeLedgerKey { action, backend } => self.make_ledger_key(action, &backend).await,
             Step::MakeEvidenceKey { action, backend } => self.make_evidence_key(action, &backend).await,
         }
@@ -179,7 +270,11 @@ impl Effects {
 
     /// Submits; a refusal means that somebody else was first, which is as good.
     async fn submit(&self, command: Command) -> Result<(), EngineError> {
-        match self.ledger.submit(Submission::new(command)).await {
+        self.submit_whole(Submission::new(command)).await
+    }
+
+    async fn submit_whole(&self, submission: Submission) -> Result<(), EngineError> {
+        match self.ledger.submit(submission).await {
             Ok(_) => Ok(()),
             Err(EngineError::Refused(refusal)) => {
                 tracing::debug!(origin = %self.ledger.origin(), code = refusal.code(), "an effect was no longer wanted");
@@ -210,8 +305,8 @@ impl Effects {
         disclosures_at(&self.store, self.ledger.id(), seq).await
     }
 
-    async fn make_slot_key(&self, action: ActionId, key: KeyId) -> Result<(), EngineError> {
-        let Some((wanted, backend)) = self.wanted(action, key)? else { return Ok(()) };
+    async fn make_slot_key(&self, key: KeyId) -> Result<(), EngineError> {
+        let Some((wanted, backend)) = self.wanted(key)? else { return Ok(()) };
         let device = match self.devices.get(&backend) {
             Ok(device) => device,
             Err(error) => return self.submit(not_made(key, error.code())).await,
@@ -241,8 +336,8 @@ impl Effects {
         }
     }
 
-    async fn find_slot_key(&mut self, action: ActionId, key: KeyId) -> Result<(), EngineError> {
-        let Some((wanted, backend)) = self.wanted(action, key)? else { return Ok(()) };
+    async fn find_slot_key(&mut self, key: KeyId) -> Result<(), EngineError> {
+        let Some((wanted, backend)) = self.wanted(key)? else { return Ok(()) };
         self.looked.insert(key, Instant::now());
         let found = self.devices.get(&backend)?.find(&wanted.label).await.map_err(custody_error)?;
         match found {
@@ -253,14 +348,11 @@ impl Effects {
     }
 
     /// A slot's key that is to be made, and in which device.
-    fn wanted(&self, action: ActionId, key: KeyId) -> Result<Option<(Key, BackendName)>, EngineError> {
+    fn wanted(&self, key: KeyId) -> Result<Option<(Key, BackendName)>, EngineError> {
         let state = self.ledger.state();
         let founded = state.founded()?;
-        let (Some(key), Ok(open)) = (founded.keys().get(&key), founded.action(action)) else {
-            return Ok(None);
-        };
-        let Params::SlotCreate(params) = &open.document().params else { return Ok(None) };
-        Ok(Some((key.clone(), params.backend.clone())))
+        let Some(key) = founded.keys().get(&key) else { return Ok(None) };
+        Ok(Some((key.clone(), founded.slot(&key.slot)?.backend.clone())))
     }
 
     async fn make_ledger_key(&self, action: ActionId, backend: &BackendName) -> Result<(), EngineError> {
@@ -338,14 +430,4 @@ fn fail(action: ActionId, code: &str) -> Command {
 
 fn not_made(key: KeyId, code: &str) -> Command {
     Command::KeyNotMade { key, code: failure_code(code) }
-}
-
-/// Every stable code of this server is a failure code; a test of the problem table holds them to it.
-pub(crate) fn failure_code(code: &str) -> FailureCode {
-    code.parse().unwrap_or_else(|_| unknown_code())
-}
-
-#[allow(clippy::expect_used, reason = "the literal is a failure code")]
-fn unknown_code() -> FailureCode {
-    "server.fault".parse().expect("a failure code")
 }

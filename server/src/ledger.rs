@@ -90,6 +90,16 @@ impl EngineError {
     }
 }
 
+/// Every stable code of this server is a failure code; a test of the problem table holds them to it.
+pub(crate) fn failure_code(code: &str) -> sealbook_ledger::payload::FailureCode {
+    code.parse().unwrap_or_else(|_| unknown_code())
+}
+
+#[allow(clippy::expect_used, reason = "the literal is a failure code")]
+fn unknown_code() -> sealbook_ledger::payload::FailureCode {
+    "server.fault".parse().expect("a failure code")
+}
+
 impl From<sealbook_ledger::rule::Rule> for EngineError {
     fn from(rule: sealbook_ledger::rule::Rule) -> Self {
         Self::Refused(rule.into())

@@ -10,8 +10,7 @@ use sealbook_ledger::payload::RefusalRecorded;
 use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::watch;
 
-use crate::effects::failure_code;
-use crate::ledger::{EngineError, Ledger, Submission};
+use crate::ledger::{EngineError, Ledger, Submission, failure_code};
 
 /// Kinds of refusal that are counted apart in a minute; beyond them a flood is only logged.
 const MAX_COUNTED: usize = 1000;

@@ -28,12 +28,12 @@ use tokio::sync::Semaphore;
 use crate::clearing::{Answer, Clearing, Question, Wanted};
 use crate::custody::{BackendHealth, SigningInput};
 use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
-use crate::effects::failure_code;
-use crate::ledger::{Appended, EngineError, Ledger, Submission};
+use crate::ledger::{Appended, EngineError, Ledger, Submission, failure_code};
 use crate::store::Store;
 use crate::store::load::EventFilter;
+pub(crate) use call::OwnCall;
 pub use call::{SignCall, SignInput};
-use call::{check_artifact, submission};
+use call::{check_artifact, own_submission, submission};
 
 /// How long a signature may take from its authorisation to its release, in seconds.
 const AUTHORIZATION_S: u32 = 60;
@@ -135,6 +135,18 @@ impl Signer {
             ));
         }
         Ok(reply)
+    }
+
+    /// A signature that a process of the server's needs, on the same path: its authorisation fixes what is signed.
+    pub(crate) async fn sign_own(&self, ledger: &Ledger, call: OwnCall) -> Result<Signed, EngineError> {
+        let message = call.message.clone();
+        let appended = ledger.submit(own_submission(call)).await?;
+        let authorized = appended.events.first().map(|decided| &decided.event.payload);
+        let Some(Payload::SignatureAuthorized(authorized)) = authorized else {
+            return Err(EngineError::Fault { what: "an authorisation without its event", source: None });
+        };
+        let slot = authorized.slot.clone();
+        self.perform(ledger, slot, appended, message).await
     }
 
     async fn authorize_and_perform(&self, ledger: &Ledger, call: SignCall) -> Result<Reply, EngineError> {

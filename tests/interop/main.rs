@@ -10,6 +10,7 @@ mod browser;
 mod printed;
 mod reader;
 mod readings;
+mod rotations;
 #[path = "../../server/src/reports/pdf/tests/samples.rs"]
 mod samples;
 mod signatures;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::reader::script;
+use crate::rotations;
 
 /// Parameters of every type, some twice, about a tenant's people, slots and keys; and private fields.
 fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
@@ -34,6 +35,7 @@ fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
     policy["actions"]["slot.resume"]["quorum"] = json!([{ "role": "approver", "count": 1 }]);
     policy["actions"]["slot.create"]["proposers"] = json!(["key_owner"]);
     policy["credentials"]["hardware_only"] = json!(true);
+    policy["cadence"] = json!({ "access_review_days": 30, "ledger_key_days": 365, "rotation_days": 365 });
     let (soon, later, until) = (in_seconds(3600), in_seconds(7200), in_seconds(86400));
     let device = json!({ "backend": "softhsm" });
     let none = || json!({});
@@ -99,6 +101,7 @@ fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
             none(),
         ),
         ("slot.create", slot, none()),
+        ("slot.create", rotations::created(tenant), none()),
         ("slot.create", tenant.slot_params("plain", "ecdsa-p256-sha256", &signing_policy()), none()),
         ("slot.policy_set", json!({ "slot": "apt-repo", "signing_policy": strict }), none()),
         ("slot.policy_set", json!({ "slot": "apt-repo", "signing_policy": signing_policy() }), none()),
@@ -116,11 +119,10 @@ fn browsers_read_documents_of_every_type_as_the_server_tells_them() {
     let mut seen = BTreeSet::new();
     let drafts: Vec<Value> = cases(&tenant)
         .into_iter()
-        .map(|(kind, params, private)| {
-            seen.insert(kind);
-            let body =
-                json!({ "type": kind, "params": params, "reason": "a test needs it", "private": private });
-            tenant.post("/actions/draft", &body).expect(200).json()
+        .chain(rotations::cases(&tenant))
+        .map(|case| {
+            seen.insert(case.0);
+            rotations::draft(&tenant, case)
         })
         .collect();
     let policy = tenant.get("/policy").expect(200).json()["policy"].clone();

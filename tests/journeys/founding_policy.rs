@@ -6,7 +6,7 @@ use sealbook_ledger::policy::LedgerPolicy;
 use serde_json::{Value, json};
 
 fn default_policy() -> Value {
-    serde_json::to_value(LedgerPolicy::default_for(3)).unwrap()
+    serde_json::to_value(LedgerPolicy::default_for(3, 1)).unwrap()
 }
 
 fn founding(server: &Server, opened: &Opened) -> Value {

@@ -2,6 +2,7 @@
 
 use integration::tenant::{in_seconds, sha256, signing_policy, text};
 use integration::{Server, Tenant};
+use sealbook::ceremony::RULES;
 use sealbook_ledger::action::ActionType;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,6 +23,12 @@ fn approved_policy() -> Value {
     let mut policy = signing_policy();
     policy["approval"] = json!(["production"]);
     policy
+}
+
+/// A rotation policy without certificates.
+fn rotation() -> Value {
+    json!({ "channels": ["apt-stable"], "old_key_signs": true, "overlap_days": 7, "propose_days": 14,
+        "revoke_superseded": false, "rotation_days": 60, "v": 1 })
 }
 
 /// What to ask for, by type, in a tenant with a slot, a service, another authenticator and suspended things.
@@ -61,7 +68,12 @@ impl Stage {
             T::ApprovalRpSet => json!({ "approval_rp":
                 { "id": "localhost", "origins": ["http://localhost:1"], "shared": true } }),
             T::CredentialAdd => json!({ "member": member, "credential": credential }),
+            T::CertificateIssue => json!({ "slot": "apt-repo", "key": key }),
             T::CredentialRemove => json!({ "member": member, "credential_id": self.credential }),
+            T::HsmAccessReview => json!({ "backend": "softhsm", "holders": 2 }),
+            T::KeyAdopt => json!({ "label": "an older key", "spki_sha256": sha256(b"its public key"),
+                "slot": tenant.slot_params("adopted", "ed25519", &signing_policy()) }),
+            T::KeyRotate | T::KeyRotateEmergency => json!({ "slot": "apt-repo", "old_key": key }),
             T::KeyRevoke => json!({ "key": key, "reason": "superseded" }),
             T::KeyRevokeEmergency => json!({ "key": key, "reason": "key_compromise" }),
             T::LedgerEvidenceKeySet | T::LedgerKeyRecover | T::LedgerKeyRotate => device,
@@ -96,6 +108,7 @@ impl Stage {
             T::SlotCreate => tenant.slot_params("release", "ed25519", &signing_policy()),
             T::SlotPolicySet => json!({ "slot": "apt-repo", "signing_policy": signing_policy() }),
             T::SlotResume => json!({ "slot": "apt-repo" }),
+            T::SlotRotationSet => json!({ "slot": "apt-repo", "rotation": rotation() }),
         }
     }
 
@@ -108,7 +121,15 @@ impl Stage {
         let policy = self.tenant.get("/policy").expect(200).json();
         let proposers = policy["policy"]["actions"][kind.name()]["proposers"].as_array().unwrap().clone();
         let role = roles.iter().find(|role| proposers.contains(&json!(role))).unwrap();
-        let answer = self.tenant.propose(person, role, kind.name(), &self.params(kind));
+        let private = match kind {
+            ActionType::HsmAccessReview => {
+                json!({ "holders": ["Ada", "the build farm"], "findings": "none" })
+            }
+            _ => json!({}),
+        };
+        let draft = self.tenant.draft_with(person, kind.name(), &self.params(kind), &private);
+        let proposal = self.tenant.proposal(person, role, &draft.expect(200).json());
+        let answer = person.api.post(&self.tenant.path("/actions"), &proposal);
         (answer.status == 201).then(|| answer.json())
     }
 }
@@ -118,7 +139,7 @@ fn every_type_of_action_has_a_form_that_a_link_fills_in() {
     let server = Server::shared();
     let stage = Stage::set(&server);
     let list = read(&stage.tenant, 0, "/propose");
-    for kind in ActionType::ALL {
+    for kind in ActionType::of(RULES) {
         let form = read(&stage.tenant, 0, &format!("/propose/{kind}"));
         let listed = list.contains(&format!("/propose/{kind}\""));
         // The sealed authenticators propose the one, and no server knows later rules.
@@ -134,8 +155,13 @@ fn every_type_of_action_has_a_form_that_a_link_fills_in() {
         2,
         "a policy begins with the one in force"
     );
-    let path = format!("/t/{}/propose/slot.explode", stage.tenant.name);
-    stage.tenant.person(0).api.get(&path).expect(404);
+    let of = |kind: &str| format!("/t/{}/propose/{kind}", stage.tenant.name);
+    stage.tenant.person(0).api.get(&of("slot.explode")).expect(404);
+    // What comes with later rules is neither listed nor drawn.
+    for kind in ActionType::ALL.into_iter().filter(|kind| kind.rules() > RULES) {
+        assert!(!list.contains(&format!("/propose/{kind}\"")), "{kind}: listed");
+        stage.tenant.person(0).api.get(&of(kind.name())).expect(400);
+    }
 }
 
 #[test]
@@ -143,7 +169,7 @@ fn every_type_of_action_is_read_in_a_page_of_its_own() {
     let server = Server::shared();
     let stage = Stage::set(&server);
     let mut without = Vec::new();
-    for kind in ActionType::ALL {
+    for kind in ActionType::of(RULES) {
         let Some(action) = stage.proposed(kind) else {
             without.push(kind.name());
             continue;
@@ -162,7 +188,9 @@ fn every_type_of_action_is_read_in_a_page_of_its_own() {
         assert!(!own.contains("data-decision=\"approve\""), "{kind}: a proposer is offered to approve");
         assert!(other.contains("data-decision=\"reject\""), "{kind}: nobody is offered to reject");
     }
-    // No standby, no later rules, and a list that comes along with its proposal.
-    without.retain(|kind| !matches!(*kind, "ledger.key_recover" | "rules.adopt" | "signing.batch"));
+    // No standby, no later rules, a list that comes along with its proposal, a slot that wants no certificate and is
+    // suspended.
+    let refused = ["certificate.issue", "key.rotate", "ledger.key_recover", "rules.adopt", "signing.batch"];
+    without.retain(|kind| !refused.contains(kind));
     assert_eq!(without, [""; 0], "these could not be proposed");
 }

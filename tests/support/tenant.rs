@@ -167,7 +167,14 @@ impl Tenant {
     /// Has an action drawn up.
     #[track_caller]
     pub fn draft(&self, by: &Person, kind: &str, params: &Value) -> Answer {
-        let body = json!({ "type": kind, "params": params, "reason": "a test needs it" });
+        self.draft_with(by, kind, params, &json!({}))
+    }
+
+    /// The same with private fields.
+    #[track_caller]
+    pub fn draft_with(&self, by: &Person, kind: &str, params: &Value, private: &Value) -> Answer {
+        let reason = "a test needs it";
+        let body = json!({ "type": kind, "params": params, "reason": reason, "private": private });
         by.api.post(&self.path("/actions/draft"), &body)
     }
 

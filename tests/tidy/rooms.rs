@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 41] = [
+const ROOMS: [(&str, &[&str]); 42] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -62,7 +62,8 @@ const ROOMS: [(&str, &[&str]); 41] = [
         ],
     ),
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
-    ("pages", &["app", "clock", "http", "ledger", "relying_parties", "store", "views"]),
+    // What may be adopted are the rules that new ledgers open under.
+    ("pages", &["app", "ceremony", "clock", "http", "ledger", "relying_parties", "store", "views"]),
     ("views", &["authenticator", "relying_parties", "store"]),
     ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
@@ -110,13 +111,15 @@ const ROOMS: [(&str, &[&str]); 41] = [
     ("ceremony", &["clock", "ledger", "passkeys", "relying_parties", "store"]),
     // What a service asks of people, and what they approved.
     ("clearing", &["ledger", "store"]),
-    ("signing", &["clearing", "custody", "devices", "effects", "ledger", "store"]),
-    ("effects", &["custody", "devices", "ledger", "store"]),
+    ("signing", &["clearing", "custody", "devices", "ledger", "store"]),
+    // Rotations sign on the path that callers take.
+    ("effects", &["canary", "clock", "custody", "devices", "ledger", "signing", "store"]),
+    ("canary", &["ledger", "store"]),
     ("auditing", &["ledger", "store"]),
     ("exporting", &["ledger", "store"]),
     // Sentence and names of an action, for destinations that may know them: told in one way only.
     ("notifying", &["clock", "custody", "devices", "ledger", "store", "views"]),
-    ("refusals", &["effects", "ledger"]),
+    ("refusals", &["ledger"]),
     ("loading", &["high_water", "ledger", "replaying", "sequencer", "snapshots", "store"]),
     ("replaying", &["ledger", "snapshots", "store"]),
     ("rebuilding", &["ledger", "projector", "sequencer", "store"]),

@@ -37,6 +37,18 @@ function listOf(text, field) {
   return { digests: rows.map(({ digest }) => digest), names: named.map(({ name }) => name) };
 }
 
+/** A JSON object. */
+function objectOf(text, field) {
+  let value = null;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw wrong(`This is no JSON: ${error.message}`, field);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("A JSON object begins with { and ends with }.", field);
+  return value;
+}
+
 /** A service's new token. It stays in this browser; its SHA-256 is what is asked for. */
 async function newToken(days) {
   const secret = crypto.getRandomValues(new Uint8Array(32));
@@ -61,6 +73,10 @@ function policyOf(editor) {
     if (boxes.some((box) => box.checked !== box.defaultChecked)) {
       held.proposers = boxes.filter((box) => box.checked).map((box) => box.dataset.proposer).sort();
     }
+  }
+  const intervals = [...editor.querySelectorAll("[data-cadence]")];
+  if (intervals.some((interval) => interval.value !== interval.defaultValue)) {
+    policy.cadence = Object.fromEntries(intervals.map((interval) => [interval.dataset.cadence, Number(interval.value)]));
   }
   policy.credentials.hardware_only = editor.querySelector("[data-hardware]").checked;
   const makes = linesOf(editor.querySelector("[data-aaguids]").value).map((make) => make.toLowerCase());
@@ -89,6 +105,20 @@ export async function read(form, candidates) {
       case "lines":
         put(params, name, [...new Set(linesOf(value))].sort());
         break;
+      case "holders": {
+        const holders = [...new Set(linesOf(value))];
+        put(params, "holder_count", holders.length);
+        asked.private[name] = holders;
+        break;
+      }
+      case "json":
+        if (value) put(params, name, objectOf(value, field));
+        break;
+      case "slot_key": {
+        const [slot, key, policy] = value.split(" ");
+        Object.assign(params, { slot, [name]: key, policy });
+        break;
+      }
       case "number":
         if (value) put(params, name, Number(value));
         break;
@@ -140,8 +170,23 @@ export async function read(form, candidates) {
         throw new Error("This page is older than its module. Load it again.");
     }
   }
-  if (params.signing_policy) finishPolicy(params.signing_policy);
+  finishSlot(params);
+  // An adoption is about a slot as its creation would be.
+  if (form.dataset.type === "key.adopt") finishSlot(params.slot);
   return asked;
+}
+
+/** What a form leaves out of policies, for it is always the same or stands in another field. */
+function finishSlot(params) {
+  if (params.signing_policy) finishPolicy(params.signing_policy);
+  if (!params.rotation) return;
+  const { rotation_days = params.rotation.rotation_days, overlap_days = params.rotation.overlap_days } = params;
+  Object.assign(params.rotation, { rotation_days, overlap_days, v: 1 });
+  const { certificate } = params.rotation;
+  // Documents list each thing once, in order.
+  for (const [held, name] of [[certificate, "policies"], [certificate?.issuer, "anchors"]]) {
+    if (Array.isArray(held?.[name])) held[name] = [...new Set(held[name])].sort();
+  }
 }
 
 /** A signing policy has a version, and says nothing of approvals where there are none. */

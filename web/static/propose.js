@@ -32,7 +32,8 @@ async function confirmed(asked, draft) {
   const params = { ...document.params };
   for (const field of draft.disclosures) {
     await opens(document, field);
-    const typed = field.name === "reason" ? asked.reason : field.name === "names" ? asked.private.names?.join("\n") : asked.private[field.name];
+    const given = field.name === "reason" ? asked.reason : asked.private[field.name];
+    const typed = Array.isArray(given) ? given.join("\n") : given;
     if (typed === undefined || plain(field.value) !== plain(typed)) throw distrust(`The draft says another ${field.name} than you did. Nothing is signed: tell the operator.`);
     delete params[`${field.name}_digest`];
   }
@@ -204,7 +205,7 @@ async function policyOf(slot) {
     if (!response.ok || response.redirected) throw new Error("The policy in force could not be read. Load the page again.");
     const next = new DOMParser().parseFromString(await response.text(), "text/html");
     if (slot.value !== wanted) return;
-    for (const field of form.querySelectorAll('[data-name^="signing_policy."]')) {
+    for (const field of form.querySelectorAll('[data-name^="signing_policy."], [data-name^="rotation."]')) {
       field.replaceWith(next.querySelector(`[data-name="${CSS.escape(field.dataset.name)}"]`));
     }
     history.replaceState(null, "", address);
@@ -227,7 +228,7 @@ async function begin() {
   copies(at("token-copy"), () => token);
   at("invite-go")?.addEventListener("click", invite);
   takeFiles(form, (error) => refused(error, at("refusal")));
-  if (form.dataset.type === "slot.policy_set") {
+  if (["slot.policy_set", "slot.rotation_set"].includes(form.dataset.type)) {
     const slot = form.querySelector('select[data-name="slot"]');
     slot.addEventListener("change", () => policyOf(slot));
   }

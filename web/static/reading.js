@@ -8,6 +8,8 @@
 import { fromBase64url, sha256, toHex, utf8 } from "./bytes.js";
 import { canonical } from "./jcs.js";
 import { distrust } from "./passkeys.js";
+import { TO_COME, besideDays, certified, holders, reviewed, rotated, rotationPolicy, rotationRows } from "./rotations.js";
+import { counted, days, enumerated, list, may, moment, row, words } from "./wording.js";
 
 const KINDS = { hardware: "hardware authenticator", synced: "synced passkey", unattested: "unattested authenticator", software: "software key" };
 const A_KIND = { hardware: "a hardware authenticator", synced: "a synced passkey", unattested: "an unattested authenticator", software: "a software authenticator" };
@@ -19,17 +21,9 @@ const BECAUSE = {
   superseded: "another key took its place",
 };
 const USUAL_POLICY = { artifact_fields: [], callers: ["services"], environments: ["development", "production", "staging"], release: "durable", v: 1 };
+const USUAL_CADENCE = { access_review_days: 90, ledger_key_days: 365, rotation_days: 90 };
 const RECOVERY_HOURS = 72;
 
-const words = (name) => name.replaceAll("_", " ");
-/** A moment to the second: `2026-11-22 14:00:05 UTC`. */
-const moment = (time) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
-/** As cells list things: `none`, `a, b`. */
-const list = (items) => (items.length === 0 ? "none" : items.join(", "));
-/** As sentences list things: `nothing`, `a`, `a, b and c`. */
-const enumerated = (items) => (items.length === 0 ? "nothing" : [items.slice(0, -1).join(", "), items.at(-1)].filter(Boolean).join(" and "));
-const counted = (count, unit) => (count === 1 ? unit : `${count} ${unit}s`);
-const days = (count) => (count === 1 ? "day" : `${count} days`);
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const slots = (names) => (names.length === 0 ? "no slot" : `${names.length === 1 ? "slot" : "slots"} ${enumerated(names)}`);
 const authenticator = ({ kind, credential_id: id }) => `${KINDS[kind]} ${id.slice(0, 8)}…`;
@@ -50,12 +44,14 @@ function signingPolicy(policy) {
   return `${text}, released once ${policy.release === "sealed" ? "sealed" : "recorded"}`;
 }
 
-function ledgerPolicy({ actions, credentials }) {
+function ledgerPolicy({ actions, cadence, credentials }) {
   const usual = (type) => type.startsWith("signing.") || type === "member.recover";
   const single = Object.keys(actions).sort().filter((type) => seats(actions[type].quorum) === 1 && !usual(type));
   const alone = single.length === 0 ? "every change takes at least two approvals" : `one approval is enough for ${enumerated(single)}`;
   const hardware = credentials.hardware_only ? "; only hardware authenticators enrol" : "";
-  return `Replace the ledger policy, which says who may propose and approve what: ${alone}${hardware}`;
+  const { rotation_days: longest } = { ...USUAL_CADENCE, ...cadence };
+  const longer = longest > USUAL_CADENCE.rotation_days ? `; a slot may go on with one key for ${longest} days` : "";
+  return `Replace the ledger policy, which says who may propose and approve what: ${alone}${hardware}${longer}`;
 }
 
 function granted(p, who) {
@@ -68,7 +64,7 @@ function granted(p, who) {
 const revoked = (p) => `key ${p.key} for good, because ${BECAUSE[p.reason]}${p.compromised_since ? `, since ${moment(p.compromised_since)}` : ""}`;
 
 function created(p, owner) {
-  const asked = `Create slot ${p.slot} (${p.algorithm} in ${p.backend}), owned by ${owner}, rotated every ${counted(p.rotation_days, "day")}`;
+  const asked = `Create slot ${p.slot} (${p.algorithm} in ${p.backend}), owned by ${owner}, rotated every ${counted(p.rotation_days, "day")}${p.rotation?.certificate ? `, ${certified(p.rotation.certificate)}` : ""}`;
   return canonical(p.signing_policy) === canonical(USUAL_POLICY) ? asked : `${asked}; ${signingPolicy(p.signing_policy)}`;
 }
 
@@ -76,9 +72,14 @@ function created(p, owner) {
 const SENTENCES = {
   "approval_rp.set": ({ approval_rp: rp }) => `Take approvals for ${rp.id} from ${enumerated(rp.origins)} from then on${rp.shared ? ", where approval credentials also sign in" : ""}`,
   "credential.add": (p, who) => `Add ${A_KIND[p.credential.kind]} to ${who(p.member)}`,
+  "certificate.issue": (p) => `Issue a certificate for key ${p.key} of slot ${p.slot}, as the slot's rotation policy says`,
   "credential.remove": (p, who) => `Remove authenticator ${p.credential_id} from ${who(p.member)}`,
+  "hsm.access_review": (p) => `Put on record that ${holders(p.holder_count)} can reach ${p.backend}, reviewed ${p.findings_digest ? "with" : "without"} findings`,
+  "key.adopt": (p, who) => `Adopt key “${p.label}” in ${p.slot.backend}, whose public key has SHA-256 ${p.spki_sha256}: c${created(p.slot, who(p.slot.owner)).slice(1)}`,
   "key.revoke": (p) => `Revoke ${revoked(p)}`,
   "key.revoke_emergency": (p) => `Emergency: revoke ${revoked(p)}`,
+  "key.rotate": (p) => `Replace key ${p.old_key} of slot ${p.slot} by a new one`,
+  "key.rotate_emergency": (p) => `Emergency: replace key ${p.old_key} of slot ${p.slot} by a new one, without an overlap`,
   "ledger.evidence_key_set": (p) => `Make a new key in ${p.backend} that signs evidence documents`,
   "ledger.key_recover": (p) => `Continue this ledger under the standby ledger key in ${p.backend}`,
   "ledger.key_rotate": (p) => `Replace the ledger key, which seals this ledger, by a new one in ${p.backend}`,
@@ -99,12 +100,8 @@ const SENTENCES = {
   "slot.create": (p, who) => created(p, who(p.owner)),
   "slot.policy_set": (p) => `Replace the signing policy of slot ${p.slot}: ${signingPolicy(p.signing_policy)}`,
   "slot.resume": (p) => `Lift the suspension of slot ${p.slot}, so that it signs again`,
+  "slot.rotation_set": (p) => `Replace the rotation policy of slot ${p.slot}: ${rotationPolicy(p.rotation)}`,
 };
-
-// A row: what changes, and its "after": a text, null for "no more", a function of "now", or a pattern for what the server
-// reads from the state. Marked `may`: it is there only where it differs from now.
-const row = (what, after) => ({ what, after });
-const may = (what, after) => ({ what, after, may: true });
 
 function clauses(policy, as) {
   return [
@@ -118,7 +115,8 @@ function clauses(policy, as) {
 }
 
 /** A ledger policy as rows, clause by clause. */
-function policyClauses({ actions, credentials }) {
+function policyClauses({ actions, cadence, credentials }) {
+  const often = { ...USUAL_CADENCE, ...cadence };
   const rules = Object.entries(actions).flatMap(([type, { proposers, quorum }]) => [
     row(`Quorum of ${type}`, list(quorum.map(({ count, role }) => `${count} × ${words(role)}`))),
     row(`Who proposes ${type}`, list(proposers.map(words))),
@@ -127,6 +125,9 @@ function policyClauses({ actions, credentials }) {
     ...rules,
     row("Authenticators that may be enrolled", credentials.hardware_only ? "attested hardware only" : "any kind"),
     row("Makes that may be enrolled", credentials.aaguids ? list(credentials.aaguids) : "any make"),
+    row("Longest that a slot goes on with one key", days(often.rotation_days)),
+    row("Ledger key replaced every", days(often.ledger_key_days)),
+    row("Access to devices reviewed every", days(often.access_review_days)),
   ];
 }
 
@@ -147,6 +148,18 @@ function keyRevoked(p) {
   ];
 }
 
+function slotCreated(p, who, key) {
+  return [
+    row("Slot", p.slot),
+    row("Key", key),
+    row("Owner", who(p.owner)),
+    row("Replaced every", days(p.rotation_days)),
+    row("Old key stays usable for", days(p.overlap_days)),
+    ...(p.rotation ? besideDays(p.rotation) : []),
+    ...clauses(p.signing_policy, row),
+  ];
+}
+
 const held = (now, more) => list([...items(now), ...more]);
 const CHANGES = {
   "approval_rp.set": ({ approval_rp: rp }) => [
@@ -160,12 +173,20 @@ const CHANGES = {
     row("Its id", p.credential.credential_id),
     row("Relying party", p.credential.rp_id),
   ],
+  "certificate.issue": (p) => [row(`Certificate of key ${p.key}`, `a new one, as the rotation policy of slot ${p.slot} says`), TO_COME],
   "credential.remove": (p, who) => [
     row(`Authenticator ${p.credential_id}`, null),
     row(`Authenticators of ${who(p.member)}`, (now) => list(items(now).filter((one) => !one.endsWith(` ${p.credential_id.slice(0, 8)}…`)))),
   ],
+  "hsm.access_review": reviewed,
+  "key.adopt": (p, who) => [
+    ...slotCreated(p.slot, who, `${p.slot.algorithm}, in ${p.slot.backend} already as “${p.label}”`),
+    row("SHA-256 of its public key", p.spki_sha256),
+  ],
   "key.revoke": keyRevoked,
   "key.revoke_emergency": keyRevoked,
+  "key.rotate": (p) => rotated(p, false),
+  "key.rotate_emergency": (p) => rotated(p, true),
   "ledger.evidence_key_set": (p) => [row("Key that signs evidence documents", `a new key, made in ${p.backend}`)],
   "ledger.key_recover": (p) => [row("Key that seals this ledger", `the standby key in ${p.backend}`), may("Announced digest of the standby", /^[0-9a-f]{64}$/)],
   "ledger.key_rotate": (p) => [row("Key that seals this ledger", `a new key in ${p.backend}`)],
@@ -199,16 +220,10 @@ const CHANGES = {
   "service.restore": (p, _, machine) => [row(capital(machine(p.service)), "active")],
   "signing.approve": (p) => [row(`Slot ${p.slot} may sign this digest for ${p.environment}`, "once"), row("Digest", p.digest)],
   "signing.batch": (p) => [row(`Slot ${p.slot} may sign the listed digests for ${p.environment}`, `each of ${p.count} once`), row("Root of the tree over the list", p.root)],
-  "slot.create": (p, who) => [
-    row("Slot", p.slot),
-    row("Key", `${p.algorithm}, made and kept in ${p.backend}`),
-    row("Owner", who(p.owner)),
-    row("Replaced every", days(p.rotation_days)),
-    row("Old key stays usable for", days(p.overlap_days)),
-    ...clauses(p.signing_policy, row),
-  ],
+  "slot.create": (p, who) => slotCreated(p, who, `${p.algorithm}, made and kept in ${p.backend}`),
   "slot.policy_set": (p) => clauses(p.signing_policy, row),
   "slot.resume": (p) => [row(`Slot ${p.slot}`, "signs")],
+  "slot.rotation_set": (p) => rotationRows(p.rotation),
 };
 
 function named(names) {

@@ -9,8 +9,21 @@ use crate::ids::{InvalidId, serde_as_text};
 
 /// A certificate policy (RFC 5280 §4.2.1.4), written as dotted numbers such as `2.23.140.1.4.1`: the second at most 39,
 /// the others of 32 bits, which leaves out some that X.660 has (those made of UUIDs).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PolicyOid(ObjectIdentifier);
+
+/// By text, as sets are sorted in canonical bytes.
+impl Ord for PolicyOid {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.to_string().cmp(&other.to_string())
+    }
+}
+
+impl PartialOrd for PolicyOid {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl PolicyOid {
     /// Longest text in bytes: what fits into the 39 bytes of DER that are read.

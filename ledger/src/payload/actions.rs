@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::ActionDocument;
 use crate::encoding::B64;
 use crate::event::Actor;
-use crate::ids::{ActionId, MemberId, ServiceId};
+use crate::ids::{ActionId, MemberId, ProposerId, ServiceId};
 use crate::policy::Role;
 use crate::timestamp::Timestamp;
 
@@ -52,7 +52,8 @@ signed_decision!(
 pub struct ActionProposed {
     /// What is asked for, whole.
     pub document: ActionDocument,
-    /// A member's signature. A service's proposal has none: it asks for approval of signatures alone, and decides nothing.
+    /// A member's signature. A service's proposal has none: it asks for approval of signatures alone. Nor has the server's:
+    /// it proposes rotations that are due (rules version 2). Neither decides anything.
     pub signed: Option<SignedProposal>,
 }
 
@@ -78,7 +79,10 @@ impl ActionProposed {
     pub fn actor(&self) -> Actor {
         match &self.signed {
             Some(signed) => Actor::Member(signed.member),
-            None => Actor::Service(ServiceId::from(self.document.proposed_by.uuid())),
+            None => match self.document.proposed_by {
+                ProposerId::Id(id) => Actor::Service(ServiceId::from(id)),
+                ProposerId::Server => Actor::System,
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash};
 use crate::ids::{ActionId, BackendName, KeyId, MemberId, SlotName};
 use crate::policy::SigningPolicy;
+use crate::rotation::RotationPolicy;
 use crate::timestamp::Timestamp;
 
 payload!(
@@ -101,27 +102,30 @@ pub struct KeyRevoked {
     pub reason: RevocationReason,
 }
 
-payload!(
-    /// See [`super::Payload::SlotCreated`].
-    SlotCreated {
-        /// The action.
-        action: ActionId,
-        /// What it signs with.
-        algorithm: Algorithm,
-        /// The device that makes and keeps its keys.
-        backend: BackendName,
-        /// Days that an old key stays usable beside a new one.
-        overlap_days: u16,
-        /// The member who answers for it.
-        owner: MemberId,
-        /// Days after which its key is to be replaced.
-        rotation_days: u16,
-        /// What may be signed, by whom.
-        signing_policy: SigningPolicy,
-        /// Its name.
-        slot: SlotName,
-    }
-);
+/// See [`super::Payload::SlotCreated`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotCreated {
+    /// The action.
+    pub action: ActionId,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// The device that makes and keeps its keys.
+    pub backend: BackendName,
+    /// Days that an old key stays usable beside a new one.
+    pub overlap_days: u16,
+    /// The member who answers for it.
+    pub owner: MemberId,
+    /// How its key is replaced, and with which certificate; what the days alone say where absent (rules version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationPolicy>,
+    /// Days after which its key is to be replaced.
+    pub rotation_days: u16,
+    /// What may be signed, by whom.
+    pub signing_policy: SigningPolicy,
+    /// Its name.
+    pub slot: SlotName,
+}
 
 payload!(
     /// See [`super::Payload::SlotPolicySet`].

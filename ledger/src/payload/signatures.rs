@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::FailureCode;
 use crate::algorithm::Algorithm;
 use crate::attachment::{Attachment, MediaType};
+use crate::certificate::SerialNumber;
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::event::Actor;
-use crate::ids::{ActionId, EvidenceId, KeyId, MemberId, Seq, ServiceId, SlotName};
+use crate::ids::{ActionId, CertificateId, EvidenceId, KeyId, MemberId, Seq, ServiceId, SlotName};
+use crate::issuance::Terms;
 use crate::policy::Environment;
 use crate::timestamp::Timestamp;
 
@@ -15,8 +17,10 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "id", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Subject {
-    /// An action.
+    /// An action; a rotation goes by its action's id.
     Action(ActionId),
+    /// A certificate (rules version 2).
+    Certificate(CertificateId),
     /// An event of this ledger.
     Event(Seq),
     /// A key.
@@ -76,8 +80,9 @@ pub struct SignatureAuthorized {
     pub clearance: Option<ClearanceUse>,
     /// What is signed, in hex; for pure Ed25519 the SHA-256 of the message.
     pub digest: HexBytes,
-    /// Where the artifact is meant to go.
-    pub environment: Environment,
+    /// Where the artifact is meant to go; exactly where there is no `purpose`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// First moment that the signature no longer may be released.
     pub expires_at: Timestamp,
     /// The key.
@@ -87,8 +92,76 @@ pub struct SignatureAuthorized {
     pub message: Option<Attachment>,
     /// Digest of the slot's signing policy.
     pub policy: Hash,
+    /// What the server has it signed for; a caller's artifact where absent (rules version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<SigningPurpose>,
+    /// The key's certificate, exactly where the slot requires one (rules version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
     /// The slot.
     pub slot: SlotName,
+}
+
+/// The certificate under which a signature is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// From when it holds (`notBefore`).
+    pub certificate_issued: Timestamp,
+    /// SHA-256 of it.
+    pub fingerprint: Hash,
+}
+
+/// What the server has signed on its own: nothing that a caller chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
+pub enum SigningPurpose {
+    /// A digest that the slot signed last, tried with the new key before it takes over.
+    Canary {
+        /// The rotation.
+        action: ActionId,
+        /// The `signature.created` that released it; none for the rotation's own message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        original: Option<Seq>,
+    },
+    /// A certificate; `digest` is that of the TBSCertificate which its slot's policy and these terms make.
+    Certificate {
+        /// The certificate.
+        certificate: CertificateId,
+        /// The last moment that it holds.
+        not_after: Timestamp,
+        /// From when it holds.
+        not_before: Timestamp,
+        /// Its serial number.
+        serial: SerialNumber,
+    },
+    /// A key's own request for a certificate; `digest` is that of the CertificationRequestInfo.
+    CertificateRequest {
+        /// The certificate.
+        certificate: CertificateId,
+    },
+}
+
+impl SigningPurpose {
+    /// The certificate that it is about.
+    pub fn certificate(&self) -> Option<CertificateId> {
+        match self {
+            Self::Canary { .. } => None,
+            Self::Certificate { certificate, .. } | Self::CertificateRequest { certificate } => {
+                Some(*certificate)
+            }
+        }
+    }
+
+    /// What a certificate says besides what its policy and issuer fix.
+    pub fn terms(&self) -> Option<Terms> {
+        match self {
+            Self::Certificate { not_after, not_before, serial, .. } => {
+                Some(Terms { serial: serial.clone(), not_before: *not_before, not_after: *not_after })
+            }
+            Self::Canary { .. } | Self::CertificateRequest { .. } => None,
+        }
+    }
 }
 
 /// One digest of an approved list.
@@ -103,23 +176,26 @@ pub struct ClearanceUse {
     pub proof: Vec<Hash>,
 }
 
-payload!(
-    /// See [`super::Payload::SignatureCreated`].
-    SignatureCreated {
-        /// What it was made with.
-        algorithm: Algorithm,
-        /// The seq of its `signature.authorized`.
-        authorization: Seq,
-        /// What was signed.
-        digest: HexBytes,
-        /// The key.
-        key: KeyId,
-        /// The signature, in the algorithm's encoding.
-        signature: B64,
-        /// SHA-256 of the key's SubjectPublicKeyInfo.
-        spki_sha256: Hash,
-    }
-);
+/// See [`super::Payload::SignatureCreated`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureCreated {
+    /// What it was made with.
+    pub algorithm: Algorithm,
+    /// The seq of its `signature.authorized`.
+    pub authorization: Seq,
+    /// What was signed.
+    pub digest: HexBytes,
+    /// The key.
+    pub key: KeyId,
+    /// The signature, in the algorithm's encoding.
+    pub signature: B64,
+    /// The key's certificate, where its authorisation names one (rules version 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
+    /// SHA-256 of the key's SubjectPublicKeyInfo.
+    pub spki_sha256: Hash,
+}
 
 payload!(
     /// See [`super::Payload::SignatureFailed`].

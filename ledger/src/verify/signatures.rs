@@ -4,9 +4,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, KeyType};
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::ids::{KeyId, Seq};
+use crate::pack::envelope_algorithm;
 use crate::payload::{Payload, SignatureCreated};
 use crate::public_key::{PublicKey, SigningInput};
 use crate::state::State;
@@ -22,7 +23,7 @@ const BATCH: usize = 64;
 /// Checks signatures as their events pass by.
 #[derive(Default)]
 pub(super) struct Signatures {
-    keys: BTreeMap<KeyId, Arc<PublicKey>>,
+    keys: BTreeMap<(Of, KeyId), Arc<PublicKey>>,
     messages: BTreeMap<Hash, Arc<[u8]>>,
     kept: usize,
     batch: Vec<Claim>,
@@ -33,9 +34,19 @@ pub(super) struct Signatures {
     pub(super) failure: Option<Failure>,
 }
 
+/// Whose a key is: an evidence key and a slot's may have one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    /// A slot's.
+    Slot,
+    /// The ledger's, for documents.
+    Evidence,
+}
+
 /// A signature and what it is said to be of.
 struct Claim {
     seq: Seq,
+    type_name: &'static str,
     /// `None` where no event has recorded one.
     key: Option<Arc<PublicKey>>,
     algorithm: Algorithm,
@@ -68,10 +79,15 @@ impl Claim {
             Signed::Missing => return None,
         };
         let Some(key) = &self.key else {
-            return Some(Err(failed(self.seq, "key.unknown", &"its key was never recorded as made")));
+            return Some(Err(self.failed("key.unknown", &"its key was never recorded as made")));
         };
         let checked = key.verify(self.algorithm, input, self.signature.as_bytes());
-        Some(checked.map_err(|error| failed(self.seq, error.code(), &error)))
+        Some(checked.map_err(|error| self.failed(error.code(), &error)))
+    }
+
+    fn failed(&self, rule: &'static str, reason: &dyn std::fmt::Display) -> Failure {
+        let place = Place::Event { seq: self.seq.get(), type_name: Some(self.type_name.to_owned()) };
+        Failure::new(Layer::Signatures, place, rule, reason)
     }
 }
 
@@ -90,11 +106,6 @@ fn check_all(claims: &[Claim]) -> Found {
     found
 }
 
-fn failed(seq: Seq, rule: &'static str, reason: &dyn std::fmt::Display) -> Failure {
-    let place = Place::Event { seq: seq.get(), type_name: Some("signature.created".to_owned()) };
-    Failure::new(Layer::Signatures, place, rule, reason)
-}
-
 impl Signatures {
     /// Keeps an attachment that may be a message, as long as there is room.
     pub(super) fn keep_message(&mut self, sha256: Hash, message: Vec<u8>) {
@@ -106,20 +117,36 @@ impl Signatures {
 
     /// Takes the signature of an event that passed, if it has one.
     pub(super) fn after_event(&mut self, pushed: &Pushed, state: &State, crew: &Crew) {
-        let Payload::SignatureCreated(created) = &pushed.event.payload else { return };
         if self.failure.is_some() {
             return;
         }
-        self.batch.push(Claim {
-            seq: pushed.event.seq,
-            key: recorded_key(&mut self.keys, created.key, state),
-            algorithm: created.algorithm,
-            signed: match created.algorithm.needs_message() {
-                true => self.message(created).map_or(Signed::Missing, Signed::Message),
-                false => Signed::Digest(created.digest.clone()),
+        let (seq, type_name) = (pushed.event.seq, pushed.event.payload.type_name());
+        let claim = match &pushed.event.payload {
+            Payload::SignatureCreated(created) => Claim {
+                seq,
+                type_name,
+                key: recorded_key(&mut self.keys, Of::Slot, created.key, state),
+                algorithm: created.algorithm,
+                signed: match created.algorithm.needs_message() {
+                    true => self.message(created).map_or(Signed::Missing, Signed::Message),
+                    false => Signed::Digest(created.digest.clone()),
+                },
+                signature: created.signature.clone(),
             },
-            signature: created.signature.clone(),
-        });
+            Payload::RepIssued(issued) => {
+                let key = recorded_key(&mut self.keys, Of::Evidence, issued.key, state);
+                let algorithm =
+                    envelope_algorithm(key.as_ref().map_or(KeyType::EcP256, |key| key.key_type()));
+                // What a pure Ed25519 key signs is the document's own envelope, which is kept apart from the ledger.
+                let signed = match algorithm.needs_message() {
+                    true => Signed::Missing,
+                    false => Signed::Digest(issued.digest.clone()),
+                };
+                Claim { seq, type_name, key, algorithm, signed, signature: issued.signature.clone() }
+            }
+            _ => return,
+        };
+        self.batch.push(claim);
         if self.batch.len() >= BATCH {
             self.have_checked(crew);
         }
@@ -162,15 +189,20 @@ impl Signatures {
 
 /// The recorded key; each is read from its DER once.
 fn recorded_key(
-    keys: &mut BTreeMap<KeyId, Arc<PublicKey>>,
+    keys: &mut BTreeMap<(Of, KeyId), Arc<PublicKey>>,
+    of: Of,
     id: KeyId,
     state: &State,
 ) -> Option<Arc<PublicKey>> {
-    match keys.entry(id) {
+    match keys.entry((of, id)) {
         Entry::Occupied(known) => Some(Arc::clone(known.get())),
         Entry::Vacant(unknown) => {
-            let material = state.founded().ok()?.keys().get(&id)?.material()?;
-            let key = PublicKey::from_der(material.spki.as_bytes()).ok()?;
+            let founded = state.founded().ok()?;
+            let spki = match of {
+                Of::Slot => &founded.keys().get(&id)?.material()?.spki,
+                Of::Evidence => founded.evidence_key().filter(|(key, _)| *key == id).map(|(_, spki)| spki)?,
+            };
+            let key = PublicKey::from_der(spki.as_bytes()).ok()?;
             Some(Arc::clone(unknown.insert(Arc::new(key))))
         }
     }

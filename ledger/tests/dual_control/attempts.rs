@@ -286,6 +286,7 @@ fn sign(world: &mut World<'_>, dice: &mut Dice) {
         life_s: 1 + dice.below(600) as u32,
         sd: Vec::new(),
         clearance: used,
+        key: None,
     };
     // What was approved once is asked for twice.
     for _ in 0..1 + dice.below(2) {

@@ -113,6 +113,7 @@ pub fn params(world: &mut World<'_>, dice: &mut Dice) -> Option<Params> {
             backend: "softhsm".parse().unwrap(),
             overlap_days: 7,
             owner: member,
+            rotation: None,
             rotation_days: 90,
             signing_policy: signing_policy(dice),
             slot: slot(dice),

@@ -74,7 +74,7 @@ impl Shadow {
             Payload::ActionExecuting(p) => self.quorum_is_there(p.action, before.unwrap(), event.time),
             Payload::SignatureAuthorized(p) => {
                 let policy = &before.unwrap().slots()[&p.slot].signing_policy;
-                let asks = policy.approval.contains(&p.environment);
+                let asks = p.environment.is_some_and(|environment| policy.approval.contains(&environment));
                 assert_eq!(p.clearance.is_some(), asks, "signed without approval, or with one too many");
                 if let Some(place) = p.clearance.as_ref().map(|used| (used.action, used.index)) {
                     assert!(self.used.insert(place), "what was approved is signed once");

@@ -328,7 +328,10 @@ fn a_document_is_complete_current_and_its_proposers_own() {
     assert_eq!(refused(|d| d.head.seq = sealbook_ledger::ids::Seq::new(99).unwrap()), Rule::ActionHead);
     assert_eq!(refused(|d| d.policy = Hash::ZERO), Rule::ActionVoided);
     assert_eq!(refused(|d| d.origin = "sealbook.example.com/other".parse().unwrap()), Rule::ActionDocument);
-    assert_eq!(refused(|d| d.proposed_by = uuid(5).into()), Rule::ActionDocument);
+    assert_eq!(
+        refused(|d| d.proposed_by = sealbook_ledger::ids::MemberId::from(uuid(5)).into()),
+        Rule::ActionDocument
+    );
     assert_eq!(refused(|d| d.quorum[0].count = 1), Rule::ActionDocument);
     assert_eq!(refused(|d| d.proposed_at = d.proposed_at.plus_seconds(1)), Rule::ActionDocument);
     assert_eq!(refused(|d| d.expires_at = d.proposed_at.plus_seconds(31 * DAY)), Rule::ActionDocument);

@@ -197,10 +197,10 @@ fn a_service_asks_for_approval_of_signatures_and_for_nothing_else() {
     let (mut ledger, service) = guarded();
     let other = Params::SlotResume(SlotParams { slot: slot_name("s") });
     assert_eq!(rule_of(ledger.service_proposal(service, other).unwrap_err()), Rule::RoleMissing);
-    let mut policy = LedgerPolicy::default_for(3);
+    let mut policy = LedgerPolicy::default_for(3, 1);
     let rule = policy.actions.get_mut(&sealbook_ledger::action::ActionType::KeyRevoke).unwrap();
     rule.proposers.insert(Proposer::Service);
-    assert!(!policy.is_well_formed());
+    assert!(!policy.is_well_formed(1));
     // A stranger's slot is not a service's to ask about.
     let stranger = ledger.service(&["open"]);
     assert_eq!(rule_of(ledger.service_proposal(stranger, one(1)).unwrap_err()), Rule::ServiceSlot);

@@ -1,8 +1,8 @@
 //! What an approved action does, and how it ends.
 
 use sealbook_ledger::action::{
-    ApprovalRpParams, DeviceKeyParams, KeyRevokeParams, Params, RevocationReason, RulesAdoptParams,
-    SlotParams, SlotPolicyParams,
+    ActionType, ApprovalRpParams, DeviceKeyParams, KeyRevokeParams, Params, PolicySetParams,
+    RevocationReason, RulesAdoptParams, SlotParams, SlotPolicyParams,
 };
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::command::{Command, Containment};
@@ -128,16 +128,56 @@ fn a_rules_version_that_this_code_does_not_know_is_not_adopted_here() {
 /// A newer server's history: this code follows it up to the adoption, and judges nothing after it.
 #[test]
 fn after_other_rules_were_adopted_nothing_is_judged_here() {
+    let mut ledger = Ledger::ageing(3);
+    let action = adopted(&mut ledger, 3);
+    assert_eq!(ledger.judged(ActionExecuted { action }), Err(Rule::RulesUnknown));
+}
+
+#[test]
+fn a_ledger_of_version_1_goes_on_under_version_2_once_its_policy_knows_it() {
     let mut ledger = Ledger::founded(3);
-    let document = ledger.document(0, Params::RulesAdopt(RulesAdoptParams { rules: 2 }));
+    ledger.slot("releases", sealbook_ledger::algorithm::Algorithm::EcdsaP256Sha256);
+    let action = adopted(&mut ledger, 2);
+    ledger.append(ActionExecuted { action });
+    let mut policy = ledger.now().policy().clone();
+    let rotate = ActionType::KeyRotate;
+    assert!(!policy.actions.contains_key(&rotate));
+    let usual = sealbook_ledger::policy::LedgerPolicy::default_for(3, 2).actions;
+    let document = {
+        let params = Params::KeyRotate(ledger.rotate_params("releases"));
+        let quorum = usual[&rotate].quorum.clone();
+        sealbook_ledger::action::ActionDocument { params, quorum, ..ledger.document(0, recover()) }
+    };
+    let early = ledger.proposal(0, sealbook_ledger::policy::Role::KeyOwner, document);
+    assert_eq!(ledger.refused(early), Rule::PolicyForm);
+    for (kind, rule) in usual {
+        policy.actions.entry(kind).or_insert(rule);
+    }
+    ledger.decree(Params::PolicySet(PolicySetParams { policy }));
+    let action = ledger.rotation_started("releases");
+    ledger.cut_over(action);
+    // Keys have an age from then on.
+    ledger.wait(91 * DAY);
+    let gate = ledger.now().gate(&slot_name("releases"), ledger.clock).unwrap();
+    assert_eq!(gate, [Rule::KeyOverdue]);
+    assert_eq!(format!("{:?}", ledger.replayed()), format!("{:?}", ledger.state));
+}
+
+fn recover() -> Params {
+    Params::LedgerKeyRecover(device_key())
+}
+
+/// A later rules version, adopted by quorum; no command does so yet.
+fn adopted(ledger: &mut Ledger, rules: u64) -> ActionId {
+    let document = ledger.document(0, Params::RulesAdopt(RulesAdoptParams { rules }));
     let action = document.action;
     ledger.append(ledger.proposed(0, sealbook_ledger::policy::Role::PlatformAdmin, document));
     ledger.approve(1, sealbook_ledger::policy::Role::SecurityReviewer, action).unwrap();
     ledger.approve(2, sealbook_ledger::policy::Role::PlatformAdmin, action).unwrap();
     let expires_at = ledger.clock.plus_seconds(60);
     ledger.append(sealbook_ledger::payload::ActionExecuting { action, expires_at });
-    ledger.append(sealbook_ledger::payload::LedgerRulesAdopted { action, rules: 2 });
-    assert_eq!(ledger.judged(ActionExecuted { action }), Err(Rule::RulesUnknown));
+    ledger.append(sealbook_ledger::payload::LedgerRulesAdopted { action, rules });
+    action
 }
 
 fn device_key() -> DeviceKeyParams {

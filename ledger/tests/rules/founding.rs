@@ -24,7 +24,7 @@ fn three() -> Vec<Vec<Role>> {
 
 fn founding_refused(change: impl FnOnce(&mut sealbook_ledger::payload::FoundingDocument)) -> Rule {
     let mut ledger = Ledger::opened("acme");
-    let command = ledger.founding(three(), LedgerPolicy::default_for(3), change);
+    let command = ledger.founding(three(), LedgerPolicy::default_for(3, 1), change);
     ledger.refused(command)
 }
 
@@ -41,7 +41,7 @@ fn founders_refused(policy: LedgerPolicy, change: impl FnOnce(&mut Vec<Founder>)
 
 #[test]
 fn the_first_event_opens_the_ledger_under_known_rules_with_a_confined_key_of_its_own_name() {
-    assert_eq!(open_refused(|o| o.rules = 2), Rule::RulesUnknown);
+    assert_eq!(open_refused(|o| o.rules = 3), Rule::RulesUnknown);
     assert_eq!(open_refused(|o| o.attributes.extractable = true), Rule::KeyAttributes);
     assert_eq!(
         open_refused(|o| o.vkey = vkey(&"other.example.com/x".parse().unwrap(), 1)),
@@ -117,7 +117,7 @@ fn approvals_come_from_https_or_from_this_very_machine() {
     }
     for good in ["http://localhost", "http://localhost:8080", "https://sealbook.example.com:8443"] {
         let mut ledger = Ledger::opened("acme");
-        let command = ledger.founding(three(), LedgerPolicy::default_for(3), |d| {
+        let command = ledger.founding(three(), LedgerPolicy::default_for(3, 1), |d| {
             d.approval_rp.origins.insert(good.to_owned());
         });
         assert!(ledger.run(command).is_ok(), "{good}");
@@ -129,7 +129,7 @@ fn every_founder_signs_and_nobody_else() {
     let refused = |change: fn(&mut sealbook_ledger::payload::LedgerFounded)| {
         let mut ledger = Ledger::opened("acme");
         let Command::Found { founders, mut founded } =
-            ledger.founding(three(), LedgerPolicy::default_for(3), |_| {})
+            ledger.founding(three(), LedgerPolicy::default_for(3, 1), |_| {})
         else {
             unreachable!()
         };
@@ -149,10 +149,10 @@ fn every_founder_signs_and_nobody_else() {
 #[test]
 fn two_to_sixteen_founders_begin_a_ledger() {
     let mut alone = Ledger::opened("acme");
-    let command = alone.founding(vec![DECIDING.to_vec()], LedgerPolicy::default_for(1), |_| {});
+    let command = alone.founding(vec![DECIDING.to_vec()], LedgerPolicy::default_for(1, 1), |_| {});
     assert_eq!(alone.refused(command), Rule::FoundingDocument);
     let mut crowd = Ledger::opened("acme");
-    let command = crowd.founding(vec![DECIDING.to_vec(); 17], LedgerPolicy::default_for(17), |_| {});
+    let command = crowd.founding(vec![DECIDING.to_vec(); 17], LedgerPolicy::default_for(17, 1), |_| {});
     assert_eq!(crowd.refused(command), Rule::FoundingDocument);
 }
 
@@ -167,7 +167,7 @@ fn two_founders_decide_by_the_one_seat_of_the_other() {
 #[test]
 fn a_founding_under_which_somebody_could_never_get_something_approved_is_refused() {
     let mut ledger = Ledger::opened("acme");
-    let command = ledger.founding(vec![DECIDING.to_vec(); 2], LedgerPolicy::default_for(3), |_| {});
+    let command = ledger.founding(vec![DECIDING.to_vec(); 2], LedgerPolicy::default_for(3, 1), |_| {});
     assert_eq!(ledger.refused(command), Rule::QuorumUnreachable);
 }
 
@@ -189,7 +189,7 @@ fn a_policy_covers_every_action_with_one_to_eight_seats() {
                 .for_each(|rule| rule.quorum = vec![Clause { count: 0, role: Role::Approver }])
         },
     ] {
-        let mut policy = LedgerPolicy::default_for(3);
+        let mut policy = LedgerPolicy::default_for(3, 1);
         change(&mut policy);
         let mut ledger = Ledger::opened("acme");
         let command = ledger.founding(three(), policy, |_| {});
@@ -199,7 +199,7 @@ fn a_policy_covers_every_action_with_one_to_eight_seats() {
 
 #[test]
 fn founders_differ_in_id_key_and_credential() {
-    let policy = LedgerPolicy::default_for(3);
+    let policy = LedgerPolicy::default_for(3, 1);
     assert_eq!(
         founders_refused(policy.clone(), |f| f[1].enrolled.member = f[0].enrolled.member),
         Rule::MemberDuplicate
@@ -225,12 +225,12 @@ fn founders_do_not_package_what_they_approve() {
     let packs = |f: &mut Vec<Founder>| {
         f[0].enrolled.roles.insert(Role::PackagingEngineer);
     };
-    assert_eq!(founders_refused(LedgerPolicy::default_for(3), packs), Rule::RoleSeparation);
+    assert_eq!(founders_refused(LedgerPolicy::default_for(3, 1), packs), Rule::RoleSeparation);
 }
 
 #[test]
 fn a_software_credential_is_refused_where_the_policy_demands_hardware() {
-    let mut policy = LedgerPolicy::default_for(3);
+    let mut policy = LedgerPolicy::default_for(3, 1);
     policy.credentials.hardware_only = true;
     assert_eq!(founders_refused(policy, |_| {}), Rule::CredentialPolicy);
 }
@@ -238,18 +238,18 @@ fn a_software_credential_is_refused_where_the_policy_demands_hardware() {
 #[test]
 fn hardware_is_believed_by_its_attestation_alone() {
     let claims = |f: &mut Vec<Founder>| f[0].enrolled.credentials[0].kind = CredentialKind::Hardware;
-    assert_eq!(founders_refused(LedgerPolicy::default_for(3), claims), Rule::CredentialForm);
+    assert_eq!(founders_refused(LedgerPolicy::default_for(3, 1), claims), Rule::CredentialForm);
     let copied = |f: &mut Vec<Founder>| {
         let credential = &mut f[0].enrolled.credentials[0];
         (credential.kind, credential.backup_eligible) = (CredentialKind::Hardware, true);
         credential.attestation = Some(message(b"attestation"));
     };
-    assert_eq!(founders_refused(LedgerPolicy::default_for(3), copied), Rule::CredentialForm);
+    assert_eq!(founders_refused(LedgerPolicy::default_for(3, 1), copied), Rule::CredentialForm);
 }
 
 #[test]
 fn a_make_that_the_policy_does_not_list_is_refused() {
-    let mut policy = LedgerPolicy::default_for(3);
+    let mut policy = LedgerPolicy::default_for(3, 1);
     policy.credentials.aaguids = Some([uuid(77).into()].into());
     assert_eq!(founders_refused(policy.clone(), |_| {}), Rule::CredentialPolicy);
     policy.credentials.aaguids = Some([uuid::Uuid::nil().into()].into());
@@ -272,7 +272,7 @@ fn only_the_server_writes_the_beginning() {
 #[test]
 fn a_founding_longer_than_an_event_is_refused_whole() {
     let mut ledger = Ledger::opened("acme");
-    let policy = LedgerPolicy::default_for(16);
+    let policy = LedgerPolicy::default_for(16, 1);
     let Command::Found { mut founders, .. } =
         ledger.founding(vec![DECIDING.to_vec(); 16], policy.clone(), |_| {})
     else {

@@ -9,7 +9,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoptions;
+mod ages;
 mod approvals;
+mod break_glass;
+mod certificates;
 mod clearances;
 mod custody;
 mod effects;
@@ -17,6 +21,7 @@ mod founding;
 mod people;
 mod reachability;
 mod recovery;
+mod rotations;
 mod signatures;
 
 #[test]

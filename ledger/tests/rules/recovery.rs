@@ -100,9 +100,9 @@ fn they_dont_recover_each_other_or_who_was_removed() {
 #[test]
 fn no_policy_loosens_it() {
     let changed = |change: fn(&mut LedgerPolicy)| {
-        let mut policy = LedgerPolicy::default_for(3);
+        let mut policy = LedgerPolicy::default_for(3, 1);
         change(&mut policy);
-        policy.is_well_formed()
+        policy.is_well_formed(1)
     };
     use sealbook_ledger::action::ActionType::{MemberRecover, MemberRemove};
     assert!(changed(|_| {}));
@@ -127,7 +127,7 @@ fn no_policy_loosens_it() {
 fn a_founding_has_two_or_none_and_two_people_beside_them() {
     let found = |roles: Vec<Vec<Role>>| {
         let mut ledger = Ledger::opened("acme");
-        let policy = LedgerPolicy::default_for(2);
+        let policy = LedgerPolicy::default_for(2, 1);
         let command = ledger.founding(roles, policy, |_| {});
         ledger.run(command).map(drop).map_err(rule_of)
     };

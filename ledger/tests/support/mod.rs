@@ -9,6 +9,7 @@
     reason = "clippy.toml allows it in test functions, but not in the functions they share"
 )]
 
+mod rotating;
 mod signed;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,8 @@ use sealbook_ledger::state::{Founded, Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{ApprovalRp, CosePublicKey, Credential, CredentialKind, Purpose};
 
+#[allow(unused_imports, reason = "each test binary uses its own part of this module")]
+pub use rotating::*;
 pub use signed::{cancellation_of, rejection_of};
 
 /// The roles that founders hold unless told otherwise: everything that decides.
@@ -138,6 +141,8 @@ pub struct Ledger {
     /// The state before each event of the history.
     pub before: Vec<State>,
     pub ids: u128,
+    /// The rules version that it is opened under.
+    pub rules: u64,
 }
 
 pub const WEB: &str = "https://sealbook.example.com";
@@ -178,6 +183,7 @@ impl Ledger {
             history: Vec::new(),
             before: Vec::new(),
             ids: 0,
+            rules: 1,
         }
     }
 
@@ -194,7 +200,7 @@ impl Ledger {
             continues: None,
             custody: "pkcs11".parse().unwrap(),
             next_vkey_digest: standby(&vkey(self.state.origin(), 2)),
-            rules: 1,
+            rules: self.rules,
             vkey: vkey(self.state.origin(), 1),
         }
     }
@@ -206,9 +212,20 @@ impl Ledger {
 
     /// Founded by people with these roles under the default policy, changed.
     pub fn founded_as(name: &str, roles: Vec<Vec<Role>>, change: impl FnOnce(&mut LedgerPolicy)) -> Self {
-        let mut ledger = Self::opened(name);
+        Self::founded_under(1, name, roles, change)
+    }
+
+    /// The same under a rules version.
+    pub fn founded_under(
+        rules: u64,
+        name: &str,
+        roles: Vec<Vec<Role>>,
+        change: impl FnOnce(&mut LedgerPolicy),
+    ) -> Self {
+        let mut ledger = Self { rules, ..Self::unopened(name) };
+        ledger.run(Command::Open(ledger.opening())).unwrap();
         let people = roles.iter().filter(|roles| !roles.contains(&Role::Recovery)).count();
-        let mut policy = LedgerPolicy::default_for(people);
+        let mut policy = LedgerPolicy::default_for(people, rules);
         change(&mut policy);
         let command = ledger.founding(roles, policy, |_| {});
         ledger.run(command).unwrap();
@@ -252,7 +269,7 @@ impl Ledger {
             founders: founders.iter().map(|founder| founder_data(&founder.enrolled, &founder.sd)).collect(),
             origin: self.state.origin().clone(),
             policy,
-            rules: 1,
+            rules: self.rules,
             v: 1,
             vkey: vkey(self.state.origin(), 1),
         };
@@ -496,6 +513,7 @@ impl Ledger {
             backend: "softhsm".parse().unwrap(),
             overlap_days: 7,
             owner: self.people[0].id,
+            rotation: None,
             rotation_days: 90,
             signing_policy: SigningPolicy {
                 callers: BTreeSet::from([Caller::PackagingEngineers, Caller::Services]),
@@ -558,6 +576,7 @@ impl Ledger {
             life_s: 60,
             sd: Vec::new(),
             clearance: None,
+            key: None,
         }
     }
 

@@ -151,7 +151,7 @@ impl Ledger {
             },
             founders,
             origin: self.origin.clone(),
-            policy: LedgerPolicy::default_for(3),
+            policy: LedgerPolicy::default_for(3, 1),
             rules: 1,
             v: 1,
             vkey: self.vkey(),
@@ -311,6 +311,7 @@ impl Ledger {
             backend: "softhsm".parse().unwrap(),
             overlap_days: 7,
             owner: self.people[0].id,
+            rotation: None,
             rotation_days: 90,
             signing_policy: SigningPolicy::default(),
             slot: name.parse().unwrap(),
@@ -327,6 +328,7 @@ impl Ledger {
             backend: params.backend,
             overlap_days: params.overlap_days,
             owner: params.owner,
+            rotation: None,
             rotation_days: params.rotation_days,
             signing_policy: params.signing_policy,
             slot: slot.clone(),
@@ -401,16 +403,19 @@ impl Ledger {
             clearance: None,
             algorithm,
             digest: digest.clone(),
-            environment: Environment::Production,
+            environment: Some(Environment::Production),
             expires_at: self.now().plus_seconds(60),
             key,
             message: attached,
             policy: SigningPolicy::default().digest().unwrap(),
             slot: name,
+            purpose: None,
+            signing: None,
         };
         let sd = self.disclose("artifact_name", "a.tar.gz");
         let authorization = self.append(Actor::Service(service), authorized, sd);
-        let created = SignatureCreated { algorithm, authorization, digest, key, signature, spki_sha256 };
+        let created =
+            SignatureCreated { algorithm, authorization, digest, key, signature, signing: None, spki_sha256 };
         self.append(Actor::System, created, Vec::new())
     }
 

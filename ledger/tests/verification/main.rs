@@ -10,6 +10,7 @@ mod dice;
 
 mod archives;
 mod command;
+mod golden;
 mod keys;
 mod large;
 mod ledger;

@@ -12,7 +12,9 @@ use sealbook_ledger::webauthn::ApprovalRp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{CandidateBody, FounderInvite, TICKET_LIFE_S, Ticket, candidate_rows, from_row, issue_ticket};
+use super::{
+    CandidateBody, FounderInvite, RULES, TICKET_LIFE_S, Ticket, candidate_rows, from_row, issue_ticket,
+};
 use crate::clock;
 use crate::ledger::EngineError;
 use crate::store::candidates::FOUNDER;
@@ -26,6 +28,9 @@ pub struct Plan {
     pub founders: Vec<FounderInvite>,
     /// The ledger policy that they sign.
     pub policy: LedgerPolicy,
+    /// The rules version that the ledger opens under.
+    #[serde(default = "first_rules")]
+    pub rules: u64,
     /// The relying party that they sign for, fixed with the opening: a configuration that changes meanwhile must not
     /// change the document under those who have signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,6 +41,11 @@ pub struct Plan {
     /// Whom those are made for, fixed with the opening as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in_rp_id: Option<String>,
+}
+
+/// Plans that were kept before rules had versions are of the first.
+fn first_rules() -> u64 {
+    1
 }
 
 /// A founder's new ticket.
@@ -54,7 +64,13 @@ const NO_SIGN_IN: EngineError = EngineError::Conflict {
 impl Plan {
     /// A plan of these founders under this policy; the relying party is the server's to say.
     pub fn new(founders: Vec<FounderInvite>, policy: LedgerPolicy) -> Self {
-        Self { founders, policy, approval_rp: None, separate_sign_in: false, sign_in_rp_id: None }
+        let (approval_rp, separate_sign_in, sign_in_rp_id) = (None, false, None);
+        Self { founders, policy, rules: RULES, approval_rp, separate_sign_in, sign_in_rp_id }
+    }
+
+    /// The same under another rules version that is known here.
+    pub fn under(self, rules: u64) -> Self {
+        Self { rules, ..self }
     }
 
     /// The plan with the relying parties of the server that opens it.
@@ -80,7 +96,7 @@ impl Plan {
             return Err(Rule::FoundingDocument);
         }
         let roles: Vec<_> = self.founders.iter().map(|founder| founder.roles.clone()).collect();
-        founding::judge_policy(&self.policy, &roles)
+        founding::judge_policy(&self.policy, &roles, self.rules)
     }
 
     /// Keeps it, while the ledger has no event yet. [`EngineError::Conflict`] otherwise.

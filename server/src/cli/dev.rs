@@ -20,7 +20,7 @@ use super::operate::{self, Logs};
 use super::private_file;
 use crate::app::App;
 use crate::assembly::{self, Parts};
-use crate::ceremony::{FounderInvite, Plan};
+use crate::ceremony::{FounderInvite, Plan, RULES};
 use crate::config::{
     ConfigError, FRESH_SIGN_IN_S, Mode, OperatorToken, OriginPrefix, RelyingParty, SNAPSHOT_EVERY,
 };
@@ -211,7 +211,7 @@ async fn founding_links(
     let opened = app
         .open_tenant(
             tenant.clone(),
-            Plan { separate_sign_in, ..Plan::new(founders, LedgerPolicy::default_for(FOUNDERS)) },
+            Plan { separate_sign_in, ..Plan::new(founders, LedgerPolicy::default_for(FOUNDERS, RULES)) },
             None,
         )
         .await;

@@ -1,6 +1,8 @@
 //! What a person is about to sign, checked on this machine: the server draws documents up, it doesn't get to choose
 //! what is signed.
 
+use std::collections::BTreeMap;
+
 use sealbook_ledger::action::{ActionDocument, ActionType, Params};
 use sealbook_ledger::canonical::{self, Unrepresentable};
 use sealbook_ledger::encoding::{B64, Hash};
@@ -65,19 +67,45 @@ impl DocumentError {
 pub struct Asked {
     kind: ActionType,
     params: Value,
-    display_name: Option<String>,
+    private: BTreeMap<&'static str, PrivateField>,
+}
+
+/// A private field, which a document holds by its digest.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum PrivateField {
+    /// A text.
+    Text(String),
+    /// Names, a line each.
+    Lines(Vec<String>),
+}
+
+impl PrivateField {
+    /// The text that its digest is of.
+    fn value(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Lines(lines) => lines.join("\n"),
+        }
+    }
 }
 
 impl Asked {
     /// An action of this type, by its typed parameters.
     pub fn new(kind: ActionType, params: &impl Serialize) -> Result<Self, DocumentError> {
         let params = serde_json::to_value(params).map_err(DocumentError::Form)?;
-        Ok(Self { kind, params, display_name: None })
+        Ok(Self { kind, params, private: BTreeMap::new() })
     }
 
-    /// Adds a private display name, which the document holds by its digest.
+    /// Adds a private display name.
     pub fn with_display_name(self, display_name: Option<String>) -> Self {
-        Self { display_name, ..self }
+        self.with_private("display_name", display_name.map(PrivateField::Text))
+    }
+
+    /// Adds a private field, where there is one.
+    pub fn with_private(mut self, name: &'static str, field: Option<PrivateField>) -> Self {
+        self.private.extend(field.map(|field| (name, field)));
+        self
     }
 
     /// The type.
@@ -90,9 +118,9 @@ impl Asked {
         &self.params
     }
 
-    /// The private display name.
-    pub fn display_name(&self) -> Option<&str> {
-        self.display_name.as_deref()
+    /// The private fields, by name.
+    pub fn private(&self) -> &BTreeMap<&'static str, PrivateField> {
+        &self.private
     }
 }
 
@@ -148,11 +176,11 @@ impl CheckedDocument {
             return differs("reason");
         }
         let mut expected = asked.params.clone();
-        if let Some(name) = &asked.display_name {
-            let Some(digest) = disclosed_digest(disclosures, "display_name", name)? else {
-                return differs("display name");
+        for (name, field) in &asked.private {
+            let Some(digest) = disclosed_digest(disclosures, name, &field.value())? else {
+                return differs(name);
             };
-            expected["display_name_digest"] = Value::String(digest.to_string());
+            expected[format!("{name}_digest")] = Value::String(digest.to_string());
         }
         let written = serde_json::to_value(&self.document).map_err(DocumentError::Form)?;
         if written["params"] == expected { Ok(self) } else { differs("parameters") }
@@ -174,6 +202,8 @@ impl CheckedDocument {
             ("artifact_ticket", Params::SigningApprove(p)) => p.artifact_ticket_digest.as_ref(),
             ("artifact_version", Params::SigningApprove(p)) => p.artifact_version_digest.as_ref(),
             ("names", Params::SigningBatch(p)) => p.names_digest.as_ref(),
+            ("holders", Params::HsmAccessReview(p)) => Some(&p.holders_digest),
+            ("findings", Params::HsmAccessReview(p)) => p.findings_digest.as_ref(),
             (_, Params::MemberEnroll(p)) => p.display_name_digest.as_ref(),
             (_, Params::ServiceEnroll(p)) => p.display_name_digest.as_ref(),
             _ => None,

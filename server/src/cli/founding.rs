@@ -225,7 +225,7 @@ fn summary(checked: &CheckedFounding, names: &[(MemberId, Option<String>)]) -> S
         pairs.push(("founder", format!("{named}{member} ({roles})")));
     }
     pairs.push(("digest", checked.digest().to_string()));
-    let told = deviations(&document.policy, document.founders.len());
+    let told = deviations(&document.policy, document.founders.len(), document.rules);
     format!("{}{}", fields(&pairs), policy_in_words(&told))
 }
 

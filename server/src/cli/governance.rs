@@ -6,17 +6,16 @@ use clap::Subcommand;
 use sealbook_ledger::action::{ActionType, DeviceKeyParams, PolicySetParams};
 use sealbook_ledger::ids::BackendName;
 use sealbook_ledger::policy::LedgerPolicy;
+use sealbook_ledger::state::RULES;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::json_file;
 use super::output::table;
 use super::proposal::Terms;
 use super::sentence::join;
 use crate::client::Call;
 use crate::client::answers::Policy;
-
-/// Longest policy file in bytes; the event that records it can hold no more.
-const MAX_POLICY: u64 = 64 * 1024;
 
 /// The key that signs checkpoints
 #[derive(Debug, Subcommand)]
@@ -118,17 +117,9 @@ fn show(context: &Context) -> Result<(), Failure> {
 }
 
 fn read_policy(file: &Path) -> Result<LedgerPolicy, Failure> {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    let opened = std::fs::File::open(file).map_err(Failure::file("read", file))?;
-    opened.take(MAX_POLICY + 1).read_to_end(&mut text).map_err(Failure::file("read", file))?;
     let hint = "Start from what `sealbook policy show --json` prints under `policy`.";
-    if text.len() as u64 > MAX_POLICY {
-        return Err(Failure::usage(format!("a policy file has at most {MAX_POLICY} bytes"), hint));
-    }
-    let policy: LedgerPolicy = serde_json::from_slice(&text)
-        .map_err(|error| Failure::usage(format!("{} is no ledger policy: {error}", file.display()), hint))?;
-    if policy.is_well_formed() {
+    let policy: LedgerPolicy = json_file::read(file, "ledger policy", hint)?;
+    if (1..=RULES).any(|rules| policy.is_well_formed(rules)) {
         Ok(policy)
     } else {
         let what = "the policy must cover every action type, each with proposers and one to eight seats";

@@ -1,14 +1,17 @@
 //! `sealbook key`: the versions of keys in slots.
 
 use clap::{Subcommand, ValueEnum};
-use sealbook_ledger::action::{ActionType, KeyRevokeParams, RevocationReason};
+use sealbook_ledger::action::{ActionType, KeyAdoptParams, KeyRevokeParams, RevocationReason};
+use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::context::Context;
+use super::document::Asked;
 use super::failure::Failure;
 use super::output::{fields, table};
 use super::proposal::Terms;
 use super::short_id::IdArg;
+use super::slot::SlotArgs;
 use crate::client::Call;
 use crate::client::answers::{Key, Keys};
 
@@ -21,6 +24,19 @@ pub enum KeyCommand {
     Show {
         /// Which
         key: IdArg,
+    },
+    /// Propose a slot for a key that is in the device already
+    Adopt {
+        /// How the device knows the key
+        #[arg(long)]
+        label: String,
+        /// SHA-256 of its public key (SubjectPublicKeyInfo), in hex
+        #[arg(long, value_name = "HEX")]
+        public_key_sha256: Hash,
+        #[command(flatten)]
+        slot: Box<SlotArgs>,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Propose to revoke a key for good
     Revoke {
@@ -89,6 +105,12 @@ pub fn run(command: &KeyCommand, context: &Context) -> Result<(), Failure> {
                 text.push_str(&super::output::printable_lines(key.public_key_pem.as_deref().unwrap_or("")));
                 text
             })
+        }
+        KeyCommand::Adopt { label, public_key_sha256, slot, terms } => {
+            let person = context.person()?;
+            let slot = slot.params(context, &person)?;
+            let params = KeyAdoptParams { label: label.clone(), slot, spki_sha256: *public_key_sha256 };
+            context.propose(&person, &Asked::new(ActionType::KeyAdopt, &params)?, terms)
         }
         KeyCommand::Revoke { key, because, compromised_since, emergency, terms } => {
             let kind = if *emergency { ActionType::KeyRevokeEmergency } else { ActionType::KeyRevoke };

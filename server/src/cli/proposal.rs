@@ -1,5 +1,6 @@
 //! The way of every dual-control action from this side: have it drawn up, check it, ask the person, sign, wait.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::context::{Context, Person};
-use super::document::{Asked, CheckedDocument};
+use super::document::{Asked, CheckedDocument, PrivateField};
 use super::failure::Failure;
 use super::listed::Listed;
 use super::output::{fields, printable};
@@ -64,13 +65,8 @@ struct DraftRequest<'a> {
     params: &'a Value,
     reason: &'a str,
     expires_in_s: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    private: Option<Private<'a>>,
-}
-
-#[derive(Serialize)]
-struct Private<'a> {
-    display_name: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    private: &'a BTreeMap<&'static str, PrivateField>,
 }
 
 /// A proposal that was checked, agreed to and signed, as it is sent.
@@ -119,7 +115,7 @@ impl Context {
             params: asked.params(),
             reason: &terms.reason,
             expires_in_s: terms.expires_in,
-            private: asked.display_name().map(|display_name| Private { display_name }),
+            private: asked.private(),
         };
         let draft: Draft = person.client.json(&Call::post(self.path("/actions/draft")?, &request)?)?;
         let checked = CheckedDocument::open(&draft.document, &ledger.origin)?.matching(

@@ -5,6 +5,7 @@
 
 use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::policy::{Caller, Release, SigningPolicy};
+use sealbook_ledger::rotation::RotationPolicy;
 
 use crate::views;
 use crate::views::story::Names;
@@ -13,6 +14,11 @@ pub(super) use crate::views::story::{environment_name, join, plural, short};
 /// What an action asks for, in plain words.
 pub fn sentence(document: &ActionDocument, names: &Names) -> String {
     views::sentence::sentence(document, &names.shown())
+}
+
+/// A slot's rotation policy in plain words.
+pub(super) fn rotation_policy(policy: &RotationPolicy) -> String {
+    views::sentence::rotation_policy(policy)
 }
 
 /// A slot's signing policy in plain words.

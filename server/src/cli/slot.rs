@@ -1,17 +1,20 @@
 //! `sealbook slot`: the named signing purposes of a tenant.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 use sealbook_ledger::action::{ActionType, SlotCreateParams, SlotParams, SlotPolicyParams};
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::ids::{BackendName, SlotName};
 use sealbook_ledger::policy::{ArtifactField, Caller, Environment, Release, SigningPolicy};
 
-use super::context::Context;
+use super::context::{Context, Person};
 use super::document::Asked;
 use super::failure::Failure;
 use super::output::{fields, table};
 use super::proposal::Terms;
-use super::sentence::signing_policy;
+use super::rotation;
+use super::sentence::{rotation_policy, signing_policy};
 use super::short_id::IdArg;
 use crate::client::Call;
 use crate::client::answers::{Slot, Slots};
@@ -28,25 +31,8 @@ pub enum SlotCommand {
     },
     /// Propose a slot and its first key
     Create {
-        /// The slot's name
-        slot: SlotName,
-        /// What it signs with
-        #[arg(long)]
-        algorithm: Algorithm,
-        /// The device that makes and keeps its keys
-        #[arg(long, default_value = "softhsm")]
-        backend: BackendName,
-        /// The member who answers for it; you, if absent
-        #[arg(long)]
-        owner: Option<IdArg>,
-        /// Days after which its key is to be replaced
-        #[arg(long, default_value_t = 90)]
-        rotation_days: u16,
-        /// Days that an old key stays usable beside a new one
-        #[arg(long, default_value_t = 7)]
-        overlap_days: u16,
         #[command(flatten)]
-        policy: PolicyArgs,
+        slot: Box<SlotArgs>,
         #[command(flatten)]
         terms: Terms,
     },
@@ -56,6 +42,16 @@ pub enum SlotCommand {
         slot: SlotName,
         #[command(flatten)]
         policy: PolicyArgs,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Propose another rotation policy for a slot, from a JSON file as `slot show --json` prints it under `rotation`
+    #[command(visible_alias = "set-rotation")]
+    Rotation {
+        /// Which
+        slot: SlotName,
+        /// The file
+        file: PathBuf,
         #[command(flatten)]
         terms: Terms,
     },
@@ -82,6 +78,57 @@ pub enum SlotCommand {
         #[arg(long)]
         jwk: bool,
     },
+}
+
+/// A slot that is to be.
+#[derive(Debug, Clone, Args)]
+pub struct SlotArgs {
+    /// The slot's name
+    slot: SlotName,
+    /// What it signs with
+    #[arg(long)]
+    algorithm: Algorithm,
+    /// The device that makes and keeps its keys
+    #[arg(long, default_value = "softhsm")]
+    backend: BackendName,
+    /// The member who answers for it; you, if absent
+    #[arg(long)]
+    owner: Option<IdArg>,
+    /// Days after which its key is to be replaced
+    #[arg(long, default_value_t = 90)]
+    rotation_days: u16,
+    /// Days that an old key stays usable beside a new one
+    #[arg(long, default_value_t = 7)]
+    overlap_days: u16,
+    /// The whole rotation policy, from a JSON file: days, channels, and what the key's certificate says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rotation_days", "overlap_days"])]
+    rotation: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+impl SlotArgs {
+    /// The parameters that it is asked for with.
+    pub(super) fn params(&self, context: &Context, person: &Person) -> Result<SlotCreateParams, Failure> {
+        let owner = match &self.owner {
+            Some(given) => context.member_id(given)?,
+            None => person.session.member()?,
+        };
+        let rotation = self.rotation.as_deref().map(rotation::read_policy).transpose()?;
+        let days = (self.rotation_days, self.overlap_days);
+        let (rotation_days, overlap_days) =
+            rotation.as_ref().map_or(days, |rotation| (rotation.rotation_days, rotation.overlap_days));
+        Ok(SlotCreateParams {
+            algorithm: self.algorithm,
+            backend: self.backend.clone(),
+            overlap_days,
+            owner,
+            rotation,
+            rotation_days,
+            signing_policy: self.policy.to_policy(),
+            slot: self.slot.clone(),
+        })
+    }
 }
 
 /// What may be signed, by whom.
@@ -167,36 +214,16 @@ pub fn run(command: &SlotCommand, context: &Context) -> Result<(), Failure> {
     match command {
         SlotCommand::List => list(context),
         SlotCommand::Show { slot } => show(context, slot),
-        SlotCommand::Create {
-            slot,
-            algorithm,
-            backend,
-            owner,
-            rotation_days,
-            overlap_days,
-            policy,
-            terms,
-        } => {
+        SlotCommand::Create { slot, terms } => {
             let person = context.person()?;
-            let owner = match owner {
-                Some(given) => context.member_id(given)?,
-                None => person.session.member()?,
-            };
-            let params = SlotCreateParams {
-                algorithm: *algorithm,
-                backend: backend.clone(),
-                overlap_days: *overlap_days,
-                owner,
-                rotation_days: *rotation_days,
-                signing_policy: policy.to_policy(),
-                slot: slot.clone(),
-            };
+            let params = slot.params(context, &person)?;
             context.propose(&person, &Asked::new(ActionType::SlotCreate, &params)?, terms)
         }
         SlotCommand::SetPolicy { slot, policy, terms } => {
             let params = SlotPolicyParams { signing_policy: policy.to_policy(), slot: slot.clone() };
             context.propose_params(ActionType::SlotPolicySet, &params, terms)
         }
+        SlotCommand::Rotation { slot, file, terms } => rotation::set_policy(context, slot, file, terms),
         SlotCommand::Suspend { slot, reason } => {
             super::suspend(context, &format!("/slots/{slot}"), reason.as_deref())
         }
@@ -236,7 +263,7 @@ fn show(context: &Context, slot: &SlotName) -> Result<(), Failure> {
             ("owner", slot.owner.to_string()),
             ("key", slot.active_key.map_or_else(none, |key| key.to_string())),
             ("key's age", slot.key_age_s.map_or_else(none, days)),
-            ("rotation", format!("every {} days, {} of overlap", slot.rotation_days, slot.overlap_days)),
+            ("rotation", slot.rotation.as_ref().map_or_else(none, rotation_policy)),
             ("policy", signing_policy(&slot.signing_policy)),
             ("policy digest", slot.policy_digest.to_string()),
         ])

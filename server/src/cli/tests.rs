@@ -9,7 +9,7 @@ use sealbook_ledger::policy::LedgerPolicy;
 use sealbook_ledger::webauthn::Purpose;
 use serde_json::{Value, json};
 
-use super::document::{Asked, CheckedDocument, CheckedFounding, DocumentError};
+use super::document::{Asked, CheckedDocument, CheckedFounding, DocumentError, PrivateField};
 use super::*;
 use crate::authenticator::SoftAuthenticator;
 use crate::client::answers::{DraftDisclosure, Founding};
@@ -84,6 +84,14 @@ fn the_documented_commands_are_accepted() {
         &format!("sealbook member grant {id} key_owner --reason r --role platform_admin"),
         &format!("sealbook key revoke {id} --because key-compromise --emergency --reason r"),
         "sealbook ledger-key rotate --reason r --yes --wait",
+        "sealbook slot create s --algorithm ed25519 --rotation r.json --reason r",
+        "sealbook slot rotation s r.json --reason r",
+        "sealbook rotation propose s --reason r",
+        "sealbook rotation propose s --emergency --reason r --yes --wait",
+        &format!("sealbook certificate propose s --key {id} --reason r"),
+        "sealbook hsm review hsm-a --holders h.txt --findings none --reason r",
+        "sealbook key adopt s --algorithm ed25519 --label old --public-key-sha256 \
+         0000000000000000000000000000000000000000000000000000000000000000 --reason r",
         &format!("sealbook action approve {id} --yes --wait --json"),
         "sealbook sign --slot s a b --jobs 8 --summary markdown --environment staging --artifact-version 1",
         "sealbook evidence add --digest 0000000000000000000000000000000000000000000000000000000000000000 \
@@ -104,6 +112,9 @@ fn what_is_wrong_is_a_usage_error() {
         "sealbook slot create s --algorithm md5 --reason r",
         "sealbook slot list --url http://sealbook.example.com",
         "sealbook tenant open acme",
+        // The file says the days.
+        "sealbook slot create s --algorithm ed25519 --rotation r.json --rotation-days 30 --reason r",
+        "sealbook hsm review hsm-a --reason r",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }
@@ -168,6 +179,36 @@ fn a_draft_is_signed_only_if_it_is_what_wmatching_for() {
     }
 }
 
+#[test]
+fn what_is_private_is_signed_only_under_the_digest_of_what_was_given() {
+    let member = MEMBER.parse().unwrap();
+    let asked = |holders: &[&str]| {
+        let holders = holders.iter().map(ToString::to_string).collect();
+        Asked::new(ActionType::HsmAccessReview, &json!({"backend": "softhsm", "holder_count": 2}))
+            .unwrap()
+            .with_private("holders", Some(PrivateField::Lines(holders)))
+    };
+    let holders = DraftDisclosure {
+        name: "holders".to_owned(),
+        salt: vec![9; 16].into(),
+        value: "Ada\nthe build farm".to_owned(),
+    };
+    let bytes = canonical::to_vec(&[&holders.salt.to_string(), "holders", &holders.value]).unwrap();
+    let digest = B64::from(Hash::sha256(&bytes).0.as_slice());
+    let params = json!({"backend": "softhsm", "holder_count": 2, "holders_digest": digest});
+    let document = with(with(document("apt"), "params", params), "type", json!("hsm.access_review"));
+    let disclosures = [reason().0, holders];
+    let draft = |holders: &[&str], disclosures: &[DraftDisclosure]| {
+        open(&document)?.matching(&asked(holders), "done", member, disclosures).map(drop)
+    };
+    assert!(draft(&["Ada", "the build farm"], &disclosures).is_ok());
+    for (given, disclosed) in
+        [(["Ada", "Mallory"], &disclosures[..]), (["Ada", "the build farm"], &disclosures[..1])]
+    {
+        assert_eq!(draft(&given, disclosed).unwrap_err().code(), "document.differs", "{given:?}");
+    }
+}
+
 fn with(mut value: Value, member: &str, other: Value) -> Value {
     value[member] = other;
     value
@@ -193,7 +234,7 @@ fn founding(names: [Option<&str>; 2], labels: [Option<&str>; 2]) -> Founding {
     };
     let origin = "sealbook.example.com/vectors";
     let document = json!({
-        "v": 1, "origin": origin, "vkey": VKEY, "rules": 1, "policy": LedgerPolicy::default_for(2),
+        "v": 1, "origin": origin, "vkey": VKEY, "rules": 1, "policy": LedgerPolicy::default_for(2, 1),
         "approval_rp": {"id": "localhost", "origins": ["http://localhost"], "shared": true},
         "founders": ids.into_iter().zip(names).map(founder).collect::<Vec<_>>(),
     });

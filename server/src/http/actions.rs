@@ -127,7 +127,14 @@ fn disclosed(bodies: Vec<DisclosureBody>, document: &ActionDocument) -> Result<V
     let disclosures = bodies.into_iter().map(DisclosureBody::read).collect::<Result<Vec<_>, _>>()?;
     let listed = document.private_digests();
     let says_why = disclosures.iter().filter(|disclosure| disclosure.name() == "reason").count() == 1;
-    if disclosures.len() == listed.len() && digests(&disclosures) == listed && says_why {
+    let counted = match &document.params {
+        Params::HsmAccessReview(review) => disclosures.iter().any(|disclosure| {
+            let lines = disclosure.value().split('\n').count();
+            disclosure.digest() == review.holders_digest && u32::try_from(lines) == Ok(review.holder_count)
+        }),
+        _ => true,
+    };
+    if disclosures.len() == listed.len() && digests(&disclosures) == listed && says_why && counted {
         Ok(disclosures)
     } else {
         Err(Problem::of("disclosure.mismatch"))

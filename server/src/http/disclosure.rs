@@ -42,8 +42,8 @@ impl DisclosureBody {
             "artifact_name" | "artifact_ticket" | "artifact_version" | "display_name" => {
                 self.value.name()?.into_string()
             }
-            "names" => self.value.names()?,
-            "reason" => self.value.text()?.into_string(),
+            "holders" | "names" => self.value.names()?,
+            "findings" | "reason" => self.value.text()?.into_string(),
             _ => return Err(mismatch()),
         };
         let disclosure = Disclosure::with_salt(self.name, salt, value);

@@ -72,6 +72,12 @@ struct PrivateFields {
     /// Of `signing.batch`: one for each digest, in their order.
     #[schema(value_type = Option<Vec<String>>)]
     names: Option<Vec<Untrusted>>,
+    /// Of `hsm.access_review`: who can reach the device; `holders` of the parameters is their number.
+    #[schema(value_type = Option<Vec<String>>)]
+    holders: Option<Vec<Untrusted>>,
+    /// Of `hsm.access_review`: what was found amiss.
+    #[schema(value_type = Option<String>)]
+    findings: Option<Untrusted>,
 }
 
 /// Bytes that the document names by their SHA-256, to be sent back with the proposal.
@@ -114,6 +120,7 @@ pub(super) async fn draft(member: ActingMember, body: Body<DraftBody>) -> Result
     let member = member.member;
     let mut body = body.value;
     let attachments = attach(&mut body)?;
+    count_holders(&body)?;
     let mut names = Names::load(member.store(), member.ledger.id()).await?;
     let mut disclosures = Vec::new();
     for disclosed in
@@ -172,9 +179,13 @@ impl PrivateFields {
             let Some(text) = text else { continue };
             disclosures.push(Disclosure::new(name, text.name()?.into_string()));
         }
-        if let Some(names) = self.names {
+        if let Some(findings) = self.findings {
+            disclosures.push(Disclosure::new("findings", findings.text()?.into_string()));
+        }
+        for (field, names) in [("names", self.names), ("holders", self.holders)] {
+            let Some(names) = names else { continue };
             let names = names.into_iter().map(|name| name.name().map(Name::into_string));
-            let names = Disclosure::new("names", names.collect::<Result<Vec<_>, _>>()?.join("\n"));
+            let names = Disclosure::new(field, names.collect::<Result<Vec<_>, _>>()?.join("\n"));
             if !names.fits() {
                 return Err(names_too_long().into());
             }
@@ -182,6 +193,16 @@ impl PrivateFields {
         }
         Ok(disclosures)
     }
+}
+
+/// A review says how many can reach a device, and who they are: exactly so many.
+fn count_holders(body: &DraftBody) -> Result<(), Problem> {
+    let holders = body.private_fields.as_ref().and_then(|fields| fields.holders.as_ref());
+    let Some(holders) = holders else { return Ok(()) };
+    if !holders.is_empty() && body.params.get("holder_count") == Some(&json!(holders.len())) {
+        return Ok(());
+    }
+    Err(Problem::of("request.json").saying("`holder_count` is the number of those who are named beside it"))
 }
 
 /// Makes the parameters of a list from its digests; they travel beside the document.
@@ -201,11 +222,16 @@ fn attach(body: &mut DraftBody) -> Result<Vec<AttachmentView>, Problem> {
     Ok(vec![AttachmentView { bytes_b64: STANDARD.encode(bytes) }])
 }
 
+/// Why a policy has no rule for a type: the rules in force do not know it, or the policy is of earlier ones.
+fn unruled(kind: ActionType, rules: u64) -> Rule {
+    if kind.rules() > rules { Rule::TypeUnknown } else { Rule::PolicyForm }
+}
+
 /// Fills in what the ledger knows: origin, head, policy, quorum, id and times.
 fn document(member: &MemberCaller, body: DraftBody, reason_digest: Value) -> Result<ActionDocument, Problem> {
     let founded = member.founded()?;
     let head = founded.latest_head().ok_or(Rule::FoundingMissing)?;
-    let rule = founded.policy().actions.get(&body.kind).ok_or(Rule::PolicyForm)?;
+    let rule = founded.policy().actions.get(&body.kind).ok_or(unruled(body.kind, founded.rules()))?;
     let usual = if body.kind == ActionType::MemberRecover { RECOVERY_LIFE_S } else { USUAL_LIFE_S };
     let life_s = body.expires_in_s.unwrap_or(usual).min(MAX_ACTION_LIFE_S);
     let document = json!({
@@ -227,4 +253,31 @@ fn document(member: &MemberCaller, body: DraftBody, reason_digest: Value) -> Res
         Problem::of("request.json")
             .saying(format_args!("the parameters of {} are not of its form: {error}", body.kind))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_counts_those_whom_it_names() {
+        let body = |holders: Value, named: Value| -> DraftBody {
+            let body = json!({ "type": "hsm.access_review", "params": { "backend": "softhsm", "holders": holders },
+                "reason": "a quarter is over", "private": { "holders": named } });
+            serde_json::from_value(body).unwrap()
+        };
+        assert!(count_holders(&body(json!(2), json!(["Ada", "the build farm"]))).is_ok());
+        assert!(count_holders(&body(json!(2), Value::Null)).is_ok());
+        for (holders, named) in
+            [(json!(1), json!(["Ada", "Ben"])), (json!("1"), json!(["Ada"])), (json!(0), json!([]))]
+        {
+            assert_eq!(count_holders(&body(holders, named)).unwrap_err().code(), "request.json");
+        }
+    }
+
+    #[test]
+    fn a_type_of_later_rules_is_unknown_and_a_rule_that_is_missing_is_the_policys() {
+        assert_eq!(unruled(ActionType::KeyRotate, 1), Rule::TypeUnknown);
+        assert_eq!(unruled(ActionType::KeyRotate, 2), Rule::PolicyForm);
+    }
 }

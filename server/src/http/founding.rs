@@ -202,7 +202,7 @@ pub(super) async fn show_founding(founder: Founder) -> Result<HttpResponse, Prob
         credential_rules: view.policy.credentials.clone(),
         vkey: ledger.state().ledger_key().map(|key| key.vkey.to_string()),
         candidates: candidates.collect(),
-        policy_deviations: deviations(&view.policy, people),
+        policy_deviations: deviations(&view.policy, people, ceremony::RULES),
         policy: view.policy,
         document: view.document,
         founding_digest: view.digest,

@@ -17,7 +17,7 @@ use super::auth::{Operator, Reader, Visitor};
 use super::body::Body;
 use super::problem::{Problem, ProblemDocument};
 use crate::app::OpenedTenant;
-use crate::ceremony::{FounderInvite, Plan};
+use crate::ceremony::{FounderInvite, Plan, RULES};
 use crate::ledger::Ledger;
 use crate::text::Untrusted;
 use crate::views::ledger::{LedgerEntry, LedgerView, PolicyView};
@@ -142,7 +142,7 @@ pub(super) async fn open_tenant(
     if !FOUNDERS.contains(&people) {
         return Err(Problem::of("tenant.founders"));
     }
-    let mut policy = policy.unwrap_or_else(|| LedgerPolicy::default_for(people));
+    let mut policy = policy.unwrap_or_else(|| LedgerPolicy::default_for(people, RULES));
     if let Some(CredentialsBody { hardware_only, aaguids }) = credentials {
         policy.credentials = CredentialRules { aaguids, hardware_only };
     }
@@ -251,7 +251,7 @@ pub(super) async fn scrub(
 #[get("/v1/tenants/{tenant}")]
 pub(super) async fn show_tenant(visitor: Visitor) -> HttpResponse {
     let ledger = visitor.ledger;
-    HttpResponse::Ok().json(LedgerView::new(ledger.tenant(), &ledger.state(), ledger.sealed_size()))
+    HttpResponse::Ok().json(LedgerView::new(ledger.tenant(), &ledger.state(), ledger.sealed_size(), RULES))
 }
 
 /// Shows the ledger policy in force.

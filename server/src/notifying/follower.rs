@@ -18,6 +18,7 @@ use super::Notifier;
 use super::conditions::{SealingWatch, TICK};
 use super::model::Kind;
 use super::notice::{ActionNotice, Notice, open_seats, row};
+use super::rotations::{self, Told};
 use crate::clock;
 use crate::ledger::{EngineError, Ledger};
 use crate::store::StoreError;
@@ -85,7 +86,7 @@ impl Follower {
             let _turn = store.turn().await?;
             let to = size.min(self.looked.saturating_add(MAX_LOOK));
             let mut rows = Vec::new();
-            for stored in store.action_events(id, self.looked, to).await? {
+            for stored in store.telling_events(id, self.looked, to).await? {
                 rows.extend(self.rows_of(&stored).await?);
             }
             if rows.is_empty() && to - self.entered < MAX_LOOK {
@@ -111,7 +112,9 @@ impl Follower {
         if event.time.plus_seconds(OLDEST_NEWS_S) < clock::now() {
             return Ok(Vec::new());
         }
-        let Some((action, kind, status)) = told_by(&event.payload) else { return Ok(Vec::new()) };
+        let Some((action, kind, status)) = told_by(&event.payload) else {
+            return self.rows_of_rotation(&event).await;
+        };
         if self.wanting(kind).next().is_none() {
             return Ok(Vec::new());
         }
@@ -124,6 +127,23 @@ impl Follower {
         let when = (event.time, Some(stored.seq));
         let notice = Notice::of_action(&self.notifier.notifying, &self.ledger, (kind, status), when, about);
         Ok(self.rows(kind, &format!("seq {}", stored.seq), &notice))
+    }
+
+    /// What an event tells of a key of a slot.
+    async fn rows_of_rotation(&self, event: &Event) -> Result<Vec<OutboxRow>, EngineError> {
+        let (kind, status, about) = match rotations::told_by(&event.payload) {
+            None => return Ok(Vec::new()),
+            Some(Told::Whole(kind, status, about)) => (kind, status, Some(about)),
+            Some(Told::OfAction(kind, status, action)) => {
+                let document = self.action_at(action, event.seq.get()).await?.0;
+                (kind, status, rotations::replaced(&document))
+            }
+        };
+        let Some(about) = about else { return Ok(Vec::new()) };
+        let (what, seq) = ((kind, status), event.seq.get());
+        let notice =
+            Notice::of_rotation(&self.notifier.notifying, &self.ledger, what, (event.time, seq), about);
+        Ok(self.rows(kind, &format!("seq {seq}"), &notice))
     }
 
     /// An action's document, and who had consented when the event of a seq was appended.

@@ -12,6 +12,7 @@ mod follower;
 pub mod model;
 mod notice;
 mod post;
+mod rotations;
 pub mod signature;
 
 use std::sync::Arc;

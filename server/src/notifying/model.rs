@@ -29,6 +29,12 @@ pub enum Kind {
     ActionRefused,
     /// Three quarters of an action's time are over, and it still lacks seats.
     ActionOverdue,
+    /// A rotation began, cut over, or ended.
+    Rotation,
+    /// A key was not replaced in time.
+    RotationOverdue,
+    /// A certificate is revoked.
+    CertificateRevoked,
     /// A device is in trouble, or back.
     CustodyTrouble,
     /// A ledger's sealing is in trouble, or back.
@@ -37,11 +43,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::ActionWaiting,
         Self::ActionApproved,
         Self::ActionRefused,
         Self::ActionOverdue,
+        Self::Rotation,
+        Self::RotationOverdue,
+        Self::CertificateRevoked,
         Self::CustodyTrouble,
         Self::SealingTrouble,
     ];
@@ -53,6 +62,9 @@ impl Kind {
             Self::ActionApproved => "action.approved",
             Self::ActionRefused => "action.refused",
             Self::ActionOverdue => "action.overdue",
+            Self::Rotation => "rotation",
+            Self::RotationOverdue => "rotation.overdue",
+            Self::CertificateRevoked => "certificate.revoked",
             Self::CustodyTrouble => "custody.trouble",
             Self::SealingTrouble => "sealing.trouble",
         }

@@ -2,7 +2,7 @@
 
 use sealbook_ledger::action::{ActionDocument, ActionType};
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::ids::{ActionId, MemberId, ProposerId};
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ProposerId, SlotName};
 use sealbook_ledger::policy::{Clause, Role};
 use sealbook_ledger::timestamp::Timestamp;
 use serde::Serialize;
@@ -31,6 +31,8 @@ pub(crate) struct Notice {
     pub(crate) seq: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<ActionNotice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rotation: Option<RotationNotice>,
     /// The device's name in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backend: Option<String>,
@@ -49,6 +51,17 @@ pub(crate) struct ActionNotice {
     /// Seats that nobody has taken yet; absent once that is no longer the question.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_seats: Option<Vec<OpenSeats>>,
+}
+
+/// A key of a slot that is replaced, is overdue, or has its certificate revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RotationNotice {
+    pub(crate) slot: SlotName,
+    /// The key that is replaced, or should be.
+    pub(crate) key: KeyId,
+    /// The rotation, by the action that started it; absent where none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) action: Option<ActionId>,
 }
 
 /// Seats of one role that are free.
@@ -107,6 +120,30 @@ impl Notice {
             origin: Some(ledger.origin().to_string()),
             seq,
             action: Some(action),
+            rotation: None,
+            backend: None,
+            url: page,
+        }
+    }
+
+    /// About a key of a slot.
+    pub(crate) fn of_rotation(
+        notifying: &Notifying,
+        ledger: &Ledger,
+        (kind, status): (Kind, &'static str),
+        (time, seq): (Timestamp, u64),
+        rotation: RotationNotice,
+    ) -> Self {
+        let page = format!("{}/t/{}/slots/{}", notifying.public_url, ledger.tenant(), rotation.slot);
+        Self {
+            kind: kind.name(),
+            status,
+            time,
+            tenant: Some(ledger.tenant().to_string()),
+            origin: Some(ledger.origin().to_string()),
+            seq: Some(seq),
+            action: None,
+            rotation: Some(rotation),
             backend: None,
             url: page,
         }
@@ -127,6 +164,7 @@ impl Notice {
             origin: Some(ledger.origin().to_string()),
             seq: None,
             action: None,
+            rotation: None,
             backend: None,
             url: format!("{}/t/{}/health", notifying.public_url, ledger.tenant()),
         }
@@ -147,6 +185,7 @@ impl Notice {
             origin: None,
             seq: None,
             action: None,
+            rotation: None,
             backend: Some(backend.to_owned()),
             url: format!("{}/", notifying.public_url),
         }

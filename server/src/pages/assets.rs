@@ -48,6 +48,7 @@ const ASSETS: &[Asset] = assets![
     "proposal.js" JS,
     "propose.js" JS,
     "reading.js" JS,
+    "rotations.js" JS,
     "says.js" JS,
     "sealbook.css" CSS,
     "sessions.js" JS,
@@ -61,6 +62,7 @@ const ASSETS: &[Asset] = assets![
     "trust.js" JS,
     "verify.js" JS,
     "watch.js" JS,
+    "wording.js" JS,
 ];
 
 /// Hex digits of the hash in addresses: 64 bits tell builds apart.

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use actix_web::{HttpResponse, get, web};
 use askama::Template;
 use sealbook_ledger::action::ActionType;
-use sealbook_ledger::policy::{ActionRule, LedgerPolicy, Proposer, Role};
+use sealbook_ledger::policy::{ActionRule, Cadence, LedgerPolicy, Proposer, Role};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::Founded;
+use serde_json::Value;
 
 use super::Visit;
 use super::page::{self, Frame, Place};
 use super::wording;
+use crate::ceremony::RULES;
 use crate::http::problem::Problem;
 use choices::{Choice, Prefill};
 use forms::{Field, Group, Input, Source};
@@ -79,7 +81,7 @@ struct FieldView {
     name: &'static str,
     label: &'static str,
     help: &'static str,
-    /// How it is drawn: `line`, `lines`, `digest`, `list`, `number`, `moment`, `pick`, `some`, `flag`, `hidden`, `registered`, `policy`.
+    /// How it is drawn: `line`, `lines`, `json`, `digest`, `list`, `number`, `moment`, `pick`, `some`, `flag`, `hidden`, `registered`, `policy`.
     drawn: &'static str,
     /// How it is read: the module's name for it.
     read: &'static str,
@@ -95,6 +97,16 @@ struct PolicyView {
     rules: Vec<RuleView>,
     hardware_only: bool,
     aaguids: String,
+    /// How often what must come round, in days; none where the rules in force know no such thing.
+    cadence: Vec<Interval>,
+}
+
+/// An interval of the ledger policy.
+struct Interval {
+    name: &'static str,
+    label: &'static str,
+    bounds: (u16, u16),
+    days: u16,
 }
 
 /// Who proposes and approves one type.
@@ -109,11 +121,12 @@ struct RuleView {
 #[get("/t/{tenant}/propose")]
 pub(super) async fn propose(visit: Visit) -> Result<HttpResponse, Problem> {
     let policy = visit.member.founded()?.policy();
-    let card = |kind: ActionType| Card::new(kind, policy, &visit.member.roles);
+    let (rules, roles) = (visit.member.founded()?.rules(), &visit.member.roles);
+    let card = |kind: ActionType| Card::new(kind, policy, roles, rules);
     let groups: Vec<GroupView> = Group::ALL
         .into_iter()
         .map(|group| {
-            let kinds = ActionType::ALL.into_iter().filter(|kind| forms::form(*kind).group == group);
+            let kinds = ActionType::of(rules).filter(|kind| forms::form(*kind).group == group);
             let mut cards: Vec<Card> = kinds.map(card).collect();
             cards.sort_by_key(|card| !card.open);
             GroupView { title: group.title(), cards }
@@ -134,7 +147,7 @@ pub(super) async fn propose_form(
 }
 
 impl Card {
-    fn new(kind: ActionType, policy: &LedgerPolicy, roles: &BTreeSet<Role>) -> Self {
+    fn new(kind: ActionType, policy: &LedgerPolicy, roles: &BTreeSet<Role>, rules: u64) -> Self {
         let form = forms::form(kind);
         let rule = policy.actions.get(&kind);
         let may = rule.is_some_and(|rule| !rule.proposing(roles).is_empty());
@@ -144,21 +157,36 @@ impl Card {
             about: form.about,
             quorum: rule.map(quorum).unwrap_or_default(),
             proposers: rule.map(proposers).unwrap_or_default(),
-            open: may && kind != ActionType::RulesAdopt,
+            open: may && is_available(kind, rules),
         }
     }
+}
+
+/// The rules version from which a slot is created with a rotation policy.
+const ROTATING: u64 = 2;
+
+/// Whether a field of a type that all rules know came with rotations.
+fn is_of_rotations(kind: ActionType, field: &str) -> bool {
+    kind == ActionType::SlotCreate && field.starts_with("rotation.")
+}
+
+/// Rules are adopted where this server carries later ones out.
+fn is_available(kind: ActionType, rules: u64) -> bool {
+    kind != ActionType::RulesAdopt || rules < RULES
 }
 
 impl FormPage {
     fn new(visit: &Visit, kind: ActionType, prefill: &Prefill) -> Result<Self, Problem> {
         let founded = visit.member.founded()?;
         let form = forms::form(kind);
-        let rule = founded.policy().actions.get(&kind).ok_or(Rule::PolicyForm)?;
+        let rules = founded.rules();
+        let rule = founded.policy().actions.get(&kind).ok_or(Rule::TypeUnknown)?;
         let prefill = &begun(kind, founded, prefill);
         let proposing = rule.proposing(&visit.member.roles);
         let field = |(n, field): (usize, &'static Field)| FieldView::new(n, field, founded, visit, prefill);
+        let known = |field: &&Field| rules >= ROTATING || !is_of_rotations(kind, field.name);
         let edits = form.fields.iter().any(|field| field.input == Input::Policy);
-        let policy = edits.then(|| PolicyView::new(founded.policy())).transpose()?;
+        let policy = edits.then(|| PolicyView::new(founded.policy(), rules)).transpose()?;
         Ok(Self {
             frame: visit.frame(form.title, Place::Propose),
             kind: kind.name(),
@@ -170,13 +198,13 @@ impl FormPage {
                 .iter()
                 .map(|role| RoleChoice { name: role.name(), words: wording::role(*role) })
                 .collect(),
-            fields: form.fields.iter().enumerate().map(field).collect(),
+            fields: form.fields.iter().filter(known).enumerate().map(field).collect(),
             member: visit.member.id.to_string(),
             rp_id: founded.approval_rp().id.clone(),
             credentials: visit.approval_credentials(founded),
             apart: !founded.approval_rp().shared,
             emergency: kind.is_emergency(),
-            available: kind != ActionType::RulesAdopt,
+            available: is_available(kind, rules),
             policy,
         })
     }
@@ -185,7 +213,8 @@ impl FormPage {
 /// What a form begins with: one about a slot that no link chose is about the first, as its list shows.
 fn begun(kind: ActionType, founded: &Founded, prefill: &Prefill) -> Prefill {
     let mut prefill = prefill.clone();
-    let first = founded.slots().keys().next().filter(|_| kind == ActionType::SlotPolicySet);
+    let begins = matches!(kind, ActionType::SlotPolicySet | ActionType::SlotRotationSet);
+    let first = founded.slots().keys().next().filter(|_| begins);
     if let Some(first) = first {
         prefill.entry("slot".to_owned()).or_insert_with(|| first.to_string());
     }
@@ -198,6 +227,9 @@ impl FieldView {
             Input::Line => ("line", "text", true),
             Input::Private => ("line", "private", false),
             Input::Lines => ("lines", "lines", true),
+            Input::MayLines => ("lines", "lines", false),
+            Input::Holders => ("lines", "holders", true),
+            Input::MayJson => ("json", "json", false),
             Input::Digest => ("digest", "text", true),
             Input::List => ("list", "list", true),
             Input::Number(..) => ("number", "number", true),
@@ -205,6 +237,8 @@ impl FieldView {
             // A delegation that a link asks for ends.
             Input::Moment => ("moment", "moment", field.name == "not_after" && prefill.contains_key("timed")),
             Input::Pick(Source::Credentials | Source::SuspendedPeople) => ("pick", "credential", true),
+            Input::Pick(Source::SlotKeys | Source::CertifiableKeys) => ("pick", "slot_key", true),
+            Input::Pick(Source::NextRules) => ("pick", "number", true),
             Input::Pick(_) => ("pick", "text", true),
             Input::Some(_) => ("some", "set", false),
             Input::Flag => ("flag", "flag", false),
@@ -231,12 +265,11 @@ impl FieldView {
         let value = match field.name {
             "approval_rp.id" => rp.id.clone(),
             "approval_rp.origins" => rp.origins.iter().cloned().collect::<Vec<_>>().join("\n"),
-            "signing_policy.rate_per_minute" => choices::in_force(field.name, founded, prefill)
-                .and_then(|rate| rate.as_u64())
-                .map(|rate| rate.to_string())
-                .unwrap_or_default(),
             "approval_rp.shared" if rp.shared => "yes".to_owned(),
-            name => prefill.get(name).filter(|_| drawn == "line").cloned().unwrap_or(usual),
+            name => match choices::in_force(name, founded, prefill) {
+                Some(held) => entered(&held),
+                None => prefill.get(name).filter(|_| drawn == "line").cloned().unwrap_or(usual),
+            },
         };
         Self {
             id: format!("field-{n}"),
@@ -253,8 +286,21 @@ impl FieldView {
     }
 }
 
+/// What is in force, as people would enter it.
+fn entered(held: &Value) -> String {
+    match held {
+        Value::Null | Value::Bool(false) => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
+        // What was read as JSON has a JSON form.
+        Value::Object(_) => serde_json::to_string_pretty(held).unwrap_or_default(),
+    }
+}
+
 impl PolicyView {
-    fn new(policy: &LedgerPolicy) -> Result<Self, Problem> {
+    fn new(policy: &LedgerPolicy, rules: u64) -> Result<Self, Problem> {
         // Recovery is as it is: the rules let no policy change it.
         let edited = policy.actions.iter().filter(|(kind, _)| **kind != ActionType::MemberRecover);
         let aaguids = policy.credentials.aaguids.iter().flatten().map(ToString::to_string);
@@ -263,8 +309,29 @@ impl PolicyView {
             rules: edited.map(|(kind, rule)| RuleView::new(*kind, rule)).collect(),
             hardware_only: policy.credentials.hardware_only,
             aaguids: aaguids.collect::<Vec<_>>().join("\n"),
+            cadence: if rules >= ROTATING { intervals(policy.cadence()) } else { Vec::new() },
         })
     }
+}
+
+/// The intervals with the bounds that the rules set them.
+fn intervals(cadence: Cadence) -> Vec<Interval> {
+    let interval = |name, label, bounds, days| Interval { name, label, bounds, days };
+    vec![
+        interval(
+            "rotation_days",
+            "Longest that a slot goes on with one key (days)",
+            (90, 3650),
+            cadence.rotation_days,
+        ),
+        interval("ledger_key_days", "Ledger key replaced every (days)", (1, 1830), cadence.ledger_key_days),
+        interval(
+            "access_review_days",
+            "Access to devices reviewed every (days)",
+            (1, 366),
+            cadence.access_review_days,
+        ),
+    ]
 }
 
 impl RuleView {
@@ -275,7 +342,8 @@ impl RuleView {
             (role.name(), wording::role(role), clauses.map(|clause| clause.count).sum())
         };
         let service = kind.concerns_signatures().then_some(Proposer::Service);
-        let may = roles.clone().map(Proposer::Role).chain(service);
+        let server = (kind == ActionType::KeyRotate).then_some(Proposer::System);
+        let may = roles.clone().map(Proposer::Role).chain(service).chain(server);
         Self {
             kind: kind.name(),
             title: forms::form(kind).title,
@@ -302,5 +370,6 @@ fn proposers(rule: &ActionRule) -> String {
     wording::list(rule.proposers.iter().map(|one| match one {
         Proposer::Role(role) => wording::role(*role),
         Proposer::Service => "service",
+        Proposer::System => "the server",
     }))
 }

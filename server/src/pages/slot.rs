@@ -2,9 +2,10 @@
 
 use actix_web::{HttpResponse, get, web};
 use askama::Template;
-use sealbook_ledger::action::RevocationReason;
+use sealbook_ledger::action::{ActionType, RevocationReason};
 use sealbook_ledger::encoding::HexBytes;
 use sealbook_ledger::ids::{KeyId, SlotName};
+use sealbook_ledger::slot::{Key, KeyState};
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::Visit;
@@ -13,6 +14,7 @@ use super::slots::{Age, Chip, DAY_S, may_propose};
 use super::wording;
 use crate::http::problem::Problem;
 use crate::store::signatures::{Outcome, SignatureDay};
+use crate::views::changes::rotation_lines;
 use crate::views::keys::KeyView;
 use crate::views::slot_history::{
     History, Life, Phase, PolicyVersion, RecentSignature, policy_lines, recent_signatures,
@@ -48,6 +50,8 @@ struct SlotPage {
     /// Where the timelines begin, and how long ago that is.
     since: Option<(Timestamp, String)>,
     policy: Vec<(&'static str, String)>,
+    /// The rotation policy, where the rules in force know any.
+    rotation: Vec<(&'static str, String)>,
     versions: Vec<PolicyVersion>,
     signatures: Vec<SignatureLine>,
     days: Vec<DayBar>,
@@ -156,6 +160,7 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         .services()
         .iter()
         .filter(|(_, service)| service.is_active(at) && service.slots.contains(&name));
+    let rotates = ActionType::SlotRotationSet.rules() <= founded.rules();
     let page = SlotPage {
         frame: visit.frame(name.as_str(), Place::Slots),
         chip: Chip::of(view.status),
@@ -166,6 +171,7 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         since,
         keys,
         policy: policy_lines(&view.signing_policy),
+        rotation: if rotates { rotation_lines(&view.rotation) } else { Vec::new() },
         total: counted.iter().map(|day| day.created).sum(),
         missed: counted.iter().map(|day| day.missed).sum(),
         days,
@@ -199,11 +205,11 @@ fn key_cards(
     let active = founded.slot(name)?.active;
     let mut keys: Vec<_> = founded.keys().iter().filter(|(_, key)| key.slot == *name).collect();
     keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.created));
-    let card = |(id, key): (&KeyId, &_)| {
+    let card = |(id, key): (&KeyId, &Key)| {
         let view = KeyView::new(*id, key)?;
         let life = history.lives.iter().find(|life| life.key == *id);
         let is_active = active == Some(*id);
-        let (tone, icon, state) = state_words(view.state, is_active);
+        let (tone, icon, state) = state_words(key, is_active);
         Ok(KeyCard {
             short: story::short_end(&id.to_string()),
             state: state.to_owned(),
@@ -211,7 +217,13 @@ fn key_cards(
             icon,
             spans: life.zip(scale).map(|(life, scale)| spans(life, scale)).unwrap_or_default(),
             turns: life.map(turns).unwrap_or_default(),
-            revocable: matches!(view.state, "active" | "pre_activation"),
+            revocable: matches!(
+                key.state,
+                KeyState::PreActivation(_)
+                    | KeyState::Active { .. }
+                    | KeyState::Retiring { .. }
+                    | KeyState::Deactivated { .. }
+            ),
             confined: view.attributes.is_some_and(|attributes| attributes.is_confined()),
             is_active,
             view,
@@ -220,15 +232,17 @@ fn key_cards(
     keys.into_iter().map(card).collect()
 }
 
-fn state_words(state: &str, is_active: bool) -> (&'static str, &'static str, &'static str) {
-    match state {
-        "active" if is_active => ("ok", "check", "Active"),
-        "active" => ("calm", "clock", "Earlier key"),
-        "pre_activation" => ("calm", "key", "Not used yet"),
-        "generating" => ("calm", "clock", "Being made"),
-        "not_generated" => ("dim", "empty", "Never made"),
-        "compromised" => ("bad", "alarm", "Compromised"),
-        _ => ("bad", "stop", "Revoked"),
+fn state_words(key: &Key, is_active: bool) -> (&'static str, &'static str, &'static str) {
+    match &key.state {
+        KeyState::Active { .. } if is_active => ("ok", "check", "Active"),
+        KeyState::Active { .. } => ("calm", "clock", "Earlier key"),
+        KeyState::Retiring { .. } => ("calm", "clock", "Retiring"),
+        KeyState::Deactivated { .. } => ("dim", "key", "Retired"),
+        KeyState::PreActivation(_) => ("calm", "key", "Not used yet"),
+        KeyState::Generating { .. } => ("calm", "clock", "Being made"),
+        KeyState::NotGenerated => ("dim", "empty", "Never made"),
+        KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. } => ("bad", "alarm", "Compromised"),
+        KeyState::Revoked { .. } => ("bad", "stop", "Revoked"),
     }
 }
 
@@ -238,6 +252,8 @@ fn spans(life: &Life, scale: &Scale) -> Vec<Span> {
         Phase::Making => "making",
         Phase::Ready => "ready",
         Phase::Active => "active",
+        Phase::Retiring => "retiring",
+        Phase::Retired => "retired",
         Phase::Revoked(_) => "revoked",
         Phase::Never => "never",
     };
@@ -249,6 +265,8 @@ fn turns(life: &Life) -> Vec<(Timestamp, String)> {
         Phase::Making => "asked for".to_owned(),
         Phase::Ready => "made in the device".to_owned(),
         Phase::Active => "signs".to_owned(),
+        Phase::Retiring => "replaced".to_owned(),
+        Phase::Retired => "retired".to_owned(),
         Phase::Revoked(reason) => format!("revoked: {}", revoked_because(reason)),
         Phase::Never => "never made".to_owned(),
     };

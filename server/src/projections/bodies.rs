@@ -72,7 +72,14 @@ pub(super) fn slot_status(slot: &Slot, founded: &Founded) -> String {
         (false, Some(KeyState::Revoked { .. })) => "revoked",
         (
             false,
-            Some(KeyState::Generating { .. } | KeyState::NotGenerated | KeyState::PreActivation(_)) | None,
+            Some(
+                KeyState::Generating { .. }
+                | KeyState::NotGenerated
+                | KeyState::PreActivation(_)
+                | KeyState::Retiring { .. }
+                | KeyState::Deactivated { .. },
+            )
+            | None,
         ) => "keyless",
     };
     word.to_owned()
@@ -83,10 +90,11 @@ pub(super) fn slot(slot: &Slot) -> Value {
         "active": slot.active.map(|key| key.to_string()),
         "algorithm": slot.algorithm,
         "backend": slot.backend,
-        "overlap_days": slot.overlap_days,
+        "overlap_days": slot.rotation.overlap_days,
         "owner": slot.owner,
         "policy_digest": slot.policy_digest,
-        "rotation_days": slot.rotation_days,
+        "rotation": slot.rotation,
+        "rotation_days": slot.rotation.rotation_days,
         "signing_policy": slot.signing_policy,
         "suspension_lapses_at": slot.suspension.and_then(|suspension| suspension.lapses_at),
     })
@@ -96,6 +104,7 @@ pub(super) fn key(key: &Key) -> Value {
     let material = key.material();
     json!({
         "attributes": material.map(|material| material.attributes),
+        "certificate": key.certificate,
         "label": key.label,
         "spki": material.map(|material| material.spki.to_string()),
     })

@@ -6,8 +6,9 @@ mod bodies;
 
 use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::event::Event;
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ServiceId, SlotName};
+use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, MemberId, ServiceId, SlotName};
 use sealbook_ledger::payload::{Payload, Subject};
+use sealbook_ledger::rotation::Rotation;
 use sealbook_ledger::state::{Closure, Founded, Stage, State};
 
 use crate::store::LedgerId;
@@ -60,8 +61,14 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         Payload::ServiceSuspended(p) => touched.services.push(p.service),
         Payload::SlotCreated(p) => touched.slots.push(p.slot.clone()),
         Payload::SlotPolicySet(p) => touched.slots.push(p.slot.clone()),
+        Payload::SlotRotationOverdue(p) => touched.slots.push(p.slot.clone()),
+        Payload::SlotRotationSet(p) => touched.slots.push(p.slot.clone()),
         Payload::SlotResumed(p) => touched.slots.push(p.slot.clone()),
         Payload::SlotSuspended(p) => touched.slots.push(p.slot.clone()),
+        Payload::CertificateImported(p) => touched.keys.extend(certified(before, p.certificate)),
+        Payload::CertificateIssued(p) => touched.keys.extend(certified(before, p.certificate)),
+        Payload::CertificateRevoked(p) => touched.keys.extend(certified(before, p.certificate)),
+        Payload::KeyAdopted(p) => touched.keys.push(p.key),
         Payload::KeyGenerationAuthorized(p) => touched.keys.push(p.key),
         Payload::KeyGenerated(p) => touched.keys.push(p.key),
         Payload::KeyGenerationFailed(p) => touched.keys.push(p.key),
@@ -75,11 +82,26 @@ pub fn touched(before: &State, event: &Event) -> Touched {
             let slot = before.founded().ok().and_then(|f| f.keys().get(&p.key)).map(|key| key.slot.clone());
             touched.slots.extend(slot);
         }
+        Payload::RotationCutOver(p) => {
+            touched.keys.extend([p.new_key, p.old_key]);
+            touched.slots.extend(rotation(before, p.action).map(|rotation| rotation.slot.clone()));
+        }
+        Payload::RotationCompleted(p) => touched.keys.push(p.old_key),
+        // A key that was made for it is kept, and never takes over.
+        Payload::RotationFailed(p) => {
+            touched.keys.extend(rotation(before, p.action).and_then(Rotation::new_key))
+        }
         // The founding takes the founders over from their enrolments, which touched them already.
         Payload::LedgerFounded(_)
         | Payload::ApprovalRpSet(_)
+        | Payload::CertificateFailed(_)
+        | Payload::CertificateOrdered(_)
+        | Payload::CertificateRequested(_)
         | Payload::CustodyUnexplained(_)
+        | Payload::DocumentAuthorized(_)
+        | Payload::DocumentFailed(_)
         | Payload::EvidenceRecorded(_)
+        | Payload::HsmAccessReviewed(_)
         | Payload::LedgerEvidenceKeySet(_)
         | Payload::LedgerHighWaterAccepted(_)
         | Payload::LedgerKeyRecovered(_)
@@ -88,6 +110,11 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         | Payload::LedgerRulesAdopted(_)
         | Payload::PolicySet(_)
         | Payload::RefusalRecorded(_)
+        | Payload::RepIssued(_)
+        | Payload::RotationCanaryRecorded(_)
+        | Payload::RotationChannelMoved(_)
+        | Payload::RotationConfirmed(_)
+        | Payload::RotationStarted(_)
         | Payload::SignatureAbandoned(_)
         | Payload::SignatureAuthorized(_)
         | Payload::SignatureCreated(_)
@@ -96,6 +123,15 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         | Payload::SigningApproved(_) => {}
     }
     touched
+}
+
+fn rotation(before: &State, id: ActionId) -> Option<&Rotation> {
+    before.founded().ok()?.rotation(id).ok()
+}
+
+/// The key that a certificate names.
+fn certified(before: &State, id: CertificateId) -> Option<KeyId> {
+    before.founded().ok()?.issuances().get(&id).map(|issuance| issuance.key)
 }
 
 fn ending(before: &State, id: ActionId) -> Option<EndingAction> {
@@ -207,6 +243,7 @@ pub fn closure_name(closure: Closure) -> &'static str {
 pub(crate) fn subject_text(subject: &Subject) -> String {
     match subject {
         Subject::Action(id) => format!("action:{id}"),
+        Subject::Certificate(id) => format!("certificate:{id}"),
         Subject::Event(seq) => format!("event:{seq}"),
         Subject::Key(id) => format!("key:{id}"),
         Subject::Member(id) => format!("member:{id}"),

@@ -315,7 +315,7 @@ mod tests {
         }
         let document = json!({
             "v": 1, "origin": "sealbook.example.com/vectors", "vkey": VKEY, "rules": 1, "founders": founders,
-            "policy": sealbook_ledger::policy::LedgerPolicy::default_for(3),
+            "policy": sealbook_ledger::policy::LedgerPolicy::default_for(3, 1),
             "approval_rp": { "id": "sealbook.example.com", "origins": ["https://sealbook.example.com"], "shared": true },
         });
         events.push(event(4, "ledger.founded", json!({ "document": document, "assertions": [] })));

@@ -1,7 +1,7 @@
 //! What a caller asks to be signed.
 
 use sealbook_ledger::attachment::{Attachment, MediaType};
-use sealbook_ledger::command::{Command, SignRequest};
+use sealbook_ledger::command::{Command, OwnSignature, RotationCommand, SignRequest};
 use sealbook_ledger::encoding::{Hash, HexBytes};
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{Correlation, SlotName};
@@ -72,6 +72,7 @@ pub(super) fn submission(call: &SignCall, clearance: Option<ClearanceUse>) -> Su
         digest: call.input.digest(),
         message: attached.as_ref().map(|(attachment, _)| attachment.clone()),
         environment: call.environment,
+        key: None,
         life_s: AUTHORIZATION_S,
         sd: digests(&disclosures),
     };
@@ -80,6 +81,31 @@ pub(super) fn submission(call: &SignCall, clearance: Option<ClearanceUse>) -> Su
     submission.disclosures = disclosures;
     submission.attachments = attached.into_iter().collect();
     submission.idempotency = call.idempotency;
+    submission
+}
+
+/// A signature that a process of the server's needs.
+#[derive(Debug)]
+pub(crate) struct OwnCall {
+    /// What for.
+    pub(crate) own: OwnSignature,
+    /// The message, for pure Ed25519 alone.
+    pub(crate) message: Option<Vec<u8>>,
+    /// The process.
+    pub(crate) correlation: Correlation,
+}
+
+/// The authorisation of one.
+pub(super) fn own_submission(call: OwnCall) -> Submission {
+    let attached = call.message.map(|bytes| {
+        let (sha256, size) = (Hash::sha256(&bytes), bytes.len() as u64);
+        (Attachment { sha256, size, media_type: octets() }, bytes)
+    });
+    let message = attached.as_ref().map(|(attachment, _)| attachment.clone());
+    let command = RotationCommand::Authorize { own: call.own, message, life_s: AUTHORIZATION_S };
+    let mut submission =
+        Submission { correlation: call.correlation, ..Submission::new(Command::Rotate(command)) };
+    submission.attachments = attached.into_iter().collect();
     submission
 }
 

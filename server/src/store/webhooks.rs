@@ -100,17 +100,18 @@ impl Store {
         })
     }
 
-    /// The events about actions among those from `from` to before `to`, in order.
-    pub async fn action_events(
+    /// The events that notices are made of, among those from `from` to before `to`, in order.
+    pub async fn telling_events(
         &self,
         ledger: LedgerId,
         from: u64,
         to: u64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
-             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND type LIKE 'action.%' ORDER BY seq";
+             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND (type LIKE 'action.%' OR type LIKE 'rotation.%' \
+             OR type IN ('certificate.revoked', 'slot.rotation_overdue')) ORDER BY seq";
         let to = to.min(from.saturating_add(MAX_LOOK));
-        self.chosen_events("read events of actions", SQL, ledger, from..to).await
+        self.chosen_events("read events that are told", SQL, ledger, from..to).await
     }
 
     /// Enters notices and moves the position from `from` to `to`, both or neither.

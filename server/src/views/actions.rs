@@ -12,6 +12,10 @@ use sealbook_ledger::webauthn::Purpose;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod naming;
+
+pub(super) use naming::action_of;
+
 use super::artifacts::ArtifactView;
 use super::sentence::sentence;
 use super::{Names, ViewError, events};
@@ -253,9 +257,12 @@ pub async fn one(store: &Store, ledger: LedgerId, id: ActionId) -> Result<Option
 async fn views(store: &Store, ledger: LedgerId, rows: Vec<ActionRow>) -> Result<Vec<ActionView>, ViewError> {
     let names = Names::load(store, ledger).await?;
     let mut histories: HashMap<ActionId, History> = HashMap::with_capacity(rows.len());
+    let ends: HashMap<ActionId, u64> = rows.iter().map(|row| (row.action, row.last_seq)).collect();
     for stored in store.events_of_actions(&rows).await? {
         let event = events::parse(&stored)?;
-        if let Some(action) = action_of(&event.payload) {
+        // A rotation goes on under the id of the action that started it, which has ended by then.
+        let within = |action: &ActionId| ends.get(action).is_some_and(|end| stored.seq <= *end);
+        if let Some(action) = action_of(&event.payload).filter(within) {
             histories.entry(action).or_default().add(&event);
         }
     }
@@ -359,64 +366,6 @@ impl History {
 
 fn consent(member: MemberId, role: Role, credential_id: &B64, seq: u64) -> ApprovalView {
     ApprovalView { member, role, credential_id: credential_id.clone(), seq }
-}
-
-/// The action that an event names, if it names one.
-pub(super) fn action_of(payload: &Payload) -> Option<ActionId> {
-    match payload {
-        Payload::ActionProposed(p) => Some(p.document.action),
-        Payload::ActionApproved(p) => Some(p.action),
-        Payload::ActionCancelled(p) => Some(p.action),
-        Payload::ActionExecuted(p) => Some(p.action),
-        Payload::ActionExecuting(p) => Some(p.action),
-        Payload::ActionExpired(p) => Some(p.action),
-        Payload::ActionFailed(p) => Some(p.action),
-        Payload::ActionRejected(p) => Some(p.action),
-        Payload::ActionVoided(p) => Some(p.action),
-        Payload::ApprovalRpSet(p) => Some(p.action),
-        Payload::CredentialAdded(p) => Some(p.action),
-        Payload::CredentialRemoved(p) => Some(p.action),
-        Payload::KeyActivated(p) => Some(p.action),
-        Payload::KeyGenerationAuthorized(p) => Some(p.action),
-        Payload::KeyRevoked(p) => Some(p.action),
-        Payload::LedgerEvidenceKeySet(p) => Some(p.action),
-        Payload::LedgerKeyRecovered(p) => Some(p.action),
-        Payload::LedgerKeyRotated(p) => Some(p.action),
-        Payload::LedgerRulesAdopted(p) => Some(p.action),
-        Payload::MemberEnrolled(p) => p.action,
-        Payload::MemberRecovered(p) => Some(p.action),
-        Payload::MemberRemoved(p) => Some(p.action),
-        Payload::MemberRestored(p) => Some(p.action),
-        Payload::PolicySet(p) => Some(p.action),
-        Payload::RoleGranted(p) => Some(p.action),
-        Payload::RoleRevoked(p) => Some(p.action),
-        Payload::ServiceEnrolled(p) => Some(p.action),
-        Payload::ServiceGranted(p) => Some(p.action),
-        Payload::ServiceRemoved(p) => Some(p.action),
-        Payload::ServiceRestored(p) => Some(p.action),
-        Payload::SigningApproved(p) => Some(p.action),
-        Payload::SlotCreated(p) => Some(p.action),
-        Payload::SlotPolicySet(p) => Some(p.action),
-        Payload::SlotResumed(p) => Some(p.action),
-        Payload::CredentialSuspended(_)
-        | Payload::CustodyUnexplained(_)
-        | Payload::EvidenceRecorded(_)
-        | Payload::KeyGenerated(_)
-        | Payload::KeyGenerationAbandoned(_)
-        | Payload::KeyGenerationFailed(_)
-        | Payload::LedgerFounded(_)
-        | Payload::LedgerHighWaterAccepted(_)
-        | Payload::LedgerOpened(_)
-        | Payload::MemberSuspended(_)
-        | Payload::RefusalRecorded(_)
-        | Payload::ServiceSuspended(_)
-        | Payload::SignatureAbandoned(_)
-        | Payload::SignatureAuthorized(_)
-        | Payload::SignatureCreated(_)
-        | Payload::SignatureFailed(_)
-        | Payload::SignatureWithheld(_)
-        | Payload::SlotSuspended(_) => None,
-    }
 }
 
 /// Seats as the approvals fill them, each person one. Whoever has a seat keeps one, and moves where that seats another:

@@ -8,11 +8,11 @@ use std::fmt::Display;
 
 use sealbook_ledger::action::{
     ActionDocument, DeviceKeyParams, KeyRevokeParams, Params, RevocationReason, RoleGrantParams,
-    ServiceEnrollParams, ServiceGrantParams, SlotCreateParams,
+    SlotCreateParams,
 };
 use sealbook_ledger::encoding::B64;
-use sealbook_ledger::ids::{MemberId, ServiceId, SlotName};
-use sealbook_ledger::member::{Grant, Member, Service, Suspension};
+use sealbook_ledger::ids::{MemberId, SlotName};
+use sealbook_ledger::member::{Grant, Member, Suspension};
 use sealbook_ledger::payload::NextVkey;
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::recovery::RECOVERY_WAIT_S;
@@ -29,9 +29,12 @@ use super::sentence::moment;
 
 mod authenticators;
 mod policies;
+mod rotations;
+mod services;
 
 use authenticators::{authenticator, fingerprint_row};
 pub use authenticators::{fingerprint, kind};
+pub use rotations::rotation_lines;
 
 /// One thing that an action changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -80,7 +83,12 @@ pub fn changes(
     let mut rows = match &document.params {
         Params::ApprovalRpSet(p) => now.approval_rp(&p.approval_rp),
         Params::CredentialAdd(p) => now.credential_add(p.member, &p.credential),
+        Params::CertificateIssue(p) => now.certificate_issue(p),
         Params::CredentialRemove(p) => now.credential_remove(p.member, &p.credential_id),
+        Params::HsmAccessReview(p) => rotations::review(p),
+        Params::KeyAdopt(p) => now.key_adopt(p),
+        Params::KeyRotate(p) => now.key_rotate(p, false),
+        Params::KeyRotateEmergency(p) => now.key_rotate(p, true),
         Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => now.key_revoke(p),
         Params::LedgerEvidenceKeySet(p) => now.evidence_key(p),
         Params::LedgerKeyRecover(p) => now.ledger_key("the standby key", p, true),
@@ -131,12 +139,18 @@ pub fn changes(
             ),
             Change::new("Root of the tree over the list", p.root.to_string()),
         ],
-        Params::SlotCreate(p) => now.slot_create(p),
+        Params::SlotCreate(p) => {
+            now.slot_create(p, format!("{}, made and kept in {}", p.algorithm, p.backend))
+        }
         Params::SlotPolicySet(p) => {
             let before = founded.slots().get(&p.slot).map(|slot| &slot.signing_policy);
             policies::signing(before, &p.signing_policy)
         }
         Params::SlotResume(p) => now.slot_resume(&p.slot),
+        Params::SlotRotationSet(p) => {
+            let before = founded.slots().get(&p.slot).map(|slot| &slot.rotation);
+            rotations::policy(before, &p.rotation)
+        }
     };
     if let Some(begin) = document.execute_at {
         rows.push(Change::between(
@@ -320,69 +334,15 @@ impl Now<'_> {
         vec![Change::between(what, self.grants(id), list(left))]
     }
 
-    fn service(&self, id: ServiceId) -> Option<&Service> {
-        self.founded.services().get(&id)
-    }
-
-    fn service_enroll(&self, p: &ServiceEnrollParams) -> Vec<Change> {
-        vec![
-            Change::new("Service", self.names.machine(p.service)),
-            Change::new("Slots that it may use", slots(&p.slots)),
-            Change::new("Its token holds until", moment(p.token_expires_at)),
-            Change::new("SHA-256 of its token", p.token_sha256.to_string()),
-        ]
-    }
-
-    fn service_grant(&self, p: &ServiceGrantParams) -> Vec<Change> {
-        let now = self.service(p.service);
-        let machine = self.names.machine(p.service);
-        let before = now.map_or_else(|| "nothing".to_owned(), |service| slots(&service.slots));
-        let mut rows =
-            vec![Change::between(format!("Slots that {machine} may use"), before, slots(&p.slots))];
-        if let Some(token) = &p.token {
-            let before = now.map_or_else(
-                || "none".to_owned(),
-                |service| format!("one until {}", moment(service.token_expires_at)),
-            );
-            let after =
-                format!("another one until {}; the one before no longer holds", moment(token.expires_at));
-            rows.push(Change::between("Token", before, after));
-            rows.push(Change::new("SHA-256 of the new token", token.sha256.to_string()));
-        }
-        rows
-    }
-
-    fn service_standing(&self, id: ServiceId) -> String {
-        self.service(id).map_or_else(
-            || "not there".to_owned(),
-            |service| standing(service.removed, service.suspension, self.at),
-        )
-    }
-
-    fn service_remove(&self, id: ServiceId) -> Vec<Change> {
-        let used = self.service(id).map_or_else(|| "nothing".to_owned(), |service| slots(&service.slots));
-        vec![
-            Change::between(
-                sentence_case(&self.names.machine(id)),
-                self.service_standing(id),
-                "removed, for good",
-            ),
-            Change::gone("Slots that it may use", used),
-        ]
-    }
-
-    fn service_restore(&self, id: ServiceId) -> Vec<Change> {
-        vec![Change::between(sentence_case(&self.names.machine(id)), self.service_standing(id), "active")]
-    }
-
-    fn slot_create(&self, p: &SlotCreateParams) -> Vec<Change> {
+    fn slot_create(&self, p: &SlotCreateParams, key: String) -> Vec<Change> {
         let mut rows = vec![
             Change::new("Slot", p.slot.to_string()),
-            Change::new("Key", format!("{}, made and kept in {}", p.algorithm, p.backend)),
+            Change::new("Key", key),
             Change::new("Owner", self.names.person(p.owner)),
             Change::new("Replaced every", days(p.rotation_days)),
             Change::new("Old key stays usable for", days(p.overlap_days)),
         ];
+        rows.extend(p.rotation.iter().flat_map(|rotation| rotations::beside_days(None, rotation)));
         rows.extend(policies::signing(None, &p.signing_policy));
         rows
     }

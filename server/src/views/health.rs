@@ -53,7 +53,7 @@ pub struct UnreachableView {
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: ActionType,
-    /// The members and services who may propose it and could not get it approved.
+    /// The members, services and the server who may propose it and could not get it approved.
     #[schema(value_type = Vec<String>)]
     pub proposers: Vec<ProposerId>,
 }
@@ -66,7 +66,7 @@ impl UnreachableView {
             let proposer = match actor {
                 Actor::Member(id) => ProposerId::from(id),
                 Actor::Service(id) => ProposerId::from(id),
-                Actor::System => continue,
+                Actor::System => ProposerId::Server,
             };
             match found.iter_mut().find(|view| view.kind == kind) {
                 Some(view) => view.proposers.push(proposer),

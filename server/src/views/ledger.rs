@@ -3,7 +3,7 @@
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::TenantName;
 use sealbook_ledger::policy::LedgerPolicy;
-use sealbook_ledger::state::{RULES, State};
+use sealbook_ledger::state::State;
 use sealbook_ledger::webauthn::ApprovalRp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -75,14 +75,15 @@ impl LedgerEntry {
 }
 
 impl LedgerView {
-    /// The view of a ledger in this state, of which so many events are sealed.
-    pub fn new(tenant: &TenantName, state: &State, sealed_size: u64) -> Self {
+    /// The view of a ledger in this state, of which so many events are sealed; `opening` are the rules of one that is not
+    /// founded yet.
+    pub fn new(tenant: &TenantName, state: &State, sealed_size: u64, opening: u64) -> Self {
         let founded = state.founded().ok();
         Self {
             entry: LedgerEntry::new(tenant, state, sealed_size),
             vkey: state.ledger_key().map(|key| key.vkey.to_string()),
             founding_digest: founded.map(|founded| founded.founding_digest()),
-            rules: RULES,
+            rules: founded.map_or(opening, |founded| founded.rules()),
             approval_rp: founded.map(|founded| founded.approval_rp().clone()),
             policy_digest: founded.map(|founded| founded.policy_digest()),
         }

@@ -66,7 +66,10 @@ impl Names {
 
     /// The name of whoever proposed an action, or words for somebody whose name is withheld.
     pub fn proposer(&self, id: ProposerId) -> String {
-        self.0.get(&id.to_string()).cloned().unwrap_or_else(|| format!("{id}"))
+        match id {
+            ProposerId::Server => "the server".to_owned(),
+            ProposerId::Id(_) => self.0.get(&id.to_string()).cloned().unwrap_or_else(|| format!("{id}")),
+        }
     }
 
     /// A service's name, or words for one whose name is withheld.

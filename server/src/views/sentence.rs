@@ -11,11 +11,16 @@ use sealbook_ledger::action::{
     ServiceGrantParams, SlotCreateParams,
 };
 use sealbook_ledger::ids::SlotName;
-use sealbook_ledger::policy::{ActionRule, Caller, LedgerPolicy, Release, Role, SigningPolicy};
+use sealbook_ledger::policy::{ActionRule, Cadence, Caller, LedgerPolicy, Release, Role, SigningPolicy};
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
 
 use super::Names;
+
+mod rotations;
+
+pub use rotations::policy as rotation_policy;
+pub(super) use rotations::{holders, span, subject, usage};
 
 /// What a document asks for. Names are shown where they are disclosed; everything else stands in the document itself.
 pub fn sentence(document: &ActionDocument, names: &Names) -> String {
@@ -24,11 +29,22 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
         Params::CredentialAdd(p) => {
             format!("Add {} to {}", authenticator(&p.credential), names.person(p.member))
         }
+        Params::CertificateIssue(p) => format!(
+            "Issue a certificate for key {} of slot {}, as the slot's rotation policy says",
+            p.key, p.slot,
+        ),
         Params::CredentialRemove(p) => {
             format!("Remove authenticator {} from {}", p.credential_id, names.person(p.member))
         }
+        Params::HsmAccessReview(p) => rotations::review(p),
+        Params::KeyAdopt(p) => rotations::adopt(p, &slot(&p.slot, names)),
         Params::KeyRevoke(p) => revoke(p),
         Params::KeyRevokeEmergency(p) => format!("Emergency: {}", lower_first(&revoke(p))),
+        Params::KeyRotate(p) => format!("Replace key {} of slot {} by a new one", p.old_key, p.slot),
+        Params::KeyRotateEmergency(p) => format!(
+            "Emergency: replace key {} of slot {} by a new one, without an overlap",
+            p.old_key, p.slot,
+        ),
         Params::LedgerEvidenceKeySet(p) => {
             format!("Make a new key in {} that signs evidence documents", p.backend)
         }
@@ -85,6 +101,9 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
         Params::SlotPolicySet(p) => {
             format!("Replace the signing policy of slot {}: {}", p.slot, signing_policy(&p.signing_policy))
         }
+        Params::SlotRotationSet(p) => {
+            format!("Replace the rotation policy of slot {}: {}", p.slot, rotations::policy(&p.rotation),)
+        }
         Params::SlotResume(p) => format!("Lift the suspension of slot {}, so that it signs again", p.slot),
     };
     match document.execute_at {
@@ -95,13 +114,15 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
 
 fn slot(p: &SlotCreateParams, names: &Names) -> String {
     let policy = &p.signing_policy;
+    let certificate = p.rotation.as_ref().and_then(|rotation| rotation.certificate.as_ref());
     let asked = format!(
-        "Create slot {} ({} in {}), owned by {}, rotated every {}",
+        "Create slot {} ({} in {}), owned by {}, rotated every {}{}",
         p.slot,
         p.algorithm,
         p.backend,
         names.person(p.owner),
         counted(p.rotation_days.into(), "day"),
+        certificate.map(|certificate| format!(", {}", rotations::certified(certificate))).unwrap_or_default(),
     );
     if *policy == SigningPolicy::default() { asked } else { format!("{asked}; {}", signing_policy(policy)) }
 }
@@ -177,7 +198,15 @@ fn ledger_policy(policy: &LedgerPolicy) -> String {
     } else {
         format!("one approval is enough for {}", list(single))
     };
-    format!("Replace the ledger policy, which says who may propose and approve what: {alone}{hardware}")
+    let longest = policy.cadence().rotation_days;
+    let longer = if longest > Cadence::default().rotation_days {
+        format!("; a slot may go on with one key for {longest} days")
+    } else {
+        String::new()
+    };
+    format!(
+        "Replace the ledger policy, which says who may propose and approve what: {alone}{hardware}{longer}"
+    )
 }
 
 fn approval_rp(rp: &ApprovalRp) -> String {

@@ -49,6 +49,10 @@ pub enum Phase {
     Ready,
     /// The slot signs with it.
     Active,
+    /// Another took its place, and it stays beside that one for a while.
+    Retiring,
+    /// It is kept for verification alone.
+    Retired,
     /// It is revoked.
     Revoked(RevocationReason),
     /// The device made none, or nobody knows.
@@ -99,11 +103,25 @@ impl History {
             Payload::KeyGenerationAuthorized(p) if p.slot == *slot => {
                 self.lives.push(Life { key: p.key, turns: vec![(at, Phase::Making)] });
             }
+            Payload::KeyAdopted(p) if p.slot == *slot => {
+                self.lives.push(Life { key: p.key, turns: vec![(at, Phase::Ready)] });
+            }
             Payload::KeyGenerated(p) => turn(p.key, Phase::Ready),
             Payload::KeyGenerationFailed(p) => turn(p.key, Phase::Never),
             Payload::KeyGenerationAbandoned(p) => turn(p.key, Phase::Never),
             Payload::KeyActivated(p) => turn(p.key, Phase::Active),
             Payload::KeyRevoked(p) => turn(p.key, Phase::Revoked(p.reason)),
+            Payload::RotationCutOver(p) => {
+                turn(p.old_key, Phase::Retiring);
+                turn(p.new_key, Phase::Active);
+            }
+            Payload::RotationCompleted(p) => turn(p.old_key, Phase::Retired),
+            // A key that was made for it, and never signed for anybody, is kept as well.
+            Payload::RotationFailed(_) => {
+                let made =
+                    self.lives.last_mut().filter(|life| matches!(life.turns.last(), Some((_, Phase::Ready))));
+                made.into_iter().for_each(|life| life.turns.push((at, Phase::Retired)));
+            }
             Payload::SlotSuspended(p) if p.slot == *slot => self.halts.push((at, p.lapses_at)),
             Payload::SlotResumed(p) if p.slot == *slot => {
                 if let Some(halt) = self.halts.last_mut() {

@@ -4,6 +4,7 @@ use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::{BackendName, KeyId, MemberId, Seq, SlotName};
 use sealbook_ledger::policy::SigningPolicy;
+use sealbook_ledger::rotation::RotationPolicy;
 use sealbook_ledger::slot::{Key, KeyState, Slot};
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
@@ -55,9 +56,16 @@ pub struct SlotView {
     pub rotation_days: u16,
     /// Days that an old key stays usable beside a new one.
     pub overlap_days: u16,
+    /// The rotation policy: the same days, the channels that have to move, and what the key's certificate says.
+    #[schema(value_type = Object)]
+    pub rotation: RotationPolicy,
     /// Seconds since its key was activated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_age_s: Option<u64>,
+    /// When its key, or the certificate that it needs, has to be replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
     /// The event that created it.
     #[schema(value_type = u64)]
     pub created_seq: Seq,
@@ -76,9 +84,11 @@ impl SlotView {
             active_key: slot.active,
             signing_policy: slot.signing_policy.clone(),
             policy_digest: slot.policy_digest,
-            rotation_days: slot.rotation_days,
-            overlap_days: slot.overlap_days,
+            rotation_days: slot.rotation.rotation_days,
+            overlap_days: slot.rotation.overlap_days,
+            rotation: slot.rotation.clone(),
             key_age_s: key.and_then(|key| age(key, at)),
+            due_at: slot.active.and_then(|key| founded.due_at(key)),
             created_seq: slot.created,
         }
     }
@@ -91,20 +101,26 @@ fn status(slot: &Slot, key: Option<&Key>, at: Timestamp) -> SlotStatus {
         Some(KeyState::Revoked { .. }) => SlotStatus::Revoked,
         _ if suspended => SlotStatus::Suspended,
         Some(KeyState::Active { .. }) => SlotStatus::Active,
-        Some(KeyState::Generating { .. } | KeyState::NotGenerated | KeyState::PreActivation(_)) | None => {
-            SlotStatus::Keyless
-        }
+        Some(
+            KeyState::Generating { .. }
+            | KeyState::NotGenerated
+            | KeyState::PreActivation(_)
+            | KeyState::Retiring { .. }
+            | KeyState::Deactivated { .. },
+        )
+        | None => SlotStatus::Keyless,
     }
 }
 
 fn age(key: &Key, at: Timestamp) -> Option<u64> {
     match key.state {
-        KeyState::Active { since, .. } => {
+        KeyState::Active { since, .. } | KeyState::Retiring { since, .. } => {
             u64::try_from((at.unix_micros() - since.unix_micros()) / 1_000_000).ok()
         }
         KeyState::Generating { .. }
         | KeyState::NotGenerated
         | KeyState::PreActivation(_)
+        | KeyState::Deactivated { .. }
         | KeyState::Revoked { .. } => None,
     }
 }

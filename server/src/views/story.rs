@@ -1,157 +1,21 @@
 //! A ledger told as a story: one readable line an event, for people. Command line and pages tell it in the same words.
 
+mod names;
 mod page;
+mod rotations;
 mod words;
 
+pub use names::Names;
 pub use page::{Asked, Group, StoryPage, Told, of_correlation, of_slot, page, told};
 pub use words::{
     clause, environment_name, join, plural, printable, revocation, short, short_end, steers, title,
 };
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use sealbook_ledger::action::ActionDocument;
-use sealbook_ledger::event::{Actor, Event};
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ProposerId, Seq, ServiceId, SlotName};
+use sealbook_ledger::attributes::KeyAttributes;
+use sealbook_ledger::event::Event;
 use sealbook_ledger::payload::{NextVkey, Payload, Subject, WithheldReason};
-use sealbook_ledger::state::Founded;
-
-use super::Names as Disclosed;
-
-/// What is known of people, services, actions and signatures when an event is told; it grows with each event.
-///
-/// It holds one entry for each member, service, key and action; those of signatures leave it with their outcome.
-#[derive(Debug, Default)]
-pub struct Names {
-    members: BTreeMap<MemberId, String>,
-    services: BTreeMap<ServiceId, String>,
-    actions: BTreeMap<ActionId, String>,
-    keys: BTreeMap<KeyId, SlotName>,
-    signatures: BTreeMap<Seq, String>,
-}
-
-impl Names {
-    /// Gives a person a name.
-    pub fn name_member(&mut self, member: MemberId, name: &str) {
-        self.members.insert(member, printable(name));
-    }
-
-    /// Gives a service a name.
-    pub fn name_service(&mut self, service: ServiceId, name: &str) {
-        self.services.insert(service, printable(name));
-    }
-
-    /// A person's name, or a short form of the id.
-    pub fn member(&self, id: MemberId) -> String {
-        self.members.get(&id).cloned().unwrap_or_else(|| format!("member {}", short_end(&id.to_string())))
-    }
-
-    /// Whoever proposed an action: a person's or a service's name, or a short form of the id.
-    pub fn proposer(&self, id: ProposerId) -> String {
-        match self.services.get(&ServiceId::from(id.uuid())) {
-            Some(service) => service.clone(),
-            None => self.member(MemberId::from(id.uuid())),
-        }
-    }
-
-    /// A service's name, or a short form of the id.
-    pub fn service(&self, id: ServiceId) -> String {
-        self.services.get(&id).cloned().unwrap_or_else(|| format!("service {}", short(&id.to_string())))
-    }
-
-    /// The names as the server's views know them.
-    pub fn shown(&self) -> Disclosed {
-        let members = self.members.iter().map(|(id, name)| (id.to_string(), name.clone()));
-        let services = self.services.iter().map(|(id, name)| (id.to_string(), name.clone()));
-        members.chain(services).collect()
-    }
-
-    /// Whoever caused an event.
-    pub fn actor(&self, actor: Actor) -> String {
-        match actor {
-            Actor::Member(id) => self.member(id),
-            Actor::Service(id) => self.service(id),
-            Actor::System => "the server".to_owned(),
-        }
-    }
-
-    fn action(&self, id: ActionId) -> String {
-        match self.actions.get(&id) {
-            Some(text) => format!("{text} (action {})", short(&id.to_string())),
-            None => format!("action {id}"),
-        }
-    }
-
-    fn key(&self, id: KeyId) -> String {
-        let key = short_end(&id.to_string());
-        match self.keys.get(&id) {
-            Some(slot) => format!("key {key} of {slot}"),
-            None => format!("key {key}"),
-        }
-    }
-
-    fn signature(&self, authorization: Seq) -> String {
-        let known = self.signatures.get(&authorization).cloned();
-        known.unwrap_or_else(|| format!("what event {authorization} authorised"))
-    }
-
-    /// Learns what the folded state and the disclosures of enrolments say: for an event that is told by itself.
-    pub fn learn_state(&mut self, founded: &Founded, disclosed: &Disclosed) {
-        for id in founded.members().keys() {
-            disclosed.member(*id).into_iter().for_each(|name| self.name_member(*id, name));
-        }
-        for id in founded.services().keys() {
-            disclosed.service(*id).into_iter().for_each(|name| self.name_service(*id, name));
-        }
-        self.keys.extend(founded.keys().iter().map(|(id, key)| (*id, key.slot.clone())));
-    }
-
-    /// Learns what an action asked for.
-    pub fn learn_action(&mut self, document: &ActionDocument) {
-        let text = title(document, self);
-        self.actions.insert(document.action, text);
-    }
-
-    /// Learns from an event, before it is told: who is called what, and what later events refer to.
-    pub fn learn(&mut self, event: &Event, disclosures: &BTreeMap<String, String>) {
-        let name = disclosures.get("display_name");
-        match &event.payload {
-            Payload::MemberEnrolled(p) => {
-                name.into_iter().for_each(|name| self.name_member(p.member, name));
-            }
-            Payload::ServiceEnrolled(p) => {
-                name.into_iter().for_each(|name| self.name_service(p.service, name));
-            }
-            Payload::ActionProposed(p) => {
-                self.learn_action(&p.document);
-            }
-            Payload::KeyGenerationAuthorized(p) => {
-                self.keys.insert(p.key, p.slot.clone());
-            }
-            Payload::SignatureAuthorized(p) => {
-                let artifact = disclosures.get("artifact_name").map(|name| printable(name));
-                let what = artifact.unwrap_or_else(|| format!("digest {}…", short(&p.digest.to_string())));
-                self.signatures.insert(event.seq, format!("{what} with {}", p.slot));
-            }
-            _ => {}
-        }
-    }
-
-    /// Forgets a signature whose outcome was told.
-    pub fn forget(&mut self, event: &Event) {
-        let ended = match &event.payload {
-            Payload::SignatureAbandoned(p) => Some(p.authorization),
-            Payload::SignatureCreated(p) => Some(p.authorization),
-            Payload::SignatureFailed(p) => Some(p.authorization),
-            Payload::SignatureWithheld(p) => Some(p.authorization),
-            _ => None,
-        };
-        if let Some(authorization) = ended {
-            self.signatures.remove(&authorization);
-        }
-    }
-}
 
 /// One line: place, time, who, and what happened in plain words. Call [`Names::learn`] first.
 pub fn story_line(event: &Event, names: &Names) -> String {
@@ -182,6 +46,18 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
             printable(&p.approval_rp.id),
             printable(&join(p.approval_rp.origins.iter()))
         ),
+        Payload::CertificateFailed(p) => {
+            format!("{} will not come ({})", names.certificate(p.certificate), p.code)
+        }
+        Payload::CertificateImported(p) => rotations::imported(p, names),
+        Payload::CertificateIssued(p) => rotations::issued(p, names),
+        Payload::CertificateOrdered(p) => format!("{} is to have a certificate", names.key(p.key)),
+        Payload::CertificateRequested(p) => {
+            format!("signed the request for {}", names.certificate(p.certificate))
+        }
+        Payload::CertificateRevoked(p) => {
+            format!("{} is revoked ({})", names.certificate(p.certificate), revocation(p.reason))
+        }
         Payload::CredentialAdded(p) => format!("{} has another authenticator", names.member(p.member)),
         Payload::CredentialRemoved(p) => {
             format!(
@@ -199,15 +75,22 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
         Payload::CustodyUnexplained(p) => {
             format!("ALARM: {} holds an object that no event explains", p.backend)
         }
+        Payload::DocumentAuthorized(_) => {
+            format!("asked the evidence key to sign {}", names.signature(event.seq))
+        }
+        Payload::DocumentFailed(p) => {
+            format!("the evidence key did not sign {} ({})", names.signature(p.authorization), p.code)
+        }
         Payload::EvidenceRecorded(p) => {
             format!("recorded evidence {} about {}", short(&p.digest.to_string()), subject(&p.subject, names))
         }
+        Payload::HsmAccessReviewed(p) => rotations::reviewed(p),
         Payload::KeyActivated(p) => {
             format!("slot {} signs with key {} now", p.slot, short_end(&p.key.to_string()))
         }
+        Payload::KeyAdopted(p) => rotations::adopted(p),
         Payload::KeyGenerated(p) => {
-            let confined = if p.attributes.is_confined() { "never extractable" } else { "NOT confined" };
-            format!("the device made {}, {confined}", names.key(p.key))
+            format!("the device made {}, {}", names.key(p.key), confined(p.attributes))
         }
         Payload::KeyGenerationAbandoned(p) => {
             format!("nobody knows whether the device made {}", names.key(p.key))
@@ -253,10 +136,22 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
         Payload::RefusalRecorded(p) => {
             format!("refused {} ({}, {})", names.actor(p.caller), p.rule, plural(p.count as usize, "time"))
         }
+        Payload::RepIssued(p) => format!("signed and issued {}", names.signature(p.authorization)),
         Payload::RoleGranted(p) => {
             format!("{} is {} now{}", names.member(p.member), p.role, until(p.not_after))
         }
         Payload::RoleRevoked(p) => format!("{} is no longer {}", names.member(p.member), p.role),
+        Payload::RotationCanaryRecorded(p) => rotations::proved(p, names),
+        Payload::RotationChannelMoved(p) => {
+            format!("channel {} relies on the new key now: {}", p.channel, names.action(p.action))
+        }
+        Payload::RotationCompleted(p) => rotations::completed(p, names),
+        Payload::RotationConfirmed(p) => format!("found that signatures of {} work", names.key(p.key)),
+        Payload::RotationCutOver(p) => rotations::cut_over(p, event.time, names),
+        Payload::RotationFailed(p) => {
+            format!("gave up, and the old key stays in charge ({}): {}", p.code, names.action(p.action))
+        }
+        Payload::RotationStarted(p) => rotations::started(p, names),
         Payload::ServiceEnrolled(p) => {
             format!("{} may use {}", names.service(p.service), join(p.slots.iter()))
         }
@@ -272,11 +167,9 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
         Payload::SignatureAbandoned(p) => {
             format!("nobody knows whether the device signed {}", names.signature(p.authorization))
         }
-        Payload::SignatureAuthorized(p) => format!(
-            "asked for a signature of {} ({})",
-            names.signature(event.seq),
-            environment_name(p.environment)
-        ),
+        Payload::SignatureAuthorized(p) => {
+            format!("asked for a signature of {} ({})", names.signature(event.seq), rotations::purpose(p))
+        }
         Payload::SignatureCreated(p) => {
             format!("signed and released {} ({})", names.signature(p.authorization), p.algorithm)
         }
@@ -307,9 +200,15 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
             )
         }
         Payload::SlotPolicySet(p) => format!("slot {} has another signing policy", p.slot),
+        Payload::SlotRotationOverdue(p) => rotations::overdue(p, names),
+        Payload::SlotRotationSet(p) => format!("slot {} has another rotation policy", p.slot),
         Payload::SlotResumed(p) => format!("slot {} signs again", p.slot),
         Payload::SlotSuspended(p) => format!("suspended slot {}{}", p.slot, lapse(p.lapses_at)),
     }
+}
+
+fn confined(attributes: KeyAttributes) -> &'static str {
+    if attributes.is_confined() { "never extractable" } else { "NOT confined" }
 }
 
 fn lapse(at: Option<impl Display>) -> String {
@@ -323,6 +222,7 @@ fn until(at: Option<impl Display>) -> String {
 fn subject(subject: &Subject, names: &Names) -> String {
     match subject {
         Subject::Action(id) => names.action(*id),
+        Subject::Certificate(id) => format!("certificate {}", short_end(&id.to_string())),
         Subject::Event(seq) => format!("event {seq}"),
         Subject::Key(id) => names.key(*id),
         Subject::Member(id) => names.member(*id),
@@ -333,7 +233,10 @@ fn subject(subject: &Subject, names: &Names) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use sealbook_ledger::event::Envelope;
+    use sealbook_ledger::ids::MemberId;
     use serde_json::Value;
 
     use super::*;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is its report")]
 
 mod moody;
+mod rotations;
 mod snapshots;
 mod speculation;
 
@@ -152,6 +153,7 @@ async fn journey(path: &Path) {
     site.app.stop().await;
     let Site { people, .. } = site;
     interrupted(&folder, &postgres, people).await;
+    rotations::keys_are_replaced_with_certificates_and_canaries(&folder, &postgres, path).await;
     postgres.stop().await.unwrap();
 }
 
@@ -210,23 +212,29 @@ async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, 
 }
 
 async fn found(app: App, path: &Path) -> Site {
-    let tenant: TenantName = "acme".parse().unwrap();
-    let roles = BTreeSet::from([Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]);
+    found_under(app, path, "acme", 1).await
+}
+
+/// A tenant of three people, under a rules version.
+async fn found_under(app: App, path: &Path, name: &str, rules: u64) -> Site {
+    let tenant: TenantName = name.parse().unwrap();
+    let roles = BTreeSet::from([
+        Role::Approver,
+        Role::ChangeBoard,
+        Role::KeyOwner,
+        Role::PlatformAdmin,
+        Role::SecurityReviewer,
+    ]);
     let invites =
         (1..=3).map(|n| FounderInvite { display_name: Some(format!("Founder {n}")), roles: roles.clone() });
-    let plan = Plan {
-        founders: invites.collect(),
-        policy: LedgerPolicy::default_for(3),
-        approval_rp: None,
-        separate_sign_in: false,
-        sign_in_rp_id: None,
-    };
+    let plan = Plan::new(invites.collect(), LedgerPolicy::default_for(3, rules)).under(rules);
     let opened = app.open_tenant(tenant.clone(), plan, None).await.unwrap();
     let ledger = app.ledger(&tenant).unwrap();
     let mut people = Vec::new();
     let tickets: Vec<Hash> = opened.tickets.iter().map(|ticket| ticket_hash(&ticket.ticket.secret)).collect();
     for (n, ticket) in tickets.iter().enumerate() {
-        let key = SoftAuthenticator::create(&path.join(format!("person-{n}.json")), "localhost").unwrap();
+        let key =
+            SoftAuthenticator::create(&path.join(format!("person-{name}-{n}.json")), "localhost").unwrap();
         let made = MadePasskey { credential: key.credential().clone(), attestation: None };
         let id = app.register_founder(&ledger, *ticket, made, None).await.unwrap().member;
         people.push(Person { id, key });
@@ -341,6 +349,7 @@ async fn propose_slot(site: &Site, name: &str, algorithm: Algorithm) -> ActionId
         backend: "softhsm".parse().unwrap(),
         overlap_days: 7,
         owner: site.people[0].id,
+        rotation: None,
         rotation_days: 90,
         signing_policy: SigningPolicy::default(),
         slot: name.parse().unwrap(),

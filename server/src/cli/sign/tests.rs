@@ -99,6 +99,7 @@ impl Device {
                 digest: Hash::sha256(self.proves).to_string().parse().unwrap(),
                 key: KEY.parse().unwrap(),
                 signature: signature.into(),
+                signing: None,
                 spki_sha256: self.public_key().sha256(),
             }
             .into(),

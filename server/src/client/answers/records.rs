@@ -9,6 +9,7 @@ use sealbook_ledger::ids::{BackendName, EvidenceId, KeyId, MemberId, Origin, Seq
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::Subject;
 use sealbook_ledger::policy::SigningPolicy;
+use sealbook_ledger::rotation::RotationPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -39,6 +40,9 @@ answer!(
         signing_policy: SigningPolicy,
         /// Digest of that.
         policy_digest: Hash,
+        /// How its key is replaced, and with which certificate.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rotation: Option<RotationPolicy>,
         /// Days after which its key is to be replaced.
         rotation_days: u16,
         /// Days that an old key stays usable.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use sealbook_ledger::algorithm::{Algorithm, DigestKind};
-use sealbook_ledger::ids::{MemberId, SlotName};
+use sealbook_ledger::ids::{KeyId, MemberId, SlotName};
 use sealbook_ledger::member::{Member, Suspension};
 use sealbook_ledger::policy::Role;
-use sealbook_ledger::slot::{KeyState, Slot};
+use sealbook_ledger::slot::{Key, KeyState, Slot};
 use sealbook_ledger::state::Founded;
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ pub fn of(source: Source, field: &str, founded: &Founded, visit: &Visit, prefill
         && choices.iter().any(|choice| choice.value == wanted)
     {
         for choice in &mut choices {
-            choice.chosen = choice.value == wanted;
+            choice.chosen = choice.value == wanted || choice.value.starts_with(&format!("{wanted} "));
         }
     }
     choices
@@ -61,6 +61,10 @@ pub fn of(source: Source, field: &str, founded: &Founded, visit: &Visit, prefill
 
 /// The choice that a link asks for. An authenticator is chosen with its member, and a member by itself.
 fn wanted(source: Source, field: &str, prefill: &Prefill) -> Option<String> {
+    if matches!(source, Source::SlotKeys | Source::CertifiableKeys) {
+        let (slot, key) = (prefill.get("slot")?, prefill.get(field)?);
+        return Some(format!("{slot} {key}"));
+    }
     if !matches!(source, Source::Credentials | Source::SuspendedPeople) {
         return prefill.get(field).cloned();
     }
@@ -71,14 +75,18 @@ fn wanted(source: Source, field: &str, prefill: &Prefill) -> Option<String> {
     })
 }
 
-/// What a slot's signing policy says now: its next one begins there. Nothing for a slot that is not there yet.
+/// What a slot's policies say now: their next ones begin there. Nothing for a slot that is not there yet.
 pub fn in_force(field: &str, founded: &Founded, prefill: &Prefill) -> Option<Value> {
-    let clause = field.strip_prefix("signing_policy.")?;
+    let (policy, clause) = field.split_once('.')?;
     let (_, slot) = founded
         .slots()
         .iter()
         .find(|(name, _)| prefill.get("slot").is_some_and(|slot| *slot == name.to_string()))?;
-    let policy = serde_json::to_value(&slot.signing_policy).ok()?;
+    let policy = match policy {
+        "signing_policy" => serde_json::to_value(&slot.signing_policy).ok()?,
+        "rotation" => serde_json::to_value(&slot.rotation).ok()?,
+        _ => return None,
+    };
     Some(policy.get(clause).cloned().unwrap_or_default())
 }
 
@@ -104,7 +112,7 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
         ],
         Source::Environments => ["development", "production", "staging"]
             .map(|one| {
-                if field == "signing_policy.environments" {
+                if field.ends_with("signing_policy.environments") {
                     Choice::usual(one, one)
                 } else {
                     Choice::new(one, one)
@@ -138,16 +146,26 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
             let suspended = founded.slots().iter().filter(|(_, slot)| held(slot.suspension));
             suspended.map(|(name, _)| Choice::new(name, name.to_string())).collect()
         }
-        Source::Keys => {
-            let living = founded
-                .keys()
-                .iter()
-                .filter(|(_, key)| matches!(key.state, KeyState::Active { .. } | KeyState::PreActivation(_)));
-            living
-                .map(|(id, key)| {
-                    Choice::new(id, format!("{} ({}, {})", key.slot, key.state_name().replace('_', " "), id))
-                })
-                .collect()
+        Source::Keys => living_keys(founded).map(|(id, key)| Choice::new(id, key_label(id, key))).collect(),
+        Source::SlotKeys => {
+            let signing = founded.slots().iter().filter_map(|(name, slot)| {
+                let key = slot.active?;
+                Some(Choice::new(slot_key(founded, name, key)?, format!("{name} ({key})")))
+            });
+            signing.collect()
+        }
+        Source::CertifiableKeys => {
+            let policy = |key: &Key| founded.slots().get(&key.slot)?.rotation.certificate.as_ref();
+            let retired = |key: &Key| matches!(key.state, KeyState::Deactivated { .. });
+            let certifiable = living_keys(founded).filter(|(_, key)| !retired(key) && policy(key).is_some());
+            let choice = |(id, key): (&KeyId, &Key)| {
+                Some(Choice::new(slot_key(founded, &key.slot, *id)?, key_label(id, key)))
+            };
+            certifiable.filter_map(choice).collect()
+        }
+        Source::NextRules => {
+            let next = founded.rules() + 1;
+            vec![Choice::new(next, format!("version {next}"))]
         }
         Source::Members => {
             let living = founded.members().iter().filter(|(_, member)| !member.removed);
@@ -178,6 +196,20 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
     }
 }
 
+/// Keys that are there and not revoked.
+fn living_keys(founded: &Founded) -> impl Iterator<Item = (&KeyId, &Key)> {
+    let living = |key: &Key| key.material().is_some() && !matches!(key.state, KeyState::Revoked { .. });
+    founded.keys().iter().filter(move |(_, key)| living(key))
+}
+
+fn key_label(id: &KeyId, key: &Key) -> String {
+    let state = match key.state {
+        KeyState::Retiring { .. } => "retiring".to_owned(),
+        _ => key.state_name().replace('_', " "),
+    };
+    format!("{} ({state}, {id})", key.slot)
+}
+
 const fn web_crypto_name(digest: DigestKind) -> &'static str {
     match digest {
         DigestKind::Sha256 => "SHA-256",
@@ -201,6 +233,12 @@ fn credentials(
         Choice::new(format!("{id} {}", credential.credential_id), label)
     })
     .collect()
+}
+
+/// A slot, its key, and the digest of the rotation policy that both stand under: the browser takes them apart.
+fn slot_key(founded: &Founded, slot: &SlotName, key: KeyId) -> Option<String> {
+    let policy = founded.slots().get(slot)?.rotation.digest().ok()?;
+    Some(format!("{slot} {key} {policy}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What each type of action is asked with: forms as data, drawn by one template and read by one module.
 
 use sealbook_ledger::action::ActionType;
-use sealbook_ledger::slot::{MAX_ROTATION_DAYS, MIN_OVERLAP_DAYS};
+
+mod slots;
 
 /// Days that a service's token holds at most: two years.
 const MAX_TOKEN_DAYS: u16 = 730;
@@ -70,6 +71,12 @@ pub enum Input {
     Private,
     /// A line each.
     Lines,
+    /// A line each, or none.
+    MayLines,
+    /// People and machines, a line each, that stand in the document as their number and a digest.
+    Holders,
+    /// A JSON object, or none.
+    MayJson,
     /// The digest of an artifact, which may be made of a file in the browser.
     Digest,
     /// Digests with their names, a line each, as `sha256sum` writes them; files bring theirs.
@@ -129,6 +136,12 @@ pub enum Source {
     Services,
     /// Slots.
     Slots,
+    /// Slots, each with the key that it signs with.
+    SlotKeys,
+    /// Keys of slots whose policy says something of certificates.
+    CertifiableKeys,
+    /// The rules version after the one in force.
+    NextRules,
     /// Slots that are suspended.
     SuspendedSlots,
     /// Members, and authenticators, that are suspended.
@@ -150,57 +163,6 @@ const DEVICE: Field =
     field("backend", "Device", "Where the key is made; it never leaves it.", Input::Pick(Source::Backends));
 const ROLE: Field = field("role", "Role", "", Input::Pick(Source::Roles));
 const USED: Field = field("slots", "Slots that it may use", "", Input::Some(Source::Slots));
-const KEY: Field = field("key", "Key", "", Input::Pick(Source::Keys));
-const WHY: Field = field(
-    "reason",
-    "Why it is revoked",
-    "Stands in the clear, as RFC 5280 names it.",
-    Input::Pick(Source::Reasons),
-);
-const SINCE: Field = field(
-    "compromised_since",
-    "Suspected since",
-    "Only where somebody else may hold or have used it. Signatures since then are doubted.",
-    Input::Moment,
-);
-
-const REVOKE: &[Field] = &[KEY, WHY, SINCE];
-
-macro_rules! with_signing_policy {
-    ($($before:expr),+ $(,)?) => {
-        &[
-            $($before,)+
-            field("signing_policy.callers", "Who may ask for signatures", "", Input::Some(Source::Callers)),
-            field("signing_policy.environments", "Environments that may be signed for", "", Input::Some(Source::Environments)),
-            field(
-                "signing_policy.approval",
-                "Environments where people approve each signature",
-                "The change board decides about each artifact first.",
-                Input::Some(Source::Environments),
-            ),
-            field("signing_policy.artifact_fields", "What a caller has to say", "", Input::Some(Source::ArtifactFields)),
-            field("signing_policy.rate_per_minute", "Signatures a minute", "No limit where empty.", Input::MayNumber),
-            field("signing_policy.release", "A signature leaves the server", "", Input::Pick(Source::Releases)),
-        ]
-    };
-}
-
-const SLOT_CREATE: &[Field] = with_signing_policy![
-    field("slot", "Name", "Lower-case letters, digits and hyphens, e.g. release-p256.", Input::Line),
-    field("algorithm", "Algorithm", "", Input::Pick(Source::Algorithms)),
-    DEVICE,
-    field("owner", "Owner", "The member who answers for it.", Input::Pick(Source::Members)),
-    field("rotation_days", "Key replaced every (days)", "", Input::Number(1, MAX_ROTATION_DAYS, 90)),
-    field(
-        "overlap_days",
-        "Old key stays usable for (days)",
-        "At least a week.",
-        Input::Number(MIN_OVERLAP_DAYS, 365, 14)
-    ),
-];
-
-const SLOT_POLICY: &[Field] = with_signing_policy![SLOT];
-
 /// The form of a type.
 pub fn form(kind: ActionType) -> Form {
     use ActionType as T;
@@ -241,20 +203,57 @@ pub fn form(kind: ActionType) -> Form {
                 )]
             },
         ),
+        T::CertificateIssue => (
+            G::Slots,
+            "Issue a certificate",
+            "A slot's key gets another certificate, as the slot's rotation policy says.",
+            const {
+                &[field(
+                    "key",
+                    "Key",
+                    "Of slots whose rotation policy says what a certificate holds.",
+                    Input::Pick(Source::CertifiableKeys),
+                )]
+            },
+        ),
         T::CredentialRemove => (
             G::People,
             "Remove an authenticator",
             "A member's authenticator is believed no more.",
             const { &[field("credential_id", "Authenticator", "", Input::Pick(Source::Credentials))] },
         ),
+        T::HsmAccessReview => (
+            G::Slots,
+            "Review who can reach a device",
+            "Puts on record who was found to have access.",
+            slots::REVIEW,
+        ),
+        T::KeyAdopt => (
+            G::Slots,
+            "Adopt a key",
+            "A slot for a key that was made in a device and has never left it.",
+            slots::ADOPT,
+        ),
         T::KeyRevoke => {
-            (G::Slots, "Revoke a key", "For good. The slot signs nothing with it any more.", REVOKE)
+            (G::Slots, "Revoke a key", "For good. The slot signs nothing with it any more.", slots::REVOKE)
         }
         T::KeyRevokeEmergency => (
             G::Slots,
             "Revoke a key in an emergency",
             "Break-glass: your own signature fills one seat.",
-            REVOKE,
+            slots::REVOKE,
+        ),
+        T::KeyRotate => (
+            G::Slots,
+            "Replace a slot's key",
+            "A new key is made, tried, and takes over; the old one stays beside it for a while.",
+            slots::ROTATE,
+        ),
+        T::KeyRotateEmergency => (
+            G::Slots,
+            "Replace a slot's key in an emergency",
+            "Break-glass: your own signature fills one seat, and the old key is retired without an overlap.",
+            slots::ROTATE,
         ),
         T::LedgerEvidenceKeySet => (
             G::Ledger,
@@ -353,8 +352,15 @@ pub fn form(kind: ActionType) -> Form {
         T::RulesAdopt => (
             G::Ledger,
             "Adopt later rules",
-            "Not available: this server knows no later version of the rules than the one in force.",
-            &[],
+            "The next version of the rules governs from then on, and no earlier one ever again.",
+            const {
+                &[field(
+                    "rules",
+                    "Version",
+                    "Versions are adopted one by one.",
+                    Input::Pick(Source::NextRules),
+                )]
+            },
         ),
         T::ServiceEnroll => (
             G::Services,
@@ -439,11 +445,17 @@ pub fn form(kind: ActionType) -> Form {
             G::Slots,
             "Create a slot",
             "A named signing purpose, and its first key in a device.",
-            SLOT_CREATE,
+            slots::CREATE,
         ),
         T::SlotPolicySet => {
-            (G::Slots, "Change a slot's signing policy", "It replaces the one before.", SLOT_POLICY)
+            (G::Slots, "Change a slot's signing policy", "It replaces the one before.", slots::POLICY)
         }
+        T::SlotRotationSet => (
+            G::Slots,
+            "Change a slot's rotation policy",
+            "How often its key is replaced, and with which certificate. It replaces the one before.",
+            slots::ROTATION,
+        ),
         T::SlotResume => (
             G::Slots,
             "Lift a slot's suspension",
@@ -473,7 +485,7 @@ mod tests {
             assert!(titles.insert(form.title), "{kind}: {} twice", form.title);
             let names: BTreeSet<&str> = form.fields.iter().map(|field| field.name).collect();
             assert_eq!(names.len(), form.fields.len(), "{kind}");
-            assert_eq!(form.fields.is_empty(), kind == ActionType::RulesAdopt, "{kind}");
+            assert!(!form.fields.is_empty(), "{kind}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! Policies, clause by clause: only what differs is a change.
 
 use sealbook_ledger::action::ActionType;
-use sealbook_ledger::policy::{ActionRule, CredentialRules, LedgerPolicy, Release, SigningPolicy};
+use sealbook_ledger::policy::{ActionRule, Cadence, CredentialRules, LedgerPolicy, Release, SigningPolicy};
 
-use super::{Change, list, words};
+use super::{Change, days, list, words};
 
 /// Two ledger policies.
 pub(super) fn ledger(before: &LedgerPolicy, after: &LedgerPolicy) -> Vec<Change> {
@@ -16,6 +16,9 @@ pub(super) fn ledger(before: &LedgerPolicy, after: &LedgerPolicy) -> Vec<Change>
     let (now, then) = (&before.credentials, &after.credentials);
     compare(&mut rows, "Authenticators that may be enrolled".to_owned(), Some(kinds(now)), Some(kinds(then)));
     compare(&mut rows, "Makes that may be enrolled".to_owned(), Some(makes(now)), Some(makes(then)));
+    for (what, of) in CADENCE {
+        compare(&mut rows, (*what).to_owned(), Some(of(&before.cadence())), Some(of(&after.cadence())));
+    }
     if rows.is_empty() {
         let same = "the same policy; every open proposal is voided all the same";
         rows.push(Change::between("Ledger policy", "in force", same));
@@ -29,10 +32,17 @@ pub(super) fn ledger(before: &LedgerPolicy, after: &LedgerPolicy) -> Vec<Change>
     rows
 }
 
+/// The intervals of a ledger policy, as people read them.
+const CADENCE: &[ClauseText<Cadence>] = &[
+    ("Longest that a slot goes on with one key", |cadence| days(cadence.rotation_days)),
+    ("Ledger key replaced every", |cadence| days(cadence.ledger_key_days)),
+    ("Access to devices reviewed every", |cadence| days(cadence.access_review_days)),
+];
+
 /// Two signing policies of a slot, or a new one. Every clause is told, also one that stays: what is in force is the
 /// server's word, and a clause left out as unchanged could be one that changes.
 pub(super) fn signing(before: Option<&SigningPolicy>, after: &SigningPolicy) -> Vec<Change> {
-    let row = |(what, of): &ClauseText| Change {
+    let row = |(what, of): &ClauseText<SigningPolicy>| Change {
         what: (*what).to_owned(),
         now: before.map(of),
         after: Some(of(after)),
@@ -40,11 +50,11 @@ pub(super) fn signing(before: Option<&SigningPolicy>, after: &SigningPolicy) -> 
     CLAUSES.iter().map(row).collect()
 }
 
-/// A clause: what it is about, and how it reads.
-type ClauseText = (&'static str, fn(&SigningPolicy) -> String);
+/// A clause of a policy: what it is about, and how it reads.
+pub(super) type ClauseText<P> = (&'static str, fn(&P) -> String);
 
 /// The clauses of a signing policy, as people read them.
-const CLAUSES: &[ClauseText] = &[
+const CLAUSES: &[ClauseText<SigningPolicy>] = &[
     ("Who may ask for signatures", |policy| list(policy.callers.iter().map(name_of))),
     ("Environments that may be signed for", |policy| list(policy.environments.iter().map(name_of))),
     ("Environments where people approve each signature", |policy| list(policy.approval.iter().map(name_of))),
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn only_what_differs_between_two_ledger_policies_is_a_change() {
-        let before = LedgerPolicy::default_for(3);
+        let before = LedgerPolicy::default_for(3, 1);
         let mut after = before.clone();
         after.credentials.hardware_only = true;
         let rule = after.actions.get_mut(&ActionType::SlotCreate).unwrap();

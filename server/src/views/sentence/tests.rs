@@ -11,6 +11,8 @@ const ADA: &str = "01934f00-0000-7000-8000-0000000000a1";
 const KEY: &str = "01934f00-0000-7000-8000-0000000000c1";
 const BUILD: &str = "01934f00-0000-7000-8000-0000000000b1";
 const AT: &str = "2026-11-22T00:00:00.000000Z";
+/// Of a rotation policy.
+const DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 fn names() -> Names {
     [(ADA.to_owned(), "Ada".to_owned()), (BUILD.to_owned(), "build".to_owned())].into_iter().collect()
@@ -42,6 +44,29 @@ fn strict_policy() -> Value {
         "environments": ["production"], "rate_per_minute": 60, "release": "sealed", "v": 1})
 }
 
+fn certificate() -> Value {
+    json!({"issuer": {"kind": "slot", "slot": "root"}, "policies": [], "required": true,
+        "subject": {"common_name": "Acme Releases", "organization": "Acme"}, "usage": {"kind": "code_signing"},
+        "validity_days": 397})
+}
+
+/// With a certificate everything else is said as well; without one, nothing more than has to be.
+fn rotation(certificate: Value) -> Value {
+    let says = certificate.is_object();
+    let mut policy = json!({"channels": [], "old_key_signs": says, "overlap_days": 14, "propose_days": 1,
+        "revoke_superseded": says, "rotation_days": 90, "v": 1});
+    if says {
+        policy["channels"] = json!(["apt", "web"]);
+        policy["certificate"] = certificate;
+    }
+    policy
+}
+
+fn certified(mut slot: Value) -> Value {
+    slot["rotation"] = rotation(certificate());
+    slot
+}
+
 fn cases() -> Vec<(ActionType, Value, &'static str)> {
     let rp = json!({"id": "a.example", "origins": ["https://a.example"], "shared": true});
     let slot = |policy: Value| {
@@ -50,13 +75,47 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
     };
     let revoke = json!({"key": KEY, "reason": "key_compromise", "compromised_since": AT});
     let device = json!({"backend": "softhsm"});
-    let ledger_policy = LedgerPolicy::default_for(3);
+    let ledger_policy = LedgerPolicy::default_for(3, 1);
     use ActionType as T;
     vec![
         (
             T::ApprovalRpSet,
             json!({"approval_rp": rp}),
             "Take approvals for a.example from https://a.example from then on, where approval credentials also sign in.",
+        ),
+        (
+            T::CertificateIssue,
+            json!({"key": KEY, "policy": DIGEST, "slot": "apt-repo"}),
+            "Issue a certificate for key 01934f00-0000-7000-8000-0000000000c1 of slot apt-repo, as the slot's rotation \
+             policy says.",
+        ),
+        (
+            T::HsmAccessReview,
+            json!({"backend": "softhsm", "holder_count": 3, "holders_digest": "AQ", "findings_digest": "Ag"}),
+            "Put on record that 3 people and machines can reach softhsm, reviewed with findings.",
+        ),
+        (
+            T::HsmAccessReview,
+            json!({"backend": "softhsm", "holder_count": 1, "holders_digest": "AQ"}),
+            "Put on record that 1 person or machine can reach softhsm, reviewed without findings.",
+        ),
+        (
+            T::KeyAdopt,
+            json!({"label": "old key", "slot": slot(policy()), "spki_sha256": Hash::ZERO}),
+            "Adopt key “old key” in softhsm, whose public key has SHA-256 \
+             0000000000000000000000000000000000000000000000000000000000000000: create slot release-p256 \
+             (ecdsa-p256-sha256 in softhsm), owned by Ada, rotated every 90 days.",
+        ),
+        (
+            T::KeyRotate,
+            json!({"old_key": KEY, "policy": DIGEST, "slot": "apt-repo"}),
+            "Replace key 01934f00-0000-7000-8000-0000000000c1 of slot apt-repo by a new one.",
+        ),
+        (
+            T::KeyRotateEmergency,
+            json!({"old_key": KEY, "policy": DIGEST, "slot": "apt-repo"}),
+            "Emergency: replace key 01934f00-0000-7000-8000-0000000000c1 of slot apt-repo by a new one, without an \
+             overlap.",
         ),
         (
             T::CredentialAdd,
@@ -148,6 +207,26 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
              ticket, released once sealed.",
         ),
         (
+            T::SlotCreate,
+            certified(slot(policy())),
+            "Create slot release-p256 (ecdsa-p256-sha256 in softhsm), owned by Ada, rotated every 90 days, certified \
+             for code signing by CA slot root as CN Acme Releases, O Acme for 397 days.",
+        ),
+        (
+            T::SlotRotationSet,
+            json!({"rotation": rotation(json!(null)), "slot": "apt-repo"}),
+            "Replace the rotation policy of slot apt-repo: rotated every 90 days, proposed by the server 1 day before, \
+             the old key kept for 14 days.",
+        ),
+        (
+            T::SlotRotationSet,
+            json!({"rotation": rotation(certificate()), "slot": "apt-repo"}),
+            "Replace the rotation policy of slot apt-repo: rotated every 90 days, proposed by the server 1 day before, \
+             the old key kept for 14 days and until channels apt and web have moved, signing meanwhile where asked, \
+             its certificate revoked then, certified for code signing by CA slot root as CN Acme Releases, O Acme for \
+             397 days.",
+        ),
+        (
             T::SlotPolicySet,
             json!({"signing_policy": policy(), "slot": "apt-repo"}),
             "Replace the signing policy of slot apt-repo: services may sign for development, production and staging, \
@@ -192,12 +271,19 @@ fn somebody_whose_name_is_withheld_is_called_by_the_id() {
 
 #[test]
 fn a_policy_says_where_one_person_is_enough() {
-    let mut policy = LedgerPolicy::default_for(3);
+    let mut policy = LedgerPolicy::default_for(3, 1);
     policy.credentials.hardware_only = true;
     policy.actions.get_mut(&ActionType::SlotResume).unwrap().quorum.truncate(1);
-    let document = document("policy.set", json!({"policy": policy}));
+    let told = |policy: &LedgerPolicy| sentence(&document("policy.set", json!({"policy": policy})), &names());
+    let text = told(&policy);
     assert!(
-        sentence(&document, &names())
-            .ends_with("one approval is enough for slot.resume; only hardware authenticators enrol.")
+        text.ends_with("one approval is enough for slot.resume; only hardware authenticators enrol."),
+        "{text}"
     );
+    // What lets a key grow old is told; what makes it replaced more often is in the table.
+    policy.cadence = Some(Cadence { access_review_days: 30, ..Cadence::default() });
+    assert_eq!(told(&policy), text);
+    policy.cadence = Some(Cadence { rotation_days: 365, ..Cadence::default() });
+    let text = told(&policy);
+    assert!(text.ends_with("enrol; a slot may go on with one key for 365 days."), "{text}");
 }

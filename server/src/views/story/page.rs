@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::{Actor, Event};
-use sealbook_ledger::ids::{ActionId, Correlation, KeyId, SlotName};
+use sealbook_ledger::ids::{ActionId, Correlation, SlotName};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
@@ -96,11 +96,11 @@ impl Group {
         match self {
             Self::Custody => !begins(&["signature."]),
             Self::Actions => begins(&["action."]),
-            Self::Keys => begins(&["slot.", "key.", "custody."]),
+            Self::Keys => begins(&["slot.", "key.", "rotation.", "certificate.", "custody.", "hsm."]),
             Self::People => begins(&["member.", "service.", "role.", "credential."]),
             Self::Signatures => begins(&["signature.", "signing."]),
             Self::Ledger => begins(&["ledger.", "policy.", "approval_rp."]),
-            Self::Refusals => begins(&["refusal.", "evidence."]),
+            Self::Refusals => begins(&["refusal.", "evidence.", "document.", "rep."]),
             Self::Stops => stops(kind),
         }
     }
@@ -113,7 +113,8 @@ impl Group {
 /// Whether an event's type says that something was stopped, or went wrong.
 pub(super) fn stops(kind: &str) -> bool {
     let ends = [".suspended", ".revoked", ".withheld", ".unexplained", ".failed", ".abandoned", ".rejected"];
-    ends.iter().any(|end| kind.ends_with(end)) || kind.starts_with("refusal.") || kind.ends_with("_abandoned")
+    let parts = ["_abandoned", "_overdue"];
+    ends.iter().chain(&parts).any(|end| kind.ends_with(end)) || kind.starts_with("refusal.")
 }
 
 /// What is asked for. Empty fields let everything pass.
@@ -280,16 +281,15 @@ async fn slot_rows(
         let stored = store.events_at(ledger, &seqs).await?;
         events.extend(stored.into_iter().filter(|e| passes(e, &filter)));
     }
-    let keys: BTreeSet<KeyId> =
-        founded.keys().iter().filter(|(_, key)| key.slot == *slot).map(|(id, _)| *id).collect();
-    filter.values = std::iter::once(slot.to_string()).chain(keys.iter().map(KeyId::to_string)).collect();
+    let traces = Traces::of(founded, slot);
+    filter.values = traces.values();
     filter.beside_signatures = true;
     let rest = store.story(ledger, &filter, limit).await?;
     next = next.max(rest.next);
-    let names = |event: &StoredEvent| {
-        serde_json::from_slice(&event.bytes).is_ok_and(|event| is_about(&event, slot, &keys))
+    let about = |event: &StoredEvent| {
+        serde_json::from_slice(&event.bytes).is_ok_and(|event| is_about(&event, &traces))
     };
-    events.extend(rest.events.into_iter().filter(names));
+    events.extend(rest.events.into_iter().filter(about));
     events.sort_by_key(|event| std::cmp::Reverse(event.seq));
     // Below this, one of the two may not have said everything yet.
     events.retain(|event| next.is_none_or(|next| event.seq >= next));
@@ -306,20 +306,56 @@ fn passes(stored: &StoredEvent, filter: &StoryFilter) -> bool {
     kind && actor
 }
 
-/// Whether an event's JSON names a slot as such, or one of its keys: other values may spell the same.
-fn is_about(event: &Value, slot: &SlotName, keys: &BTreeSet<KeyId>) -> bool {
-    match event {
+/// What an event names that is about a slot.
+struct Traces {
+    slot: SlotName,
+    keys: BTreeSet<String>,
+    rotations: BTreeSet<String>,
+    certificates: BTreeSet<String>,
+}
+
+impl Traces {
+    fn of(founded: &Founded, slot: &SlotName) -> Self {
+        let keys = founded.keys().iter().filter(|(_, key)| key.slot == *slot);
+        let rotations = founded.rotations().iter().filter(|(_, rotation)| rotation.slot == *slot);
+        let certificates = founded.issuances().iter().filter(|(_, issuance)| issuance.slot == *slot);
+        Self {
+            slot: slot.clone(),
+            keys: keys.map(|(id, _)| id.to_string()).collect(),
+            rotations: rotations.map(|(id, _)| id.to_string()).collect(),
+            certificates: certificates.map(|(id, _)| id.to_string()).collect(),
+        }
+    }
+
+    fn values(&self) -> Vec<String> {
+        let ids = self.keys.iter().chain(&self.rotations).chain(&self.certificates);
+        std::iter::once(self.slot.to_string()).chain(ids.cloned()).collect()
+    }
+}
+
+/// Whether an event's JSON names a slot as such, or one of its keys or certificates, or is of one of its rotations: other
+/// values may spell the same.
+fn is_about(event: &Value, traces: &Traces) -> bool {
+    let of_rotation =
+        event.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("rotation."));
+    let rotation = event.pointer("/data/action").and_then(Value::as_str);
+    of_rotation && rotation.is_some_and(|id| traces.rotations.contains(id)) || names(event, traces)
+}
+
+fn names(value: &Value, traces: &Traces) -> bool {
+    match value {
         Value::Object(members) => {
             let subject = members.get("kind").is_some_and(|kind| kind == "slot");
             members.iter().any(|(name, value)| match (name.as_str(), value) {
-                ("slot", Value::String(text)) => text == slot.as_str(),
-                ("id", Value::String(text)) if subject => text == slot.as_str(),
-                ("key", Value::String(text)) => keys.iter().any(|key| key.to_string() == *text),
-                ("slots", Value::Array(slots)) => slots.iter().any(|name| *name == slot.as_str()),
-                (_, value) => is_about(value, slot, keys),
+                ("slot", Value::String(text)) => text == traces.slot.as_str(),
+                ("id", Value::String(text)) if subject => text == traces.slot.as_str(),
+                ("key" | "new_key" | "old_key", Value::String(text)) => traces.keys.contains(text),
+                ("certificate", Value::String(text)) => traces.certificates.contains(text),
+                ("slots", Value::Array(slots)) => slots.iter().any(|name| *name == traces.slot.as_str()),
+                (_, value) => names(value, traces),
             })
         }
-        Value::Array(items) => items.iter().any(|item| is_about(item, slot, keys)),
+        Value::Array(items) => items.iter().any(|item| names(item, traces)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -396,7 +432,9 @@ pub async fn told(
 /// The authorisation that an event of a signature is about, its own included.
 fn authorization_of(event: &Event) -> Option<u64> {
     match &event.payload {
-        Payload::SignatureAuthorized(_) => Some(event.seq.get()),
+        Payload::DocumentAuthorized(_) | Payload::SignatureAuthorized(_) => Some(event.seq.get()),
+        Payload::DocumentFailed(p) => Some(p.authorization.get()),
+        Payload::RepIssued(p) => Some(p.authorization.get()),
         Payload::SignatureCreated(p) => Some(p.authorization.get()),
         Payload::SignatureFailed(p) => Some(p.authorization.get()),
         Payload::SignatureWithheld(p) => Some(p.authorization.get()),
@@ -431,17 +469,31 @@ mod tests {
 
     #[test]
     fn a_slot_is_named_as_a_slot_and_not_by_a_word_that_spells_the_same() {
-        let slot: SlotName = "release".parse().unwrap();
-        let none = BTreeSet::new();
-        assert!(is_about(&json!({ "data": { "slot": "release" } }), &slot, &none));
-        assert!(is_about(&json!({ "data": { "slots": ["other", "release"] } }), &slot, &none));
-        assert!(is_about(
-            &json!({ "data": { "subject": { "kind": "slot", "id": "release" } } }),
-            &slot,
-            &none
-        ));
-        assert!(!is_about(&json!({ "data": { "note": "release", "slots": ["other"] } }), &slot, &none));
-        let key: KeyId = "01934f00-0000-7000-8000-0000000000c1".parse().unwrap();
-        assert!(is_about(&json!({ "data": { "key": key.to_string() } }), &slot, &BTreeSet::from([key])));
+        let traces = Traces {
+            slot: "release".parse().unwrap(),
+            keys: BTreeSet::from(["01934f00-0000-7000-8000-0000000000c1".to_owned()]),
+            rotations: BTreeSet::from(["01934f00-0000-7000-8000-0000000000d1".to_owned()]),
+            certificates: BTreeSet::from(["01934f00-0000-7000-8000-0000000000e1".to_owned()]),
+        };
+        let (key, rotation) = (traces.keys.first().unwrap(), traces.rotations.first().unwrap());
+        let certificate = traces.certificates.first().unwrap();
+        for about in [
+            json!({ "data": { "slot": "release" } }),
+            json!({ "data": { "slots": ["other", "release"] } }),
+            json!({ "data": { "subject": { "kind": "slot", "id": "release" } } }),
+            json!({ "data": { "key": key } }),
+            json!({ "data": { "old_key": key } }),
+            json!({ "data": { "certificate": certificate } }),
+            json!({ "type": "rotation.channel_moved", "data": { "action": rotation } }),
+        ] {
+            assert!(is_about(&about, &traces), "{about}");
+        }
+        for other in [
+            json!({ "data": { "note": "release", "slots": ["other"] } }),
+            json!({ "data": { "key": certificate } }),
+            json!({ "type": "action.approved", "data": { "action": rotation } }),
+        ] {
+            assert!(!is_about(&other, &traces), "{other}");
+        }
     }
 }

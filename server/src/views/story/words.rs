@@ -16,11 +16,17 @@ pub fn clause(document: &ActionDocument, names: &Names) -> String {
 /// The same in a few words, for where the whole sentence has been told already.
 pub fn title(document: &ActionDocument, names: &Names) -> String {
     match &document.params {
+        Params::CertificateIssue(p) => format!("issue a certificate for {}", p.slot),
+        Params::HsmAccessReview(p) => format!("review who can reach {}", p.backend),
+        Params::KeyAdopt(p) => format!("adopt a key as slot {}", p.slot.slot),
+        Params::KeyRotate(p) => format!("replace the key of {}", p.slot),
+        Params::KeyRotateEmergency(p) => format!("replace the key of {} at once", p.slot),
         Params::MemberEnroll(p) => format!("enrol {}", names.member(p.member)),
         Params::ServiceEnroll(p) => format!("enrol {}", names.service(p.service)),
         Params::ServiceGrant(p) => format!("change what {} may use", names.service(p.service)),
         Params::SlotCreate(p) => format!("create slot {}", p.slot),
         Params::SlotPolicySet(p) => format!("replace the signing policy of {}", p.slot),
+        Params::SlotRotationSet(p) => format!("replace the rotation policy of {}", p.slot),
         Params::ApprovalRpSet(_)
         | Params::CredentialAdd(_)
         | Params::CredentialRemove(_)

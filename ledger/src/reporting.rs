@@ -1,0 +1,108 @@
+//! Documents that the evidence key signs: the intent is recorded before the device is touched, the outcome before anybody is
+//! given the document (rules version 2).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::HexBytes;
+use crate::event::Event;
+use crate::ids::{ActionId, KeyId, Seq};
+use crate::payload::{DocumentAuthorized, DocumentFailed, Payload, RepIssued, ReportKind};
+use crate::rule::Rule;
+use crate::signature::MAX_AUTHORIZATION_S;
+use crate::state::Founded;
+use crate::timestamp::Timestamp;
+
+/// A document that the evidence key was asked to sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingDocument {
+    /// The rotation that it is about; none where it is about a period.
+    pub action: Option<ActionId>,
+    /// What it is.
+    pub kind: ReportKind,
+    /// The evidence key.
+    pub key: KeyId,
+    /// What is signed.
+    pub digest: HexBytes,
+    /// First moment that it no longer may be issued.
+    pub expires_at: Timestamp,
+}
+
+impl Founded {
+    /// The documents that wait for the evidence key, by the seq of their authorisations.
+    pub fn pending_documents(&self) -> &BTreeMap<Seq, PendingDocument> {
+        &self.documents
+    }
+
+    pub(crate) fn judge_document_authorized(
+        &self,
+        authorized: &DocumentAuthorized,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let (key, _) = self.evidence_key.as_ref().ok_or(Rule::EvidenceKey)?;
+        if authorized.key != *key {
+            return Err(Rule::EvidenceKey);
+        }
+        match (authorized.kind, authorized.action, authorized.from, authorized.to) {
+            (ReportKind::Rotation, Some(action), None, None) => {
+                let rotation = self.rotation(action)?;
+                let open = self.documents.values().any(|document| document.action == Some(action));
+                if !rotation.has_ended() || rotation.reported || open {
+                    return Err(Rule::ReportForm);
+                }
+            }
+            (ReportKind::Period, None, Some(from), Some(to)) if from < to && to <= at => {}
+            _ => return Err(Rule::ReportForm),
+        }
+        let ends = at.plus_seconds(MAX_AUTHORIZATION_S);
+        if authorized.expires_at > at && authorized.expires_at <= ends {
+            Ok(())
+        } else {
+            Err(Rule::SignatureLife)
+        }
+    }
+
+    fn pending_document(&self, seq: Seq) -> Result<&PendingDocument, Rule> {
+        self.documents.get(&seq).ok_or(Rule::SignatureUnknown)
+    }
+
+    pub(crate) fn judge_document_failed(&self, failed: &DocumentFailed) -> Result<(), Rule> {
+        self.pending_document(failed.authorization).map(drop)
+    }
+
+    pub(crate) fn judge_rep_issued(&self, issued: &RepIssued, at: Timestamp) -> Result<(), Rule> {
+        let pending = self.pending_document(issued.authorization)?;
+        let in_force = self.evidence_key.as_ref().is_some_and(|(key, _)| *key == issued.key);
+        if issued.key != pending.key || issued.digest != pending.digest || !in_force {
+            return Err(Rule::EvidenceKey);
+        }
+        if at < pending.expires_at { Ok(()) } else { Err(Rule::ReleaseBarred) }
+    }
+
+    pub(crate) fn apply_document(&mut self, event: &Event) {
+        match &event.payload {
+            Payload::DocumentAuthorized(p) => {
+                let pending = PendingDocument {
+                    action: p.action,
+                    kind: p.kind,
+                    key: p.key,
+                    digest: p.digest.clone(),
+                    expires_at: p.expires_at,
+                };
+                Arc::make_mut(&mut self.documents).insert(event.seq, pending);
+            }
+            Payload::DocumentFailed(p) => {
+                Arc::make_mut(&mut self.documents).remove(&p.authorization);
+            }
+            Payload::RepIssued(p) => {
+                let pending = Arc::make_mut(&mut self.documents).remove(&p.authorization);
+                if let Some(action) = pending.and_then(|pending| pending.action) {
+                    self.with_rotation(action, |rotation| rotation.reported = true);
+                }
+            }
+            _ => {}
+        }
+    }
+}
