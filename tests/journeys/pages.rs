@@ -70,7 +70,7 @@ impl Stage {
             T::CredentialAdd => json!({ "member": member, "credential": credential }),
             T::CertificateIssue => json!({ "slot": "apt-repo", "key": key }),
             T::CredentialRemove => json!({ "member": member, "credential_id": self.credential }),
-            T::HsmAccessReview => json!({ "backend": "softhsm", "holders": 2 }),
+            T::HsmAccessReview => json!({ "backend": "softhsm", "holder_count": 2 }),
             T::KeyAdopt => json!({ "label": "an older key", "spki_sha256": sha256(b"its public key"),
                 "slot": tenant.slot_params("adopted", "ed25519", &signing_policy()) }),
             T::KeyRotate | T::KeyRotateEmergency => json!({ "slot": "apt-repo", "old_key": key }),

@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_review_counts_those_whom_it_names() {
         let body = |holders: Value, named: Value| -> DraftBody {
-            let body = json!({ "type": "hsm.access_review", "params": { "backend": "softhsm", "holders": holders },
+            let body = json!({ "type": "hsm.access_review", "params": { "backend": "softhsm", "holder_count": holders },
                 "reason": "a quarter is over", "private": { "holders": named } });
             serde_json::from_value(body).unwrap()
         };
