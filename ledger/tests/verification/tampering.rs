@@ -309,7 +309,7 @@ fn a_signature_that_does_not_hold_is_named_by_its_event() {
 fn rules_of_an_unknown_version_are_not_judged() {
     let ledger = Ledger::founded();
     let mut parts = ledger.parts();
-    parts.events[0] = replaced(&parts.events[0], "\"rules\":1", "\"rules\":2");
+    parts.events[0] = replaced(&parts.events[0], "\"rules\":1", "\"rules\":3");
     parts.rechain(1, false);
     parts.reseal(&[&ledger_key(1)]);
     let unpinned = Pins { founding: None, ..pins(&ledger) };
@@ -322,12 +322,18 @@ fn rules_of_an_unknown_version_are_not_judged() {
 #[test]
 fn after_unknown_rules_were_adopted_the_events_before_are_judged_and_the_others_are_not() {
     let mut ledger = Ledger::founded();
-    let params = Params::RulesAdopt(RulesAdoptParams { rules: 2 });
-    let action = ledger.decide(params, [Role::SecurityReviewer, Role::PlatformAdmin]);
-    ledger.append(Actor::System, LedgerRulesAdopted { action, rules: 2 }, Vec::new());
+    let adopt = |ledger: &mut Ledger, rules| {
+        let params = Params::RulesAdopt(RulesAdoptParams { rules });
+        let action = ledger.decide(params, [Role::SecurityReviewer, Role::PlatformAdmin]);
+        ledger.append(Actor::System, LedgerRulesAdopted { action, rules }, Vec::new());
+        action
+    };
+    let action = adopt(&mut ledger, 2);
+    ledger.append(Actor::System, ActionExecuted { action }, Vec::new());
+    let action = adopt(&mut ledger, 3);
     assert_eq!(judge(&ledger.bundle(), &pins(&ledger)).verdict(), Verdict::Valid);
     ledger.append_unjudged(Actor::System, ActionExecuted { action }, Vec::new());
     let report = judge(&ledger.bundle(), &pins(&ledger));
     assert_eq!(report.verdict(), Verdict::CantJudge);
-    assert!(render(&report, Style::Plain).contains("rules version 2"));
+    assert!(render(&report, Style::Plain).contains("rules version 3"));
 }
