@@ -40,6 +40,8 @@ macro_rules! since {
     };
 }
 
+pub(crate) use since;
+
 macro_rules! action_types {
     ($($(#[$doc:meta])* $variant:ident $name:literal $params:ident [$($proposer:ident)+] [$($count:literal $role:ident),+] $(rules $since:literal)?;)+) => {
         /// The types of dual-control action, of every rules version.

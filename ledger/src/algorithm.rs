@@ -142,7 +142,7 @@ impl Algorithm {
         }
     }
 
-    /// The digest of a message, as a caller would send it.
+    /// The digest of a message, as a caller would send it; for pure Ed25519, which signs the message itself, its SHA-256.
     pub fn digest_of(self, message: &[u8]) -> HexBytes {
         use sha2::Digest as _;
         HexBytes(match self.digest() {

@@ -258,7 +258,6 @@ impl Founded {
             serials: Arc::default(),
             ageing_since: None,
             documents: Arc::default(),
-            reviews: Arc::default(),
             evidence_key: None,
             hashes: Arc::new(hashes),
         }

@@ -183,7 +183,7 @@ impl Founded {
     }
 
     /// A key's certificate, where it is in force.
-    pub(crate) fn certificate_in_force(&self, key: KeyId, at: Timestamp) -> Result<&Issued, Rule> {
+    pub fn certificate_in_force(&self, key: KeyId, at: Timestamp) -> Result<&Issued, Rule> {
         let id = self.keys.get(&key).and_then(|key| key.certificate).ok_or(Rule::CertificateMissing)?;
         match &self.issuance(id)?.step {
             IssuanceStep::Active(issued) if issued.covers(at) => Ok(issued),

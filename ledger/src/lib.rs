@@ -39,6 +39,8 @@ pub mod issuance;
 pub mod member;
 pub mod merkle;
 pub mod note;
+#[cfg(test)]
+mod openssl_for_tests;
 pub mod pack;
 pub mod payload;
 pub mod policy;

@@ -24,7 +24,7 @@ use crate::encoding::Hash;
 use crate::public_key::PublicKey;
 use container::Member;
 
-pub use envelope::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, digest_of, envelope_algorithm, pae};
+pub use envelope::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, envelope_algorithm, pae};
 pub use error::PackError;
 pub use manifest::{FileEntry, Kind, Manifest};
 pub use name::FileName;
@@ -100,7 +100,8 @@ impl Unsigned {
         Hash::sha256(&self.manifest)
     }
 
-    /// What is to be signed: DSSE's encoding of the statement. A key signs [`digest_of`] it by the algorithm of its type
+    /// What is to be signed: DSSE's encoding of the statement. A key signs its digest
+    /// ([`Algorithm::digest_of`](crate::algorithm::Algorithm::digest_of)) by the algorithm of its type
     /// ([`envelope_algorithm`]); a pure Ed25519 key signs these bytes, at most 64 KiB.
     pub fn pae(&self) -> Vec<u8> {
         pae(PAYLOAD_TYPE, &self.statement)

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::action::since;
 use crate::canonical;
 use crate::event::Data;
 
@@ -58,16 +59,6 @@ pub enum PayloadError {
     /// More digests in `_sd` than the type has redactable fields.
     #[error("`{0}` lists more disclosures than it has redactable fields")]
     Disclosures(&'static str),
-}
-
-/// Types without a version of their own are of the first.
-macro_rules! since {
-    () => {
-        1
-    };
-    ($since:literal) => {
-        $since
-    };
 }
 
 macro_rules! catalogue {

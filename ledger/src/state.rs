@@ -17,7 +17,7 @@ use crate::clearance::Clearance;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::founding::FounderEntry;
-use crate::ids::{ActionId, BackendName, CertificateId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
+use crate::ids::{ActionId, CertificateId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
 use crate::issuance::Issuance;
 use crate::member::{Member, Service};
 use crate::note::Vkey;
@@ -98,8 +98,6 @@ pub struct Founded {
     pub(crate) ageing_since: Option<Timestamp>,
     /// Documents that the evidence key was asked for.
     pub(crate) documents: Arc<BTreeMap<Seq, PendingDocument>>,
-    /// When people last looked at who can reach a device.
-    pub(crate) reviews: Arc<BTreeMap<BackendName, Timestamp>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Hashes of the events that documents may be bound to.
     pub(crate) hashes: Arc<BTreeMap<Seq, Hash>>,

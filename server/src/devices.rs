@@ -12,7 +12,7 @@ use sealbook_ledger::public_key::PublicKey;
 use sealbook_ledger::slot::device_label;
 
 use crate::clock;
-use crate::custody::{Backend, DeviceKey, SigningInput};
+use crate::custody::{Backend, BackendHealth, DeviceKey, SigningInput};
 use crate::ledger::{EngineError, Ledger};
 use crate::store::ledgers::{KeyIntentRow, KeyMadeRow};
 use crate::store::{LedgerId, Store};
@@ -63,6 +63,17 @@ impl Devices {
         self.backends.get(name).ok_or_else(|| {
             EngineError::unavailable("custody.unknown", format!("no custody backend `{name}` is configured"))
         })
+    }
+
+    /// The backend of a name, unless it is known to be away: nothing is authorised for a device that is.
+    pub(crate) fn present(&self, name: &BackendName) -> Result<&Arc<dyn Backend>, EngineError> {
+        let backend = self.get(name)?;
+        match backend.health() {
+            BackendHealth::Down { reason, .. } => {
+                Err(EngineError::unavailable("custody.unavailable", format!("the device is down: {reason}")))
+            }
+            BackendHealth::Ready | BackendHealth::Degraded { .. } => Ok(backend),
+        }
     }
 
     /// The kind of custody, as events record it.

@@ -26,7 +26,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::clearing::{Answer, Clearing, Question, Wanted};
-use crate::custody::{BackendHealth, SigningInput};
+use crate::custody::SigningInput;
 use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
 use crate::ledger::{Appended, EngineError, Ledger, Submission, failure_code};
 use crate::store::Store;
@@ -225,12 +225,7 @@ impl Signer {
             return Err(Rule::MessageForm.into());
         }
         check_artifact(&slot.signing_policy, &call.artifact)?;
-        if let BackendHealth::Down { reason, .. } = self.devices.get(&slot.backend)?.health() {
-            return Err(EngineError::unavailable(
-                "custody.unavailable",
-                format!("the device is down: {reason}"),
-            ));
-        }
+        self.devices.present(&slot.backend)?;
         self.count(ledger, &call.slot, &slot.signing_policy)?;
         Ok(slot.signing_policy.release == Release::Sealed)
     }

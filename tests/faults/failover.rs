@@ -1,13 +1,15 @@
 //! Behind a failover: the database that comes back is one that has not seen the last commits.
 
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use integration::proxy::{Act, Moment, Trap};
 use integration::server::Reachable as _;
 use integration::tenant::{Service, Tenant, sha256};
 use integration::{Installation, waiting};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
+use sealbook_ledger::encoding::Hash;
 use serde_json::Value;
 
 use crate::commits::commit_of;
@@ -154,4 +156,38 @@ fn a_commit_that_was_lost_before_anybody_was_answered_costs_that_request_alone()
     let account = settle(&tenant, &seen);
     assert_eq!((account.open, account.abandoned), (0, 0), "{account:?}");
     assert!(!at.log().contains("LEDGER FROZEN"));
+}
+
+#[test]
+fn nobody_is_told_of_a_frozen_ledger_before_what_it_held_is_kept() {
+    let mut at = Installation::start();
+    let (tenant, service) = site(&at);
+    let mut seen = Seen::default();
+    signed(&tenant, &service, &mut seen);
+    sealed(&tenant);
+    copy(&mut at);
+    let lease = Lease::take_at(&at);
+    signed(&tenant, &service, &mut seen);
+    let held = tenant.get("").expect(200).json()["size"].as_u64().unwrap();
+    // Whoever writes the mark waits here for somebody to read it.
+    let name = format!("state/high-water/{}.high-water.new", Hash::sha256(tenant.origin.as_bytes()));
+    let disk = at.at(&name);
+    mknodat(CWD, &disk, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    fail_over(&mut at);
+    drop(lease);
+
+    thread::scope(|scope| {
+        let first = scope.spawn(|| answered(&tenant, &service));
+        waiting::until("the alarm", || at.log().contains("LEDGER FROZEN").then_some(()));
+        let late = scope.spawn(|| answered(&tenant, &service));
+        let told = || (first.is_finished() || late.is_finished()).then_some(());
+        let told = waiting::within(Duration::from_secs(2), told);
+        // Read before anything is claimed, or the server waits for ever.
+        let mark = fs::read_to_string(&disk).unwrap();
+        assert!(told.is_none(), "an answer did not wait for the mark");
+        assert!(mark.contains(&format!("\ncontained {held} ")), "{mark}");
+        for asking in [first, late] {
+            asking.join().unwrap().refused(500, "ledger.corrupt");
+        }
+    });
 }

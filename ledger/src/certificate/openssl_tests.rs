@@ -1,55 +1,13 @@
 //! What is made here holds for `openssl`: certificates of every algorithm, as chains of three, and requests.
 
-use std::path::Path;
-use std::process::Command;
-
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tempfile::TempDir;
 
 use super::*;
-use crate::algorithm::{Algorithm, DigestKind, KeyType};
+use crate::algorithm::{Algorithm, KeyType};
 use crate::encoding::Hash;
+use crate::openssl_for_tests::{make_key, openssl, sign};
 use crate::public_key::PublicKey;
 use crate::timestamp::Timestamp;
-
-/// Runs openssl and gives what it printed.
-pub(super) fn openssl(folder: &Path, arguments: &str) -> String {
-    let run =
-        Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
-    assert!(run.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).unwrap()
-}
-
-pub(super) fn make_key(folder: &Path, key_type: KeyType, name: &str) -> PublicKey {
-    let kind = match key_type {
-        KeyType::EcP256 => "EC -pkeyopt ec_paramgen_curve:P-256",
-        KeyType::EcP384 => "EC -pkeyopt ec_paramgen_curve:P-384",
-        KeyType::Rsa3072 => "RSA -pkeyopt rsa_keygen_bits:3072",
-        KeyType::Rsa4096 => "RSA -pkeyopt rsa_keygen_bits:4096",
-        KeyType::Ed25519 => "ED25519",
-    };
-    openssl(folder, &format!("genpkey -algorithm {kind} -out {name}.key"));
-    PublicKey::from_pem(&openssl(folder, &format!("pkey -in {name}.key -pubout"))).unwrap()
-}
-
-/// Signs as a device does: a digest where the algorithm takes one, the content itself for Ed25519.
-fn sign(folder: &Path, key: &str, algorithm: Algorithm, content: &[u8]) -> Vec<u8> {
-    let (input, options) = if algorithm.needs_message() {
-        (content.to_vec(), "-rawin".to_owned())
-    } else {
-        let (digest, hash) = match algorithm.digest() {
-            DigestKind::Sha256 => (Sha256::digest(content).to_vec(), "sha256"),
-            DigestKind::Sha384 => (Sha384::digest(content).to_vec(), "sha384"),
-            DigestKind::Sha512 => (Sha512::digest(content).to_vec(), "sha512"),
-        };
-        let pss = algorithm.name().contains("pss");
-        let padding = if pss { "-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest" } else { "" };
-        (digest, format!("-pkeyopt digest:{hash} {padding}"))
-    };
-    std::fs::write(folder.join("input"), input).unwrap();
-    openssl(folder, &format!("pkeyutl -sign -inkey {key}.key -in input -out signature {options}"));
-    std::fs::read(folder.join("signature")).unwrap()
-}
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -2,9 +2,9 @@
 
 use tempfile::TempDir;
 
-use super::openssl_tests::{make_key, openssl};
 use super::*;
 use crate::algorithm::KeyType;
+use crate::openssl_for_tests::{make_key, openssl};
 use crate::public_key::PublicKey;
 use crate::timestamp::Timestamp;
 

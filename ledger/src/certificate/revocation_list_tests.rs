@@ -4,10 +4,10 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::openssl_tests::openssl;
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::encoding::HexBytes;
+use crate::openssl_for_tests::openssl;
 use crate::timestamp::Timestamp;
 
 #[derive(Deserialize)]

@@ -4,10 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{ENVELOPE, MAX_JSON, PackError};
-use crate::algorithm::{Algorithm, DigestKind, KeyType};
+use crate::algorithm::{Algorithm, KeyType};
 use crate::canonical;
 use crate::public_key::{PublicKey, SigningInput};
 
@@ -30,15 +29,6 @@ pub const fn envelope_algorithm(key_type: KeyType) -> Algorithm {
         KeyType::Rsa3072 => Algorithm::Rsa3072PssSha256,
         KeyType::Rsa4096 => Algorithm::Rsa4096PssSha512,
         KeyType::Ed25519 => Algorithm::Ed25519,
-    }
-}
-
-/// The digest of a message that an algorithm takes; for pure Ed25519, which signs the message itself, its SHA-256.
-pub fn digest_of(algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
-    match algorithm.digest() {
-        DigestKind::Sha256 => Sha256::digest(message).to_vec(),
-        DigestKind::Sha384 => Sha384::digest(message).to_vec(),
-        DigestKind::Sha512 => Sha512::digest(message).to_vec(),
     }
 }
 
@@ -140,7 +130,7 @@ impl Envelope {
         }
         let algorithm = envelope_algorithm(key.key_type());
         let message = pae(PAYLOAD_TYPE, &self.payload);
-        let digest = digest_of(algorithm, &message);
+        let digest = algorithm.digest_of(&message).0;
         let input = if algorithm.needs_message() {
             SigningInput::Message(&message)
         } else {

@@ -1,13 +1,13 @@
 //! Signatures made by the `openssl` command hold here, and fail for every wrong key, digest and algorithm.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::OnceLock;
 
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::algorithm::{Algorithm, DigestKind};
+use crate::algorithm::Algorithm;
+use crate::openssl_for_tests::{make_key, openssl, sign};
 
 const MESSAGE: &[u8] = b"a release of some software\n";
 
@@ -37,62 +37,22 @@ fn made() -> &'static Made {
     static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let keys = KEY_TYPES.map(|of| (of, [0, 1].map(|which| make_key(folder.path(), of, which)))).into();
-        let signatures = Algorithm::ALL.map(|algorithm| (algorithm, sign(folder.path(), algorithm))).into();
+        let keys = KEY_TYPES.map(|of| (of, [0, 1].map(|which| make_pair(folder.path(), of, which)))).into();
+        let signatures = Algorithm::ALL
+            .map(|algorithm| {
+                (algorithm, sign(folder.path(), &format!("{:?}-0", algorithm.key_type()), algorithm, MESSAGE))
+            })
+            .into();
         Made { keys, signatures }
     })
 }
 
-fn openssl(folder: &Path, arguments: &str) {
-    let run =
-        Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
-    assert!(run.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&run.stderr));
-}
-
-fn make_key(folder: &Path, key_type: KeyType, which: usize) -> MadeKey {
-    let kind = match key_type {
-        KeyType::EcP256 => "EC -pkeyopt ec_paramgen_curve:P-256",
-        KeyType::EcP384 => "EC -pkeyopt ec_paramgen_curve:P-384",
-        KeyType::Rsa3072 => "RSA -pkeyopt rsa_keygen_bits:3072",
-        KeyType::Rsa4096 => "RSA -pkeyopt rsa_keygen_bits:4096",
-        KeyType::Ed25519 => "ED25519",
-    };
+fn make_pair(folder: &Path, key_type: KeyType, which: usize) -> MadeKey {
     let name = format!("{key_type:?}-{which}");
-    openssl(folder, &format!("genpkey -algorithm {kind} -out {name}.key"));
-    openssl(folder, &format!("pkey -in {name}.key -pubout -out {name}.pem"));
+    make_key(folder, key_type, &name);
+    let pem = openssl(folder, &format!("pkey -in {name}.key -pubout"));
     openssl(folder, &format!("pkey -in {name}.key -pubout -outform DER -out {name}.der"));
-    MadeKey {
-        der: std::fs::read(folder.join(format!("{name}.der"))).unwrap(),
-        pem: std::fs::read_to_string(folder.join(format!("{name}.pem"))).unwrap(),
-    }
-}
-
-fn sign(folder: &Path, algorithm: Algorithm) -> Vec<u8> {
-    let name = algorithm.name();
-    let (input, options) = match (algorithm.key_type(), name) {
-        (KeyType::Ed25519, "ed25519") => (MESSAGE.to_vec(), "-rawin".to_owned()),
-        (KeyType::Ed25519, _) => (digest_for(algorithm), "-rawin".to_owned()),
-        (_, name) => {
-            let hash = name.rsplit('-').next().unwrap();
-            let padding = match name.contains("pss") {
-                true => " -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest",
-                false => "",
-            };
-            (digest_for(algorithm), format!("-pkeyopt digest:{hash}{padding}"))
-        }
-    };
-    std::fs::write(folder.join("input"), input).unwrap();
-    let key = algorithm.key_type();
-    openssl(folder, &format!("pkeyutl -sign -inkey {key:?}-0.key -in input -out {name}.sig {options}"));
-    std::fs::read(folder.join(format!("{name}.sig"))).unwrap()
-}
-
-fn digest_for(algorithm: Algorithm) -> Vec<u8> {
-    match algorithm.digest() {
-        DigestKind::Sha256 => Sha256::digest(MESSAGE).to_vec(),
-        DigestKind::Sha384 => Sha384::digest(MESSAGE).to_vec(),
-        DigestKind::Sha512 => Sha512::digest(MESSAGE).to_vec(),
-    }
+    MadeKey { der: std::fs::read(folder.join(format!("{name}.der"))).unwrap(), pem }
 }
 
 /// The bytes to check a signature against, and how to hand them over.
@@ -104,7 +64,7 @@ fn input_for(algorithm: Algorithm, bytes: &[u8]) -> SigningInput<'_> {
 }
 
 fn signed_by(algorithm: Algorithm) -> Vec<u8> {
-    if algorithm.needs_message() { MESSAGE.to_vec() } else { digest_for(algorithm) }
+    if algorithm.needs_message() { MESSAGE.to_vec() } else { algorithm.digest_of(MESSAGE).0 }
 }
 
 #[test]
@@ -192,7 +152,7 @@ fn a_digest_of_another_length_or_the_wrong_kind_of_input_is_refused() {
         let refusal = SignatureError::InputKind { algorithm: *algorithm };
         assert_eq!(key.verify(*algorithm, swapped, signature), Err(refusal));
         if !algorithm.needs_message() {
-            let short = &digest_for(*algorithm)[1..];
+            let short = &algorithm.digest_of(MESSAGE).0[1..];
             let refusal = SignatureError::DigestLength { algorithm: *algorithm, found: short.len() };
             assert_eq!(key.verify(*algorithm, SigningInput::Digest(short), signature), Err(refusal));
         }
@@ -216,7 +176,7 @@ fn an_ecdsa_signature_has_one_encoding() {
     let algorithm = Algorithm::EcdsaP256Sha256;
     let (_, der) = made().signatures.iter().find(|(of, _)| *of == algorithm).unwrap();
     let key = made().key(KeyType::EcP256, 0);
-    let digest = digest_for(algorithm);
+    let digest = algorithm.digest_of(MESSAGE).0;
     // 30 len 02 rlen r…: the long form of a length, an indefinite length, and a needless leading zero.
     let long_form = [&[0x30, 0x81, der[1]], &der[2..]].concat();
     let indefinite = [&[0x30, 0x80], &der[2..], &[0, 0]].concat();
@@ -230,7 +190,7 @@ fn an_ecdsa_signature_has_one_encoding() {
 #[test]
 fn a_pss_salt_of_another_length_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let made = make_key(folder.path(), KeyType::Rsa3072, 0);
+    let made = make_pair(folder.path(), KeyType::Rsa3072, 0);
     let digest = Sha256::digest(MESSAGE).to_vec();
     std::fs::write(folder.path().join("input"), &digest).unwrap();
     openssl(

@@ -71,16 +71,16 @@ impl Founded {
         let RotationStep::CutOver { overlap_ends_at, .. } = rotation.step else {
             return vec![Rule::RotationStep];
         };
+        let in_charge = self.slots.get(&rotation.slot).and_then(|slot| slot.active);
+        let overtaken = in_charge != rotation.new_key();
+        // Break-glass skips waiting, its overlap has no length: an old key that may be in the wrong hands serves nobody. Nor
+        // does anybody wait for a new key that has been replaced meanwhile.
+        if rotation.emergency || overtaken {
+            return Vec::new();
+        }
         let mut bars = Vec::new();
         if at < overlap_ends_at {
             bars.push(Rule::RotationOverlap);
-        }
-        let in_charge = self.slots.get(&rotation.slot).and_then(|slot| slot.active);
-        let overtaken = in_charge != rotation.new_key();
-        // Break-glass skips waiting: an old key that may be in the wrong hands serves nobody. Nor does anybody wait for a new
-        // key that has been replaced meanwhile.
-        if rotation.emergency || overtaken {
-            return if rotation.emergency { bars } else { Vec::new() };
         }
         let uses = |id: &ServiceId| {
             self.active_service(*id, at).is_ok_and(|service| service.slots.contains(&rotation.slot))

@@ -208,9 +208,6 @@ impl Founded {
             Payload::DocumentAuthorized(_) | Payload::DocumentFailed(_) | Payload::RepIssued(_) => {
                 self.apply_document(event);
             }
-            Payload::HsmAccessReviewed(p) => {
-                Arc::make_mut(&mut self.reviews).insert(p.backend.clone(), event.time);
-            }
 
             Payload::SigningApproved(approved) => self.apply_cleared(approved, event.time),
             Payload::SignatureAuthorized(authorized) => self.apply_authorized(authorized, event),
@@ -223,7 +220,8 @@ impl Founded {
             | Payload::LedgerHighWaterAccepted(_)
             | Payload::EvidenceRecorded(_)
             | Payload::RefusalRecorded(_)
-            | Payload::CustodyUnexplained(_) => {}
+            | Payload::CustodyUnexplained(_)
+            | Payload::HsmAccessReviewed(_) => {}
         }
         self.note_progress(event);
         self.apply_rotation(event);

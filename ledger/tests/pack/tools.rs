@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use sealbook_ledger::algorithm::KeyType;
-use sealbook_ledger::pack::{Pack, digest_of, envelope_algorithm};
+use sealbook_ledger::pack::{Pack, envelope_algorithm};
 use sealbook_ledger::public_key::PublicKey;
 
 use crate::parts::{files, unsigned};
@@ -51,7 +51,7 @@ fn signed(folder: &Path, key_type: KeyType) -> (PublicKey, Vec<u8>) {
         let pss = "-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest";
         let padding = if name.contains("pss") { pss } else { "" };
         let hash = name.rsplit('-').next().unwrap();
-        (digest_of(algorithm, &unsigned.pae()), format!("-pkeyopt digest:{hash} {padding}"))
+        (algorithm.digest_of(&unsigned.pae()).0, format!("-pkeyopt digest:{hash} {padding}"))
     };
     std::fs::write(folder.join("input"), input).unwrap();
     sound(folder, "openssl", &format!("pkeyutl -sign -inkey key -in input -out sig {options}"));

@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use super::{Effects, Step};
 use crate::canary;
-use crate::custody::BackendHealth;
 use crate::ledger::{EngineError, Submission, failure_code};
 use crate::signing::OwnCall;
 
@@ -25,6 +24,12 @@ const GENERATION_S: u32 = 90;
 
 /// Why a rotation fails whose canary does not verify.
 const CANARY_FAILED: &str = "canary.failed";
+
+/// Why a rotation fails whose new key was revoked before it took over.
+const KEY_REVOKED: &str = "key.revoked";
+
+/// Why a rotation fails that is not ready in time.
+const EXPIRED: &str = "rotation.expired";
 
 impl Effects {
     /// What rotations and certificates need next.
@@ -44,14 +49,18 @@ impl Effects {
         rotation: &Rotation,
         at: Timestamp,
     ) -> Option<Step> {
-        let late = at >= rotation.started_at.plus_seconds(MAX_PREPARATION_S);
         let command = match rotation.step {
-            RotationStep::Started | RotationStep::Proved(_) if late => give_up(action, "rotation.expired"),
+            RotationStep::Started | RotationStep::Proved(_) if is_late(rotation, at) => {
+                give_up(action, EXPIRED)
+            }
             RotationStep::Started => return Some(Step::Generate(action)),
             RotationStep::Generating(key) => return self.generating(founded, action, key),
-            RotationStep::Generated(key) => return next_of_new_key(founded, action, rotation, key),
-            RotationStep::Proved(key) if is_usable(founded, key) => RotationCommand::CutOver(action),
-            RotationStep::Proved(_) => give_up(action, "key.revoked"),
+            RotationStep::Generated(key) => return next_of_new_key(founded, action, rotation, key, at),
+            RotationStep::Proved(key) if !is_usable(founded, key) => give_up(action, KEY_REVOKED),
+            RotationStep::Proved(key) if lacks_certificate(founded, rotation, key, at) => {
+                return order(founded, action, rotation, key);
+            }
+            RotationStep::Proved(_) => RotationCommand::CutOver(action),
             RotationStep::CutOver { .. } => {
                 let signing = founded.pending_signatures().values().any(|p| p.key == rotation.old_key);
                 if signing || !founded.completion_bars(rotation, at).is_empty() {
@@ -61,7 +70,7 @@ impl Effects {
             }
             RotationStep::Completed { .. } | RotationStep::Failed => return None,
         };
-        Some(Step::Rotate { of: action.uuid(), correlation: rotation.correlation, command })
+        Some(step_in(action, rotation, command))
     }
 
     fn generating(&self, founded: &Founded, action: ActionId, key: KeyId) -> Option<Step> {
@@ -143,12 +152,7 @@ impl Effects {
     /// Nothing is authorised for a device that is known to be away.
     fn device_is_there(&self, founded: &Founded, key: KeyId) -> Result<(), EngineError> {
         let held = founded.keys().get(&key).ok_or(sealbook_ledger::rule::Rule::KeyUnknown)?;
-        match self.devices.get(&founded.slot(&held.slot)?.backend)?.health() {
-            BackendHealth::Down { reason, .. } => {
-                Err(EngineError::unavailable("custody.unavailable", format!("the device is down: {reason}")))
-            }
-            _ => Ok(()),
-        }
+        self.devices.present(&founded.slot(&held.slot)?.backend).map(drop)
     }
 
     /// The key that is to be adopted, as the device has it.
@@ -169,19 +173,28 @@ impl Effects {
 }
 
 /// What the new key of a rotation needs before it takes over: its certificate, then its canary.
-fn next_of_new_key(founded: &Founded, action: ActionId, rotation: &Rotation, key: KeyId) -> Option<Step> {
-    let step = |command| Some(Step::Rotate { of: action.uuid(), correlation: rotation.correlation, command });
+fn next_of_new_key(
+    founded: &Founded,
+    action: ActionId,
+    rotation: &Rotation,
+    key: KeyId,
+    at: Timestamp,
+) -> Option<Step> {
     let signing = founded.pending_signatures().values().any(|pending| pending.key == key);
-    if !is_usable(founded, key) {
-        return if signing { None } else { step(give_up(action, "key.revoked")) };
+    let hopeless = if !is_usable(founded, key) {
+        Some(KEY_REVOKED)
+    } else if rotation.canary_broken {
+        Some(CANARY_FAILED)
+    } else if is_late(rotation, at) {
+        Some(EXPIRED)
+    } else {
+        None
+    };
+    if let Some(code) = hopeless {
+        return if signing { None } else { Some(step_in(action, rotation, give_up(action, code))) };
     }
-    if rotation.canary_broken {
-        return if signing { None } else { step(give_up(action, CANARY_FAILED)) };
-    }
-    if rotation.policy.certificate.is_some() && founded.certificate_of(key).is_none() {
-        let open = founded.issuances().values().any(|issuance| issuance.key == key && issuance.is_open());
-        let certificate = CertificateId::from(Uuid::now_v7());
-        return if open { None } else { step(RotationCommand::Order { action, certificate }) };
+    if lacks_certificate(founded, rotation, key, at) {
+        return order(founded, action, rotation, key);
     }
     match (rotation.due.is_empty(), signing) {
         (true, _) => Some(Step::RecordCanary(action)),
@@ -189,6 +202,28 @@ fn next_of_new_key(founded: &Founded, action: ActionId, rotation: &Rotation, key
         (false, true) => None,
         (false, false) => Some(Step::Canary(action)),
     }
+}
+
+/// Whether a new key has no certificate in force where its slot's policy asks for one: one that ran out, or was revoked,
+/// before the cutover is none.
+fn lacks_certificate(founded: &Founded, rotation: &Rotation, key: KeyId, at: Timestamp) -> bool {
+    rotation.policy.certificate.is_some() && founded.certificate_in_force(key, at).is_err()
+}
+
+/// An order for a new key's certificate, unless one is open.
+fn order(founded: &Founded, action: ActionId, rotation: &Rotation, key: KeyId) -> Option<Step> {
+    let open = founded.issuances().values().any(|issuance| issuance.key == key && issuance.is_open());
+    let certificate = CertificateId::from(Uuid::now_v7());
+    (!open).then(|| step_in(action, rotation, RotationCommand::Order { action, certificate }))
+}
+
+fn step_in(action: ActionId, rotation: &Rotation, command: RotationCommand) -> Step {
+    Step::Rotate { of: action.uuid(), correlation: rotation.correlation, command }
+}
+
+/// Whether a rotation has prepared for longer than it may.
+fn is_late(rotation: &Rotation, at: Timestamp) -> bool {
+    at >= rotation.started_at.plus_seconds(MAX_PREPARATION_S)
 }
 
 fn next_of_issuance(founded: &Founded, id: CertificateId, issuance: &Issuance) -> Option<Step> {

@@ -159,7 +159,7 @@ async fn journey(path: &Path) {
 
 /// What a device's failure and a server's death leave half done is finished, by this server or the next.
 async fn interrupted(folder: &DataFolder, postgres: &EmbeddedPostgres, people: Vec<Person>) {
-    let (app, device) = start_moody(folder, postgres).await;
+    let (app, device) = start_moody(folder, postgres, usize::MAX).await;
     let ledger = app.ledger(&"acme".parse().unwrap()).unwrap();
     let site = Site { app, ledger, people };
 
@@ -184,10 +184,12 @@ async fn interrupted(folder: &DataFolder, postgres: &EmbeddedPostgres, people: V
     site.app.stop().await;
 }
 
-async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres) -> (App, Arc<Moody>) {
+/// Starts a server over a device with moods, which makes so many signatures but for checkpoints.
+async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres, signs: usize) -> (App, Arc<Moody>) {
     let name: BackendName = "softhsm".parse().unwrap();
     let token = softhsm::prepare(&folder.token()).unwrap();
     let device = Moody::over(Pkcs11Backend::start(name.clone(), token).await.unwrap());
+    device.set_signs(signs);
     let config = AppConfig {
         origin_prefix: OriginPrefix::new("sealbook.test").unwrap(),
         approval_rp: ApprovalRp {

@@ -1,4 +1,4 @@
-//! A device that refuses to seal, or that makes a key and never says so, whenever a test wants it to.
+//! A device that refuses to seal or to sign, or that makes a key and never says so, whenever a test wants it to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,6 +16,7 @@ use sealbook_ledger::ids::BackendName;
 pub struct Moody {
     device: Pkcs11Backend,
     seals: AtomicBool,
+    signs: AtomicUsize,
     answers: AtomicBool,
     refused: AtomicUsize,
     silent: AtomicUsize,
@@ -26,6 +27,7 @@ impl Moody {
         Arc::new(Self {
             device,
             seals: AtomicBool::new(true),
+            signs: AtomicUsize::new(usize::MAX),
             answers: AtomicBool::new(true),
             refused: AtomicUsize::new(0),
             silent: AtomicUsize::new(0),
@@ -35,6 +37,11 @@ impl Moody {
     /// Whether it signs checkpoints.
     pub fn set_seals(&self, seals: bool) {
         self.seals.store(seals, Ordering::SeqCst);
+    }
+
+    /// How many signatures it makes from now on, but for checkpoints.
+    pub fn set_signs(&self, signs: usize) {
+        self.signs.store(signs, Ordering::SeqCst);
     }
 
     /// From now on it makes keys and never answers.
@@ -93,7 +100,13 @@ impl Backend for Moody {
         input: SigningInput,
         deadline: Instant,
     ) -> Call<'a, Vec<u8>> {
-        if algorithm == Algorithm::Ed25519 && !self.seals.load(Ordering::SeqCst) {
+        let refuses = if algorithm == Algorithm::Ed25519 {
+            !self.seals.load(Ordering::SeqCst)
+        } else {
+            let one_less = |signs: usize| signs.checked_sub(1);
+            self.signs.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err()
+        };
+        if refuses {
             self.refused.fetch_add(1, Ordering::SeqCst);
             let gone = CustodyError::Unavailable { why: Unavailability::Token, source: None };
             return Box::pin(std::future::ready(Err(gone)));

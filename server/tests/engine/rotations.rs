@@ -12,11 +12,13 @@ use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::certificate::Usage;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::{CertificateId, KeyId, SlotName};
+use sealbook_ledger::issuance::IssuanceStep;
 use sealbook_ledger::policy::{Role, SigningPolicy};
 use sealbook_ledger::rotation::{CertificatePolicy, IssuerPolicy, Rotation, RotationPolicy, RotationStep};
 use sealbook_ledger::state::Founded;
 
-use super::{Site, act, enrol_service, export_and_verify, found_under, sign, start};
+use super::moody::Moody;
+use super::{Site, act, enrol_service, export_and_verify, found_under, sign, start, start_moody};
 
 /// A step of a rotation takes a few commits and device calls.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,8 +86,10 @@ async fn planned(site: &Site) {
     assert_eq!(founded.certificate_of(new).unwrap().issuer, founded.slots()[&"root".parse().unwrap()].active);
 }
 
-/// Break-glass, and the server ends whenever the rotation has gone a step further.
-async fn restarted_at_every_step(mut site: Site, folder: &DataFolder, postgres: &EmbeddedPostgres) -> Site {
+/// Break-glass, and the server ends whenever the rotation has gone a step further. In each of its lives the device makes
+/// one signature, in the first none, so that no step goes by unseen.
+async fn restarted_at_every_step(site: Site, folder: &DataFolder, postgres: &EmbeddedPostgres) -> Site {
+    let (mut site, mut device) = restarted(site, folder, postgres, 0).await;
     let name: SlotName = "apt-repo".parse().unwrap();
     let old = active(&site, &name);
     let params = Params::KeyRotateEmergency(rotate(&site, &name, old));
@@ -100,7 +104,8 @@ async fn restarted_at_every_step(mut site: Site, folder: &DataFolder, postgres: 
             break;
         }
         assert!(began.elapsed() < 4 * PATIENCE, "it stands at {:?}", rotation.step);
-        let open = founded.issuances().values().filter(|one| one.slot == name).map(|one| one.is_open());
+        let of_slot = founded.issuances().values().filter(|one| one.slot == name);
+        let open = of_slot.map(|one| (one.is_open(), one.step == IssuanceStep::Requested));
         // A key that is left half made is looked for until its time is over, as with a slot's first one: see `interrupted`.
         if matches!(rotation.step, RotationStep::Started | RotationStep::Generating(_)) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -108,11 +113,7 @@ async fn restarted_at_every_step(mut site: Site, folder: &DataFolder, postgres: 
         }
         let place = format!("{:?} {} {:?}", rotation.step, rotation.canary, open.collect::<Vec<_>>());
         if seen.insert(place) {
-            site.app.stop().await;
-            let Site { people, .. } = site;
-            let app = start(folder, postgres).await;
-            let ledger = app.ledger(&"ageing".parse().unwrap()).unwrap();
-            site = Site { app, ledger, people };
+            (site, device) = restarted(site, folder, postgres, 1).await;
         } else {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -125,7 +126,22 @@ async fn restarted_at_every_step(mut site: Site, folder: &DataFolder, postgres: 
     assert_eq!(issued.count(), 2, "one certificate was issued");
     assert_eq!(founded.keys()[&old].state_name(), "deactivated");
     assert!(seen.len() >= 3, "{seen:?}");
+    device.set_signs(usize::MAX);
     site
+}
+
+/// The server's next life, over a device that makes so many signatures in it.
+async fn restarted(
+    site: Site,
+    folder: &DataFolder,
+    postgres: &EmbeddedPostgres,
+    signs: usize,
+) -> (Site, Arc<Moody>) {
+    let Site { app, people, .. } = site;
+    app.stop().await;
+    let (app, device) = start_moody(folder, postgres, signs).await;
+    let ledger = app.ledger(&"ageing".parse().unwrap()).unwrap();
+    (Site { app, ledger, people }, device)
 }
 
 fn rotate(site: &Site, slot: &SlotName, old_key: KeyId) -> KeyRotateParams {
