@@ -83,7 +83,7 @@ fn exported_ledger_verifies(deployment: &Deployment, bundle: &Path) {
 #[test]
 fn a_deployment_is_migrated_founded_signs_and_is_backed_up_without_showing_a_secret() {
     let deployment = Deployment::prepare();
-    assert_eq!(deployment.operated(["--json", "migrate"]).expect(0).json()["applied"], 4);
+    assert_eq!(deployment.operated(["--json", "migrate"]).expect(0).json()["applied"], 5);
     assert_eq!(deployment.operated(["--json", "migrate"]).expect(0).json()["applied"], 0);
     let serving = deployment.serve();
     assert_eq!(deployment.missing().as_deref(), Some("ready"));

@@ -134,7 +134,6 @@ fn doctoring(scene: &Scene) -> Vec<(&'static str, String)> {
                 text(&scene.batch["action"])
             ),
         ),
-        ("evidence", "UPDATE sealbook.p_evidence SET media_type = 'x/y'".to_owned()),
         ("signatures", "UPDATE sealbook.p_signatures SET outcome = 1, slot = 'closed'".to_owned()),
         ("signature days", "UPDATE sealbook.p_signature_days SET created = 0, slot = 'closed'".to_owned()),
         ("positions", "UPDATE sealbook.projection_positions SET position = 0".to_owned()),

@@ -1,8 +1,6 @@
 //! What the read tables hold besides ids and states, as JSON.
 
-use sealbook_ledger::event::Event;
 use sealbook_ledger::member::{Member, Service};
-use sealbook_ledger::payload::Subject;
 use sealbook_ledger::slot::{Key, KeyState, Slot};
 use sealbook_ledger::state::Founded;
 use serde::Serialize;
@@ -11,14 +9,6 @@ use serde_json::{Value, json};
 /// A typed document as JSON; every document of the catalogue has a JSON form.
 pub(super) fn json(document: &impl Serialize) -> Value {
     serde_json::to_value(document).unwrap_or(Value::Null)
-}
-
-pub(super) fn evidence(event: &Event, subject: &Subject) -> Value {
-    json!({
-        "by": event.actor,
-        "subject": super::subject_text(subject),
-        "time": event.time,
-    })
 }
 
 pub(super) fn member_status(member: &Member) -> String {

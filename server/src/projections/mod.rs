@@ -7,12 +7,12 @@ mod bodies;
 use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::event::Event;
 use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, MemberId, ServiceId, SlotName};
-use sealbook_ledger::payload::{Payload, Subject};
+use sealbook_ledger::payload::Payload;
 use sealbook_ledger::rotation::Rotation;
 use sealbook_ledger::state::{Closure, Founded, Stage, State};
 
 use crate::store::LedgerId;
-use crate::store::projections::{ActionRow, EvidenceRow, KeyRow, ProjectionRow, StatusRow};
+use crate::store::projections::{ActionRow, KeyRow, ProjectionRow, StatusRow};
 
 /// What an event touches, noted before it is applied: an action that ends takes its document out of the state.
 #[derive(Debug, Default)]
@@ -143,16 +143,6 @@ fn ending(before: &State, id: ActionId) -> Option<EndingAction> {
 pub fn rows(ledger: LedgerId, touched: Touched, event: &Event, after: &State) -> Vec<ProjectionRow> {
     let seq = event.seq.get();
     let mut rows = Vec::new();
-    if let Payload::EvidenceRecorded(p) = &event.payload {
-        rows.push(ProjectionRow::Evidence(EvidenceRow {
-            ledger,
-            evidence: p.evidence,
-            seq,
-            digest: p.digest.0.to_vec(),
-            media_type: p.media_type.as_str().to_owned(),
-            body: bodies::evidence(event, &p.subject),
-        }));
-    }
     let Ok(founded) = after.founded() else { return rows };
     if let Payload::LedgerFounded(_) = &event.payload {
         rows.extend(founded.members().keys().filter_map(|id| member_row(ledger, *id, seq, founded)));
@@ -236,18 +226,5 @@ pub fn closure_name(closure: Closure) -> &'static str {
         Closure::Cancelled => "cancelled",
         Closure::Expired => "expired",
         Closure::Voided => "voided",
-    }
-}
-
-/// What a subject of evidence is called in views.
-pub(crate) fn subject_text(subject: &Subject) -> String {
-    match subject {
-        Subject::Action(id) => format!("action:{id}"),
-        Subject::Certificate(id) => format!("certificate:{id}"),
-        Subject::Event(seq) => format!("event:{seq}"),
-        Subject::Key(id) => format!("key:{id}"),
-        Subject::Member(id) => format!("member:{id}"),
-        Subject::Service(id) => format!("service:{id}"),
-        Subject::Slot(name) => format!("slot:{name}"),
     }
 }

@@ -1,23 +1,26 @@
 //! The only writers: each ledger belongs to one sequencer of a process, which takes what has arrived, decides it on a
-//! copy of the folded state, and commits everything in one transaction (ARCHITECTURE decision 4).
+//! copy of the folded state, and commits everything in one transaction (ARCHITECTURE decision 4). While the database is
+//! busy with one round the next is decided (ADR 26).
 //!
 //! Correctness rests on the heads' compare-and-swap, never on there being one server. A head that is ahead of what this
 //! process knows is another server's work: the events are read, judged and applied. A head that is behind or different
 //! is corruption: the ledger is frozen.
 
+mod draft;
 mod guard;
 mod live;
 mod round;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ledger::{EngineError, Envelope, Lanes, Ledger};
 use crate::store::{LedgerId, Store};
 
+use draft::{Draft, Ground};
 pub(crate) use live::{Live, Tip};
 
 /// Most submissions of one round.
@@ -28,6 +31,9 @@ const QUEUE: usize = 4096;
 
 /// Containments that wait; nothing else ever stands in front of them.
 const URGENT_QUEUE: usize = 256;
+
+/// Shortest time between two looks at ledgers of which nothing is asked, while others are busy.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A ledger that a sequencer is to serve from now on, and whom to tell.
 type Adoption = (Box<Live>, oneshot::Sender<()>);
@@ -80,8 +86,9 @@ pub(crate) fn start(store: Arc<Store>, limits: Limits) -> Door {
     let (urgent, containments) = mpsc::channel(URGENT_QUEUE);
     let (adopt, adoptions) = mpsc::channel(16);
     let (look, looks) = mpsc::channel(QUEUE);
-    let sequencer = Sequencer { store, limits, ledgers: HashMap::new() };
-    tokio::spawn(sequencer.run(containments, submissions, adoptions, looks));
+    let sequencer = Sequencer { store, limits, ledgers: HashMap::new(), skew: 0 };
+    let arrivals = Arrivals { containments, submissions, adoptions, looks };
+    tokio::spawn(sequencer.run(arrivals));
     Door { lanes: Lanes { usual, urgent }, adopt, look }
 }
 
@@ -89,38 +96,75 @@ struct Sequencer {
     store: Arc<Store>,
     limits: Limits,
     ledgers: HashMap<LedgerId, Live>,
+    /// How far apart the server's and the database's clock were when they were last compared, in microseconds.
+    skew: u64,
+}
+
+/// What comes through the doors.
+struct Arrivals {
+    containments: mpsc::Receiver<Envelope>,
+    submissions: mpsc::Receiver<Envelope>,
+    adoptions: mpsc::Receiver<Adoption>,
+    looks: mpsc::Receiver<LedgerId>,
 }
 
 impl Sequencer {
-    async fn run(
-        mut self,
-        mut containments: mpsc::Receiver<Envelope>,
-        mut submissions: mpsc::Receiver<Envelope>,
-        mut adoptions: mpsc::Receiver<Adoption>,
-        mut looks: mpsc::Receiver<LedgerId>,
-    ) {
-        let mut batch = Vec::with_capacity(MAX_BATCH);
+    async fn run(mut self, mut arrivals: Arrivals) {
+        let mut ahead = Draft::new(self.skew);
+        let mut looked = Instant::now();
         loop {
-            tokio::select! {
-                biased;
-                Some((live, done)) = adoptions.recv() => {
-                    self.ledgers.insert(live.ledger.id(), *live);
-                    // Whoever asked may be gone; the ledger is served all the same.
-                    let _ = done.send(());
-                }
-                Some(first) = containments.recv() => {
-                    batch.push(first);
-                    batch.extend(std::iter::from_fn(|| containments.try_recv().ok()).take(URGENT_QUEUE));
-                }
-                taken = submissions.recv_many(&mut batch, MAX_BATCH) => if taken == 0 {
-                    return;
-                },
-                Some(ledger) = looks.recv() => self.look(ledger).await,
+            while let Ok(adoption) = arrivals.adoptions.try_recv() {
+                self.adopt(adoption);
             }
-            if !batch.is_empty() {
-                self.round(std::mem::take(&mut batch)).await;
+            if let Ok(first) = arrivals.containments.try_recv() {
+                // By itself: nothing that others asked may keep it from being recorded. What was decided ahead of it is
+                // decided again if it builds upon another end of its ledger.
+                let contained = self.draft_contained(first, &mut arrivals.containments);
+                self.round(contained, None).await;
+            } else if ahead.is_empty() {
+                match self.wait(&mut arrivals).await {
+                    Some(draft) => ahead = draft,
+                    None => return,
+                }
+            } else {
+                ahead = self.round(ahead, Some(&mut arrivals.submissions)).await;
+                // Whoever is busy with some ledgers still follows the others.
+                if looked.elapsed() > LOOK_EVERY
+                    && let Ok(ledger) = arrivals.looks.try_recv()
+                {
+                    self.look(ledger).await;
+                    looked = Instant::now();
+                }
             }
         }
+    }
+
+    /// Waits for something to do, does what is no submission, and drafts what is; `None` once the doors are closed.
+    async fn wait(&mut self, arrivals: &mut Arrivals) -> Option<Draft> {
+        let mut arrived = Vec::with_capacity(MAX_BATCH);
+        tokio::select! {
+            biased;
+            Some(adoption) = arrivals.adoptions.recv() => self.adopt(adoption),
+            Some(first) = arrivals.containments.recv() => {
+                return Some(self.draft_contained(first, &mut arrivals.containments));
+            }
+            taken = arrivals.submissions.recv_many(&mut arrived, MAX_BATCH) => if taken == 0 {
+                return None;
+            },
+            Some(ledger) = arrivals.looks.recv() => self.look(ledger).await,
+        }
+        Some(self.draft(arrived, &Ground::default()))
+    }
+
+    fn draft_contained(&mut self, first: Envelope, others: &mut mpsc::Receiver<Envelope>) -> Draft {
+        let others = std::iter::from_fn(|| others.try_recv().ok()).take(URGENT_QUEUE);
+        self.draft(std::iter::once(first).chain(others), &Ground::default())
+    }
+
+    fn adopt(&mut self, (live, done): Adoption) {
+        self.ledgers.insert(live.ledger.id(), *live);
+        // Whoever asked may be gone; the ledger is served all the same.
+        let _ = done.send(());
     }
 }
 

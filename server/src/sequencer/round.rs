@@ -1,100 +1,76 @@
-//! One round: everything that has arrived, decided and committed together.
+//! One round: a draft, held against the database under the heads' locks, and committed as one transaction.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealbook_ledger::decide::{Context, Decided, decide};
 use sealbook_ledger::encoding::Hash;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
-use super::live::{Live, Tip, same_head};
-use super::{Sequencer, answer, guard, name};
+use super::draft::{Draft, Earlier, Ground, Tips, Verdict};
+use super::live::{Live, same_head};
+use super::{MAX_BATCH, Sequencer, answer, guard, name};
 use crate::clock;
 use crate::high_water::Mark;
-use crate::ledger::{Appended, EngineError, Envelope, Submission};
-use crate::store::append::{Advance, Batch, Round};
+use crate::ledger::{EngineError, Envelope};
+use crate::store::append::{Advance, Inserted, Round};
 use crate::store::load::MAX_PAGE;
-use crate::store::rows::{AttachmentRow, DisclosureRow, EventRow, IdempotencyRow};
 use crate::store::{Head, LedgerId, StoreError};
 
 /// How long the outcome of a commit is looked for when the connection broke during it.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(30);
 
-type Reply = oneshot::Sender<Result<Appended, EngineError>>;
-
-/// What a round has decided so far.
-#[derive(Default)]
-struct Draft {
-    tips: HashMap<LedgerId, Tip>,
-    batch: Batch,
-    replies: Vec<(Reply, Appended)>,
-    /// Who was refused by a state that holds events of this very round: true once they are durable, and not before.
-    refused: Vec<(Reply, EngineError)>,
-    /// Who stopped something: answered once the high-water file knows it too.
-    contained: Vec<(LedgerId, Reply, Appended)>,
-    /// The idempotency keys of this very round: who repeats one shares the first one's fate.
-    keys: HashMap<(LedgerId, Hash), (Hash, Appended)>,
-}
-
-impl Draft {
-    /// Refuses, as late as the state that refuses is durable.
-    fn refuse(&mut self, ledger: LedgerId, reply: Reply, error: EngineError) {
-        if self.tips.contains_key(&ledger) {
-            self.refused.push((reply, error));
-        } else {
-            answer(reply, Err(error));
-        }
-    }
-
-    /// Tells everybody whose request was decided that nothing came of it.
-    fn fail(self, error: &StoreError) {
-        tracing::warn!(
-            error = error as &dyn std::error::Error,
-            code = error.code(),
-            "a round was not committed"
-        );
-        let replies = self.replies.into_iter().map(|(reply, _)| reply);
-        let refused = self.refused.into_iter().map(|(reply, _)| reply);
-        let contained = self.contained.into_iter().map(|(_, reply, _)| reply);
-        replies.chain(refused).chain(contained).for_each(|reply| answer(reply, Err(same_story(error))));
-    }
-}
+/// Submissions that are decided before it is looked whether the round that they follow is done.
+const AT_A_TIME: usize = 32;
 
 impl Sequencer {
-    /// The whole path of a command: load → decide → append. The commit point is marked.
-    pub(super) async fn round(&mut self, envelopes: Vec<Envelope>) {
-        let (envelopes, ids) = self.known(envelopes);
-        if ids.is_empty() {
-            return;
-        }
-        let round = match self.store.begin_round(&ids).await {
-            Ok(round) => round,
-            Err(error) => return refuse_all(envelopes, &error),
-        };
-        if let Err(error) = self.catch_up(&round).await {
-            return refuse_all(envelopes, &error);
-        }
-        // A ledger that was found corrupt just now stops no other.
-        let (envelopes, _) = self.known(envelopes);
-        let earlier = match earlier_keys(&round, &envelopes).await {
-            Ok(earlier) => earlier,
-            Err(error) => return refuse_all(envelopes, &error),
-        };
-        let skew = guard::skew(clock::now(), round.clock());
-        let mut draft = Draft::default();
-        for envelope in envelopes {
-            self.decide_one(envelope, &earlier, skew, &mut draft);
-        }
+    /// Brings a draft to the disk and answers its callers. Returns what was decided from `queue` meanwhile, which builds
+    /// upon it.
+    pub(super) async fn round(
+        &mut self,
+        draft: Draft,
+        queue: Option<&mut mpsc::Receiver<Envelope>>,
+    ) -> Draft {
+        let Some((round, draft)) = self.open(draft).await else { return Draft::new(self.skew) };
         if draft.batch.events.is_empty() {
-            // Nothing to keep: a rollback that fails only costs the connection.
+            // Nothing to keep: a rollback that fails only costs the connection. What is answered are refusals, and
+            // repetitions of earlier rounds' requests, which are durable.
             if let Err(error) = round.rollback().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an empty round could not be ended");
             }
-            // What is left are repetitions of earlier rounds' requests, which are durable.
-            return answer_all(draft.replies);
+            self.tell(draft.asked).await;
+            return Draft::new(self.skew);
         }
-        self.append(round, draft).await;
+        self.append(round, draft, queue).await
+    }
+
+    /// Locks the heads and sees whether the draft holds there; where it does not, its submissions are decided again.
+    async fn open(&mut self, draft: Draft) -> Option<(Round, Draft)> {
+        let ids = draft.ledgers();
+        if ids.is_empty() {
+            return None;
+        }
+        let looked = async {
+            let round = self.store.begin_round(&ids).await?;
+            self.catch_up(&round).await?;
+            let earlier = earlier_keys(&round, &draft).await?;
+            Ok((round, earlier))
+        };
+        let (round, earlier) = match looked.await {
+            Ok(looked) => looked,
+            Err(error) => {
+                // Nobody looked whether what it builds upon is so: not even a refusal of it counts.
+                warn("a round could not begin", &error);
+                draft.undo().for_each(|envelope| answer(envelope.reply, Err(same_story(&error))));
+                return None;
+            }
+        };
+        self.skew = guard::skew(clock::now(), round.clock());
+        if draft.holds(&self.ledgers, &earlier, self.skew) {
+            return Some((round, draft));
+        }
+        // A ledger that was found corrupt just now stops no other.
+        let ground = Ground { earlier, ..Ground::default() };
+        Some((round, self.draft(draft.undo(), &ground)))
     }
 
     /// Follows what other servers appended to a ledger that nobody here asks anything of.
@@ -112,57 +88,84 @@ impl Sequencer {
         }
     }
 
-    async fn append(&mut self, round: Round, mut draft: Draft) {
-        for (id, tip) in &draft.tips {
+    /// The commit point is marked.
+    async fn append(
+        &mut self,
+        round: Round,
+        draft: Draft,
+        queue: Option<&mut mpsc::Receiver<Envelope>>,
+    ) -> Draft {
+        let Draft { asked, mut batch, tips, .. } = draft;
+        for (id, tip) in &tips {
             if let Some(live) = self.ledgers.get(id) {
-                draft.batch.heads.push(Advance { expected: live.tip.head(*id), new: tip.head(*id) });
+                batch.heads.push(Advance { expected: live.tip.head(*id), new: tip.head(*id) });
             }
         }
-        let inserted = match round.insert(&draft.batch).await {
-            Ok(inserted) => inserted,
-            Err(error) => return draft.fail(&error),
+        let keeping = async {
+            let inserted = round.insert(&batch).await?;
+            // COMMIT POINT: what follows only tells others. Nothing was acknowledged before.
+            Inserted::commit(inserted).await
         };
-        // COMMIT POINT: what follows only tells others. Nothing was acknowledged before.
-        let committed = match inserted.commit().await {
-            Err(error @ StoreError::CommitUnknown { .. }) => self.resolve(&draft, error).await,
+        let ground = Ground { below: tips, ..Ground::default() };
+        let (kept, ahead) = self.decide_during(keeping, &ground, queue).await;
+        let tips = ground.below;
+        let kept = match kept {
+            Err(error @ StoreError::CommitUnknown { .. }) => self.resolve(&tips, error).await,
             other => other,
         };
-        if let Err(error) = committed {
-            return draft.fail(&error);
+        if let Err(error) = kept {
+            // What was decided ahead finds its ledgers elsewhere, and is decided again.
+            fail(asked, &error);
+            return ahead;
         }
-        for (id, tip) in draft.tips {
+        for (id, tip) in tips {
             if let Some(live) = self.ledgers.get_mut(&id) {
                 live.commit(tip);
             }
         }
-        answer_all(draft.replies);
-        draft.refused.into_iter().for_each(|(reply, error)| answer(reply, Err(error)));
-        for (ledger, reply, appended) in draft.contained {
-            let marked = self.note_containment(ledger).await;
-            answer(reply, marked.map(|()| appended));
-        }
+        self.tell(asked).await;
+        ahead
     }
 
-    /// Drops what is for ledgers that this sequencer doesn't serve or that are frozen.
-    fn known(&self, envelopes: Vec<Envelope>) -> (Vec<Envelope>, Vec<LedgerId>) {
-        let mut ids = Vec::new();
-        let mut kept = Vec::with_capacity(envelopes.len());
-        for envelope in envelopes {
-            match self.ledgers.get(&envelope.ledger).map(|live| live.ledger.frozen()) {
-                Some(None) => {
-                    ids.push(envelope.ledger);
-                    kept.push(envelope);
-                }
-                Some(Some(why)) => answer(envelope.reply, Err(EngineError::Corrupt(why))),
-                None => {
-                    let gone = EngineError::unavailable("ledger.unknown", "the ledger is not served here");
-                    answer(envelope.reply, Err(gone));
+    /// Waits for a round, and decides meanwhile what arrives as if the round were done.
+    async fn decide_during(
+        &mut self,
+        keeping: impl Future<Output = Result<(), StoreError>>,
+        ground: &Ground,
+        mut queue: Option<&mut mpsc::Receiver<Envelope>>,
+    ) -> (Result<(), StoreError>, Draft) {
+        let mut ahead = Draft::new(self.skew);
+        let mut arrived = Vec::with_capacity(AT_A_TIME);
+        tokio::pin!(keeping);
+        loop {
+            let room = MAX_BATCH.saturating_sub(ahead.asked.len()).min(AT_A_TIME);
+            tokio::select! {
+                biased;
+                kept = &mut keeping => return (kept, ahead),
+                taken = receive(&mut queue, &mut arrived, room), if queue.is_some() && room > 0 => {
+                    if taken == 0 {
+                        queue = None;
+                    }
+                    arrived.drain(..).for_each(|envelope| self.decide_one(envelope, ground, &mut ahead));
                 }
             }
         }
-        ids.sort_unstable();
-        ids.dedup();
-        (kept, ids)
+    }
+
+    /// Tells everybody what became of what they asked.
+    async fn tell(&self, asked: Vec<(Envelope, Verdict)>) {
+        let mut contained = Vec::new();
+        for (Envelope { ledger, reply, .. }, verdict) in asked {
+            match verdict {
+                Verdict::Recorded(appended) => answer(reply, Ok(appended)),
+                Verdict::Refused(error) | Verdict::RefusedByDraft(error) => answer(reply, Err(error)),
+                Verdict::Contained(appended) => contained.push((ledger, reply, appended)),
+            }
+        }
+        for (ledger, reply, appended) in contained {
+            let marked = self.note_containment(ledger).await;
+            answer(reply, marked.map(|()| appended));
+        }
     }
 
     /// Follows what other servers appended; freezes ledgers whose head is behind or different.
@@ -196,55 +199,6 @@ impl Sequencer {
         Ok(())
     }
 
-    fn decide_one(
-        &mut self,
-        envelope: Envelope,
-        earlier: &HashMap<(LedgerId, Hash), IdempotencyRow>,
-        skew: u64,
-        draft: &mut Draft,
-    ) {
-        let Envelope { ledger, submission, reply } = envelope;
-        let Some(live) = self.ledgers.get_mut(&ledger) else { return };
-        if let Some(key) = submission.idempotency {
-            let used = earlier.get(&(ledger, key.key_hash)).map(|row| (row.body_hash, replay(row)));
-            if let Some((body_hash, appended)) =
-                used.or_else(|| draft.keys.get(&(ledger, key.key_hash)).cloned())
-            {
-                let result = if body_hash == key.body_hash { Ok(()) } else { Err(other_content()) };
-                return match result {
-                    // Answered with the round: an earlier request of the same round isn't durable yet.
-                    Ok(()) => draft.replies.push((reply, Appended { replayed: true, ..appended })),
-                    Err(error) => draft.refuse(ledger, reply, error),
-                };
-            }
-        }
-        if let Err(error) = guard::guard(&submission, live, skew, self.limits) {
-            return answer(reply, Err(error));
-        }
-        let base = draft.tips.get(&ledger).unwrap_or(&live.tip);
-        let context = Context {
-            clock: clock::now(),
-            correlation: submission.correlation,
-            checked: &submission.checked,
-        };
-        let contains = submission.command.is_containment();
-        match decide(&base.state, submission.command.clone(), context) {
-            Ok(decided) => {
-                let tip = draft.tips.entry(ledger).or_insert_with(|| live.tip.clone());
-                let appended = add(&mut draft.batch, ledger, tip, decided, &submission);
-                if let Some(key) = submission.idempotency {
-                    draft.keys.insert((ledger, key.key_hash), (key.body_hash, appended.clone()));
-                }
-                if contains {
-                    draft.contained.push((ledger, reply, appended));
-                } else {
-                    draft.replies.push((reply, appended));
-                }
-            }
-            Err(refusal) => draft.refuse(ledger, reply, refusal.into()),
-        }
-    }
-
     /// Containment is in the high-water file before it is acknowledged: no restored backup can undo it unseen. Where the
     /// file can't be written it holds all the same, and its caller is told what is missing.
     async fn note_containment(&self, id: LedgerId) -> Result<(), EngineError> {
@@ -270,9 +224,9 @@ impl Sequencer {
 
     /// After a connection that broke during COMMIT: learns what happened. It looks under the heads' locks, for the
     /// database may still be at that commit; a round is one transaction, so that one of its ledgers tells for all.
-    async fn resolve(&self, draft: &Draft, error: StoreError) -> Result<(), StoreError> {
+    async fn resolve(&self, tips: &Tips, error: StoreError) -> Result<(), StoreError> {
         let until = tokio::time::Instant::now() + RESOLVE_DEADLINE;
-        let Some((id, tip)) = draft.tips.iter().next() else { return Err(error) };
+        let Some((id, tip)) = tips.iter().next() else { return Err(error) };
         let expected = tip.head(*id);
         while tokio::time::Instant::now() < until {
             match self.last_of(&expected).await {
@@ -328,86 +282,25 @@ async fn follow(live: &mut Live, round: &Round, head: &Head) -> Result<(), Astra
     Ok(())
 }
 
-/// Adds decided events to the batch, with everything that travels beside them.
-fn add(
-    batch: &mut Batch,
-    ledger: LedgerId,
-    tip: &mut Tip,
-    decided: Vec<Decided>,
-    from: &Submission,
-) -> Appended {
-    let first_seq = tip.state.size();
-    for one in &decided {
-        let seq = one.event.seq.get();
-        batch.projections.extend(tip.apply(ledger, one));
-        batch.events.push(EventRow {
-            ledger,
-            seq,
-            hash: one.hash,
-            end_offset: tip.end_offset,
-            time: one.event.time,
-            kind: one.event.payload.type_name().to_owned(),
-            bytes: one.bytes.clone(),
-        });
-        let listed = from.disclosures.iter().filter(|disclosure| one.event.sd.contains(&disclosure.digest()));
-        batch.disclosures.extend(listed.map(|disclosure| DisclosureRow {
-            ledger,
-            seq,
-            name: disclosure.name().to_owned(),
-            salt: disclosure.salt(),
-            value: disclosure.value().to_owned(),
-        }));
+/// Takes what is there, or waits for the first; zero means that nothing will ever come.
+async fn receive(
+    queue: &mut Option<&mut mpsc::Receiver<Envelope>>,
+    arrived: &mut Vec<Envelope>,
+    most: usize,
+) -> usize {
+    match queue {
+        Some(queue) => queue.recv_many(arrived, most).await,
+        None => 0,
     }
-    batch.attachments.extend(from.attachments.iter().map(|(attachment, bytes)| AttachmentRow {
-        ledger,
-        sha256: attachment.sha256,
-        seq: first_seq,
-        media_type: attachment.media_type.as_str().to_owned(),
-        bytes: bytes.clone(),
-    }));
-    if let Some(key) = from.idempotency {
-        batch.idempotency.push(IdempotencyRow {
-            ledger,
-            key_hash: key.key_hash,
-            body_hash: key.body_hash,
-            correlation: from.correlation.uuid(),
-            seq: first_seq,
-        });
-    }
-    Appended { events: decided.into(), first_seq, correlation: from.correlation, replayed: false }
 }
 
-async fn earlier_keys(
-    round: &Round,
-    envelopes: &[Envelope],
-) -> Result<HashMap<(LedgerId, Hash), IdempotencyRow>, StoreError> {
-    let keys: BTreeMap<(LedgerId, Hash), ()> = envelopes
-        .iter()
-        .filter_map(|envelope| Some(((envelope.ledger, envelope.submission.idempotency?.key_hash), ())))
-        .collect();
+async fn earlier_keys(round: &Round, draft: &Draft) -> Result<Earlier, StoreError> {
+    let keys = draft.idempotency_keys();
     if keys.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Earlier::new());
     }
-    let keys: Vec<_> = keys.into_keys().collect();
     let rows = round.find_idempotent(&keys).await?;
     Ok(rows.into_iter().map(|row| ((row.ledger, row.key_hash), row)).collect())
-}
-
-fn replay(row: &IdempotencyRow) -> Appended {
-    Appended {
-        events: Arc::from([]),
-        first_seq: row.seq,
-        correlation: sealbook_ledger::ids::Correlation::new(row.correlation)
-            .unwrap_or_else(|_| clock::correlation()),
-        replayed: true,
-    }
-}
-
-fn other_content() -> EngineError {
-    EngineError::Conflict {
-        code: "idempotency.other_content",
-        sentence: "this Idempotency-Key was used with other content; take a new key",
-    }
 }
 
 /// A store's error can't be copied; everybody of a round gets the same story.
@@ -424,11 +317,22 @@ fn same_story(error: &StoreError) -> EngineError {
     }
 }
 
-fn refuse_all(envelopes: Vec<Envelope>, error: &StoreError) {
-    tracing::warn!(error = error as &dyn std::error::Error, code = error.code(), "a round could not begin");
-    envelopes.into_iter().for_each(|envelope| answer(envelope.reply, Err(same_story(error))));
+fn warn(what: &'static str, error: &StoreError) {
+    tracing::warn!(error = error as &dyn std::error::Error, code = error.code(), "{what}");
 }
 
-fn answer_all(replies: Vec<(Reply, Appended)>) {
-    replies.into_iter().for_each(|(reply, appended)| answer(reply, Ok(appended)));
+/// Tells everybody whose request was decided that nothing came of it. A refusal by what was durable before stands.
+fn fail(asked: Vec<(Envelope, Verdict)>, error: &StoreError) {
+    warn("a round was not committed", error);
+    for (envelope, verdict) in asked {
+        answer(
+            envelope.reply,
+            Err(match verdict {
+                Verdict::Refused(refusal) => refusal,
+                Verdict::Recorded(_) | Verdict::Contained(_) | Verdict::RefusedByDraft(_) => {
+                    same_story(error)
+                }
+            }),
+        );
+    }
 }

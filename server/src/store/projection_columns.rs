@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use sealbook_ledger::ids::{ActionId, EvidenceId, KeyId, MemberId, ServiceId, SlotName};
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ServiceId, SlotName};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::columns::{get, optional_hash, signed, unsigned};
 use super::connection::Connection;
 use super::error::StoreError;
-use super::projections::{ActionRow, EvidenceRow, KeyRow, ProjectionRow, StatusRow};
+use super::projections::{ActionRow, KeyRow, ProjectionRow, StatusRow};
 use super::rows::{Head, LedgerId};
 
 const WRITING: &str = "write a projection";
@@ -106,30 +106,6 @@ pub(super) async fn upsert_keys(connection: &Connection, rows: &[&KeyRow]) -> Re
         .map(drop)
 }
 
-pub(super) async fn upsert_evidence(
-    connection: &Connection,
-    rows: &[&EvidenceRow],
-) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO p_evidence (ledger_id, evidence, seq, digest, media_type, body) \
-         SELECT a, b, c, d, e, f::json FROM UNNEST($1::bigint[], $2::uuid[], $3::bigint[], $4::bytea[], $5::text[], \
-             $6::text[]) AS n (a, b, c, d, e, f) \
-         ON CONFLICT (ledger_id, evidence) DO UPDATE SET seq = excluded.seq, digest = excluded.digest, \
-             media_type = excluded.media_type, body = excluded.body";
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let ledgers = column(rows, |r| r.ledger.get());
-    let ids = column(rows, |r| r.evidence.uuid());
-    let seqs = seqs(rows, |r| r.seq)?;
-    let digests = column(rows, |r| r.digest.as_slice());
-    let media_types = column(rows, |r| r.media_type.as_str());
-    let bodies = column(rows, |r| r.body.to_string());
-    connection
-        .execute(WRITING, SQL, &[&ledgers, &ids, &seqs, &digests, &media_types, &bodies])
-        .await
-        .map(drop)
-}
-
 /// The upsert of a table of id, status, seq and body.
 macro_rules! status_upsert {
     ($table:literal, $id:literal, $type:literal) => {
@@ -199,7 +175,7 @@ pub(super) async fn select_all(
     connection: &Connection,
     ledger: LedgerId,
 ) -> Result<Vec<ProjectionRow>, StoreError> {
-    let tables: [(&'static str, Reader); 6] = [
+    let tables: [(&'static str, Reader); 5] = [
         (
             "SELECT action, type, status, proposed_by, proposed_seq, last_seq, document FROM p_actions \
              WHERE ledger_id = $1",
@@ -219,7 +195,6 @@ pub(super) async fn select_all(
         ("SELECT service, status, last_seq, body FROM p_services WHERE ledger_id = $1", |ledger, row| {
             Ok(ProjectionRow::Service(status(ledger, ServiceId::from(get::<Uuid>(row, 0)?), row)?))
         }),
-        ("SELECT evidence, seq, digest, media_type, body FROM p_evidence WHERE ledger_id = $1", evidence),
     ];
     let mut all = Vec::new();
     for (sql, read) in tables {
@@ -238,7 +213,6 @@ pub(super) async fn delete_all(connection: &Connection, ledger: LedgerId) -> Res
         "DELETE FROM p_slots WHERE ledger_id = $1",
         "DELETE FROM p_members WHERE ledger_id = $1",
         "DELETE FROM p_services WHERE ledger_id = $1",
-        "DELETE FROM p_evidence WHERE ledger_id = $1",
     ] {
         connection.execute(WRITING, sql, &[&ledger.get()]).await?;
     }
@@ -275,15 +249,4 @@ fn key(ledger: LedgerId, row: &Row) -> Result<ProjectionRow, StoreError> {
 fn status<Id>(ledger: LedgerId, id: Id, row: &Row) -> Result<StatusRow<Id>, StoreError> {
     let body: Value = get(row, 3)?;
     Ok(StatusRow { ledger, id, status: get(row, 1)?, last_seq: unsigned(row, 2)?, body })
-}
-
-fn evidence(ledger: LedgerId, row: &Row) -> Result<ProjectionRow, StoreError> {
-    Ok(ProjectionRow::Evidence(EvidenceRow {
-        ledger,
-        evidence: EvidenceId::from(get::<Uuid>(row, 0)?),
-        seq: unsigned(row, 1)?,
-        digest: get(row, 2)?,
-        media_type: get(row, 3)?,
-        body: get(row, 4)?,
-    }))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::ids::{ActionId, EvidenceId, KeyId, MemberId, ServiceId, SlotName};
+use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ServiceId, SlotName};
 use serde_json::Value;
 
 use super::Store;
@@ -25,8 +25,6 @@ pub enum ProjectionRow {
     Member(StatusRow<MemberId>),
     /// A service.
     Service(StatusRow<ServiceId>),
-    /// A record of outside evidence.
-    Evidence(EvidenceRow),
 }
 
 /// A dual-control action.
@@ -88,23 +86,6 @@ pub struct StatusRow<Id> {
     pub body: Value,
 }
 
-/// A record of outside evidence.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EvidenceRow {
-    /// Whose record.
-    pub ledger: LedgerId,
-    /// Which one.
-    pub evidence: EvidenceId,
-    /// The event that recorded it.
-    pub seq: u64,
-    /// Digest of the evidence.
-    pub digest: Vec<u8>,
-    /// What kind of document it is.
-    pub media_type: String,
-    /// What else a view shows.
-    pub body: Value,
-}
-
 /// A row's primary key; the order of the variants is the order of a dump.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum RowKey {
@@ -113,7 +94,6 @@ enum RowKey {
     Slot(LedgerId, SlotName),
     Member(LedgerId, MemberId),
     Service(LedgerId, ServiceId),
-    Evidence(LedgerId, EvidenceId),
 }
 
 impl ProjectionRow {
@@ -124,7 +104,6 @@ impl ProjectionRow {
             Self::Slot(row) => RowKey::Slot(row.ledger, row.id.clone()),
             Self::Member(row) => RowKey::Member(row.ledger, row.id),
             Self::Service(row) => RowKey::Service(row.ledger, row.id),
-            Self::Evidence(row) => RowKey::Evidence(row.ledger, row.evidence),
         }
     }
 
@@ -135,7 +114,6 @@ impl ProjectionRow {
             Self::Slot(row) => row.ledger,
             Self::Member(row) => row.ledger,
             Self::Service(row) => row.ledger,
-            Self::Evidence(row) => row.ledger,
         }
     }
 }
@@ -154,7 +132,6 @@ struct Sorted<'a> {
     slots: Vec<&'a StatusRow<SlotName>>,
     members: Vec<&'a StatusRow<MemberId>>,
     services: Vec<&'a StatusRow<ServiceId>>,
-    evidence: Vec<&'a EvidenceRow>,
 }
 
 impl<'a> Sorted<'a> {
@@ -169,7 +146,6 @@ impl<'a> Sorted<'a> {
                 ProjectionRow::Slot(row) => sorted.slots.push(row),
                 ProjectionRow::Member(row) => sorted.members.push(row),
                 ProjectionRow::Service(row) => sorted.services.push(row),
-                ProjectionRow::Evidence(row) => sorted.evidence.push(row),
             }
         }
         sorted
@@ -188,7 +164,6 @@ pub(super) async fn upsert(connection: &Connection, rows: &[ProjectionRow]) -> R
         tables::upsert_slots(connection, &sorted.slots),
         tables::upsert_members(connection, &sorted.members),
         tables::upsert_services(connection, &sorted.services),
-        tables::upsert_evidence(connection, &sorted.evidence),
     )
     .map(drop)
 }

@@ -111,9 +111,8 @@ impl Store {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        const SQL: &str = "SELECT e.seq, e.hash, e.end_offset, e.type, e.bytes \
-             FROM p_evidence p JOIN events e ON e.ledger_id = p.ledger_id AND e.seq = p.seq \
-             WHERE p.ledger_id = $1 AND p.seq > $2 ORDER BY p.seq LIMIT $3";
+        const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
+             WHERE ledger_id = $1 AND seq > $2 AND type = 'evidence.recorded' ORDER BY seq LIMIT $3";
         let after = after.map_or(Ok(-1), signed)?;
         let limit = signed(limit.clamp(1, MAX_PAGE) as u64)?;
         let connection = self.connection().await?;

@@ -149,6 +149,8 @@ async fn journey(path: &Path) {
     let ledger = app.ledger(&"acme".parse().unwrap()).unwrap();
     let site = Site { app, ledger, people };
     let slot = "edge-ed25519".parse().unwrap();
+    speculation::a_repetition_decided_ahead_is_one(&site, &postgres, service).await;
+    speculation::what_builds_upon_a_failed_round_is_decided_again(&site, &postgres, service).await;
     speculation::a_refusal_waits_for_what_it_rests_on(&site, &postgres, &slot, service).await;
     site.app.stop().await;
     let Site { people, .. } = site;

@@ -1,12 +1,15 @@
-//! What one request of a round is told about another of the same round, before either is durable.
+//! What is decided upon events that are not durable yet: of the same round, or of one that is on its way to the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sealbook::embedded::EmbeddedPostgres;
-use sealbook::ledger::{Appended, EngineError, Submission};
+use sealbook::ledger::{Appended, EngineError, IdempotencyKey, Submission};
 use sealbook_ledger::command::{Command, Containment};
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ServiceId, SlotName};
+use sealbook_ledger::payload::{EvidenceRecorded, Subject};
 use sealbook_ledger::rule::Rule;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
@@ -66,6 +69,17 @@ impl Owner {
         self.0.batch_execute("BEGIN; LOCK TABLE sealbook.events IN SHARE MODE").await.unwrap();
     }
 
+    /// Lets the writers go on, into a constraint that no event fulfils.
+    async fn refuses_inserts(&self) {
+        const SQL: &str =
+            "ALTER TABLE sealbook.events ADD CONSTRAINT nothing CHECK (false) NOT VALID; COMMIT";
+        self.0.batch_execute(SQL).await.unwrap();
+    }
+
+    async fn allows_inserts(&self) {
+        self.0.batch_execute("ALTER TABLE sealbook.events DROP CONSTRAINT nothing; COMMIT").await.unwrap();
+    }
+
     async fn gives_way(&self) {
         self.0.batch_execute("ROLLBACK").await.unwrap();
     }
@@ -80,4 +94,68 @@ impl Owner {
         }
         panic!("{wanted} never waited for a lock");
     }
+}
+
+/// Who repeats a request that is on its way to the disk is decided ahead of its outcome, when nobody knows yet of the
+/// request; the database does, by the time that counts.
+pub async fn a_repetition_decided_ahead_is_one(site: &Site, postgres: &EmbeddedPostgres, service: ServiceId) {
+    let owner = Owner::connect(postgres).await;
+    let key = |body: &[u8]| {
+        let (key_hash, body_hash) = (Hash::sha256(b"decided ahead"), Hash::sha256(body));
+        Some(IdempotencyKey { key_hash, body_hash })
+    };
+    owner.blocks_inserts().await;
+    let first = record(site, service, key(b"body"));
+    owner.sees_waiting(1).await;
+    let again = record(site, service, key(b"body"));
+    let other = record(site, service, key(b"another body"));
+    let new = record(site, service, None);
+    owner.gives_way().await;
+    let first = first.await.unwrap().unwrap();
+    let again = again.await.unwrap().unwrap();
+    assert!(!first.replayed && again.replayed && again.first_seq == first.first_seq);
+    let refused = other.await.unwrap().unwrap_err();
+    assert!(matches!(refused, EngineError::Conflict { code: "idempotency.other_content", .. }), "{refused}");
+    assert_eq!(new.await.unwrap().unwrap().first_seq, first.first_seq + 1);
+}
+
+/// What was decided upon a round that comes to nothing takes that round's place.
+pub async fn what_builds_upon_a_failed_round_is_decided_again(
+    site: &Site,
+    postgres: &EmbeddedPostgres,
+    service: ServiceId,
+) {
+    let (one, other) = (Owner::connect(postgres).await, Owner::connect(postgres).await);
+    let end = site.ledger.state().size();
+    one.blocks_inserts().await;
+    let failing = record(site, service, None);
+    one.sees_waiting(1).await;
+    let ahead = record(site, service, None);
+    let (_, ()) = tokio::join!(other.blocks_inserts(), async {
+        one.sees_waiting(2).await;
+        one.refuses_inserts().await;
+    });
+    let failed = failing.await.unwrap().unwrap_err();
+    assert!(matches!(failed, EngineError::Fault { .. }), "{failed}");
+    assert!(!ahead.is_finished());
+    other.allows_inserts().await;
+    assert_eq!(ahead.await.unwrap().unwrap().first_seq, end);
+}
+
+fn record(
+    site: &Site,
+    service: ServiceId,
+    idempotency: Option<IdempotencyKey>,
+) -> JoinHandle<Result<Appended, EngineError>> {
+    let evidence = EvidenceRecorded {
+        digest: Hash::sha256(b"a report"),
+        evidence: uuid::Uuid::new_v4().into(),
+        media_type: "application/pdf".parse().unwrap(),
+        subject: Subject::Service(service),
+    };
+    let (by, evidence) = (Actor::Service(service), Box::new(evidence));
+    let command = Command::RecordEvidence { by, evidence, sd: Vec::new() };
+    let submission = Submission { idempotency, ..Submission::new(command) };
+    let ledger = Arc::clone(&site.ledger);
+    tokio::spawn(async move { ledger.submit(submission).await })
 }

@@ -116,7 +116,7 @@ impl Cluster {
         // Odd on purpose: nothing may depend on a database's name.
         let name = format!("Seal \"book\" {}", self.databases.fetch_add(1, Ordering::Relaxed));
         provision(&self.config("postgres", "admin"), &name).await;
-        assert_eq!(migrate::migrate(&self.config(&name, "admin")).await.unwrap(), 4);
+        assert_eq!(migrate::migrate(&self.config(&name, "admin")).await.unwrap(), 5);
         let store = Store::open(self.config(&name, "sealbook_app")).unwrap();
         Database { name, store, cluster: self.clone() }
     }

@@ -1,7 +1,7 @@
 //! Projections: changed with the append, made again at will, never half.
 
 use sealbook::store::append::Batch;
-use sealbook::store::projections::{ActionRow, EvidenceRow, KeyRow, ProjectionRow, StatusRow, latest};
+use sealbook::store::projections::{ActionRow, KeyRow, ProjectionRow, StatusRow, latest};
 use sealbook::store::signatures::{Outcome, SignatureRow};
 use sealbook::store::{Head, LedgerId};
 use sealbook_ledger::encoding::Hash;
@@ -37,14 +37,6 @@ fn changes(ledger: LedgerId) -> Vec<ProjectionRow> {
         body: body.clone(),
     };
     let unmade = KeyRow { key: Uuid::new_v4().into(), spki_sha256: None, ..key.clone() };
-    let evidence = EvidenceRow {
-        ledger,
-        evidence: Uuid::new_v4().into(),
-        seq: 1,
-        digest: vec![1; 48],
-        media_type: "application/pdf".to_owned(),
-        body: body.clone(),
-    };
     vec![
         ProjectionRow::Action(action),
         ProjectionRow::Key(key),
@@ -52,7 +44,6 @@ fn changes(ledger: LedgerId) -> Vec<ProjectionRow> {
         ProjectionRow::Slot(status(ledger, "release".parse().unwrap())),
         ProjectionRow::Member(status(ledger, Uuid::new_v4().into())),
         ProjectionRow::Service(status(ledger, Uuid::new_v4().into())),
-        ProjectionRow::Evidence(evidence),
         ProjectionRow::Action(approved),
     ]
 }
@@ -73,7 +64,7 @@ async fn projections_commit_with_the_events_and_the_last_change_counts() {
     let (at, rows) = store.dump_projections(head.ledger).await.unwrap();
     assert_eq!(at, advance.new);
     assert_eq!(rows, latest(projections));
-    assert_eq!(rows.len(), 7);
+    assert_eq!(rows.len(), 6);
 }
 
 #[tokio::test]
