@@ -251,10 +251,13 @@ pub struct Appended {
     pub replayed: bool,
 }
 
+/// Where a submission's outcome is waited for.
+pub(crate) type Reply = oneshot::Sender<Result<Appended, EngineError>>;
+
 pub(crate) struct Envelope {
     pub(crate) ledger: LedgerId,
     pub(crate) submission: Submission,
-    pub(crate) reply: oneshot::Sender<Result<Appended, EngineError>>,
+    pub(crate) reply: Reply,
 }
 
 /// The ways to a sequencer.
@@ -459,7 +462,11 @@ impl Ledger {
         })?;
         match tokio::time::timeout(SUBMIT_DEADLINE, answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(stopped()),
+            // It ended with the envelope in its hands: perhaps after its commit.
+            Ok(Err(_)) => Err(EngineError::unavailable(
+                "server.stopping",
+                "the server is stopping; what was asked may still have happened: look before you ask again",
+            )),
             Err(_) => Err(EngineError::unavailable(
                 "server.slow",
                 "the ledger did not answer in time; what was asked may still happen: look before you ask again",

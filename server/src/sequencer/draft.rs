@@ -1,17 +1,17 @@
 //! What is decided before the round that is to keep it is open.
 //!
 //! Deciding needs the folded state alone, so submissions are decided while the database is busy with those before them.
-//! A draft takes for granted that its ledgers end where it thinks, that nobody has used its idempotency keys, that the
-//! clocks agree as they last did, and that hardly any time passes. The round looks at each of these under the heads'
-//! locks ([`Draft::holds`]); where one is not so, everything is decided again there.
+//! A draft takes for granted that its ledgers end where it thinks, that nobody has used its idempotency keys, and that it
+//! was decided about now. The round looks at each of these under the heads' locks ([`Draft::holds`]); where one is not
+//! so, everything is decided again there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use sealbook_ledger::decide::{Context, Decided, decide};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::Correlation;
+use sealbook_ledger::timestamp::Timestamp;
 
 use super::live::{Live, Tip, same_head};
 use super::{Sequencer, answer, guard};
@@ -20,9 +20,6 @@ use crate::ledger::{Appended, EngineError, Envelope, Submission};
 use crate::store::append::Batch;
 use crate::store::rows::{AttachmentRow, DisclosureRow, EventRow, IdempotencyRow};
 use crate::store::{Head, LedgerId};
-
-/// Events carry the moment at which they were decided; a draft that waited longer for its round is decided again.
-const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Where ledgers end once a round is committed.
 pub(super) type Tips = HashMap<LedgerId, Tip>;
@@ -41,16 +38,17 @@ pub(super) struct Draft {
     keys: HashMap<(LedgerId, Hash), (Hash, Appended)>,
     /// How far apart the clocks were taken to be, in microseconds.
     skew: u64,
-    begun: Instant,
+    /// The server's clock at the first and the last of its decisions: events carry them.
+    decided: Option<(Timestamp, Timestamp)>,
 }
 
-/// What becomes of a submission.
+/// What becomes of a submission, if the draft holds.
 pub(super) enum Verdict {
     /// It is recorded, or was by an earlier request with its idempotency key.
     Recorded(Appended),
     /// It stopped something: answered once the high-water file knows it too.
     Contained(Appended),
-    /// It is refused by what was durable before.
+    /// It is refused by what is durable before the draft is.
     Refused(EngineError),
     /// It is refused by a state that holds events of this draft: true once they are durable.
     RefusedByDraft(EngineError),
@@ -73,12 +71,8 @@ impl Draft {
             bases: BTreeMap::new(),
             keys: HashMap::new(),
             skew,
-            begun: Instant::now(),
+            decided: None,
         }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.asked.is_empty()
     }
 
     /// The ledgers that somebody asked something of.
@@ -94,19 +88,23 @@ impl Draft {
     }
 
     /// Whether everything that it took for granted is so; asked under the locks, after other servers were followed.
-    pub(super) fn holds(&self, ledgers: &HashMap<LedgerId, Live>, earlier: &Earlier, skew: u64) -> bool {
-        let ends_there = |(id, base): (&LedgerId, &Head)| {
-            let live = ledgers.get(id).filter(|live| live.ledger.frozen().is_none());
-            live.is_some_and(|live| same_head(&live.tip.head(*id), base))
-        };
+    /// `ends` says where a ledger ends, unless it may not be appended to; `database` is the database's clock.
+    pub(super) fn holds(
+        &self,
+        ends: impl Fn(LedgerId) -> Option<Head>,
+        earlier: &Earlier,
+        database: Timestamp,
+    ) -> bool {
+        let is_now = |decided: Timestamp| !guard::disagree(guard::skew(decided, database));
+        let ends_there = |(id, base): (&LedgerId, &Head)| ends(*id).is_some_and(|end| same_head(&end, base));
         earlier.is_empty()
-            && guard::disagree(self.skew) == guard::disagree(skew)
-            && self.begun.elapsed() <= MAX_AGE
+            && !guard::disagree(self.skew)
+            && self.decided.is_none_or(|(first, last)| is_now(first) && is_now(last))
             && self.bases.iter().all(ends_there)
     }
 
-    /// Takes the submissions out, to be decided anew.
-    pub(super) fn undo(self) -> impl Iterator<Item = Envelope> {
+    /// The submissions, to be decided anew.
+    pub(super) fn into_envelopes(self) -> impl Iterator<Item = Envelope> {
         self.asked.into_iter().map(|(envelope, _)| envelope)
     }
 }
@@ -239,5 +237,58 @@ fn replay(row: &IdempotencyRow) -> Appended {
         first_seq: row.seq,
         correlation: Correlation::new(row.correlation).unwrap_or_else(|_| clock::correlation()),
         replayed: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_unix_micros(1_800_000_000 * SECOND + micros).unwrap()
+    }
+
+    fn head(size: u64) -> Head {
+        let hash = Hash::sha256(&size.to_be_bytes());
+        Head { ledger: LedgerId::from_random(7), size, hash, root: hash, end_offset: size * 100 }
+    }
+
+    /// A draft upon a ledger of five events, decided at these moments.
+    fn draft(skew: u64, decided: Option<(Timestamp, Timestamp)>) -> Draft {
+        let bases = BTreeMap::from([(head(5).ledger, head(5))]);
+        Draft { bases, decided, ..Draft::new(skew) }
+    }
+
+    #[test]
+    fn a_draft_holds_where_its_ledger_ends_as_it_thought_and_hardly_any_time_has_passed() {
+        let same = |_| Some(head(5));
+        let (now, none) = (at(10 * SECOND), Earlier::new());
+        let good = draft(0, Some((at(9 * SECOND), now)));
+        assert!(good.holds(same, &none, now));
+        assert!(draft(0, None).holds(same, &none, now));
+        assert!(!good.holds(|_| Some(head(6)), &none, now), "somebody appended");
+        assert!(!good.holds(|_| None, &none, now), "the ledger is frozen");
+        assert!(!good.holds(same, &none, at(12 * SECOND)), "its first event would be too old");
+        let stepped_back = at(6 * SECOND);
+        assert!(!good.holds(same, &none, stepped_back), "its events would be of the future");
+        assert!(
+            !draft(3_000_000, None).holds(same, &none, now),
+            "it was refused for clocks that agree by now"
+        );
+    }
+
+    #[test]
+    fn a_used_idempotency_key_is_not_overlooked() {
+        let row = IdempotencyRow {
+            ledger: head(5).ledger,
+            key_hash: Hash::sha256(b"key"),
+            body_hash: Hash::sha256(b"body"),
+            correlation: uuid::Uuid::nil(),
+            seq: 2,
+        };
+        let used = Earlier::from([((row.ledger, row.key_hash), row)]);
+        assert!(!draft(0, None).holds(|_| Some(head(5)), &used, at(0)));
     }
 }

@@ -110,55 +110,54 @@ struct Arrivals {
 
 impl Sequencer {
     async fn run(mut self, mut arrivals: Arrivals) {
-        let mut ahead = Draft::new(self.skew);
+        let mut ahead = None;
         let mut looked = Instant::now();
         loop {
             while let Ok(adoption) = arrivals.adoptions.try_recv() {
                 self.adopt(adoption);
             }
             if let Ok(first) = arrivals.containments.try_recv() {
-                // By itself: nothing that others asked may keep it from being recorded. What was decided ahead of it is
-                // decided again if it builds upon another end of its ledger.
-                let contained = self.draft_contained(first, &mut arrivals.containments);
-                self.round(contained, None).await;
-            } else if ahead.is_empty() {
-                match self.wait(&mut arrivals).await {
-                    Some(draft) => ahead = draft,
-                    None => return,
-                }
-            } else {
-                ahead = self.round(ahead, Some(&mut arrivals.submissions)).await;
+                self.contain(first, &mut arrivals.containments).await;
+            } else if let Some(draft) = ahead.take() {
+                ahead = self.round(draft, Some(&mut arrivals.submissions)).await;
                 // Whoever is busy with some ledgers still follows the others.
                 if looked.elapsed() > LOOK_EVERY
+                    && arrivals.containments.is_empty()
                     && let Ok(ledger) = arrivals.looks.try_recv()
                 {
                     self.look(ledger).await;
                     looked = Instant::now();
                 }
+            } else if !self.wait(&mut arrivals, &mut ahead).await {
+                return;
             }
         }
     }
 
-    /// Waits for something to do, does what is no submission, and drafts what is; `None` once the doors are closed.
-    async fn wait(&mut self, arrivals: &mut Arrivals) -> Option<Draft> {
-        let mut arrived = Vec::with_capacity(MAX_BATCH);
+    /// Waits for something to do and does it; submissions become a draft. False once the doors are closed.
+    async fn wait(&mut self, arrivals: &mut Arrivals, ahead: &mut Option<Draft>) -> bool {
+        let mut arrived = Vec::new();
         tokio::select! {
             biased;
             Some(adoption) = arrivals.adoptions.recv() => self.adopt(adoption),
-            Some(first) = arrivals.containments.recv() => {
-                return Some(self.draft_contained(first, &mut arrivals.containments));
+            Some(first) = arrivals.containments.recv() => self.contain(first, &mut arrivals.containments).await,
+            taken = arrivals.submissions.recv_many(&mut arrived, MAX_BATCH) => {
+                if taken == 0 {
+                    return false;
+                }
+                *ahead = Some(self.draft(arrived, &Ground::default()));
             }
-            taken = arrivals.submissions.recv_many(&mut arrived, MAX_BATCH) => if taken == 0 {
-                return None;
-            },
             Some(ledger) = arrivals.looks.recv() => self.look(ledger).await,
         }
-        Some(self.draft(arrived, &Ground::default()))
+        true
     }
 
-    fn draft_contained(&mut self, first: Envelope, others: &mut mpsc::Receiver<Envelope>) -> Draft {
+    /// A round of containment alone: nothing that others asked may keep it from being recorded. A draft that waits is
+    /// decided again if it builds upon another end of its ledger.
+    async fn contain(&mut self, first: Envelope, others: &mut mpsc::Receiver<Envelope>) {
         let others = std::iter::from_fn(|| others.try_recv().ok()).take(URGENT_QUEUE);
-        self.draft(std::iter::once(first).chain(others), &Ground::default())
+        let contained = self.draft(std::iter::once(first).chain(others), &Ground::default());
+        self.round(contained, None).await;
     }
 
     fn adopt(&mut self, (live, done): Adoption) {

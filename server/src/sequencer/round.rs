@@ -11,16 +11,32 @@ use super::live::{Live, same_head};
 use super::{MAX_BATCH, Sequencer, answer, guard, name};
 use crate::clock;
 use crate::high_water::Mark;
-use crate::ledger::{EngineError, Envelope};
-use crate::store::append::{Advance, Inserted, Round};
+use crate::ledger::{Appended, EngineError, Envelope, Reply};
+use crate::store::append::{Advance, Batch, Round};
 use crate::store::load::MAX_PAGE;
 use crate::store::{Head, LedgerId, StoreError};
 
 /// How long the outcome of a commit is looked for when the connection broke during it.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Submissions that are decided before it is looked whether the round that they follow is done.
-const AT_A_TIME: usize = 32;
+/// Submissions that are decided before it is looked whether the round below has got further: some hundred microseconds,
+/// for its heads are locked meanwhile.
+const AT_A_TIME: usize = 8;
+
+/// Somebody who waits for what a round brings.
+struct Waiting {
+    ledger: LedgerId,
+    reply: Reply,
+    outcome: Outcome,
+}
+
+/// What a round tells, once it is durable.
+enum Outcome {
+    Recorded(Appended),
+    /// Told once the high-water file knows it too.
+    Contained(Appended),
+    Refused(EngineError),
+}
 
 impl Sequencer {
     /// Brings a draft to the disk and answers its callers. Returns what was decided from `queue` meanwhile, which builds
@@ -29,18 +45,19 @@ impl Sequencer {
         &mut self,
         draft: Draft,
         queue: Option<&mut mpsc::Receiver<Envelope>>,
-    ) -> Draft {
-        let Some((round, draft)) = self.open(draft).await else { return Draft::new(self.skew) };
-        if draft.batch.events.is_empty() {
-            // Nothing to keep: a rollback that fails only costs the connection. What is answered are refusals, and
-            // repetitions of earlier rounds' requests, which are durable.
+    ) -> Option<Draft> {
+        let (round, Draft { asked, batch, tips, .. }) = self.open(draft).await?;
+        let waiting = asked.into_iter().filter_map(Waiting::until_durable).collect();
+        if batch.events.is_empty() {
+            // Nothing to keep: a rollback that fails only costs the connection. Who waits has repeated an earlier round's
+            // request, which is durable.
             if let Err(error) = round.rollback().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an empty round could not be ended");
             }
-            self.tell(draft.asked).await;
-            return Draft::new(self.skew);
+            self.tell(waiting).await;
+            return None;
         }
-        self.append(round, draft, queue).await
+        self.append(round, batch, tips, waiting, queue).await
     }
 
     /// Locks the heads and sees whether the draft holds there; where it does not, its submissions are decided again.
@@ -60,17 +77,21 @@ impl Sequencer {
             Err(error) => {
                 // Nobody looked whether what it builds upon is so: not even a refusal of it counts.
                 warn("a round could not begin", &error);
-                draft.undo().for_each(|envelope| answer(envelope.reply, Err(same_story(&error))));
+                draft.into_envelopes().for_each(|envelope| answer(envelope.reply, Err(same_story(&error))));
                 return None;
             }
         };
         self.skew = guard::skew(clock::now(), round.clock());
-        if draft.holds(&self.ledgers, &earlier, self.skew) {
+        let end = |id| {
+            let live = self.ledgers.get(&id).filter(|live| live.ledger.frozen().is_none());
+            live.map(|live| live.tip.head(id))
+        };
+        if draft.holds(end, &earlier, round.clock()) {
             return Some((round, draft));
         }
         // A ledger that was found corrupt just now stops no other.
         let ground = Ground { earlier, ..Ground::default() };
-        Some((round, self.draft(draft.undo(), &ground)))
+        Some((round, self.draft(draft.into_envelopes(), &ground)))
     }
 
     /// Follows what other servers appended to a ledger that nobody here asks anything of.
@@ -88,14 +109,15 @@ impl Sequencer {
         }
     }
 
-    /// The commit point is marked.
+    /// Inserts and commits. The commit point is marked.
     async fn append(
         &mut self,
         round: Round,
-        draft: Draft,
+        mut batch: Batch,
+        tips: Tips,
+        waiting: Vec<Waiting>,
         queue: Option<&mut mpsc::Receiver<Envelope>>,
-    ) -> Draft {
-        let Draft { asked, mut batch, tips, .. } = draft;
+    ) -> Option<Draft> {
         for (id, tip) in &tips {
             if let Some(live) = self.ledgers.get(id) {
                 batch.heads.push(Advance { expected: live.tip.head(*id), new: tip.head(*id) });
@@ -104,7 +126,7 @@ impl Sequencer {
         let keeping = async {
             let inserted = round.insert(&batch).await?;
             // COMMIT POINT: what follows only tells others. Nothing was acknowledged before.
-            Inserted::commit(inserted).await
+            inserted.commit().await
         };
         let ground = Ground { below: tips, ..Ground::default() };
         let (kept, ahead) = self.decide_during(keeping, &ground, queue).await;
@@ -115,7 +137,8 @@ impl Sequencer {
         };
         if let Err(error) = kept {
             // What was decided ahead finds its ledgers elsewhere, and is decided again.
-            fail(asked, &error);
+            warn("a round was not committed", &error);
+            waiting.into_iter().for_each(|one| answer(one.reply, Err(same_story(&error))));
             return ahead;
         }
         for (id, tip) in tips {
@@ -123,7 +146,7 @@ impl Sequencer {
                 live.commit(tip);
             }
         }
-        self.tell(asked).await;
+        self.tell(waiting).await;
         ahead
     }
 
@@ -133,7 +156,7 @@ impl Sequencer {
         keeping: impl Future<Output = Result<(), StoreError>>,
         ground: &Ground,
         mut queue: Option<&mut mpsc::Receiver<Envelope>>,
-    ) -> (Result<(), StoreError>, Draft) {
+    ) -> (Result<(), StoreError>, Option<Draft>) {
         let mut ahead = Draft::new(self.skew);
         let mut arrived = Vec::with_capacity(AT_A_TIME);
         tokio::pin!(keeping);
@@ -141,7 +164,7 @@ impl Sequencer {
             let room = MAX_BATCH.saturating_sub(ahead.asked.len()).min(AT_A_TIME);
             tokio::select! {
                 biased;
-                kept = &mut keeping => return (kept, ahead),
+                kept = &mut keeping => return (kept, (!ahead.asked.is_empty()).then_some(ahead)),
                 taken = receive(&mut queue, &mut arrived, room), if queue.is_some() && room > 0 => {
                     if taken == 0 {
                         queue = None;
@@ -152,14 +175,14 @@ impl Sequencer {
         }
     }
 
-    /// Tells everybody what became of what they asked.
-    async fn tell(&self, asked: Vec<(Envelope, Verdict)>) {
+    /// Tells everybody what a round brought.
+    async fn tell(&self, waiting: Vec<Waiting>) {
         let mut contained = Vec::new();
-        for (Envelope { ledger, reply, .. }, verdict) in asked {
-            match verdict {
-                Verdict::Recorded(appended) => answer(reply, Ok(appended)),
-                Verdict::Refused(error) | Verdict::RefusedByDraft(error) => answer(reply, Err(error)),
-                Verdict::Contained(appended) => contained.push((ledger, reply, appended)),
+        for Waiting { ledger, reply, outcome } in waiting {
+            match outcome {
+                Outcome::Recorded(appended) => answer(reply, Ok(appended)),
+                Outcome::Refused(error) => answer(reply, Err(error)),
+                Outcome::Contained(appended) => contained.push((ledger, reply, appended)),
             }
         }
         for (ledger, reply, appended) in contained {
@@ -248,6 +271,22 @@ impl Sequencer {
     }
 }
 
+impl Waiting {
+    /// What was asked has done its work; only who asked is kept. Who is refused by what is durable waits for nothing.
+    fn until_durable((Envelope { ledger, reply, .. }, verdict): (Envelope, Verdict)) -> Option<Self> {
+        let outcome = match verdict {
+            Verdict::Recorded(appended) => Outcome::Recorded(appended),
+            Verdict::Contained(appended) => Outcome::Contained(appended),
+            Verdict::RefusedByDraft(error) => Outcome::Refused(error),
+            Verdict::Refused(error) => {
+                answer(reply, Err(error));
+                return None;
+            }
+        };
+        Some(Self { ledger, reply, outcome })
+    }
+}
+
 /// Why another server's events were not followed.
 enum Astray {
     /// They can't be another server's: where, and what is wrong.
@@ -319,20 +358,4 @@ fn same_story(error: &StoreError) -> EngineError {
 
 fn warn(what: &'static str, error: &StoreError) {
     tracing::warn!(error = error as &dyn std::error::Error, code = error.code(), "{what}");
-}
-
-/// Tells everybody whose request was decided that nothing came of it. A refusal by what was durable before stands.
-fn fail(asked: Vec<(Envelope, Verdict)>, error: &StoreError) {
-    warn("a round was not committed", error);
-    for (envelope, verdict) in asked {
-        answer(
-            envelope.reply,
-            Err(match verdict {
-                Verdict::Refused(refusal) => refusal,
-                Verdict::Recorded(_) | Verdict::Contained(_) | Verdict::RefusedByDraft(_) => {
-                    same_story(error)
-                }
-            }),
-        );
-    }
 }

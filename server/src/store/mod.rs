@@ -161,21 +161,23 @@ impl Store {
         self.turns.acquire().await.map_err(|_| StoreError::fault("the store is closed"))
     }
 
-    /// A connection from the pool, opened on the main runtime if need be.
+    /// A connection from the pool, opened on the main runtime if need be: one lives as long as the runtime that opened it.
     pub async fn connection(&self) -> Result<Connection, StoreError> {
         const DOING: &str = "connect";
         let pool = self.pool.clone();
-        let task = self.runtime.spawn(async move { pool.get().await });
-        let pooled =
-            task.await.map_err(|error| StoreError::unavailable(DOING, error))?.map_err(
-                |error| match error {
-                    PoolError::Backend(error) => StoreError::from_postgres(DOING, error),
-                    PoolError::Timeout(_) => StoreError::unavailable(DOING, error),
-                    PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-                        StoreError::Fault { what: "the pool is closed", source: Some(error.into()) }
-                    }
-                },
-            )?;
+        let pooled = if Handle::current().id() == self.runtime.id() {
+            pool.get().await
+        } else {
+            let task = self.runtime.spawn(async move { pool.get().await });
+            task.await.map_err(|error| StoreError::unavailable(DOING, error))?
+        };
+        let pooled = pooled.map_err(|error| match error {
+            PoolError::Backend(error) => StoreError::from_postgres(DOING, error),
+            PoolError::Timeout(_) => StoreError::unavailable(DOING, error),
+            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                StoreError::Fault { what: "the pool is closed", source: Some(error.into()) }
+            }
+        })?;
         Ok(Connection::new(pooled, self.config.deadline()))
     }
 

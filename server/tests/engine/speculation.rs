@@ -77,7 +77,10 @@ impl Owner {
     }
 
     async fn allows_inserts(&self) {
-        self.0.batch_execute("ALTER TABLE sealbook.events DROP CONSTRAINT nothing; COMMIT").await.unwrap();
+        self.0
+            .batch_execute("BEGIN; ALTER TABLE sealbook.events DROP CONSTRAINT nothing; COMMIT")
+            .await
+            .unwrap();
     }
 
     async fn gives_way(&self) {
@@ -96,9 +99,13 @@ impl Owner {
     }
 }
 
-/// Who repeats a request that is on its way to the disk is decided ahead of its outcome, when nobody knows yet of the
-/// request; the database does, by the time that counts.
-pub async fn a_repetition_decided_ahead_is_one(site: &Site, postgres: &EmbeddedPostgres, service: ServiceId) {
+/// Who repeats a request that is on its way to the disk asks when the database does not know of it; it does by the time
+/// that counts.
+pub async fn a_repetition_of_what_is_on_its_way_is_one(
+    site: &Site,
+    postgres: &EmbeddedPostgres,
+    service: ServiceId,
+) {
     let owner = Owner::connect(postgres).await;
     let key = |body: &[u8]| {
         let (key_hash, body_hash) = (Hash::sha256(b"decided ahead"), Hash::sha256(body));
@@ -140,6 +147,52 @@ pub async fn what_builds_upon_a_failed_round_is_decided_again(
     assert!(!ahead.is_finished());
     other.allows_inserts().await;
     assert_eq!(ahead.await.unwrap().unwrap().first_seq, end);
+}
+
+/// Containment overtakes what was asked before it and is not on its way yet, also where that was decided.
+pub async fn containment_goes_before_what_was_decided_ahead(
+    site: &Site,
+    postgres: &EmbeddedPostgres,
+    service: ServiceId,
+) {
+    let owner = Owner::connect(postgres).await;
+    owner.blocks_inserts().await;
+    let on_its_way = record(site, service, None);
+    owner.sees_waiting(1).await;
+    let ahead = record(site, service, None);
+    let contained = suspend(site, Containment::Service(service));
+    owner.gives_way().await;
+    on_its_way.await.unwrap().unwrap();
+    contained.await.unwrap().unwrap();
+    let refused = ahead.await.unwrap().unwrap_err();
+    assert!(matches!(refused, EngineError::Refused(_)), "{refused}");
+}
+
+/// A refusal that rests on an event of a round that comes to nothing was never true.
+pub async fn a_refusal_that_rests_on_a_failed_round_is_none(
+    site: &Site,
+    postgres: &EmbeddedPostgres,
+    slot: &SlotName,
+    service: ServiceId,
+) {
+    let (one, other) = (Owner::connect(postgres).await, Owner::connect(postgres).await);
+    one.blocks_inserts().await;
+    let before = record(site, service, None);
+    one.sees_waiting(1).await;
+    let pair = [(), ()].map(|()| suspend(site, Containment::Slot(slot.clone())));
+    let (_, ()) = tokio::join!(other.blocks_inserts(), async {
+        one.sees_waiting(2).await;
+        one.gives_way().await;
+    });
+    before.await.unwrap().unwrap();
+    one.sees_waiting(1).await;
+    other.refuses_inserts().await;
+    for asked in pair {
+        let failed = asked.await.unwrap().unwrap_err();
+        assert!(matches!(failed, EngineError::Fault { .. }), "{failed}");
+    }
+    one.allows_inserts().await;
+    assert!(site.ledger.state().founded().unwrap().slots()[slot].suspension.is_none());
 }
 
 fn record(
