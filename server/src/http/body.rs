@@ -1,8 +1,10 @@
 //! Request bodies: JSON of a known form, bounded in length, time and depth, without members that are unknown.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::QueryPayloadError;
 use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::StreamExt as _;
@@ -75,11 +77,20 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     serde_json::from_slice(text).map_err(|error| {
-        // The parser names members, types and places; long values that it quotes are cut off.
-        let mut said: String = error.to_string().chars().take(300).collect();
-        said.retain(|c| !c.is_control());
+        let said = said_of(&error);
         Problem::of("request.json").saying(format_args!("the body is not of the documented form: {said}"))
     })
+}
+
+/// Why a query is refused.
+pub(super) fn refused_query(error: &QueryPayloadError) -> Problem {
+    Problem::of("request.query").saying(said_of(error))
+}
+
+/// What a parser says, which names members, types and places: long values that it quotes are cut off, and what would not
+/// print is left out.
+fn said_of(error: &dyn Display) -> String {
+    error.to_string().chars().take(300).filter(|c| !c.is_control()).collect()
 }
 
 /// Refuses a body that is announced as too long; says whether it is announced as JSON.

@@ -57,5 +57,5 @@ fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), String> {
 
 fn query<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    Query::<T>::from_query(text).map(drop).map_err(|error| error.to_string())
+    Query::<T>::from_query(text).map(drop).map_err(|error| body::refused_query(&error).to_string())
 }

@@ -183,8 +183,7 @@ fn connections() -> usize {
 
 /// The routes and what is shared by them, without the wrapping of [`serve`].
 pub fn configure(config: &mut web::ServiceConfig, api: web::Data<Api>, pages: Pages) {
-    let query = web::QueryConfig::default()
-        .error_handler(|error, _| Problem::of("request.query").saying(error).into());
+    let query = web::QueryConfig::default().error_handler(|error, _| body::refused_query(&error).into());
     // A segment that no id could look like names nothing.
     let path = web::PathConfig::default().error_handler(|_, _| Problem::of("path.unknown").into());
     config.app_data(api).app_data(query).app_data(path).app_data(pages);

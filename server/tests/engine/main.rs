@@ -372,7 +372,7 @@ async fn enrol_service(site: &Site, slots: &[&str]) -> ServiceId {
         service,
         slots: slots.iter().map(|name| name.parse().unwrap()).collect(),
         token_expires_at: site.ledger.now().plus_seconds(3600),
-        token_sha256: Hash::sha256(b"a token"),
+        token_sha256: Hash::sha256(service.uuid().as_bytes()),
     };
     let approvals = [(1, Role::Approver), (2, Role::Approver)];
     act(site, Params::ServiceEnroll(params), 0, Role::PlatformAdmin, &approvals).await;

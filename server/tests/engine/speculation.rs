@@ -69,18 +69,21 @@ impl Owner {
         self.0.batch_execute("BEGIN; LOCK TABLE sealbook.events IN SHARE MODE").await.unwrap();
     }
 
+    /// Waits until no round is open, and keeps new ones from it.
+    async fn blocks_rounds(&self) {
+        self.0.batch_execute("BEGIN; LOCK TABLE sealbook.heads IN EXCLUSIVE MODE").await.unwrap();
+    }
+
     /// Lets the writers go on, into a constraint that no event fulfils.
     async fn refuses_inserts(&self) {
-        const SQL: &str =
-            "ALTER TABLE sealbook.events ADD CONSTRAINT nothing CHECK (false) NOT VALID; COMMIT";
+        const SQL: &str = "ALTER TABLE sealbook.events ADD CONSTRAINT nothing CHECK (false) NOT VALID";
         self.0.batch_execute(SQL).await.unwrap();
+        // Nothing where no transaction is open.
+        self.0.batch_execute("COMMIT").await.unwrap();
     }
 
     async fn allows_inserts(&self) {
-        self.0
-            .batch_execute("BEGIN; ALTER TABLE sealbook.events DROP CONSTRAINT nothing; COMMIT")
-            .await
-            .unwrap();
+        self.0.batch_execute("ALTER TABLE sealbook.events DROP CONSTRAINT nothing").await.unwrap();
     }
 
     async fn gives_way(&self) {
@@ -138,14 +141,15 @@ pub async fn what_builds_upon_a_failed_round_is_decided_again(
     let failing = record(site, service, None);
     one.sees_waiting(1).await;
     let ahead = record(site, service, None);
-    let (_, ()) = tokio::join!(other.blocks_inserts(), async {
+    let (_, ()) = tokio::join!(other.blocks_rounds(), async {
         one.sees_waiting(2).await;
         one.refuses_inserts().await;
     });
     let failed = failing.await.unwrap().unwrap_err();
     assert!(matches!(failed, EngineError::Fault { .. }), "{failed}");
     assert!(!ahead.is_finished());
-    other.allows_inserts().await;
+    one.allows_inserts().await;
+    other.gives_way().await;
     assert_eq!(ahead.await.unwrap().unwrap().first_seq, end);
 }
 
@@ -180,13 +184,14 @@ pub async fn a_refusal_that_rests_on_a_failed_round_is_none(
     let before = record(site, service, None);
     one.sees_waiting(1).await;
     let pair = [(), ()].map(|()| suspend(site, Containment::Slot(slot.clone())));
-    let (_, ()) = tokio::join!(other.blocks_inserts(), async {
+    let (_, ()) = tokio::join!(other.blocks_rounds(), async {
         one.sees_waiting(2).await;
         one.gives_way().await;
     });
     before.await.unwrap().unwrap();
     one.sees_waiting(1).await;
-    other.refuses_inserts().await;
+    one.refuses_inserts().await;
+    other.gives_way().await;
     for asked in pair {
         let failed = asked.await.unwrap().unwrap_err();
         assert!(matches!(failed, EngineError::Fault { .. }), "{failed}");
