@@ -158,8 +158,8 @@ pub enum RotationCommand {
     AuthorizeDocument {
         /// Its kind and what it is about.
         about: DocumentSubject,
-        /// What is signed.
-        digest: HexBytes,
+        /// SHA-256 of the pack's manifest.
+        manifest: Hash,
         /// How long the signature may take, in seconds.
         life_s: u32,
     },
@@ -221,6 +221,8 @@ pub enum DocumentOutcome {
     },
     /// It did not, or wrongly.
     Failed(FailureCode),
+    /// Nobody knows, and the authorisation has expired.
+    Abandoned,
 }
 
 /// A request to a ledger. Ids are made by whoever asks, so that deciding needs no randomness.

@@ -161,6 +161,8 @@ catalogue! {
     CredentialSuspended(CredentialSuspended) "credential.suspended" sd 1;
     /// The device holds an object that no event explains.
     CustodyUnexplained(CustodyUnexplained) "custody.unexplained" sd 1;
+    /// Nobody knows whether the evidence key signed a document.
+    DocumentAbandoned(DocumentAbandoned) "document.abandoned" sd 0 rules 2;
     /// The evidence key is about to sign a document.
     DocumentAuthorized(DocumentAuthorized) "document.authorized" sd 0 rules 2;
     /// The evidence key did not sign a document.

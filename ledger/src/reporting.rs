@@ -1,19 +1,46 @@
 //! Documents that the evidence key signs: the intent is recorded before the device is touched, the outcome before anybody is
-//! given the document (rules version 2).
+//! given the document (rules version 2). What it signs is a pure function of the intent: a statement that the manifest is
+//! that of a pack about this.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::HexBytes;
+use crate::encoding::{Hash, HexBytes};
 use crate::event::Event;
-use crate::ids::{ActionId, KeyId, Seq};
-use crate::payload::{DocumentAuthorized, DocumentFailed, Payload, RepIssued, ReportKind};
+use crate::ids::{ActionId, KeyId, Origin, Seq};
+use crate::pack::{PAYLOAD_TYPE, Statement, envelope_algorithm, pae};
+use crate::payload::{DocumentAbandoned, DocumentAuthorized, DocumentFailed, Payload, RepIssued, ReportKind};
+use crate::public_key::PublicKey;
 use crate::rule::Rule;
 use crate::signature::MAX_AUTHORIZATION_S;
 use crate::state::Founded;
 use crate::timestamp::Timestamp;
+
+/// `predicateType` of the statements of evidence packs, whose predicate is a [`Report`]: a URI by RFC 3986, of a scheme of
+/// its own, that leads nowhere.
+pub const PREDICATE_TYPE: &str = "sealbook:evidence-pack/v1";
+
+/// What a statement says that its manifest is: the predicate (packs §5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report<'a> {
+    /// The rotation that the pack is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionId>,
+    /// First moment of the period that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// What the pack is.
+    pub kind: ReportKind,
+    /// The ledger.
+    pub origin: Cow<'a, Origin>,
+    /// First moment after the period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+}
 
 /// A document that the evidence key was asked to sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +83,11 @@ impl Founded {
             (ReportKind::Period, None, Some(from), Some(to)) if from < to && to <= at => {}
             _ => return Err(Rule::ReportForm),
         }
+        let DocumentAuthorized { action, from, kind, to, .. } = *authorized;
+        let report = Report { action, from, kind, origin: Cow::Borrowed(&self.origin), to };
+        if self.document_digest(&report, authorized.manifest)? != authorized.digest {
+            return Err(Rule::ReportStatement);
+        }
         let ends = at.plus_seconds(MAX_AUTHORIZATION_S);
         if authorized.expires_at > at && authorized.expires_at <= ends {
             Ok(())
@@ -64,12 +96,31 @@ impl Founded {
         }
     }
 
+    /// What the evidence key in force signs of a pack with this manifest.
+    pub(crate) fn document_digest(&self, report: &Report<'_>, manifest: Hash) -> Result<HexBytes, Rule> {
+        let (_, spki) = self.evidence_key.as_ref().ok_or(Rule::EvidenceKey)?;
+        let key = PublicKey::from_der(spki.as_bytes()).map_err(|_| Rule::EvidenceKey)?;
+        let statement =
+            Statement::write(PREDICATE_TYPE, report, manifest).map_err(|_| Rule::ReportStatement)?;
+        Ok(envelope_algorithm(key.key_type()).digest_of(&pae(PAYLOAD_TYPE, &statement)))
+    }
+
     fn pending_document(&self, seq: Seq) -> Result<&PendingDocument, Rule> {
         self.documents.get(&seq).ok_or(Rule::SignatureUnknown)
     }
 
     pub(crate) fn judge_document_failed(&self, failed: &DocumentFailed) -> Result<(), Rule> {
         self.pending_document(failed.authorization).map(drop)
+    }
+
+    /// Only once nobody may record it as issued any more.
+    pub(crate) fn judge_document_abandoned(
+        &self,
+        abandoned: &DocumentAbandoned,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let pending = self.pending_document(abandoned.authorization)?;
+        if at >= pending.expires_at { Ok(()) } else { Err(Rule::SignatureNotExpired) }
     }
 
     pub(crate) fn judge_rep_issued(&self, issued: &RepIssued, at: Timestamp) -> Result<(), Rule> {
@@ -92,6 +143,9 @@ impl Founded {
                     expires_at: p.expires_at,
                 };
                 Arc::make_mut(&mut self.documents).insert(event.seq, pending);
+            }
+            Payload::DocumentAbandoned(p) => {
+                Arc::make_mut(&mut self.documents).remove(&p.authorization);
             }
             Payload::DocumentFailed(p) => {
                 Arc::make_mut(&mut self.documents).remove(&p.authorization);

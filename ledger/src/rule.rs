@@ -116,6 +116,7 @@ rules! {
     ReleaseBarred Conflict "signature.barred" "The signature may not be released: its slot or caller is suspended, its key revoked, or its authorisation has run out.";
     ReleaseNotBarred Conflict "signature.not_barred" "Nothing bars the signature's release, or something else does.";
     ReportForm Invalid "report.form" "A document is about one rotation that has ended and has none yet, or about a period that is over.";
+    ReportStatement Invalid "report.statement" "The evidence key signs the statement that a document's kind, subject and manifest make, and nothing else.";
     RevocationForm Invalid "revocation.form" "A compromise is suspected since a moment in the past, and only where the reason is key_compromise.";
     RoleDuplicate Conflict "role.duplicate" "The member holds this role for this time already.";
     RoleMissing Forbidden "role.missing" "This takes a role that the caller does not hold now.";

@@ -1,5 +1,7 @@
 //! Decisions on the steps of rotations, certificates and the documents about them.
 
+use std::borrow::Cow;
+
 use super::{Refusal, Trial};
 use crate::action::RevocationReason;
 use crate::attachment::Attachment;
@@ -10,10 +12,12 @@ use crate::ids::{ActionId, CertificateId, KeyId, Seq, SlotName};
 use crate::issuance::{Issuance, IssuanceStep, Terms};
 use crate::payload::{
     CertificateFailed, CertificateImported, CertificateIssued, CertificateOrdered, CertificateRequested,
-    CertificateRevoked, DocumentAuthorized, DocumentFailed, KeyGenerationAuthorized, RepIssued, ReportKind,
-    RotationCanaryRecorded, RotationChannelMoved, RotationCompleted, RotationConfirmed, RotationCutOver,
-    RotationFailed, SignatureAuthorized, SigningPurpose, SlotRotationOverdue,
+    CertificateRevoked, DocumentAbandoned, DocumentAuthorized, DocumentFailed, KeyGenerationAuthorized,
+    RepIssued, ReportKind, RotationCanaryRecorded, RotationChannelMoved, RotationCompleted,
+    RotationConfirmed, RotationCutOver, RotationFailed, SignatureAuthorized, SigningPurpose,
+    SlotRotationOverdue,
 };
+use crate::reporting::Report;
 use crate::rule::Rule;
 use crate::slot::device_label;
 
@@ -49,8 +53,8 @@ impl Trial<'_> {
                 self.emit(by, RotationFailed { action, code }, sd).map(drop)
             }
             RotationCommand::Overdue(slot) => self.overdue(slot),
-            RotationCommand::AuthorizeDocument { about, digest, life_s } => {
-                self.authorize_document(about, digest, life_s)
+            RotationCommand::AuthorizeDocument { about, manifest, life_s } => {
+                self.authorize_document(about, manifest, life_s)
             }
             RotationCommand::SettleDocument { authorization, outcome } => {
                 self.settle_document(authorization, outcome)
@@ -199,20 +203,25 @@ impl Trial<'_> {
     fn authorize_document(
         &mut self,
         about: DocumentSubject,
-        digest: HexBytes,
+        manifest: Hash,
         life_s: u32,
     ) -> Result<(), Refusal> {
         let expires_at = self.now().plus_seconds(life_s);
-        let (key, _) = self.founded()?.evidence_key().cloned().ok_or(Rule::EvidenceKey)?;
+        let founded = self.founded()?;
+        let key = founded.evidence_key().ok_or(Rule::EvidenceKey)?.0;
         let (kind, action, from, to) = match about {
             DocumentSubject::Rotation(action) => (ReportKind::Rotation, Some(action), None, None),
             DocumentSubject::Period { from, to } => (ReportKind::Period, None, Some(from), Some(to)),
         };
-        self.system(DocumentAuthorized { action, digest, expires_at, from, key, kind, to }).map(drop)
+        let report = Report { action, from, kind, origin: Cow::Borrowed(&founded.origin), to };
+        let digest = founded.document_digest(&report, manifest)?;
+        self.system(DocumentAuthorized { action, digest, expires_at, from, key, kind, manifest, to })
+            .map(drop)
     }
 
     fn settle_document(&mut self, authorization: Seq, outcome: DocumentOutcome) -> Result<(), Refusal> {
         match outcome {
+            DocumentOutcome::Abandoned => self.system(DocumentAbandoned { authorization }).map(drop),
             DocumentOutcome::Failed(code) => self.system(DocumentFailed { authorization, code }).map(drop),
             DocumentOutcome::Signed { signature, sha256, size } => {
                 let pending = self.founded()?.pending_documents().get(&authorization);

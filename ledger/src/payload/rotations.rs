@@ -139,7 +139,8 @@ pub struct DocumentAuthorized {
     /// The rotation that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionId>,
-    /// The digest that the evidence key signs: of the DSSE pre-authentication encoding, by the key's algorithm.
+    /// The digest that the evidence key signs: of the statement ([`crate::reporting::Report`]) in DSSE's pre-authentication
+    /// encoding, by the key's algorithm.
     pub digest: crate::encoding::HexBytes,
     /// First moment that the document no longer may be recorded as issued.
     pub expires_at: Timestamp,
@@ -150,10 +151,20 @@ pub struct DocumentAuthorized {
     pub key: KeyId,
     /// What the document is.
     pub kind: ReportKind,
+    /// SHA-256 of the pack's manifest, which names every file of it.
+    pub manifest: crate::encoding::Hash,
     /// First moment after the period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
 }
+
+payload!(
+    /// See [`super::Payload::DocumentAbandoned`].
+    DocumentAbandoned {
+        /// The seq of its `document.authorized`.
+        authorization: crate::ids::Seq,
+    }
+);
 
 payload!(
     /// See [`super::Payload::DocumentFailed`].

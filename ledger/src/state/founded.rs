@@ -70,6 +70,7 @@ impl Founded {
             Payload::RotationFailed(failed) => self.judge_rotation_failed(failed, event.actor, at),
             Payload::SlotRotationOverdue(overdue) => self.judge_overdue(overdue, at),
 
+            Payload::DocumentAbandoned(abandoned) => self.judge_document_abandoned(abandoned, at),
             Payload::DocumentAuthorized(authorized) => self.judge_document_authorized(authorized, at),
             Payload::DocumentFailed(failed) => self.judge_document_failed(failed),
             Payload::RepIssued(issued) => self.judge_rep_issued(issued, at),
@@ -205,7 +206,10 @@ impl Founded {
             | Payload::CertificateFailed(_)
             | Payload::CertificateRevoked(_) => self.apply_certificate(event),
 
-            Payload::DocumentAuthorized(_) | Payload::DocumentFailed(_) | Payload::RepIssued(_) => {
+            Payload::DocumentAbandoned(_)
+            | Payload::DocumentAuthorized(_)
+            | Payload::DocumentFailed(_)
+            | Payload::RepIssued(_) => {
                 self.apply_document(event);
             }
 

@@ -21,6 +21,7 @@ mod founding;
 mod people;
 mod reachability;
 mod recovery;
+mod reporting;
 mod rotations;
 mod signatures;
 

@@ -2,10 +2,8 @@
 
 use sealbook_ledger::action::{KeyRevokeParams, Params, RevocationReason, SlotRotationParams};
 use sealbook_ledger::algorithm::Algorithm;
-use sealbook_ledger::command::{
-    Command, Containment, DocumentOutcome, DocumentSubject, OwnSignature, RotationCommand,
-};
-use sealbook_ledger::encoding::{Hash, HexBytes};
+use sealbook_ledger::command::{Command, Containment, OwnSignature, RotationCommand};
+use sealbook_ledger::encoding::HexBytes;
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::payload::{Payload, RotationCutOver};
 use sealbook_ledger::policy::Role;
@@ -389,37 +387,6 @@ fn a_ca_tries_its_new_key_on_a_message_that_is_no_certificate() {
     assert_eq!(rule_of(ledger.authorize_own(other).unwrap_err()), Rule::RotationCanary);
     let digest = Algorithm::EcdsaP256Sha256.digest_of(&canary_message(action));
     ledger.sign_own(OwnSignature::Canary { action, digest }).unwrap();
-}
-
-#[test]
-fn a_rotations_evidence_is_issued_once_and_after_its_end() {
-    let mut ledger = plain_ledger();
-    let action = ledger.rotation_started("releases");
-    let authorize = || RotationCommand::AuthorizeDocument {
-        about: DocumentSubject::Rotation(action),
-        digest: HexBytes(vec![1; 32]),
-        life_s: 60,
-    };
-    assert_eq!(rule(&mut ledger, authorize()), Rule::EvidenceKey);
-    ledger.evidence_key();
-    assert_eq!(rule(&mut ledger, authorize()), Rule::ReportForm);
-    ledger.cut_over(action);
-    ledger.wait(7 * DAY);
-    ledger.step(RotationCommand::Complete(action)).unwrap();
-    let first = ledger.step(authorize()).unwrap()[0].seq;
-    assert_eq!(rule(&mut ledger, authorize()), Rule::ReportForm);
-    let failed = DocumentOutcome::Failed("custody.unavailable".parse().unwrap());
-    ledger.step(RotationCommand::SettleDocument { authorization: first, outcome: failed }).unwrap();
-    let second = ledger.step(authorize()).unwrap()[0].seq;
-    let signed = || DocumentOutcome::Signed {
-        signature: sealbook_ledger::encoding::B64(vec![9; 70]),
-        sha256: Hash::ZERO,
-        size: 1000,
-    };
-    let settle = |authorization| RotationCommand::SettleDocument { authorization, outcome: signed() };
-    assert_eq!(rule(&mut ledger, settle(first)), Rule::SignatureUnknown);
-    ledger.step(settle(second)).unwrap();
-    assert_eq!(rule(&mut ledger, authorize()), Rule::ReportForm);
 }
 
 /// What the server writes where it holds back the end of an action whose rotation has started.

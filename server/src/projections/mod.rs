@@ -98,6 +98,7 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         | Payload::CertificateOrdered(_)
         | Payload::CertificateRequested(_)
         | Payload::CustodyUnexplained(_)
+        | Payload::DocumentAbandoned(_)
         | Payload::DocumentAuthorized(_)
         | Payload::DocumentFailed(_)
         | Payload::EvidenceRecorded(_)

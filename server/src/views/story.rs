@@ -75,6 +75,9 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
         Payload::CustodyUnexplained(p) => {
             format!("ALARM: {} holds an object that no event explains", p.backend)
         }
+        Payload::DocumentAbandoned(p) => {
+            format!("nobody knows whether the evidence key signed {}", names.signature(p.authorization))
+        }
         Payload::DocumentAuthorized(_) => {
             format!("asked the evidence key to sign {}", names.signature(event.seq))
         }

@@ -59,6 +59,7 @@ pub(in crate::views) fn action_of(payload: &Payload) -> Option<ActionId> {
         | Payload::CertificateRequested(_)
         | Payload::CredentialSuspended(_)
         | Payload::CustodyUnexplained(_)
+        | Payload::DocumentAbandoned(_)
         | Payload::DocumentFailed(_)
         | Payload::EvidenceRecorded(_)
         | Payload::KeyGenerated(_)

@@ -153,6 +153,7 @@ impl Names {
     /// Forgets a signature whose outcome was told.
     pub fn forget(&mut self, event: &Event) {
         let ended = match &event.payload {
+            Payload::DocumentAbandoned(p) => Some(p.authorization),
             Payload::DocumentFailed(p) => Some(p.authorization),
             Payload::RepIssued(p) => Some(p.authorization),
             Payload::SignatureAbandoned(p) => Some(p.authorization),

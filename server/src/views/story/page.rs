@@ -433,6 +433,7 @@ pub async fn told(
 fn authorization_of(event: &Event) -> Option<u64> {
     match &event.payload {
         Payload::DocumentAuthorized(_) | Payload::SignatureAuthorized(_) => Some(event.seq.get()),
+        Payload::DocumentAbandoned(p) => Some(p.authorization.get()),
         Payload::DocumentFailed(p) => Some(p.authorization.get()),
         Payload::RepIssued(p) => Some(p.authorization.get()),
         Payload::SignatureCreated(p) => Some(p.authorization.get()),

@@ -39,8 +39,7 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
         json!({"algorithm": "ecdsa-p256-sha256", "digest": "00".repeat(32), "expires_at": LATER, "key": NEW,
             "policy": Hash::ZERO, "purpose": purpose, "slot": "apt-repo"})
     };
-    let report =
-        |kind: &str| json!({"digest": "00".repeat(32), "expires_at": LATER, "key": OLD, "kind": kind});
+    let report = |kind: &str| json!({"digest": "00".repeat(32), "expires_at": LATER, "key": OLD, "kind": kind, "manifest": Hash::ZERO});
     let mut rotation_report = report("rotation");
     rotation_report["action"] = json!(ACTION);
     let mut period_report = report("period");
@@ -169,7 +168,7 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
         ),
         (
             "document.authorized",
-            rotation_report,
+            rotation_report.clone(),
             "asked the evidence key to sign the evidence pack of: action 01934f00-0000-7000-8000-0000000000a1",
         ),
         (
@@ -180,12 +179,23 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
         ),
         (
             "document.authorized",
+            rotation_report,
+            "asked the evidence key to sign the evidence pack of: action 01934f00-0000-7000-8000-0000000000a1",
+        ),
+        (
+            "document.abandoned",
+            json!({"authorization": 26}),
+            "nobody knows whether the evidence key signed the evidence pack of: action \
+             01934f00-0000-7000-8000-0000000000a1",
+        ),
+        (
+            "document.authorized",
             period_report,
             "asked the evidence key to sign the evidence pack of 2026-11-22 00:00:00 UTC until 2026-12-06 00:00:00 UTC",
         ),
         (
             "rep.issued",
-            json!({"authorization": 26, "digest": "00".repeat(32), "key": NEW, "sha256": Hash::ZERO, "signature": "AQ", "size": 1}),
+            json!({"authorization": 28, "digest": "00".repeat(32), "key": NEW, "sha256": Hash::ZERO, "signature": "AQ", "size": 1}),
             "signed and issued the evidence pack of 2026-11-22 00:00:00 UTC until 2026-12-06 00:00:00 UTC",
         ),
     ]
