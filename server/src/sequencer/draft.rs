@@ -38,7 +38,7 @@ pub(super) struct Draft {
     keys: HashMap<(LedgerId, Hash), (Hash, Appended)>,
     /// How far apart the clocks were taken to be, in microseconds.
     skew: u64,
-    /// The server's clock at the first and the last of its decisions: events carry them.
+    /// The earliest and the latest moment of its decisions, by the server's clock: events carry them.
     decided: Option<(Timestamp, Timestamp)>,
 }
 
@@ -73,6 +73,12 @@ impl Draft {
             skew,
             decided: None,
         }
+    }
+
+    /// Something is decided now.
+    fn note_time(&mut self, now: Timestamp) {
+        let (first, last) = self.decided.unwrap_or((now, now));
+        self.decided = Some((first.min(now), last.max(now)));
     }
 
     /// The ledgers that somebody asked something of.
@@ -127,10 +133,12 @@ impl Sequencer {
         if let Some(why) = live.ledger.frozen() {
             return answer(envelope.reply, Err(EngineError::Corrupt(why)));
         }
+        let now = clock::now();
+        draft.note_time(now);
         let verdict = match repeated(&envelope, &ground.earlier, draft) {
             Some(Ok(appended)) => Ok(Verdict::Recorded(appended)),
             Some(Err(error)) => Err(error),
-            None => decide_new(&envelope, live, &ground.below, self.limits, draft),
+            None => decide_new(&envelope, live, &ground.below, self.limits, now, draft),
         };
         draft.bases.entry(id).or_insert_with(|| ground.below.get(&id).unwrap_or(&live.tip).head(id));
         let verdict = verdict.unwrap_or_else(|error| match draft.tips.contains_key(&id) {
@@ -161,14 +169,14 @@ fn decide_new(
     live: &mut Live,
     below: &Tips,
     limits: super::Limits,
+    now: Timestamp,
     draft: &mut Draft,
 ) -> Result<Verdict, EngineError> {
     let unsealed_for = live.unsealed_for();
     let base = draft.tips.get(ledger).or_else(|| below.get(ledger)).unwrap_or(&live.tip);
     let moment = guard::Moment { skew: draft.skew, unsealed_for };
     guard::guard(submission, &base.state, moment, limits)?;
-    let context =
-        Context { clock: clock::now(), correlation: submission.correlation, checked: &submission.checked };
+    let context = Context { clock: now, correlation: submission.correlation, checked: &submission.checked };
     let decided = decide(&base.state, submission.command.clone(), context)?;
     let start = || below.get(ledger).unwrap_or(&live.tip).clone();
     let tip = draft.tips.entry(*ledger).or_insert_with(start);
@@ -277,6 +285,14 @@ mod tests {
             !draft(3_000_000, None).holds(same, &none, now),
             "it was refused for clocks that agree by now"
         );
+    }
+
+    #[test]
+    fn a_clock_that_jumped_and_came_back_while_a_draft_was_made_is_noticed() {
+        let now = at(10 * SECOND);
+        let mut jumped = draft(0, None);
+        [now, at(3600 * SECOND), now].into_iter().for_each(|moment| jumped.note_time(moment));
+        assert!(!jumped.holds(|_| Some(head(5)), &Earlier::new(), now));
     }
 
     #[test]
