@@ -4,5 +4,6 @@
 -- A list of evidence looks through nothing else.
 CREATE INDEX events_of_evidence ON events (ledger_id, seq) WHERE type = 'evidence.recorded';
 
--- Servers of version 0.1.0 that still run write to it; it goes with the first migration after the next release.
-COMMENT ON TABLE p_evidence IS 'not read by any server since migration 5';
+-- Servers of version 0.1.0 that still run write to it and list from it; it goes with the first migration after the next
+-- release.
+COMMENT ON TABLE p_evidence IS 'of servers of version 0.1.0 alone';

@@ -1,4 +1,5 @@
-//! The `openssl` command, which signs for the tests as a device would.
+//! The `openssl` command, which signs for the tests as a device would: those of this crate, and those of packs, which
+//! include this file.
 
 use std::fs;
 use std::path::Path;

@@ -233,6 +233,11 @@ impl App {
         self.0.started
     }
 
+    /// Commands that no sequencer has taken up yet.
+    pub fn queued(&self) -> usize {
+        self.0.doors.iter().map(Door::queued).sum()
+    }
+
     /// The ledger of a tenant.
     pub fn ledger(&self, tenant: &TenantName) -> Option<Arc<Ledger>> {
         self.0.ledgers.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()

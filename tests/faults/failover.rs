@@ -43,6 +43,17 @@ fn copy(at: &mut Installation) {
     at.postgres.start_again();
 }
 
+/// A ledger that signs, all of it sealed, and a standby that has all of it.
+fn with_a_standby() -> (Installation, Tenant, Service, Seen) {
+    let mut at = Installation::start();
+    let (tenant, service) = site(&at);
+    let mut seen = Seen::default();
+    signed(&tenant, &service, &mut seen);
+    sealed(&tenant);
+    copy(&mut at);
+    (at, tenant, service, seen)
+}
+
 /// The standby takes over; what the primary had alone lies in `pg/primary`.
 fn fail_over(at: &mut Installation) {
     at.postgres.stop(Signal::QUIT);
@@ -129,12 +140,7 @@ fn a_database_that_lost_what_was_answered_is_refused_for_good_until_it_is_back()
 
 #[test]
 fn a_commit_that_was_lost_before_anybody_was_answered_costs_that_request_alone() {
-    let mut at = Installation::start();
-    let (tenant, service) = site(&at);
-    let mut seen = Seen::default();
-    signed(&tenant, &service, &mut seen);
-    sealed(&tenant);
-    copy(&mut at);
+    let (mut at, tenant, service, mut seen) = with_a_standby();
 
     // The primary keeps an authorisation that the standby never sees, and nobody learns of either.
     let meant = commit_of("signature.authorized");
@@ -160,12 +166,7 @@ fn a_commit_that_was_lost_before_anybody_was_answered_costs_that_request_alone()
 
 #[test]
 fn nobody_is_told_of_a_frozen_ledger_before_what_it_held_is_kept() {
-    let mut at = Installation::start();
-    let (tenant, service) = site(&at);
-    let mut seen = Seen::default();
-    signed(&tenant, &service, &mut seen);
-    sealed(&tenant);
-    copy(&mut at);
+    let (mut at, tenant, service, mut seen) = with_a_standby();
     let lease = Lease::take_at(&at);
     signed(&tenant, &service, &mut seen);
     let held = tenant.get("").expect(200).json()["size"].as_u64().unwrap();

@@ -5,10 +5,15 @@
     reason = "clippy.toml allows it in test functions, but not in the functions they share"
 )]
 
+// What the shared `openssl.rs` speaks of as its own crate's.
+use sealbook_ledger::{algorithm, public_key};
+
 mod archives;
 mod contents;
 mod envelopes;
 mod golden;
+#[path = "../../src/openssl_for_tests.rs"]
+mod openssl;
 mod parts;
 mod round_trip;
 mod tools;

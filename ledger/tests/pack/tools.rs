@@ -8,6 +8,7 @@ use sealbook_ledger::algorithm::KeyType;
 use sealbook_ledger::pack::{Pack, envelope_algorithm};
 use sealbook_ledger::public_key::PublicKey;
 
+use crate::openssl;
 use crate::parts::{files, unsigned};
 
 fn run(folder: &Path, program: &str, arguments: &str) -> Output {
@@ -32,30 +33,11 @@ fn is_there(program: &str) -> bool {
 
 /// A pack that `openssl` signed with a new key: `pack.zip` and `key.pem` in the folder.
 fn signed(folder: &Path, key_type: KeyType) -> (PublicKey, Vec<u8>) {
-    let kind = match key_type {
-        KeyType::EcP256 => "EC -pkeyopt ec_paramgen_curve:P-256",
-        KeyType::EcP384 => "EC -pkeyopt ec_paramgen_curve:P-384",
-        KeyType::Rsa3072 => "RSA -pkeyopt rsa_keygen_bits:3072",
-        KeyType::Rsa4096 => "RSA -pkeyopt rsa_keygen_bits:4096",
-        KeyType::Ed25519 => "ED25519",
-    };
-    sound(folder, "openssl", &format!("genpkey -algorithm {kind} -out key"));
-    sound(folder, "openssl", "pkey -in key -pubout -out key.pem");
-    let key = PublicKey::from_pem(&std::fs::read_to_string(folder.join("key.pem")).unwrap()).unwrap();
+    let key = openssl::make_key(folder, key_type, "signer");
     let unsigned = unsigned();
-    let algorithm = envelope_algorithm(key_type);
-    let (input, options) = if algorithm.needs_message() {
-        (unsigned.pae(), "-rawin".to_owned())
-    } else {
-        let name = algorithm.name();
-        let pss = "-pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest";
-        let padding = if name.contains("pss") { pss } else { "" };
-        let hash = name.rsplit('-').next().unwrap();
-        (algorithm.digest_of(&unsigned.pae()).0, format!("-pkeyopt digest:{hash} {padding}"))
-    };
-    std::fs::write(folder.join("input"), input).unwrap();
-    sound(folder, "openssl", &format!("pkeyutl -sign -inkey key -in input -out sig {options}"));
-    let pack = unsigned.sign(&key, std::fs::read(folder.join("sig")).unwrap()).unwrap();
+    let signature = openssl::sign(folder, "signer", envelope_algorithm(key_type), &unsigned.pae());
+    let pack = unsigned.sign(&key, signature).unwrap();
+    std::fs::write(folder.join("key.pem"), key.to_pem()).unwrap();
     std::fs::write(folder.join("pack.zip"), &pack).unwrap();
     (key, pack)
 }

@@ -116,6 +116,9 @@ fn text(app: &App) -> Result<Vec<u8>, prometheus::Error> {
     let uptime = IntGauge::new("sealbook_uptime_seconds", "Seconds since the server started.")?;
     uptime.set(number(app.started().elapsed().as_secs()));
     registry.register(Box::new(uptime))?;
+    let queued = IntGauge::new("sealbook_commands_queued", "Commands that no round has taken up yet.")?;
+    queued.set(number(app.queued() as u64));
+    registry.register(Box::new(queued))?;
     ledgers(app, &registry)?;
     devices(app, &registry)?;
     webhooks(app, &registry)?;

@@ -53,6 +53,11 @@ impl Door {
         self.lanes.usual.is_closed()
     }
 
+    /// Commands that were not taken up yet.
+    pub(crate) fn queued(&self) -> usize {
+        [&self.lanes.usual, &self.lanes.urgent].map(|lane| lane.max_capacity() - lane.capacity()).iter().sum()
+    }
+
     /// Returns when the sequencer has ended.
     pub(crate) async fn closed(&self) {
         self.lanes.usual.closed().await;

@@ -23,19 +23,13 @@ const RESOLVE_DEADLINE: Duration = Duration::from_secs(30);
 /// for its heads are locked meanwhile.
 const AT_A_TIME: usize = 8;
 
-/// Somebody who waits for what a round brings.
+/// Somebody who waits for a round, and what they are told once it is durable.
 struct Waiting {
     ledger: LedgerId,
     reply: Reply,
-    outcome: Outcome,
-}
-
-/// What a round tells, once it is durable.
-enum Outcome {
-    Recorded(Appended),
-    /// Told once the high-water file knows it too.
-    Contained(Appended),
-    Refused(EngineError),
+    outcome: Result<Appended, EngineError>,
+    /// Whether the high-water file has to know it too.
+    contains: bool,
 }
 
 impl Sequencer {
@@ -177,17 +171,11 @@ impl Sequencer {
 
     /// Tells everybody what a round brought.
     async fn tell(&self, waiting: Vec<Waiting>) {
-        let mut contained = Vec::new();
-        for Waiting { ledger, reply, outcome } in waiting {
-            match outcome {
-                Outcome::Recorded(appended) => answer(reply, Ok(appended)),
-                Outcome::Refused(error) => answer(reply, Err(error)),
-                Outcome::Contained(appended) => contained.push((ledger, reply, appended)),
-            }
-        }
-        for (ledger, reply, appended) in contained {
+        let (contained, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.contains);
+        others.into_iter().for_each(|one| answer(one.reply, one.outcome));
+        for Waiting { ledger, reply, outcome, .. } in contained {
             let marked = self.note_containment(ledger).await;
-            answer(reply, marked.map(|()| appended));
+            answer(reply, marked.and(outcome));
         }
     }
 
@@ -274,16 +262,16 @@ impl Sequencer {
 impl Waiting {
     /// What was asked has done its work; only who asked is kept. Who is refused by what is durable waits for nothing.
     fn until_durable((Envelope { ledger, reply, .. }, verdict): (Envelope, Verdict)) -> Option<Self> {
-        let outcome = match verdict {
-            Verdict::Recorded(appended) => Outcome::Recorded(appended),
-            Verdict::Contained(appended) => Outcome::Contained(appended),
-            Verdict::RefusedByDraft(error) => Outcome::Refused(error),
+        let (outcome, contains) = match verdict {
+            Verdict::Recorded(appended) => (Ok(appended), false),
+            Verdict::Contained(appended) => (Ok(appended), true),
+            Verdict::RefusedByDraft(error) => (Err(error), false),
             Verdict::Refused(error) => {
                 answer(reply, Err(error));
                 return None;
             }
         };
-        Some(Self { ledger, reply, outcome })
+        Some(Self { ledger, reply, outcome, contains })
     }
 }
 

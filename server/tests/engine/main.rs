@@ -150,7 +150,7 @@ async fn journey(path: &Path) {
     let site = Site { app, ledger, people };
     let slot = "edge-ed25519".parse().unwrap();
     let other = enrol_service(&site, &["edge-ed25519"]).await;
-    speculation::a_repetition_of_what_is_on_its_way_is_one(&site, &postgres, service).await;
+    speculation::a_repetition_decided_ahead_is_one(&site, &postgres, service).await;
     speculation::what_builds_upon_a_failed_round_is_decided_again(&site, &postgres, service).await;
     speculation::a_refusal_that_rests_on_a_failed_round_is_none(&site, &postgres, &slot, service).await;
     speculation::containment_goes_before_what_was_decided_ahead(&site, &postgres, other).await;
