@@ -189,22 +189,20 @@ impl Inserted {
 
 /// Sends every statement before the first answer: they run in this order, and the first to fail fails all.
 async fn write(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    let (moved, ..) = futures_util::try_join!(
-        move_heads(connection, &batch.heads),
-        insert_events(connection, &batch.events),
-        insert_disclosures(connection, &batch.disclosures),
-        insert_attachments(connection, &batch.attachments),
-        insert_idempotency(connection, &batch.idempotency),
-        projections::upsert(connection, &batch.projections),
-    )?;
-    if moved == batch.heads.len() as u64 {
-        Ok(())
-    } else {
-        Err(StoreError::conflict("a ledger's head has moved"))
-    }
+    StoreError::of_all(
+        futures_util::join!(
+            move_heads(connection, &batch.heads),
+            insert_events(connection, &batch.events),
+            insert_disclosures(connection, &batch.disclosures),
+            insert_attachments(connection, &batch.attachments),
+            insert_idempotency(connection, &batch.idempotency),
+            projections::upsert(connection, &batch.projections),
+        )
+        .into(),
+    )
 }
 
-async fn move_heads(connection: &Connection, heads: &[Advance]) -> Result<u64, StoreError> {
+async fn move_heads(connection: &Connection, heads: &[Advance]) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE heads h \
          SET size = n.size, hash = n.hash, root = n.root, end_offset = n.end_offset \
          FROM UNNEST($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bytea[], $7::bytea[], \
@@ -217,13 +215,13 @@ async fn move_heads(connection: &Connection, heads: &[Advance]) -> Result<u64, S
     let (size, hash) = (sizes(|a| a.new.size)?, hashes(|a| &a.new.hash));
     let (old_root, root) = (hashes(|a| &a.expected.root), hashes(|a| &a.new.root));
     let end_offset = sizes(|a| a.new.end_offset)?;
-    connection
-        .execute(
-            "move the heads",
-            SQL,
-            &[&ledgers, &old_size, &old_hash, &old_root, &size, &hash, &root, &end_offset],
-        )
-        .await
+    let params: [&(dyn ToSql + Sync); 8] =
+        [&ledgers, &old_size, &old_hash, &old_root, &size, &hash, &root, &end_offset];
+    if connection.execute("move the heads", SQL, &params).await? == heads.len() as u64 {
+        Ok(())
+    } else {
+        Err(StoreError::conflict("a ledger's head has moved"))
+    }
 }
 
 async fn insert_events(connection: &Connection, events: &[EventRow]) -> Result<(), StoreError> {

@@ -124,6 +124,19 @@ impl StoreError {
         }
     }
 
+    /// What came of statements that were sent together in one transaction. Where several failed it is the error that began it:
+    /// Postgres refuses whatever follows, for no reason of its own.
+    pub(super) fn of_all<const N: usize>(results: [Result<(), Self>; N]) -> Result<(), Self> {
+        let mut errors: Vec<Self> = results.into_iter().filter_map(Result::err).collect();
+        let cause = errors.iter().position(|error| !error.is_a_consequence()).unwrap_or(0);
+        if errors.is_empty() { Ok(()) } else { Err(errors.swap_remove(cause)) }
+    }
+
+    fn is_a_consequence(&self) -> bool {
+        let postgres = self.source().and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
+        postgres.and_then(tokio_postgres::Error::code) == Some(&SqlState::IN_FAILED_SQL_TRANSACTION)
+    }
+
     /// Sorts an error of a COMMIT: where Postgres answered, nothing is in doubt; where it did not, the outcome is.
     pub(super) fn from_commit(error: tokio_postgres::Error) -> Self {
         match Self::from_postgres("commit", error) {

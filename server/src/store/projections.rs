@@ -158,14 +158,16 @@ pub(super) async fn upsert(connection: &Connection, rows: &[ProjectionRow]) -> R
         return Ok(());
     }
     let sorted = Sorted::latest(rows);
-    futures_util::try_join!(
-        tables::upsert_actions(connection, &sorted.actions),
-        tables::upsert_keys(connection, &sorted.keys),
-        tables::upsert_slots(connection, &sorted.slots),
-        tables::upsert_members(connection, &sorted.members),
-        tables::upsert_services(connection, &sorted.services),
+    StoreError::of_all(
+        futures_util::join!(
+            tables::upsert_actions(connection, &sorted.actions),
+            tables::upsert_keys(connection, &sorted.keys),
+            tables::upsert_slots(connection, &sorted.slots),
+            tables::upsert_members(connection, &sorted.members),
+            tables::upsert_services(connection, &sorted.services),
+        )
+        .into(),
     )
-    .map(drop)
 }
 
 impl Store {

@@ -1,10 +1,15 @@
 //! Rounds: all or nothing, and nobody forks a ledger.
 
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Instant;
 
+use sealbook::store::StoreError;
 use sealbook::store::append::Batch;
 use sealbook::store::rows::{AttachmentRow, DisclosureRow, IdempotencyRow};
 use sealbook_ledger::encoding::Hash;
+
+use tokio::sync::oneshot;
 
 use crate::cluster::Cluster;
 use crate::ledger;
@@ -214,4 +219,50 @@ async fn measure_a_single_ledgers_rounds() {
     }
     let spent = start.elapsed();
     println!("{} events/s in rounds of {BATCH}", (ROUNDS * BATCH) as f64 / spent.as_secs_f64());
+}
+
+/// Postgres refuses whatever follows a statement that failed. Here both answers are with the client before it reads either:
+/// this test has one thread, which stands still meanwhile.
+#[tokio::test]
+async fn of_statements_that_fail_together_the_one_that_began_it_is_named() {
+    let database = Arc::new(Cluster::shared().database().await);
+    let head = ledger::create(&database.store, "acme").await;
+    let (locked, is_locked) = oneshot::channel();
+    let (waits, it_waits) = oneshot::channel();
+    let (go, may_go) = mpsc::channel();
+    let other = thread::spawn({
+        let database = Arc::clone(&database);
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let admin = database.client("admin").await;
+                admin.batch_execute("BEGIN; LOCK TABLE events").await.unwrap();
+                locked.send(()).unwrap();
+                some_backend(&admin, "wait_event_type = 'Lock'").await;
+                waits.send(()).unwrap();
+                may_go.recv().unwrap();
+                admin.batch_execute("ALTER TABLE events RENAME TO gone; COMMIT").await.unwrap();
+                let refused = "state LIKE '%(aborted)' AND clock_timestamp() > state_change + '20 ms'";
+                some_backend(&admin, refused).await;
+            });
+        }
+    });
+    is_locked.await.unwrap();
+    let mut appended = Box::pin(ledger::append(&database.store, head, 1));
+    tokio::select! {
+        done = &mut appended => panic!("{done:?}"),
+        waits = it_waits => waits.unwrap(),
+    }
+    go.send(()).unwrap();
+    other.join().unwrap();
+    let error = appended.await.unwrap_err();
+    assert!(matches!(&error, StoreError::Fault { what: "insert events", .. }), "{error:?}");
+}
+
+/// Waits for a backend of this database that is in some state.
+async fn some_backend(admin: &tokio_postgres::Client, state: &str) {
+    let sql = format!(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND {state})"
+    );
+    while !admin.query_one(&sql, &[]).await.unwrap().get::<_, bool>(0) {}
 }
