@@ -5,28 +5,13 @@ use crate::sources::{self, report};
 /// Lines of a Rust file beyond which it holds two things.
 const MOST_LINES: usize = 500;
 
-/// Files that are longer, and why they stay whole. The aim is none.
-const LONG: [(&str, &str); 4] = [
-    ("ledger/src/action.rs", "one document with the parameters of each type of action"),
-    ("ledger/src/effect.rs", "one exhaustive match: what each approved action does"),
-    ("ledger/tests/verification/ledger.rs", "one case after another over the same ledger"),
-    ("ledger/tests/support/mod.rs", "the history that the ledger's tests share"),
-];
-
-/// The most that an exception may have: beyond it no reason helps.
-const LONGEST: usize = 1000;
-
 #[test]
 fn a_file_of_rust_fits_in_a_readers_head() {
     let mut complaints = Vec::new();
     for source in sources::rust() {
         let lines = source.text.lines().count();
-        let excused = LONG.iter().any(|(path, _)| *path == source.path);
-        if lines > LONGEST || lines > MOST_LINES && !excused {
+        if lines > MOST_LINES {
             complaints.push(format!("{} has {lines} lines; split it beside its siblings", source.path));
-        }
-        if excused && lines <= MOST_LINES {
-            complaints.push(format!("{} has become short; take it off the list", source.path));
         }
     }
     report(&complaints);

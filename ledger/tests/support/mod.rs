@@ -9,20 +9,20 @@
     reason = "clippy.toml allows it in test functions, but not in the functions they share"
 )]
 
+mod custody;
+mod deciding;
 mod rotating;
 mod signed;
-
-use std::collections::BTreeSet;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _,
 };
-use sealbook_ledger::action::{ActionDocument, ActionType, Params, SlotCreateParams, SlotPolicyParams};
+use sealbook_ledger::action::{ActionType, Params};
 use sealbook_ledger::algorithm::{Algorithm, KeyType};
 use sealbook_ledger::attachment::Attachment;
 use sealbook_ledger::attributes::KeyAttributes;
-use sealbook_ledger::command::{Command, Containment, Founder, SignRequest, SigningOutcome};
+use sealbook_ledger::command::{Command, Founder};
 use sealbook_ledger::decide::{Context, Decided, Refusal, decide};
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Actor, Envelope, Event};
@@ -30,10 +30,9 @@ use sealbook_ledger::founding::founder_data;
 use sealbook_ledger::ids::{ActionId, Correlation, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{
-    ActionApproved, ActionProposed, FounderAssertion, FoundingDocument, LedgerFounded, LedgerOpened,
-    MemberEnrolled, NextVkey, Payload, SignedProposal,
+    FounderAssertion, FoundingDocument, LedgerFounded, LedgerOpened, MemberEnrolled, NextVkey, Payload,
 };
-use sealbook_ledger::policy::{ActionRule, Caller, Environment, LedgerPolicy, Role, SigningPolicy};
+use sealbook_ledger::policy::{ActionRule, LedgerPolicy, Role};
 use sealbook_ledger::public_key::PublicKey;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, Prechecked, State};
@@ -364,259 +363,6 @@ impl Ledger {
     /// The rule that refuses a command.
     pub fn refused(&mut self, command: Command) -> Rule {
         rule_of(self.run(command).expect_err("the command went through"))
-    }
-
-    pub fn document(&mut self, proposer: usize, params: Params) -> ActionDocument {
-        let action = action_id(self.fresh());
-        let founded = self.now();
-        ActionDocument {
-            action,
-            expires_at: self.clock.plus_seconds(24 * 60 * 60),
-            execute_at: None,
-            head: founded.latest_head().unwrap(),
-            origin: self.state.origin().clone(),
-            policy: founded.policy_digest(),
-            proposed_at: self.clock,
-            proposed_by: self.people[proposer].id.into(),
-            quorum: founded.policy().actions[&params.kind()].quorum.clone(),
-            reason_digest: Hash::sha256(b"reason").0.as_slice().into(),
-            params,
-        }
-    }
-
-    /// A proposal of a document, signed by one of the people.
-    pub fn proposal(&self, proposer: usize, role: Role, document: ActionDocument) -> Command {
-        Command::Propose(Box::new(self.proposed(proposer, role, document)))
-    }
-
-    pub fn proposed(&self, proposer: usize, role: Role, document: ActionDocument) -> ActionProposed {
-        let person = &self.people[proposer];
-        let answer = person.answer(Purpose::Proposal, &document.to_bytes().unwrap(), WEB);
-        ActionProposed {
-            document,
-            signed: Some(SignedProposal {
-                authenticator_data: answer.authenticator_data,
-                client_data_json: answer.client_data_json,
-                credential_id: answer.credential_id,
-                member: person.id,
-                role,
-                signature: answer.signature,
-            }),
-        }
-    }
-
-    pub fn propose_as(&mut self, proposer: usize, role: Role, params: Params) -> Result<ActionId, Refusal> {
-        let document = self.document(proposer, params);
-        let action = document.action;
-        let command = self.proposal(proposer, role, document);
-        self.run(command).map(|_| action)
-    }
-
-    /// A proposal by one of the recovery authenticators, open for long enough.
-    pub fn propose_recovery(
-        &mut self,
-        proposer: usize,
-        params: sealbook_ledger::action::MemberRecoverParams,
-    ) -> Result<ActionId, Refusal> {
-        let document = self.document(proposer, Params::MemberRecover(params));
-        let expires_at = self.clock.plus_seconds(7 * 24 * 60 * 60);
-        let action = document.action;
-        let command = self.proposal(proposer, Role::Recovery, ActionDocument { expires_at, ..document });
-        self.run(command).map(|_| action)
-    }
-
-    pub fn propose(&mut self, proposer: usize, params: Params) -> Result<ActionId, Refusal> {
-        self.propose_as(proposer, Role::PlatformAdmin, params)
-    }
-
-    pub fn document_bytes(&self, action: ActionId) -> Vec<u8> {
-        self.now().action(action).unwrap().document_bytes().to_vec()
-    }
-
-    pub fn approval(&self, person: usize, role: Role, action: ActionId) -> ActionApproved {
-        self.approval_over(person, role, action, Purpose::Approval, &self.document_bytes(action))
-    }
-
-    /// An approval event whose assertion may answer something else.
-    pub fn approval_over(
-        &self,
-        person: usize,
-        role: Role,
-        action: ActionId,
-        purpose: Purpose,
-        document: &[u8],
-    ) -> ActionApproved {
-        let person = &self.people[person];
-        let answer = person.answer(purpose, document, WEB);
-        ActionApproved {
-            action,
-            authenticator_data: answer.authenticator_data,
-            client_data_json: answer.client_data_json,
-            credential_id: answer.credential_id,
-            member: person.id,
-            role,
-            signature: answer.signature,
-        }
-    }
-
-    pub fn approve(&mut self, person: usize, role: Role, action: ActionId) -> Result<(), Refusal> {
-        let approval = self.approval(person, role, action);
-        self.run(Command::Approve(Box::new(approval))).map(drop)
-    }
-
-    pub fn rejection(&self, person: usize, role: Role, action: ActionId) -> Command {
-        let a = self.approval_over(person, role, action, Purpose::Rejection, &self.document_bytes(action));
-        rejection_of(a)
-    }
-
-    pub fn cancellation(&self, person: usize, role: Role, action: ActionId) -> Command {
-        let a = self.approval_over(person, role, action, Purpose::Cancellation, &self.document_bytes(action));
-        cancellation_of(a)
-    }
-
-    pub fn begin(&mut self, action: ActionId) -> Result<Vec<Event>, Refusal> {
-        let key = key_id(self.fresh());
-        self.run(Command::Begin { action, key, life_s: 600 })
-    }
-
-    /// Proposed by the first, approved by as many of the others as its quorum needs, each in the seat's role.
-    pub fn approved(&mut self, params: Params) -> ActionId {
-        let action = self.propose(0, params).unwrap();
-        let quorum = self.now().action(action).unwrap().document().quorum.clone();
-        let seats = quorum.iter().flat_map(|clause| std::iter::repeat_n(clause.role, clause.count.into()));
-        for (seat, role) in seats.collect::<Vec<_>>().into_iter().enumerate() {
-            self.approve(seat + 1, role, action).unwrap();
-        }
-        action
-    }
-
-    /// Proposed by the first, approved by those from some place on, and begun.
-    pub fn decree_by(&mut self, from: usize, params: Params) -> Vec<Event> {
-        let action = self.propose(0, params).unwrap();
-        let quorum = self.now().action(action).unwrap().document().quorum.clone();
-        let seats = quorum.iter().flat_map(|clause| std::iter::repeat_n(clause.role, clause.count.into()));
-        for (seat, role) in seats.collect::<Vec<_>>().into_iter().enumerate() {
-            self.approve(from + seat, role, action).unwrap();
-        }
-        self.begin(action).unwrap()
-    }
-
-    /// Proposed, approved and begun.
-    pub fn decree(&mut self, params: Params) -> Vec<Event> {
-        let action = self.approved(params);
-        self.begin(action).unwrap()
-    }
-
-    pub fn slot_params(&self, name: &str, algorithm: Algorithm) -> SlotCreateParams {
-        SlotCreateParams {
-            algorithm,
-            backend: "softhsm".parse().unwrap(),
-            overlap_days: 7,
-            owner: self.people[0].id,
-            rotation: None,
-            rotation_days: 90,
-            signing_policy: SigningPolicy {
-                callers: BTreeSet::from([Caller::PackagingEngineers, Caller::Services]),
-                environments: BTreeSet::from([Environment::Production]),
-                ..SigningPolicy::default()
-            },
-            slot: slot_name(name),
-        }
-    }
-
-    /// A slot whose key is being made.
-    pub fn slot_being_made(&mut self, name: &str, algorithm: Algorithm) -> KeyId {
-        let params = self.slot_params(name, algorithm);
-        self.decree(Params::SlotCreate(params));
-        *self
-            .now()
-            .keys()
-            .iter()
-            .find(|(_, key)| key.slot.as_str() == name && key.state_name() == "generating")
-            .unwrap()
-            .0
-    }
-
-    /// A slot with an active key.
-    pub fn slot(&mut self, name: &str, algorithm: Algorithm) -> KeyId {
-        let key = self.slot_being_made(name, algorithm);
-        let seed = self.fresh();
-        self.run(Command::KeyMade { key, spki: spki(algorithm, seed), attributes: CONFINED }).unwrap();
-        key
-    }
-
-    /// A service that may use slots.
-    pub fn service(&mut self, slots: &[&str]) -> ServiceId {
-        let service = service_id(self.fresh());
-        let params = self.service_params(service, slots);
-        self.decree(Params::ServiceEnroll(params));
-        service
-    }
-
-    pub fn service_params(
-        &self,
-        service: ServiceId,
-        slots: &[&str],
-    ) -> sealbook_ledger::action::ServiceEnrollParams {
-        sealbook_ledger::action::ServiceEnrollParams {
-            display_name_digest: Some(Hash::sha256(b"name").0.as_slice().into()),
-            service,
-            slots: slots.iter().map(|name| slot_name(name)).collect(),
-            token_expires_at: self.clock.plus_seconds(30 * 24 * 60 * 60),
-            token_sha256: Hash::sha256(service.to_string().as_bytes()),
-        }
-    }
-
-    pub fn request(&self, slot: &str, len: usize) -> SignRequest {
-        SignRequest {
-            slot: slot_name(slot),
-            digest: HexBytes(vec![7; len]),
-            message: None,
-            environment: Environment::Production,
-            life_s: 60,
-            sd: Vec::new(),
-            clearance: None,
-            key: None,
-        }
-    }
-
-    /// A slot that asks for approval in production.
-    pub fn guarded_slot(&mut self, name: &str, algorithm: Algorithm) -> KeyId {
-        let key = self.slot(name, algorithm);
-        let mut signing_policy = self.slot_params(name, algorithm).signing_policy;
-        signing_policy.approval = [Environment::Production].into();
-        self.decree(Params::SlotPolicySet(SlotPolicyParams { signing_policy, slot: slot_name(name) }));
-        key
-    }
-
-    /// A service's own proposal, which nobody signs.
-    pub fn service_proposal(&mut self, service: ServiceId, params: Params) -> Result<ActionId, Refusal> {
-        let document = ActionDocument { proposed_by: service.into(), ..self.document(0, params) };
-        let action = document.action;
-        self.run(Command::Propose(Box::new(ActionProposed { document, signed: None }))).map(|_| action)
-    }
-
-    /// Asked for by a service, approved by one of the change board, and begun.
-    pub fn cleared(&mut self, service: ServiceId, params: Params) -> ActionId {
-        let action = self.service_proposal(service, params).unwrap();
-        self.approve(1, Role::ChangeBoard, action).unwrap();
-        self.begin(action).unwrap();
-        action
-    }
-
-    pub fn authorize(&mut self, service: ServiceId, request: SignRequest) -> Result<Seq, Refusal> {
-        let command = Command::Authorize { caller: Actor::Service(service), request: Box::new(request) };
-        self.run(command).map(|events| events[0].seq)
-    }
-
-    pub fn settle(&mut self, authorization: Seq) -> Result<Event, Refusal> {
-        let outcome = SigningOutcome::Signed(B64(vec![9; 70]));
-        self.run(Command::Settle { authorization, outcome }).map(|mut events| events.remove(0))
-    }
-
-    pub fn contain(&mut self, by: usize, target: Containment) -> Result<Event, Refusal> {
-        let by = self.people[by].id;
-        self.run(Command::Contain { by, target, sd: Vec::new() }).map(|mut events| events.remove(0))
     }
 
     /// Enrols one more person by quorum; returns that person's place.
