@@ -14,6 +14,12 @@ use tokio::runtime::{Builder, Runtime};
 /// What it prints before the port that it chose.
 const STARTED: &str = "was started successfully on port ";
 
+/// What it prints where it ends at once.
+const GAVE_UP: &str = "Exiting";
+
+/// How often it is started.
+const STARTS: usize = 5;
+
 /// Ends chromedriver, and with it its browsers, when standard input ends: when the test process drops its end of the
 /// pipe, or dies, however it dies.
 const UNTIL_INPUT_ENDS: &str = r#""$@" & driver=$!; read -r _; kill "$driver"; wait "$driver""#;
@@ -51,7 +57,14 @@ impl Driver {
         })
     }
 
+    /// chromedriver takes the port that it chose on IPv4 and on IPv6; where somebody has one of the two it ends, and
+    /// another try chooses another port.
     fn start() -> Self {
+        let mut launched = std::iter::repeat_with(Self::launch).take(STARTS);
+        launched.find_map(Self::started).unwrap_or_else(|| panic!("chromedriver does not start"))
+    }
+
+    fn launch() -> Self {
         let folder = tempfile::Builder::new().prefix("sb-driver-").tempdir().unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
         let mut process = Command::new("sh")
@@ -62,19 +75,28 @@ impl Driver {
             .spawn()
             .unwrap();
         let input = process.stdin.take();
-        let mut driver = Self { process, input, port: 0, folder };
-        driver.port = waiting::until("chromedriver to start", || {
-            let log = driver.log();
+        Self { process, input, port: 0, folder }
+    }
+
+    /// Waits until it says where it listens; `None` where it ends instead.
+    fn started(mut self) -> Option<Self> {
+        let port = waiting::until("chromedriver to start", || {
+            let log = self.log();
             assert!(
                 !log.contains("not found"),
                 "there is no chromedriver: run `tests/prerequisites.sh test`"
             );
-            let (_, rest) = log.split_once(STARTED)?;
-            // Its line is complete.
-            let (port, _) = rest.split_once('.')?;
-            port.parse().ok()
+            match log.split_once(STARTED).and_then(|(_, rest)| rest.split_once('.')) {
+                // Its line is complete.
+                Some((port, _)) => Some(port.parse().ok()),
+                None => log.contains(GAVE_UP).then_some(None),
+            }
         });
-        driver
+        if port.is_none() {
+            eprintln!("chromedriver ended at once:\n{}", self.log());
+        }
+        self.port = port?;
+        Some(self)
     }
 
     /// Starts a browser.
