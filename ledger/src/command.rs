@@ -198,6 +198,8 @@ pub enum OwnSignature {
 pub enum DocumentSubject {
     /// One rotation.
     Rotation(ActionId),
+    /// One change of the ledger key.
+    LedgerKey(ActionId),
     /// Everything from one moment to before another.
     Period {
         /// First moment.

@@ -27,7 +27,7 @@ use crate::timestamp::Timestamp;
 mod rotating;
 
 /// The newest rules version that a ledger may adopt here: what it promises is carried out.
-pub const ADOPTABLE: u64 = 1;
+pub const ADOPTABLE: u64 = 2;
 
 /// What a decision needs besides the state and the command.
 #[derive(Debug, Clone, Copy)]

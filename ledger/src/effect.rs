@@ -21,7 +21,7 @@ use crate::payload::{
 use crate::policy::{LedgerPolicy, Role};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::state::{Founded, OpenAction, Progress, Stage};
+use crate::state::{Founded, LedgerKey, OpenAction, Progress, Stage};
 use crate::timestamp::Timestamp;
 
 pub use permitted::MAX_TOKEN_LIFE_S;
@@ -265,11 +265,27 @@ impl Founded {
 
     pub(crate) fn judge_evidence_key(&self, set: &LedgerEvidenceKeySet, at: Timestamp) -> Result<(), Rule> {
         self.judge_device_effect(set.action, ActionType::LedgerEvidenceKeySet, at)?;
-        if self.keys.contains_key(&set.key) {
+        // Version 1 let an evidence key come back.
+        let known = if self.rules >= 2 { self.knows_key_id(set.key) } else { self.keys.contains_key(&set.key) };
+        if known {
             return Err(Rule::KeyBytes);
         }
         let public = PublicKey::from_der(set.spki.as_bytes()).map_err(|_| Rule::KeyBytes)?;
         if self.holds_key(public.sha256()) { Err(Rule::KeyBytes) } else { Ok(()) }
+    }
+
+    pub(crate) fn apply_succession(&mut self, action: ActionId, vkey: &Vkey, next: NextVkey, since: Seq) {
+        self.key = LedgerKey { vkey: vkey.clone(), next, since };
+        // Under version 1 there are no packs.
+        if self.rules >= 2 {
+            Arc::make_mut(&mut self.successions).insert(action, false);
+        }
+    }
+
+    pub(crate) fn apply_evidence_key(&mut self, set: &LedgerEvidenceKeySet) {
+        if let Some((key, spki)) = self.evidence_key.replace((set.key, set.spki.clone())) {
+            Arc::make_mut(&mut self.former_evidence_keys).insert(key, Hash::sha256(spki.as_bytes()));
+        }
     }
 
     fn judge_device_effect(&self, id: ActionId, kind: ActionType, at: Timestamp) -> Result<(), Rule> {

@@ -259,6 +259,8 @@ impl Founded {
             ageing_since: None,
             documents: Arc::default(),
             evidence_key: None,
+            former_evidence_keys: Arc::default(),
+            successions: Arc::default(),
             hashes: Arc::new(hashes),
         }
     }

@@ -80,6 +80,13 @@ impl Founded {
                     return Err(Rule::ReportForm);
                 }
             }
+            (ReportKind::LedgerKey, Some(action), None, None) => {
+                let reported = self.successions.get(&action).ok_or(Rule::ReportForm)?;
+                let open = self.documents.values().any(|document| document.action == Some(action));
+                if *reported || open {
+                    return Err(Rule::ReportForm);
+                }
+            }
             (ReportKind::Period, None, Some(from), Some(to)) if from < to && to <= at => {}
             _ => return Err(Rule::ReportForm),
         }
@@ -103,6 +110,11 @@ impl Founded {
         let statement =
             Statement::write(PREDICATE_TYPE, report, manifest).map_err(|_| Rule::ReportStatement)?;
         Ok(envelope_algorithm(key.key_type()).digest_of(&pae(PAYLOAD_TYPE, &statement)))
+    }
+
+    /// The changes of the ledger key, by their actions, and whether each has its evidence pack.
+    pub fn successions(&self) -> &BTreeMap<ActionId, bool> {
+        &self.successions
     }
 
     fn pending_document(&self, seq: Seq) -> Result<&PendingDocument, Rule> {
@@ -154,6 +166,9 @@ impl Founded {
                 let pending = Arc::make_mut(&mut self.documents).remove(&p.authorization);
                 if let Some(action) = pending.and_then(|pending| pending.action) {
                     self.with_rotation(action, |rotation| rotation.reported = true);
+                    if let Some(reported) = Arc::make_mut(&mut self.successions).get_mut(&action) {
+                        *reported = true;
+                    }
                 }
             }
             _ => {}

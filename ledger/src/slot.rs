@@ -341,16 +341,18 @@ impl Founded {
         if fits && !self.holds_key(generated.spki_sha256) { Ok(()) } else { Err(Rule::KeyBytes) }
     }
 
-    /// Whether a public key is one of a slot's, or the evidence key.
+    /// Whether a public key is one of a slot's, or the evidence key; from version 2 on also whether it was.
     pub(crate) fn holds_key(&self, spki_sha256: Hash) -> bool {
         let evidence = self.evidence_key.iter().map(|(_, spki)| Hash::sha256(spki.as_bytes()));
         let slots = self.keys.values().filter_map(Key::material).map(|material| material.spki_sha256);
-        slots.chain(evidence).any(|other| other == spki_sha256)
+        let former = self.former_evidence_keys.values().copied().filter(|_| self.rules >= 2);
+        slots.chain(evidence).chain(former).any(|other| other == spki_sha256)
     }
 
-    /// Whether an id is a key's already, the evidence key's included.
+    /// Whether an id is a key's already, those of evidence keys included.
     pub(crate) fn knows_key_id(&self, id: KeyId) -> bool {
-        self.keys.contains_key(&id) || self.evidence_key.as_ref().is_some_and(|(evidence, _)| *evidence == id)
+        let evidence = self.evidence_key.as_ref().is_some_and(|(evidence, _)| *evidence == id);
+        self.keys.contains_key(&id) || evidence || self.former_evidence_keys.contains_key(&id)
     }
 
     /// Whether a key was revoked.

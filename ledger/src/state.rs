@@ -99,6 +99,10 @@ pub struct Founded {
     /// Documents that the evidence key was asked for.
     pub(crate) documents: Arc<BTreeMap<Seq, PendingDocument>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
+    /// Keys that signed evidence before, and the SHA-256 of their SubjectPublicKeyInfo.
+    pub(crate) former_evidence_keys: Arc<BTreeMap<KeyId, Hash>>,
+    /// The changes of the ledger key by the actions that brought them, and whether each has its evidence pack: of rules version 2.
+    pub(crate) successions: Arc<BTreeMap<ActionId, bool>>,
     /// Hashes of the events that documents may be bound to.
     pub(crate) hashes: Arc<BTreeMap<Seq, Hash>>,
 }

@@ -211,6 +211,7 @@ impl Trial<'_> {
         let key = founded.evidence_key().ok_or(Rule::EvidenceKey)?.0;
         let (kind, action, from, to) = match about {
             DocumentSubject::Rotation(action) => (ReportKind::Rotation, Some(action), None, None),
+            DocumentSubject::LedgerKey(action) => (ReportKind::LedgerKey, Some(action), None, None),
             DocumentSubject::Period { from, to } => (ReportKind::Period, None, Some(from), Some(to)),
         };
         let report = Report { action, from, kind, origin: Cow::Borrowed(&founded.origin), to };

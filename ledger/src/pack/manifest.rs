@@ -18,18 +18,21 @@ use crate::ids::{InvalidId, serde_as_text};
 pub enum Kind {
     /// One rotation of a key, from its proposal to its proof.
     Rotation,
+    /// One change of a ledger's own key.
+    LedgerKey,
     /// A span of time of one ledger.
     Period,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Rotation, Self::Period];
+    pub const ALL: [Self; 3] = [Self::Rotation, Self::LedgerKey, Self::Period];
 
     /// The kind's name in the manifest.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rotation => "rotation",
+            Self::LedgerKey => "ledger_key",
             Self::Period => "period",
         }
     }
@@ -40,7 +43,7 @@ impl FromStr for Kind {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let known = Self::ALL.into_iter().find(|kind| kind.name() == text);
-        known.ok_or(InvalidId { what: "kind of pack", why: "rotation or period" })
+        known.ok_or(InvalidId { what: "kind of pack", why: "rotation, ledger_key or period" })
     }
 }
 

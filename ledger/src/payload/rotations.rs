@@ -126,6 +126,8 @@ payload!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportKind {
+    /// One change of the ledger key.
+    LedgerKey,
     /// Rotations of a period.
     Period,
     /// One rotation.

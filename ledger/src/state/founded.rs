@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::event::{Actor, Event};
 use crate::gate::AGEING;
-use crate::payload::Payload;
+use crate::payload::{LedgerKeyRecovered, LedgerKeyRotated, Payload};
 use crate::rule::Rule;
-use crate::state::{Founded, LedgerKey, Prechecked, knows};
+use crate::state::{Founded, Prechecked, knows};
 
 impl Founded {
     pub(super) fn judge(&self, event: &Event, checked: &Prechecked) -> Result<(), Rule> {
@@ -151,14 +151,14 @@ impl Founded {
                 self.rules = adopted.rules;
             }
             Payload::LedgerKeyRotated(change) => {
-                self.key =
-                    LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
+                let LedgerKeyRotated { action, vkey, next_vkey_digest, .. } = &**change;
+                self.apply_succession(*action, vkey, *next_vkey_digest, event.seq);
             }
             Payload::LedgerKeyRecovered(change) => {
-                self.key =
-                    LedgerKey { vkey: change.vkey.clone(), next: change.next_vkey_digest, since: event.seq };
+                let LedgerKeyRecovered { action, vkey, next_vkey_digest, .. } = &**change;
+                self.apply_succession(*action, vkey, *next_vkey_digest, event.seq);
             }
-            Payload::LedgerEvidenceKeySet(set) => self.evidence_key = Some((set.key, set.spki.clone())),
+            Payload::LedgerEvidenceKeySet(set) => self.apply_evidence_key(set),
 
             Payload::MemberRecovered(recovered) => self.apply_recovered(recovered, event),
             Payload::MemberEnrolled(_)

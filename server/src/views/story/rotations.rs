@@ -90,8 +90,12 @@ pub(super) fn report(event: &DocumentAuthorized, names: &Names) -> String {
         (ReportKind::Period, _, Some(from), Some(to)) => {
             format!("the evidence pack of {} until {}", moment(from), moment(to))
         }
-        // The rules let neither of these two come about.
+        (ReportKind::LedgerKey, Some(action), _, _) => {
+            format!("the evidence pack of: {}", names.action(action))
+        }
+        // The rules let none of these come about.
         (ReportKind::Rotation, None, _, _) => "the evidence pack of a rotation".to_owned(),
+        (ReportKind::LedgerKey, None, _, _) => "the evidence pack of a ledger key".to_owned(),
         (ReportKind::Period, ..) => "the evidence pack of a period".to_owned(),
     }
 }
