@@ -194,11 +194,8 @@ impl<'a> Facts<'a> {
     }
 
     fn listed(&self) -> Vec<Listed> {
-        let listed = |event: &Event| Listed {
-            seq: event.seq,
-            time: event.time,
-            type_name: event.payload.type_name(),
-        };
+        let listed =
+            |event: &Event| Listed { seq: event.seq, time: event.time, type_name: event.payload.type_name() };
         self.events.iter().map(listed).collect()
     }
 }

@@ -61,14 +61,19 @@ impl Canary {
         });
         let results: Vec<CanaryResult> = asked
             .map(|(event, (digest, original))| {
-                result(facts, action, public.as_ref(), CanaryResult {
-                    authorization: event.seq,
-                    digest,
-                    original,
-                    outcome: None,
-                    outcome_type: None,
-                    verified: None,
-                })
+                result(
+                    facts,
+                    action,
+                    public.as_ref(),
+                    CanaryResult {
+                        authorization: event.seq,
+                        digest,
+                        original,
+                        outcome: None,
+                        outcome_type: None,
+                        verified: None,
+                    },
+                )
             })
             .collect();
         let count = |test: &dyn Fn(&CanaryResult) -> bool| {
@@ -89,12 +94,7 @@ impl Canary {
 /// The outcome that releases a signature.
 const CREATED: &str = "signature.created";
 
-fn result(
-    facts: &Facts<'_>,
-    action: ActionId,
-    key: Option<&PublicKey>,
-    asked: CanaryResult,
-) -> CanaryResult {
+fn result(facts: &Facts<'_>, action: ActionId, key: Option<&PublicKey>, asked: CanaryResult) -> CanaryResult {
     let authorization = asked.authorization;
     let outcome = facts.first(move |payload| match payload {
         Payload::SignatureCreated(p) if p.authorization == authorization => Some(Some(&**p)),

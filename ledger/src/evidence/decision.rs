@@ -9,10 +9,10 @@ use super::people;
 use super::{EvidenceError, Facts, Mark};
 use crate::action::{ActionDocument, ActionType};
 use crate::encoding::B64;
+use crate::ids::Aaguid;
 use crate::ids::{ActionId, MemberId, ProposerId, Seq};
 use crate::payload::{ActionApproved, Payload, SignedProposal};
 use crate::policy::{Clause, Role};
-use crate::ids::Aaguid;
 use crate::webauthn::CredentialKind;
 
 /// A WebAuthn assertion (Level 3 §6.3.3), whole: it can be verified with the credential's public key.
@@ -81,8 +81,7 @@ impl Decision {
                 _ => None,
             })
             .ok_or(EvidenceError::Missing { what: "proposal of its action" })?;
-        let executing =
-            facts.mark(move |p| matches!(p, Payload::ActionExecuting(p) if p.action == action));
+        let executing = facts.mark(move |p| matches!(p, Payload::ActionExecuting(p) if p.action == action));
         let approvals = facts.all(move |payload| match payload {
             Payload::ActionApproved(p) if p.action == action => Some(&**p),
             _ => None,

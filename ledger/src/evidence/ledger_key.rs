@@ -103,8 +103,7 @@ impl LedgerKeyEvidence {
             .position(|(_, change)| change.action == Some(action))
             .ok_or(EvidenceError::Missing { what: "change of the ledger key" })?;
         let before = at.checked_sub(1).and_then(|at| changes.get(at));
-        let (old_event, old) =
-            before.ok_or(EvidenceError::Missing { what: "ledger key before" })?;
+        let (old_event, old) = before.ok_or(EvidenceError::Missing { what: "ledger key before" })?;
         let Some((event, new)) = changes.get(at) else {
             return Err(EvidenceError::Missing { what: "change of the ledger key" });
         };

@@ -164,9 +164,8 @@ impl PeriodEvidence {
 
     fn in_time(&self) -> Check {
         let late = |slot: &&PeriodSlot| {
-            let due = slot
-                .active
-                .map(|active| active.time.plus_seconds(u32::from(slot.interval_days) * DAY_S));
+            let due =
+                slot.active.map(|active| active.time.plus_seconds(u32::from(slot.interval_days) * DAY_S));
             !slot.overdue.is_empty() || due.is_some_and(|due| due <= self.to)
         };
         let late: Vec<&PeriodSlot> = self.slots.iter().filter(late).collect();
@@ -203,7 +202,10 @@ impl PeriodEvidence {
         };
         let reviewed = devices.iter().filter(in_time).count();
         Check::new("access_review", "Who can reach each device was reviewed in time")
-            .holds(reviewed == devices.len(), format!("{reviewed} of {} devices, every {days} days", devices.len()))
+            .holds(
+                reviewed == devices.len(),
+                format!("{reviewed} of {} devices, every {days} days", devices.len()),
+            )
             .at(self.reviews.values().map(|mark| mark.seq))
     }
 }

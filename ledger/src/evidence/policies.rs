@@ -72,10 +72,7 @@ impl Policies {
 }
 
 /// The ledger policy in force before an event.
-pub(super) fn ledger_policy(
-    facts: &Facts<'_>,
-    before: Seq,
-) -> Result<InForce<LedgerPolicy>, EvidenceError> {
+pub(super) fn ledger_policy(facts: &Facts<'_>, before: Seq) -> Result<InForce<LedgerPolicy>, EvidenceError> {
     let set = facts.all(|payload| match payload {
         Payload::PolicySet(p) => Some(&p.policy),
         Payload::LedgerFounded(p) => Some(&p.document.policy),

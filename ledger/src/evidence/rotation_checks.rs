@@ -47,9 +47,11 @@ fn outcome(evidence: &RotationEvidence) -> Check {
     let check = Check::new("outcome", "The new key took over and the old one is retired");
     let steps = &evidence.steps;
     match (&steps.completed, &evidence.rotation_event.failure) {
-        (Some(completed), _) => check
-            .holds(true, "the rotation was completed")
-            .at(steps.cut_over.iter().map(|mark| mark.seq).chain([completed.seq])),
+        (Some(completed), _) => check.holds(true, "the rotation was completed").at(steps
+            .cut_over
+            .iter()
+            .map(|mark| mark.seq)
+            .chain([completed.seq])),
         (None, Some(code)) => check
             .holds(false, format!("it failed ({}); the old key stayed in charge", code.as_str()))
             .at(steps.failed.iter().map(|mark| mark.seq)),
@@ -136,8 +138,10 @@ fn in_time(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
 }
 
 fn certificate(evidence: &RotationEvidence) -> Check {
-    let check =
-        Check::new("certificate", "The new key had a certificate in force when it took over, and its path holds");
+    let check = Check::new(
+        "certificate",
+        "The new key had a certificate in force when it took over, and its path holds",
+    );
     if evidence.policies.rotation.policy.certificate.is_none() {
         return check.none("the slot's policy asks for none");
     }
@@ -152,13 +156,12 @@ fn certificate(evidence: &RotationEvidence) -> Check {
         (true, false) => "its path does not hold".to_owned(),
     };
     let seqs = certificate.requested.iter().map(|mark| mark.seq);
-    check
-        .holds(covers && certificate.path_holds, detail)
-        .at(seqs.chain([certificate.recorded.seq, cut.seq]))
+    check.holds(covers && certificate.path_holds, detail).at(seqs.chain([certificate.recorded.seq, cut.seq]))
 }
 
 fn canary(evidence: &RotationEvidence) -> Check {
-    let check = Check::new("canary", "The new key signed what the slot signed last, and every signature holds");
+    let check =
+        Check::new("canary", "The new key signed what the slot signed last, and every signature holds");
     let canary = &evidence.canary;
     let Some(recorded) = canary.recorded else {
         return match canary.results.is_empty() {
@@ -197,16 +200,17 @@ fn overlap(evidence: &RotationEvidence) -> Check {
 }
 
 fn confirmed(evidence: &RotationEvidence) -> Check {
-    let check = Check::new("confirmed", "A client found that the new key works before the old one was retired");
+    let check =
+        Check::new("confirmed", "A client found that the new key works before the old one was retired");
     match (&evidence.steps.confirmed, evidence.steps.cut_over) {
         (_, None) => check.none("no key was replaced"),
         (Some(confirmed), Some(_)) => {
             let before = evidence.steps.completed.is_none_or(|completed| confirmed.mark.seq < completed.seq);
-            check
-                .holds(before, format!("by a {}", confirmed.by.kind()))
-                .at([confirmed.mark.seq])
+            check.holds(before, format!("by a {}", confirmed.by.kind())).at([confirmed.mark.seq])
         }
-        (None, Some(_)) if evidence.rotation_event.emergency => check.none("break-glass does not wait for it"),
+        (None, Some(_)) if evidence.rotation_event.emergency => {
+            check.none("break-glass does not wait for it")
+        }
         (None, Some(_)) => check.none("nobody confirmed it; the slot had no service to ask"),
     }
 }
@@ -236,7 +240,9 @@ fn retired(evidence: &RotationEvidence) -> Check {
             let revoked = evidence.certificates.iter().filter_map(|certificate| certificate.revoked);
             let text = match revoked.clone().count() {
                 0 => "retired; nothing is ever deleted from the device",
-                _ => "retired, its certificate revoked as superseded; nothing is ever deleted from the device",
+                _ => {
+                    "retired, its certificate revoked as superseded; nothing is ever deleted from the device"
+                }
             };
             check.holds(true, text).at([completed.seq].into_iter().chain(revoked.map(|mark| mark.seq)))
         }

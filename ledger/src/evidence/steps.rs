@@ -70,16 +70,14 @@ impl Steps {
             _ => None,
         });
         let by = |event: &crate::event::Event| ChannelMove { by: event.actor, mark: Mark::of(event) };
-        let confirmed = facts.first(
-            move |p| matches!(p, Payload::RotationConfirmed(p) if p.action == action).then_some(()),
-        );
+        let confirmed = facts
+            .first(move |p| matches!(p, Payload::RotationConfirmed(p) if p.action == action).then_some(()));
         Self {
             approved: decision.approved(),
             canary: facts
                 .mark(move |p| matches!(p, Payload::RotationCanaryRecorded(p) if p.action == action)),
             channels: moved.map(|(event, channel)| (channel, by(event))).collect(),
-            completed: facts
-                .mark(move |p| matches!(p, Payload::RotationCompleted(p) if p.action == action)),
+            completed: facts.mark(move |p| matches!(p, Payload::RotationCompleted(p) if p.action == action)),
             confirmed: confirmed.map(|(event, ())| by(event)),
             cut_over: cut.map(|(event, _)| Mark::of(event)),
             failed: facts.mark(move |p| matches!(p, Payload::RotationFailed(p) if p.action == action)),
@@ -88,9 +86,8 @@ impl Steps {
                     matches!(p, Payload::KeyGenerationAuthorized(p) if p.action == action).then_some(())
                 })
                 .map(|(event, ())| Mark::of(event)),
-            key_generated: new_key(facts, action).and_then(|key| {
-                facts.mark(move |p| matches!(p, Payload::KeyGenerated(p) if p.key == key))
-            }),
+            key_generated: new_key(facts, action)
+                .and_then(|key| facts.mark(move |p| matches!(p, Payload::KeyGenerated(p) if p.key == key))),
             overlap_ends_at: cut.map(|(_, ends)| ends),
             proposed: decision.proposed,
             started: facts.mark(move |p| matches!(p, Payload::RotationStarted(p) if p.action == action)),

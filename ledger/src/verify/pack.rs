@@ -118,7 +118,8 @@ fn read_disclosures(lines: &[u8], disclosures: &mut Disclosures) -> Result<(), F
         None => return Err(form("the last line has no line end")),
     };
     for line in lines.split(|byte| *byte == b'\n') {
-        let disclosure = Disclosure::parse(line).map_err(|error| whole(Layer::Bytes, error.code(), &error))?;
+        let disclosure =
+            Disclosure::parse(line).map_err(|error| whole(Layer::Bytes, error.code(), &error))?;
         disclosures.add(&disclosure);
     }
     Ok(())
@@ -184,12 +185,17 @@ fn signed(pack: &Pack<'_>, events: &Events) -> LayerReport {
     let checked = Facts::new(&events.events)
         .map_err(|error| whole(Layer::Signatures, error.code(), &error))
         .and_then(|facts| {
-            let missing = || refuse(Layer::Signatures, "evidence_key.other", "no event names an evidence key");
+            let missing =
+                || refuse(Layer::Signatures, "evidence_key.other", "no event names an evidence key");
             let set = facts.evidence_key().ok_or_else(missing)?;
             let key = PublicKey::from_der(set.spki.as_bytes())
                 .map_err(|error| whole(Layer::Signatures, error.code(), &error))?;
             pack.verify(&key).map_err(|error| whole(Layer::Signatures, error.code(), &error))?;
-            Ok(format!("the evidence key {} signed the manifest of {} files", key.sha256(), pack.files().len()))
+            Ok(format!(
+                "the evidence key {} signed the manifest of {} files",
+                key.sha256(),
+                pack.files().len()
+            ))
         });
     match checked {
         Ok(detail) => LayerReport::Valid(detail),

@@ -112,7 +112,8 @@ impl<'a> Selection<'a> {
             tree: None,
             layers: [bytes, unclaimed(), seals, unclaimed(), unclaimed()],
             founding: None,
-            disclosures: matches!(subject, Subject::Selection | Subject::Pack).then_some(Disclosed { shown, redacted }),
+            disclosures: matches!(subject, Subject::Selection | Subject::Pack)
+                .then_some(Disclosed { shown, redacted }),
             signatures: None,
             attestations: None,
             steps: Vec::new(),

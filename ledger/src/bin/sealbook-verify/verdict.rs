@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
+use sealbook_ledger::pack::MAX_PACK;
 use sealbook_ledger::public_key::PublicKey;
 use sealbook_ledger::receipt::MAX_RECEIPT;
-use sealbook_ledger::pack::MAX_PACK;
 use sealbook_ledger::verify::{
     PACK_START, Pins, Report, Signed, verify_artifact, verify_bundle, verify_pack, verify_receipt,
 };
