@@ -29,6 +29,9 @@ use crate::reports::rep;
 use crate::store::Store;
 use gathering::{Gathered, Gathering};
 
+/// What a pack is.
+pub(crate) const MEDIA_TYPE: &str = "application/zip";
+
 /// How long the evidence key's device may take, in seconds: whoever takes up what a dead server began waits as long.
 const LIFE_S: u32 = 120;
 
@@ -243,5 +246,5 @@ fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> PackFile {
 
 #[allow(clippy::expect_used, reason = "the literal is a media type")]
 fn zip() -> sealbook_ledger::attachment::MediaType {
-    "application/zip".parse().expect("a media type")
+    MEDIA_TYPE.parse().expect("a media type")
 }

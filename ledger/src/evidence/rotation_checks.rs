@@ -25,7 +25,7 @@ pub(super) fn all(facts: &Facts<'_>, evidence: &RotationEvidence) -> Vec<Check> 
         in_time(facts, evidence),
         certificate(evidence),
         canary(evidence),
-        overlap(evidence),
+        overlap(facts, evidence),
         confirmed(evidence),
         channels(evidence),
         retired(evidence),
@@ -183,13 +183,20 @@ fn canary(evidence: &RotationEvidence) -> Check {
     check.holds(!wrong, seen).at([recorded.seq])
 }
 
-fn overlap(evidence: &RotationEvidence) -> Check {
+fn overlap(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
     let check = Check::new("overlap", "Old and new key stood side by side for 7 days or more");
     let (Some(cut), Some(ends)) = (evidence.steps.cut_over, evidence.steps.overlap_ends_at) else {
         return check.none("no key was replaced");
     };
     if evidence.rotation_event.emergency {
         return check.none("break-glass: the old key was retired at once").at([cut.seq]);
+    }
+    let new = evidence.new_key().map(|key| key.key);
+    let overtaken =
+        facts.mark(move |payload| matches!(payload, Payload::RotationCutOver(p) if Some(p.old_key) == new));
+    if let Some(overtaken) = overtaken {
+        let text = "cut short: the new key was replaced in its turn, by break-glass";
+        return check.none(text).at([cut.seq, overtaken.seq]);
     }
     let days = evidence.policies.rotation.policy.overlap_days;
     let waited = evidence.steps.completed.is_none_or(|completed| completed.time >= ends);

@@ -31,6 +31,7 @@ mod platform;
 pub mod problem;
 mod proofs;
 mod registering;
+mod reports;
 mod services;
 pub mod session_table;
 pub mod sessions;

@@ -160,6 +160,15 @@ impl Choosing<'_> {
         chosen.extend(self.pick(|event| is_of_rotation(event, action) || is_of_keys(event, &keys)));
         chosen.extend(self.slot_in_force(start, started, created));
         chosen.extend(self.certificates(&keys));
+        // What came after its end is another story's, but for what ended with it and the key that vouches for it all.
+        let end = self.pick(|event| is_end(event, action)).next();
+        let later = self.pick(|event| match &event.payload {
+            Payload::CertificateRevoked(p) => p.action == action,
+            _ => false,
+        });
+        let evidence = self.last(|e| matches!(e.payload, Payload::LedgerEvidenceKeySet(_)));
+        let later: BTreeSet<Seq> = later.chain(evidence).collect();
+        chosen.retain(|seq| end.is_none_or(|end| *seq <= end) || later.contains(seq));
         chosen
     }
 
@@ -286,6 +295,14 @@ fn is_of_rotation(event: &Event, action: ActionId) -> bool {
     }
 }
 
+fn is_end(event: &Event, action: ActionId) -> bool {
+    match &event.payload {
+        Payload::RotationCompleted(p) => p.action == action,
+        Payload::RotationFailed(p) => p.action == action,
+        _ => false,
+    }
+}
+
 fn is_of_keys(event: &Event, keys: &BTreeSet<KeyId>) -> bool {
     match &event.payload {
         Payload::KeyGenerationAuthorized(p) => keys.contains(&p.key),
@@ -295,8 +312,8 @@ fn is_of_keys(event: &Event, keys: &BTreeSet<KeyId>) -> bool {
         Payload::KeyAdopted(p) => keys.contains(&p.key),
         Payload::KeyActivated(p) => keys.contains(&p.key),
         Payload::KeyRevoked(p) => keys.contains(&p.key),
-        // When the old key took over.
-        Payload::RotationCutOver(p) => keys.contains(&p.new_key),
+        // When the old key took over, and whether the new one was replaced in its turn.
+        Payload::RotationCutOver(p) => keys.contains(&p.new_key) || keys.contains(&p.old_key),
         Payload::SlotRotationOverdue(p) => keys.contains(&p.key),
         _ => false,
     }

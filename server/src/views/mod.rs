@@ -17,6 +17,7 @@ pub mod keys;
 pub mod ledger;
 pub mod names;
 pub mod people;
+pub mod reports;
 pub mod sentence;
 pub mod services;
 pub mod slot_history;
