@@ -14,7 +14,6 @@ use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::rule::Rule;
 
 use super::choosing::{Choosing, KINDS};
-use crate::effects::disclosures_at;
 use crate::ledger::{EngineError, Ledger};
 use crate::proving;
 use crate::store::Store;
@@ -176,23 +175,19 @@ impl Gathering<'_> {
         events: &[Event],
     ) -> Result<(Vec<u8>, BTreeMap<MemberId, String>), EngineError> {
         let (mut lines, mut names) = (Vec::new(), BTreeMap::new());
-        for event in events.iter().filter(|event| !event.sd.is_empty()) {
-            if event.payload.type_name().starts_with("signature.") {
-                continue;
+        let told = events.iter().filter(|event| !event.payload.type_name().starts_with("signature."));
+        let told: BTreeMap<u64, &Event> = told.map(|event| (event.seq.get(), event)).collect();
+        let seqs: Vec<u64> = told.keys().copied().collect();
+        for row in self.store.disclosures_of(self.ledger.id(), &seqs).await? {
+            let Some(event) = told.get(&row.seq) else { continue };
+            if let (Payload::MemberEnrolled(p), "display_name") = (&event.payload, row.name.as_str()) {
+                names.insert(p.member, row.value.clone());
             }
-            let mut here = disclosures_at(self.store, self.ledger.id(), event.seq.get()).await?;
-            here.sort_by(|a, b| a.name().cmp(b.name()));
-            for one in here {
-                if let (Payload::MemberEnrolled(p), "display_name") = (&event.payload, one.name()) {
-                    names.insert(p.member, one.value().to_owned());
-                }
-                let (name, value) = (one.name().to_owned(), one.value().to_owned());
-                let line = Disclosure::new(event.seq, name, value, one.salt())
-                    .to_line()
-                    .map_err(|error| EngineError::fault("a disclosure can't be written", error))?;
-                lines.extend(line);
-                lines.push(b'\n');
-            }
+            let line = Disclosure::new(event.seq, row.name, row.value, row.salt)
+                .to_line()
+                .map_err(|error| EngineError::fault("a disclosure can't be written", error))?;
+            lines.extend(line);
+            lines.push(b'\n');
         }
         Ok((lines, names))
     }

@@ -11,10 +11,9 @@ use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ledger::EngineError;
 use crate::store::load::MAX_PAGE;
 use crate::store::story::StoryFilter;
-use crate::store::{LedgerId, Store};
+use crate::store::{LedgerId, Store, StoreError};
 
 /// An evidence pack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -71,7 +70,7 @@ pub async fn all(
     ledger: LedgerId,
     founded: &Founded,
     size: u64,
-) -> Result<Vec<ReportView>, EngineError> {
+) -> Result<Vec<ReportView>, StoreError> {
     let kinds = ["document.authorized", "rep.issued"].map(str::to_owned).to_vec();
     let mut filter = StoryFilter { below: size, kinds, beside_signatures: true, ..StoryFilter::default() };
     let mut events = Vec::new();
@@ -79,7 +78,7 @@ pub async fn all(
         let page = store.story(ledger, &filter, MAX_PAGE).await?;
         for stored in &page.events {
             let event = Envelope::parse(&stored.bytes).ok().and_then(|e| Event::from_envelope(e).ok());
-            events.push(event.ok_or_else(|| EngineError::Corrupt("a stored event can't be read".into()))?);
+            events.push(event.ok_or_else(|| StoreError::corruption("a stored event can't be read"))?);
         }
         match page.next {
             Some(next) => filter.below = next,
