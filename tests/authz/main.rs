@@ -128,6 +128,7 @@ fn cast(server: &Server) -> Cast {
         ("{key}", text(&slot["created"]["key"]).to_owned()),
         ("{action}", text(&open["action"]).to_owned()),
         ("{seq}", "0".to_owned()),
+        ("{sha256}", sha256(b"no pack")),
         ("{session}", "AAAA".to_owned()),
     ];
     Cast { tenant, callers, ids }

@@ -7,7 +7,7 @@ use integration::house::{House, READER};
 use crate::support::{Browser, walk};
 
 /// The pages that people read, by the names of their screens. New ones are listed here.
-const PAGES: [(&str, &str); 25] = [
+const PAGES: [(&str, &str); 26] = [
     ("inbox", "/inbox"),
     ("slots", "/slots"),
     ("slot", "/slots/apt-repo"),
@@ -33,6 +33,7 @@ const PAGES: [(&str, &str); 25] = [
     ("propose-batch", "/propose/signing.batch"),
     ("propose-policy", "/propose/policy.set"),
     ("sessions", "/sessions"),
+    ("reports", "/reports"),
 ];
 
 /// What an action's page can be about, by the house's names, and what it then says.

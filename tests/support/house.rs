@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::people::Person;
 use crate::server::Server;
 use crate::tenant::{Opened, Service, Tenant, in_seconds, open_with, sha256, signing_policy, text};
+use crate::waiting;
 use sealbook::http::token::{Token, TokenKind};
 use sealbook_ledger::webauthn::Purpose;
 
@@ -46,6 +47,7 @@ impl House {
         house.sign();
         house.end_some();
         house.leave_waiting();
+        house.rotate();
         house
     }
 
@@ -108,6 +110,27 @@ impl House {
         let slots = ["apt-repo", "firmware-ed25519", "images-p384", "release-p256"];
         self.service = self.enrol("the build farm", &slots, "It signs what CI has built.");
         self.enrol("nightly images", &["images-p384"], "Images that nobody outside gets.");
+    }
+
+    /// A key is replaced by break-glass, which waits for nothing, and its evidence pack is there.
+    fn rotate(&self) {
+        let evidence = json!({
+            "type": "ledger.evidence_key_set", "params": { "backend": "softhsm" },
+            "reason": "Auditors ask for packs that are signed.",
+        });
+        self.executed(0, "platform_admin", &evidence);
+        let slot = self.tenant.get("/slots/images-p384").expect(200).json();
+        let policy = sealbook_ledger::canonical::to_vec(&slot["rotation"]).unwrap();
+        let rotation = json!({
+            "type": "key.rotate_emergency",
+            "params": { "old_key": slot["active_key"], "policy": sha256(&policy), "slot": "images-p384" },
+            "reason": "The build host that used it was cleaned with too broad a brush.",
+        });
+        self.executed(0, "security_reviewer", &rotation);
+        waiting::until("the evidence pack", || {
+            let reports = self.tenant.get("/reports").expect(200).json();
+            reports["reports"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
+        });
     }
 
     fn enrol(&self, name: &str, slots: &[&str], reason: &str) -> Service {

@@ -48,6 +48,7 @@ const ASSETS: &[Asset] = assets![
     "proposal.js" JS,
     "propose.js" JS,
     "reading.js" JS,
+    "reports.js" JS,
     "rotations.js" JS,
     "says.js" JS,
     "sealbook.css" CSS,

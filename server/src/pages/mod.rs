@@ -17,6 +17,7 @@ pub mod page;
 mod people;
 mod problem;
 mod propose;
+mod reports;
 mod sessions;
 mod slot;
 mod slots;
@@ -49,6 +50,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(live::live)
         .service(propose::propose)
         .service(propose::propose_form)
+        .service(reports::reports)
         .service(sessions::sessions);
     config.service(slots::slots).service(slot::slot).service(ledger::ledger).service(event::event);
 }

@@ -34,6 +34,8 @@ pub enum Place {
     Ledger,
     /// Members and services.
     People,
+    /// Evidence packs.
+    Reports,
     /// Bundles, proofs, pins.
     Audit,
     /// Devices, sealing, storage.
@@ -44,8 +46,16 @@ pub enum Place {
 
 impl Place {
     /// What the navigation lists, in its order.
-    pub const LISTED: [Self; 7] =
-        [Self::Inbox, Self::Propose, Self::Slots, Self::Ledger, Self::People, Self::Audit, Self::Health];
+    pub const LISTED: [Self; 8] = [
+        Self::Inbox,
+        Self::Propose,
+        Self::Slots,
+        Self::Ledger,
+        Self::People,
+        Self::Reports,
+        Self::Audit,
+        Self::Health,
+    ];
 
     /// The last part of its path, which is its icon's name too.
     pub const fn path(self) -> &'static str {
@@ -55,6 +65,7 @@ impl Place {
             Self::Slots => "slots",
             Self::Ledger => "ledger",
             Self::People => "people",
+            Self::Reports => "reports",
             Self::Audit => "audit",
             Self::Health => "health",
             Self::Elsewhere => "",
@@ -69,6 +80,7 @@ impl Place {
             Self::Slots => "Slots",
             Self::Ledger => "Ledger",
             Self::People => "Members and services",
+            Self::Reports => "Reports",
             Self::Audit => "Audit",
             Self::Health => "Health",
             Self::Elsewhere => "",
