@@ -1,7 +1,5 @@
 //! Evidence packs: they come by themselves, verify offline, and nothing in them can be changed.
 
-use std::path::Path;
-
 use sealbook_ledger::action::{DeviceKeyParams, KeyRotateParams, Params};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::{Envelope, Event};
@@ -19,7 +17,7 @@ use super::{Site, act};
 const REVIEWERS: [(usize, Role); 2] = [(1, Role::SecurityReviewer), (2, Role::PlatformAdmin)];
 
 /// Every rotation of the site that has ended gets its pack once there is an evidence key.
-pub async fn packs_come_by_themselves(site: &Site, folder: &Path) {
+pub async fn packs_come_by_themselves(site: &Site) {
     let backend = site.ledger.state().founded().unwrap().slots().values().next().unwrap().backend.clone();
     act(site, Params::LedgerEvidenceKeySet(DeviceKeyParams { backend }), 0, Role::PlatformAdmin, &REVIEWERS)
         .await;
@@ -34,9 +32,6 @@ pub async fn packs_come_by_themselves(site: &Site, folder: &Path) {
         let pack = site.app.pack(&site.ledger, one.sha256).await.unwrap();
         assert_eq!(pack.len() as u64, one.size);
         verifies(site, &pack);
-        if let Some(keep) = std::env::var_os("KEEP_PACKS") {
-            std::fs::write(Path::new(&keep).join(format!("{}.zip", one.sha256)), &pack).unwrap();
-        }
         says_what_happened(&pack);
     }
     let pack = site.app.pack(&site.ledger, issued[0].sha256).await.unwrap();

@@ -62,7 +62,7 @@ pub async fn keys_are_replaced_with_certificates_and_canaries(
     site = restarted_at_every_step(site, folder, postgres).await;
     openssl_accepts(&site, path, "apt-repo");
     sign(&site, service, "apt-repo", 51).await.unwrap();
-    super::packs::packs_come_by_themselves(&site, path).await;
+    super::packs::packs_come_by_themselves(&site).await;
     export_and_verify(&site).await;
     site.app.stop().await;
 }
