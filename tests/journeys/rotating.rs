@@ -13,7 +13,7 @@ use sealbook_ledger::canonical;
 use serde_json::{Value, json};
 
 /// What founders of these tests may do: everything that rotations take.
-const KEEPERS: &[&str] = &["approver", "key_owner", "platform_admin", "security_reviewer"];
+const KEEPERS: &[&str] = &["approver", "change_board", "key_owner", "platform_admin", "security_reviewer"];
 
 /// A certificate policy.
 fn certificate(issuer: &Value, usage: &Value, name: &str) -> Value {

@@ -28,6 +28,9 @@ use crate::views::rotations::{self, RotationView};
 /// Most rotations of a page.
 const MAX_PAGE: usize = 100;
 
+/// Two looks at a rotation that is waited for are at least so far apart, however fast the ledger grows.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Why a rotation fails that somebody stopped.
 const STOPPED: &str = "rotation.stopped";
 
@@ -153,6 +156,7 @@ async fn wait_for(ledger: &Ledger, id: ActionId, seen: Option<Hash>, wait: Durat
         if over || left.is_zero() || tokio::time::timeout(left, size.changed()).await.is_err() {
             return Ok(());
         }
+        tokio::time::sleep(PAUSE.min(left)).await;
     }
 }
 
