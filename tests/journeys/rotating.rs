@@ -343,7 +343,7 @@ fn the_command_line_shows_rotations_certificates_and_the_gate() {
     for said in ["[x] Cutover", "[-] Overlap", "[x] Old key retired"] {
         assert!(watched.contains(said) && last.contains(said), "{said}: {watched}\n{last}");
     }
-    assert!(last.lines().all(|line| line.chars().count() <= 100), "{last}");
+    assert!(last.lines().all(|line| line.chars().count() <= 80), "{last}");
     let listed = service_says(&["rotation", "list", "--slot", "releases"]).expect(0).stdout;
     assert!(listed.contains(&id) && listed.contains("completed"), "{listed}");
     service_says(&["rotation", "confirm", &id]).expect(4);

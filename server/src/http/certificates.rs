@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, post, web};
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use sealbook_ledger::certificate::Certificate;
-use sealbook_ledger::command::{Command, RotationCommand};
+use sealbook_ledger::command::RotationCommand;
 use sealbook_ledger::decide::Refusal;
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::ids::{CertificateId, KeyId, SlotName};
@@ -16,7 +16,8 @@ use super::auth::{ActingMember, Caller, MemberCaller};
 use super::body::Body;
 use super::fresh::Fresh;
 use super::problem::{Problem, ProblemDocument};
-use crate::ledger::{EngineError, Submission};
+use super::rotations::in_work;
+use crate::ledger::EngineError;
 use crate::views::certificates::{self, CertificateView, pem};
 
 /// Most certificates of a chain that is brought.
@@ -141,8 +142,7 @@ pub(super) async fn import_chain(
     let chain = read_chain(&body.value.chain_pem)?;
     let fingerprint = Hash::sha256(chain.first().map(B64::as_bytes).unwrap_or_default());
     let import = RotationCommand::Import { by: member.id, certificate, chain };
-    let submission = Submission { correlation, ..Submission::new(Command::Rotate(import)) };
-    let submitted = member.ledger.submit(submission).await;
+    let submitted = member.ledger.submit(in_work(import, correlation)).await;
     let (state, at) = (member.ledger.state(), member.ledger.now());
     let founded = state.founded()?;
     let issuance = founded.issuance(certificate)?;

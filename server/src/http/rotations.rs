@@ -7,7 +7,7 @@ use sealbook_ledger::command::{Command, RotationCommand};
 use sealbook_ledger::decide::Refusal;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Actor;
-use sealbook_ledger::ids::{ActionId, ChannelName, SlotName};
+use sealbook_ledger::ids::{ActionId, ChannelName, Correlation, SlotName};
 use sealbook_ledger::rotation::Rotation;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::Founded;
@@ -175,6 +175,12 @@ async fn shown(
     Ok(HttpResponse::Ok().json(view))
 }
 
+/// A step in the piece of work that it belongs to. The log ties the request to it.
+pub(super) fn in_work(command: RotationCommand, correlation: Correlation) -> Submission {
+    tracing::info!(work = %correlation, "asked for a step of a piece of work");
+    Submission { correlation, ..Submission::new(Command::Rotate(command)) }
+}
+
 /// Records a step in the rotation's own piece of work; what is so already needs no other event.
 async fn record(
     caller: &Caller,
@@ -184,8 +190,7 @@ async fn record(
 ) -> Result<HttpResponse, Problem> {
     caller.must_act()?;
     let correlation = visible(caller, caller.state.founded()?, id)?.correlation;
-    let submission = Submission { correlation, ..Submission::new(Command::Rotate(command)) };
-    match caller.ledger.submit(submission).await {
+    match caller.ledger.submit(in_work(command, correlation)).await {
         Ok(_) => {}
         Err(EngineError::Refused(Refusal::Rule(Rule::RotationStep)))
             if already(caller.ledger.state().founded()?.rotation(id)?) => {}
@@ -246,7 +251,7 @@ pub(super) async fn stop_rotation(
         code: failure_code(STOPPED),
         sd: digests(&disclosures),
     };
-    let submission = Submission { correlation, disclosures, ..Submission::new(Command::Rotate(fail)) };
+    let submission = Submission { disclosures, ..in_work(fail, correlation) };
     member.ledger.submit(submission).await?;
     shown(&member.ledger, member.store(), action, true).await
 }

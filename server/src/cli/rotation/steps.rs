@@ -16,6 +16,12 @@ const WAIT_MS: u64 = 10_000;
 /// How long such a call may take.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Below which a step's sentence stands.
+const INDENT: &str = "      ";
+
+/// The width that lines keep to, in columns.
+const WIDTH: usize = 80;
+
 /// A rotation, then a line for each of its steps, and what it waits for.
 pub(super) fn describe(rotation: &Rotation) -> String {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
@@ -62,8 +68,24 @@ fn line(step: &RotationStep) -> String {
     let event = step.seq.map(|seq| format!("  event {seq}")).unwrap_or_default();
     let first = format!("{mark} {title:<24} {}{event}", when.unwrap_or_default());
     let says = matches!(step.state.as_str(), "now" | "failed" | "waiting" | "skipped");
-    let second = if says { format!("      {}\n", printable(&step.sentence)) } else { String::new() };
+    let second = if says { indented(&printable(&step.sentence)) } else { String::new() };
     format!("{}\n{second}", first.trim_end())
+}
+
+/// A text below its step, in lines of at most [`WIDTH`] columns.
+fn indented(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let room = WIDTH - INDENT.len();
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room || line.is_empty() => {
+                line.push_str(if line.is_empty() { "" } else { " " });
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| format!("{INDENT}{line}\n")).collect()
 }
 
 /// Shows a rotation, then what changes, until it has ended.
