@@ -32,6 +32,7 @@ pub mod disclosure;
 pub mod effect;
 pub mod encoding;
 pub mod event;
+pub mod evidence;
 pub mod founding;
 pub mod gate;
 pub mod ids;

@@ -3,6 +3,7 @@
 //! Everything here lives on the main multi-thread runtime; HTTP workers reach it through channels.
 
 mod founding;
+mod packs;
 mod proofs;
 mod refused;
 

@@ -9,6 +9,7 @@ mod credential;
 mod dev;
 mod doctor;
 mod document;
+mod download;
 mod events;
 mod evidence;
 mod export;
@@ -26,6 +27,7 @@ mod output;
 mod private_file;
 mod proposal;
 mod receipt;
+mod report;
 mod rotation;
 pub mod sentence;
 mod serve;
@@ -137,6 +139,9 @@ enum ClientCommand {
     #[command(subcommand)]
     /// How a ledger stood at a date, and random samples
     Audit(audit::AuditCommand),
+    /// Evidence packs: what was issued, the packs themselves, and packs of a period
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// Export the ledger as a bundle for offline verification
     Export(export::ExportCommand),
     /// Tell what happened, one readable line an event
@@ -192,6 +197,7 @@ impl ClientCommand {
             Self::Receipt(command) => receipt::run(command, context),
             Self::Evidence(command) => evidence::run(command, context),
             Self::Audit(command) => audit::run(command, context),
+            Self::Report(command) => report::run(command, context),
             Self::Export(command) => export::run(command, context),
             Self::Events(command) => events::run(command, context),
             Self::Doctor(command) => doctor::run(command, context),

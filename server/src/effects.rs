@@ -4,6 +4,7 @@
 //! is left to it until its time is over.
 
 mod calendar;
+mod packs;
 mod rotating;
 
 use std::collections::{HashMap, HashSet};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use sealbook_ledger::action::Params;
 use sealbook_ledger::command::{Command, RotationCommand};
 use sealbook_ledger::encoding::B64;
+use sealbook_ledger::evidence::About;
 use sealbook_ledger::ids::{ActionId, BackendName, CertificateId, Correlation, KeyId, Seq, SlotName};
 use sealbook_ledger::payload::NextVkey;
 use sealbook_ledger::slot::{Key, KeyState};
@@ -24,6 +26,7 @@ use uuid::Uuid;
 use crate::custody::{CustodyError, DeviceKey};
 use crate::devices::{Devices, GENERATION_DEADLINE, custody_error};
 use crate::ledger::{Disclosure, EngineError, Ledger, Submission, failure_code};
+use crate::packs::Packs;
 use crate::signing::Signer;
 use crate::store::{LedgerId, Store};
 
@@ -55,6 +58,7 @@ pub(crate) struct Effects {
     waits: HashMap<Uuid, Wait>,
     /// When rotations of which keys were last proposed.
     proposed: HashMap<KeyId, Instant>,
+    packs: Packs,
 }
 
 /// A pause after a failure; the next one is twice as long.
@@ -78,6 +82,7 @@ enum Step {
     RecordCanary(ActionId),
     Rotate { of: Uuid, correlation: Correlation, command: RotationCommand },
     Propose { slot: SlotName, key: KeyId },
+    Issue { about: About, of: ActionId, correlation: Correlation },
 }
 
 impl Step {
@@ -88,6 +93,7 @@ impl Step {
             Self::SignCertificate(id) => Some(id.uuid()),
             Self::Rotate { of, .. } => Some(*of),
             Self::Propose { key, .. } => Some(key.uuid()),
+            Self::Issue { of, .. } => Some(of.uuid()),
             Self::Submit(_)
             | Self::Begin(_)
             | Self::MakeSlotKey { .. }
@@ -102,6 +108,7 @@ impl Step {
 impl Effects {
     pub(crate) fn new(ledger: Arc<Ledger>, store: Arc<Store>, devices: Devices, signer: Arc<Signer>) -> Self {
         Self {
+            packs: Packs::new(Arc::clone(&store), devices.clone()),
             ledger,
             store,
             devices,
@@ -173,6 +180,7 @@ impl Effects {
         steps.extend(abandoned.map(|seq| Step::Submit(Command::Abandon(*seq))));
         steps.extend(self.rotation_steps(founded, at));
         steps.extend(self.calendar_steps(founded, at));
+        steps.extend(self.pack_steps(founded, at));
         steps
     }
 
@@ -263,6 +271,7 @@ impl Effects {
                 self.submit_whole(rotating::step_of(command, correlation)).await
             }
             Step::Propose { slot, key } => self.propose(slot, key).await,
+            Step::Issue { about, correlation, .. } => self.issue(about, correlation).await,
             Step::MakeLedgerKey { action, backend } => self.make_ledger_key(action, &backend).await,
             Step::MakeEvidenceKey { action, backend } => self.make_evidence_key(action, &backend).await,
         }

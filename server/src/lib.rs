@@ -26,6 +26,7 @@ pub mod ledger;
 mod loading;
 pub mod network;
 pub mod notifying;
+mod packs;
 pub mod pages;
 pub mod passkeys;
 mod projections;

@@ -73,7 +73,7 @@ pub(crate) async fn transitions(store: &Store, ledger: &Ledger) -> Result<Vec<Re
 }
 
 /// The receipt of an event under a checkpoint that covers it.
-async fn under(
+pub(crate) async fn under(
     store: &Store,
     ledger: &Ledger,
     seq: u64,

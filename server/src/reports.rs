@@ -7,3 +7,4 @@ pub mod birth_certificate;
 pub mod document;
 pub mod pdf;
 pub mod qr;
+pub mod rep;

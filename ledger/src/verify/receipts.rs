@@ -112,17 +112,18 @@ impl<'a> Selection<'a> {
             tree: None,
             layers: [bytes, unclaimed(), seals, unclaimed(), unclaimed()],
             founding: None,
-            disclosures: (subject == Subject::Selection).then_some(Disclosed { shown, redacted }),
+            disclosures: matches!(subject, Subject::Selection | Subject::Pack)
+                .then_some(Disclosed { shown, redacted }),
             signatures: None,
             attestations: None,
             steps: Vec::new(),
-            notes: unused_pins(self.pins),
+            notes: unused_pins(self.pins, subject),
         }
     }
 }
 
 /// Nothing that the user gave is passed over in silence.
-fn unused_pins(pins: &Pins) -> Vec<String> {
+fn unused_pins(pins: &Pins, subject: Subject) -> Vec<String> {
     let mut notes = Vec::new();
     if pins.founding.is_some() {
         notes.push("the founding digest was not compared: single events do not hold the founding".to_owned());
@@ -130,7 +131,7 @@ fn unused_pins(pins: &Pins) -> Vec<String> {
     if pins.known.is_some() {
         notes.push("the known checkpoint was not compared: it takes the whole ledger".to_owned());
     }
-    if pins.signatures {
+    if pins.signatures && subject != Subject::Pack {
         notes.push("signatures were not checked: single events do not hold the keys".to_owned());
     }
     notes

@@ -18,6 +18,8 @@ pub enum Subject {
     Receipt,
     /// One signed file.
     Artifact,
+    /// An evidence pack.
+    Pack,
 }
 
 /// The verdict as a whole.

@@ -119,7 +119,7 @@ fn the_relying_party_changes_its_origins_but_never_its_id() {
 #[test]
 fn a_rules_version_that_this_code_does_not_know_is_not_adopted_here() {
     let mut ledger = Ledger::founded(3);
-    for rules in [0, 1, 2, 3] {
+    for rules in [0, 1, 3, 4] {
         let adopt = Params::RulesAdopt(RulesAdoptParams { rules });
         assert_eq!(rule_of(ledger.propose(0, adopt).unwrap_err()), Rule::RulesUnknown, "{rules}");
     }

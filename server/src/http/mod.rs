@@ -32,6 +32,7 @@ mod platform;
 pub mod problem;
 mod proofs;
 mod registering;
+mod reports;
 mod rotations;
 mod services;
 pub mod session_table;

@@ -122,6 +122,10 @@ routes! {
     audit::refusals_as_at,
     audit::draw_sample,
     health_report::health_report,
+    reports::list_reports,
+    reports::report_period,
+    reports::fetch_pack,
+    reports::fetch_report,
 }
 
 /// The four kinds of bearer token.

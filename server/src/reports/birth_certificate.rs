@@ -258,7 +258,7 @@ fn words(items: impl Iterator<Item = String>) -> String {
 }
 
 /// "24 Nov 2026, 15:04:39 UTC", of a time that reads `2026-11-24T15:04:39.000000Z`.
-fn date(at: Timestamp) -> String {
+pub(super) fn date(at: Timestamp) -> String {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let text = at.to_string();

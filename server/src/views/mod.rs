@@ -19,6 +19,7 @@ pub mod keys;
 pub mod ledger;
 pub mod names;
 pub mod people;
+pub mod reports;
 pub mod rotations;
 pub mod sentence;
 pub mod services;

@@ -261,7 +261,7 @@ pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 /// A moment to the second, in UTC: pages can't rewrite what stands inside a sentence.
-pub(super) fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     let text = at.to_string();
     let (day, time) = (text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default());
     format!("{day} {time} UTC")

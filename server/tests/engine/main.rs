@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is its report")]
 
 mod moody;
+mod packs;
 mod rotations;
 mod snapshots;
 mod speculation;

@@ -62,6 +62,7 @@ pub async fn keys_are_replaced_with_certificates_and_canaries(
     site = restarted_at_every_step(site, folder, postgres).await;
     openssl_accepts(&site, path, "apt-repo");
     sign(&site, service, "apt-repo", 51).await.unwrap();
+    super::packs::packs_come_by_themselves(&site, path).await;
     export_and_verify(&site).await;
     site.app.stop().await;
 }
@@ -158,7 +159,7 @@ fn rotation<'a>(founded: &'a Founded, slot: &SlotName, old: KeyId) -> Option<&'a
     rotations.find(|rotation| rotation.slot == *slot && rotation.old_key == old)
 }
 
-fn active(site: &Site, slot: &SlotName) -> KeyId {
+pub fn active(site: &Site, slot: &SlotName) -> KeyId {
     site.ledger.state().founded().unwrap().slot(slot).unwrap().active.unwrap()
 }
 
@@ -201,7 +202,7 @@ async fn certify(site: &Site, name: &str) -> CertificateId {
     site.ledger.state().founded().unwrap().keys()[&key].certificate.unwrap()
 }
 
-async fn until(site: &Site, what: &str, holds: impl Fn(&Founded) -> bool) {
+pub async fn until(site: &Site, what: &str, holds: impl Fn(&Founded) -> bool) {
     let began = Instant::now();
     let mut size = site.ledger.watch_size();
     while !holds(site.ledger.state().founded().unwrap()) {

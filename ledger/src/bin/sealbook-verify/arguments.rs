@@ -17,7 +17,8 @@ Usage:
   sealbook-verify FILE --vkey VKEY|@FILE [options]
   sealbook-verify --artifact A --signature S --receipt R --pubkey PEM --vkey VKEY|@FILE [--json]
 
-FILE is a bundle (a whole ledger or a selection of events, tar) or a receipt (.tlog-proof).
+FILE is a bundle (a whole ledger or a selection of events, tar), a receipt (.tlog-proof) or an
+evidence pack (zip).
 
 What you pin, and have from somewhere else than FILE:
   --vkey VKEY          a ledger key, name+hash+base64; may be given again for other keys.

@@ -4,9 +4,12 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
+use sealbook_ledger::pack::MAX_PACK;
 use sealbook_ledger::public_key::PublicKey;
 use sealbook_ledger::receipt::MAX_RECEIPT;
-use sealbook_ledger::verify::{Pins, Report, Signed, verify_artifact, verify_bundle, verify_receipt};
+use sealbook_ledger::verify::{
+    PACK_START, Pins, Report, Signed, verify_artifact, verify_bundle, verify_pack, verify_receipt,
+};
 
 use crate::arguments::ArtifactFiles;
 
@@ -25,7 +28,7 @@ pub(crate) enum Unreadable {
     TooLarge { path: PathBuf, max: u64 },
 }
 
-/// A bundle or a receipt, whichever it is. What begins like neither is read as a bundle, and is none.
+/// A bundle, a receipt or an evidence pack, whichever it is. What begins like neither is read as a bundle, and is none.
 pub(crate) fn of_file(path: &Path, pins: &Pins) -> Result<Report, Unreadable> {
     let failed = |source| Unreadable::Io { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
@@ -34,6 +37,11 @@ pub(crate) fn of_file(path: &Path, pins: &Pins) -> Result<Report, Unreadable> {
     if start == RECEIPT_HEADER {
         file.take(MAX_RECEIPT as u64).read_to_end(&mut start).map_err(failed)?;
         return Ok(verify_receipt(&start, pins));
+    }
+    if start.starts_with(PACK_START) {
+        // One byte more than any pack has is enough to refuse it.
+        file.take(MAX_PACK as u64).read_to_end(&mut start).map_err(failed)?;
+        return Ok(verify_pack(&start, pins));
     }
     // Pipes can't be rewound; what was taken from them is put in front again.
     match file.rewind() {

@@ -267,6 +267,12 @@ pub const BORDER: &[Entry] = &[
         "The authenticator must verify its user by PIN, fingerprint or face.",
     ),
     entry(
+        "report.too_large",
+        Kind::Conflict,
+        "More than 4,000 events belong to it; report a shorter period, or export the ledger.",
+    ),
+    entry("report.unknown", Kind::NotFound, "No evidence pack of this ledger has this digest."),
+    entry(
         "request.json",
         Kind::Invalid,
         "The body must be JSON of the documented form, without members that are unknown.",

@@ -1,0 +1,278 @@
+//! What an auditor asks of a rotation.
+
+use super::checks::Check;
+use super::{Facts, RotationEvidence, people};
+use crate::ids::Seq;
+use crate::payload::Payload;
+use crate::policy::Role;
+use crate::rotation::DAY_S;
+use crate::slot::MIN_OVERLAP_DAYS;
+use crate::timestamp::Timestamp;
+
+/// The longest interval that needs no rule of the tenant's own, in days.
+const CADENCE_DAYS: u16 = 90;
+
+/// Every check, in the order in which they are read.
+pub(super) fn all(facts: &Facts<'_>, evidence: &RotationEvidence) -> Vec<Check> {
+    let [dual, separation] = evidence.decision.checks(facts);
+    vec![
+        outcome(evidence),
+        dual,
+        separation,
+        owners(facts, evidence),
+        confined(evidence),
+        cadence(evidence),
+        in_time(facts, evidence),
+        certificate(evidence),
+        canary(evidence),
+        overlap(facts, evidence),
+        confirmed(evidence),
+        channels(evidence),
+        retired(evidence),
+        access_review(facts, evidence),
+        nothing_on_record("revocation_drill", "A revocation drill is on record", "no drill is on record"),
+        nothing_on_record(
+            "fips",
+            "The device's FIPS 140 certificate and level are on record",
+            "none: no event of this ledger names one",
+        ),
+    ]
+}
+
+fn nothing_on_record(id: &'static str, claim: &str, detail: &str) -> Check {
+    Check::new(id, claim).none(detail)
+}
+
+fn outcome(evidence: &RotationEvidence) -> Check {
+    let check = Check::new("outcome", "The new key took over and the old one is retired");
+    let steps = &evidence.steps;
+    match (&steps.completed, &evidence.rotation_event.failure) {
+        (Some(completed), _) => check.holds(true, "the rotation was completed").at(steps
+            .cut_over
+            .iter()
+            .map(|mark| mark.seq)
+            .chain([completed.seq])),
+        (None, Some(code)) => check
+            .holds(false, format!("it failed ({}); the old key stayed in charge", code.as_str()))
+            .at(steps.failed.iter().map(|mark| mark.seq)),
+        (None, None) => check.holds(false, "it has not ended"),
+    }
+}
+
+fn start(evidence: &RotationEvidence) -> (Seq, Timestamp) {
+    let mark = evidence.steps.started.unwrap_or(evidence.steps.proposed);
+    (mark.seq, mark.time)
+}
+
+fn owners(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
+    let (before, at) = start(evidence);
+    let answers = |role: &Role| matches!(role, Role::SecurityReviewer | Role::PlatformAdmin);
+    let roles = people::roles_at(facts, before, at);
+    let owner = evidence.owner;
+    let accountable: Vec<_> = roles
+        .iter()
+        .filter(|(member, roles)| **member == owner || roles.iter().any(answers))
+        .map(|(member, _)| *member)
+        .collect();
+    let there = if accountable.contains(&owner) { "its owner is among them" } else { "its owner is gone" };
+    let seqs = accountable.iter().flat_map(|member| people::seqs_of(facts, *member, before));
+    Check::new("owners", "Two people or more answer for the key: its slot's owner, reviewers, administrators")
+        .holds(
+            accountable.len() >= 2 && accountable.contains(&owner),
+            format!("{} people; {there}", accountable.len()),
+        )
+        .at(seqs)
+}
+
+fn confined(evidence: &RotationEvidence) -> Check {
+    let check = Check::new("non_exportable", "The new key was made in the device and can't leave it");
+    match evidence.new_key() {
+        None => check.none("no key was made"),
+        Some(key) => check
+            .holds(
+                key.attributes.is_confined(),
+                "the attributes that the device reports; it gave no attestation of them",
+            )
+            .at([key.made.seq]),
+    }
+}
+
+fn cadence(evidence: &RotationEvidence) -> Check {
+    let rotation = &evidence.policies.rotation;
+    let longest = evidence.policies.ledger.policy.cadence().rotation_days;
+    let own = rotation.policy.rotation_days;
+    let check = Check::new("cadence", "Keys of the slot are replaced every 90 days or oftener")
+        .at([rotation.since, evidence.policies.ledger.since]);
+    if rotation.policy.is_issuing() {
+        return check.none(format!("a CA's interval is its own: {own} days"));
+    }
+    let days = own.min(longest);
+    let by = if days > CADENCE_DAYS { "; the ledger policy lets it be longer" } else { "" };
+    check.holds(days <= CADENCE_DAYS, format!("every {days} days{by}"))
+}
+
+fn in_time(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
+    let check = Check::new("in_time", "The old key was replaced before it was due");
+    let (Some(cut), Some(old)) = (evidence.steps.cut_over, evidence.old_key()) else {
+        return check.none("no key was replaced");
+    };
+    let key = old.key;
+    let overdue =
+        facts.mark(move |payload| matches!(payload, Payload::SlotRotationOverdue(p) if p.key == key));
+    match (overdue, old.active) {
+        (Some(overdue), _) => {
+            check.holds(false, "it was overdue, and recorded as such").at([overdue.seq, cut.seq])
+        }
+        (None, Some(active)) => {
+            let rotation = &evidence.policies.rotation.policy;
+            let longest = evidence.policies.ledger.policy.cadence().rotation_days;
+            let own = rotation.rotation_days;
+            let days = if rotation.is_issuing() { own } else { own.min(longest) };
+            let age = cut.time.unix_micros() - active.time.unix_micros();
+            let age_days = age / (i64::from(DAY_S) * 1_000_000);
+            let in_time = cut.time <= active.time.plus_seconds(u32::from(days) * DAY_S);
+            check.holds(in_time, format!("it was {age_days} days old of {days}")).at([active.seq, cut.seq])
+        }
+        (None, None) => check.none("nothing says since when it was active"),
+    }
+}
+
+fn certificate(evidence: &RotationEvidence) -> Check {
+    let check = Check::new(
+        "certificate",
+        "The new key had a certificate in force when it took over, and its path holds",
+    );
+    if evidence.policies.rotation.policy.certificate.is_none() {
+        return check.none("the slot's policy asks for none");
+    }
+    let certificate = evidence.new_key().and_then(|key| evidence.certificate_of(key.key));
+    let (Some(certificate), Some(cut)) = (certificate, evidence.steps.cut_over) else {
+        return check.none("no key took over");
+    };
+    let covers = certificate.not_before <= cut.time && cut.time.second() <= certificate.not_after;
+    let detail = match (covers, certificate.path_holds) {
+        (true, true) => format!("{} certificates up to the root or anchor", certificate.path.len()),
+        (false, _) => "its dates do not cover the cutover".to_owned(),
+        (true, false) => "its path does not hold".to_owned(),
+    };
+    let seqs = certificate.requested.iter().map(|mark| mark.seq);
+    check.holds(covers && certificate.path_holds, detail).at(seqs.chain([certificate.recorded.seq, cut.seq]))
+}
+
+fn canary(evidence: &RotationEvidence) -> Check {
+    let check =
+        Check::new("canary", "The new key signed what the slot signed last, and every signature holds");
+    let canary = &evidence.canary;
+    let Some(recorded) = canary.recorded else {
+        return match canary.results.is_empty() {
+            true => check.none("the rotation ended before its canary"),
+            false => check
+                .holds(false, "it was not passed")
+                .at(canary.results.iter().map(|result| result.authorization)),
+        };
+    };
+    let wrong = canary.results.iter().any(|result| result.verified == Some(false));
+    let unseen = canary.signed - canary.verified.min(canary.signed);
+    let own = canary.results.iter().all(|result| result.original.is_none());
+    let what = if own { "a message of the rotation's own" } else { "digests that the slot had released" };
+    let seen = if unseen == 0 {
+        format!("{} of {what}, each verified again", canary.verified)
+    } else {
+        format!("{} of {what}; the messages of {unseen} are not in this pack", canary.signed)
+    };
+    check.holds(!wrong, seen).at([recorded.seq])
+}
+
+fn overlap(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
+    let check = Check::new("overlap", "Old and new key stood side by side for 7 days or more");
+    let (Some(cut), Some(ends)) = (evidence.steps.cut_over, evidence.steps.overlap_ends_at) else {
+        return check.none("no key was replaced");
+    };
+    if evidence.rotation_event.emergency {
+        return check.none("break-glass: the old key was retired at once").at([cut.seq]);
+    }
+    let new = evidence.new_key().map(|key| key.key);
+    let overtaken =
+        facts.mark(move |payload| matches!(payload, Payload::RotationCutOver(p) if Some(p.old_key) == new));
+    if let Some(overtaken) = overtaken {
+        let text = "cut short: the new key was replaced in its turn, by break-glass";
+        return check.none(text).at([cut.seq, overtaken.seq]);
+    }
+    let days = evidence.policies.rotation.policy.overlap_days;
+    let waited = evidence.steps.completed.is_none_or(|completed| completed.time >= ends);
+    let completed = evidence.steps.completed.iter().map(|mark| mark.seq);
+    check
+        .holds(days >= MIN_OVERLAP_DAYS && waited, format!("{days} days"))
+        .at([cut.seq].into_iter().chain(completed))
+}
+
+fn confirmed(evidence: &RotationEvidence) -> Check {
+    let check =
+        Check::new("confirmed", "A client found that the new key works before the old one was retired");
+    match (&evidence.steps.confirmed, evidence.steps.cut_over) {
+        (_, None) => check.none("no key was replaced"),
+        (Some(confirmed), Some(_)) => {
+            let before = evidence.steps.completed.is_none_or(|completed| confirmed.mark.seq < completed.seq);
+            check.holds(before, format!("by a {}", confirmed.by.kind())).at([confirmed.mark.seq])
+        }
+        (None, Some(_)) if evidence.rotation_event.emergency => {
+            check.none("break-glass does not wait for it")
+        }
+        (None, Some(_)) => check.none("nobody confirmed it; the slot had no service to ask"),
+    }
+}
+
+fn channels(evidence: &RotationEvidence) -> Check {
+    let check = Check::new("channels", "Every channel relied on the new key before the old one was retired");
+    let wanted = &evidence.policies.rotation.policy.channels;
+    if wanted.is_empty() {
+        return check.none("the slot has no channels");
+    }
+    let Some(completed) = evidence.steps.completed else { return check.none("the old key was not retired") };
+    let moved = &evidence.steps.channels;
+    let all = wanted.iter().all(|name| moved.get(name).is_some_and(|moved| moved.mark.seq < completed.seq));
+    let detail = format!("{} of {} moved", moved.len(), wanted.len());
+    let check = check.at(moved.values().map(|moved| moved.mark.seq));
+    if evidence.rotation_event.emergency && !all {
+        return check.none(format!("break-glass does not wait for them: {detail}"));
+    }
+    check.holds(all, detail)
+}
+
+fn retired(evidence: &RotationEvidence) -> Check {
+    let check = Check::new("retired", "The old key signs no more and is kept for verification");
+    match evidence.steps.completed {
+        None => check.none("it is still in charge, or in its overlap"),
+        Some(completed) => {
+            let revoked = evidence.certificates.iter().filter_map(|certificate| certificate.revoked);
+            let text = match revoked.clone().count() {
+                0 => "retired; nothing is ever deleted from the device",
+                _ => {
+                    "retired, its certificate revoked as superseded; nothing is ever deleted from the device"
+                }
+            };
+            check.holds(true, text).at([completed.seq].into_iter().chain(revoked.map(|mark| mark.seq)))
+        }
+    }
+}
+
+fn access_review(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
+    let (before, at) = start(evidence);
+    let days = evidence.policies.ledger.policy.cadence().access_review_days;
+    let backend = evidence.backend.clone();
+    let reviewed = facts.all(|payload| match payload {
+        Payload::HsmAccessReviewed(p) => Some(&**p),
+        _ => None,
+    });
+    let last = reviewed.filter(|(event, p)| event.seq < before && p.backend == backend).last();
+    let check = Check::new("access_review", "Who can reach the device was reviewed in time");
+    match last {
+        None => check.none("no review is on record yet"),
+        Some((event, p)) => {
+            let ends = event.time.plus_seconds(u32::from(days) * DAY_S);
+            check
+                .holds(at < ends, format!("{} can reach it; reviewed every {days} days", p.holder_count))
+                .at([event.seq])
+        }
+    }
+}

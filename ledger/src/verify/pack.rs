@@ -1,0 +1,204 @@
+//! Evidence packs (`docs/spec/evidence.md`): the container, the receipts of its events, what follows from them, and the
+//! evidence key's signature. Trust begins at the pinned ledger key: it sealed the events, one of them names the evidence
+//! key, and that key signed the statement over the manifest.
+
+use std::collections::BTreeMap;
+
+use crate::disclosure::Disclosure;
+use crate::event::{Envelope, Event};
+use crate::evidence::{About, DISCLOSURES, EvidenceError, Facts, REPORT, Sealed, files, receipt_seq};
+use crate::pack::{Kind, Pack};
+use crate::payload::ReportKind;
+use crate::public_key::PublicKey;
+use crate::receipt::Receipt;
+use crate::reporting::{PREDICATE_TYPE, Report as Predicate};
+use crate::verify::disclosures::Disclosures;
+use crate::verify::receipts::Selection;
+use crate::verify::{Failure, Layer, LayerReport, NotChecked, Pins, Place, Report, Subject};
+
+/// How a zip begins.
+pub const PACK_START: &[u8] = b"PK\x03\x04";
+
+/// Verifies an evidence pack.
+pub fn verify_pack(bytes: &[u8], pins: &Pins) -> Report {
+    let mut selection = Selection::new(pins);
+    let mut disclosures = Disclosures::default();
+    let opened = Pack::open(bytes).map_err(|error| whole(Layer::Bytes, error.code(), &error));
+    let read = opened.and_then(|pack| {
+        let events = Events::read(&pack, &mut selection, &mut disclosures)?;
+        Ok((pack, events))
+    });
+    let (pack, events) = match read {
+        Ok(read) => read,
+        Err(failure) => {
+            let mut report = selection.finish(Subject::Pack, disclosures, Some(failure));
+            for layer in [Layer::Rules, Layer::Signatures] {
+                report.layers[layer as usize] = LayerReport::NotChecked(NotChecked::BrokenOff);
+            }
+            return report;
+        }
+    };
+    let mut report = selection.finish(Subject::Pack, disclosures, None);
+    report.layers[Layer::Rules as usize] = follows(&pack, &events);
+    report.layers[Layer::Signatures as usize] = signed(&pack, &events);
+    report
+}
+
+fn whole(layer: Layer, rule: &'static str, error: &dyn std::error::Error) -> Failure {
+    Failure::of_error(layer, Place::Whole, rule, error)
+}
+
+fn refuse(layer: Layer, rule: &'static str, reason: impl std::fmt::Display) -> Failure {
+    Failure::new(layer, Place::Whole, rule, reason)
+}
+
+/// What the receipts hold.
+struct Events {
+    events: Vec<Event>,
+    sealed: Sealed,
+}
+
+impl Events {
+    /// Reads every receipt and disclosure. All receipts lead to one checkpoint.
+    fn read(
+        pack: &Pack<'_>,
+        selection: &mut Selection<'_>,
+        disclosures: &mut Disclosures,
+    ) -> Result<Self, Failure> {
+        if let Some(lines) = pack.file(DISCLOSURES) {
+            read_disclosures(lines, disclosures)?;
+        }
+        // Names sort as text, events as numbers.
+        let mut receipts = BTreeMap::new();
+        for (entry, bytes) in pack.files() {
+            if let Some(seq) = receipt_seq(entry.name.as_str()) {
+                let receipt = Receipt::parse(bytes).map_err(|error| {
+                    let place = Place::Event { seq: seq.get(), type_name: None };
+                    Failure::of_error(Layer::Bytes, place, error.code(), &error)
+                })?;
+                if receipt.index() != seq.get() {
+                    let reason = format!("{} is the receipt of event {}", entry.name, receipt.index());
+                    return Err(refuse(Layer::Bytes, "pack.receipt", reason));
+                }
+                receipts.insert(seq, receipt);
+            }
+        }
+        let first = receipts
+            .values()
+            .next()
+            .ok_or_else(|| refuse(Layer::Bytes, "pack.receipt", "it has no receipts"))?;
+        let checkpoint = first.checkpoint().clone();
+        let mut events = Vec::with_capacity(receipts.len());
+        for (seq, receipt) in &receipts {
+            if *receipt.checkpoint() != checkpoint {
+                let reason = format!("the receipt of event {seq} leads to another checkpoint than the first");
+                return Err(refuse(Layer::Seals, "pack.checkpoint", reason));
+            }
+            selection.take(receipt, disclosures);
+            events.push(read_event(seq.get(), receipt.event_bytes())?);
+        }
+        Ok(Self { events, sealed: Sealed::from(checkpoint.checkpoint()) })
+    }
+}
+
+fn read_event(seq: u64, bytes: &[u8]) -> Result<Event, Failure> {
+    let place = |type_name| Place::Event { seq, type_name };
+    let envelope = Envelope::parse(bytes)
+        .map_err(|error| Failure::of_error(Layer::Bytes, place(None), "bytes.event", &error))?;
+    let type_name = envelope.type_name.clone();
+    Event::from_envelope(envelope)
+        .map_err(|error| Failure::of_error(Layer::Rules, place(Some(type_name)), "type.unknown", &error))
+}
+
+fn read_disclosures(lines: &[u8], disclosures: &mut Disclosures) -> Result<(), Failure> {
+    let form = |reason: &str| refuse(Layer::Bytes, "disclosure.form", reason);
+    let lines = match lines.strip_suffix(b"\n") {
+        Some(lines) => lines,
+        None if lines.is_empty() => return Ok(()),
+        None => return Err(form("the last line has no line end")),
+    };
+    for line in lines.split(|byte| *byte == b'\n') {
+        let disclosure =
+            Disclosure::parse(line).map_err(|error| whole(Layer::Bytes, error.code(), &error))?;
+        disclosures.add(&disclosure);
+    }
+    Ok(())
+}
+
+/// Layer *rules* of a pack: its files are those that its events make.
+fn follows(pack: &Pack<'_>, events: &Events) -> LayerReport {
+    match compare(pack, events) {
+        Ok(count) => LayerReport::Valid(format!("{count} files say what the events say, byte for byte")),
+        Err(failure) => LayerReport::Invalid(failure),
+    }
+}
+
+fn compare(pack: &Pack<'_>, events: &Events) -> Result<usize, Failure> {
+    let unreadable = |error: EvidenceError| whole(Layer::Rules, error.code(), &error);
+    let facts = Facts::new(&events.events).map_err(unreadable)?;
+    let about = about(pack, &facts)?;
+    let made = files(&facts, about, events.sealed.clone()).map_err(unreadable)?;
+    for file in &made {
+        if pack.file(file.name.as_str()) != Some(&file.bytes) {
+            let reason = format!("{} is not what the events of the pack make", file.name);
+            return Err(refuse(Layer::Rules, "pack.evidence", reason));
+        }
+    }
+    let known = |name: &str| {
+        let own = [REPORT, DISCLOSURES].contains(&name) || receipt_seq(name).is_some();
+        own || made.iter().any(|file| file.name.as_str() == name)
+    };
+    match pack.files().find(|(entry, _)| !known(entry.name.as_str())) {
+        Some((entry, _)) => {
+            Err(refuse(Layer::Rules, "pack.evidence", format!("nothing explains {}", entry.name)))
+        }
+        None => Ok(made.len()),
+    }
+}
+
+/// What the statement says that the pack is about, which is what its manifest says.
+fn about(pack: &Pack<'_>, facts: &Facts<'_>) -> Result<About, Failure> {
+    let predicate: Predicate<'_> =
+        pack.predicate(PREDICATE_TYPE).map_err(|error| whole(Layer::Rules, error.code(), &error))?;
+    let wrong = |reason: &str| refuse(Layer::Rules, "pack.about", reason);
+    if *predicate.origin != *facts.origin() {
+        return Err(wrong("the statement and the events are of different ledgers"));
+    }
+    let kinds = match predicate.kind {
+        ReportKind::Rotation => Kind::Rotation,
+        ReportKind::LedgerKey => Kind::LedgerKey,
+        ReportKind::Period => Kind::Period,
+    };
+    if kinds != pack.kind() {
+        return Err(wrong("the statement and the manifest name different kinds"));
+    }
+    match (predicate.kind, predicate.action, predicate.from, predicate.to) {
+        (ReportKind::Rotation, Some(action), None, None) => Ok(About::Rotation(action)),
+        (ReportKind::LedgerKey, Some(action), None, None) => Ok(About::LedgerKey(action)),
+        (ReportKind::Period, None, Some(from), Some(to)) => Ok(About::Period { from, to }),
+        _ => Err(wrong("the statement does not say what the pack is about")),
+    }
+}
+
+/// Layer *signatures* of a pack: the evidence key that its events name has signed the statement.
+fn signed(pack: &Pack<'_>, events: &Events) -> LayerReport {
+    let checked = Facts::new(&events.events)
+        .map_err(|error| whole(Layer::Signatures, error.code(), &error))
+        .and_then(|facts| {
+            let missing =
+                || refuse(Layer::Signatures, "evidence_key.other", "no event names an evidence key");
+            let set = facts.evidence_key().ok_or_else(missing)?;
+            let key = PublicKey::from_der(set.spki.as_bytes())
+                .map_err(|error| whole(Layer::Signatures, error.code(), &error))?;
+            pack.verify(&key).map_err(|error| whole(Layer::Signatures, error.code(), &error))?;
+            Ok(format!(
+                "the evidence key {} signed the manifest of {} files",
+                key.sha256(),
+                pack.files().len()
+            ))
+        });
+    match checked {
+        Ok(detail) => LayerReport::Valid(detail),
+        Err(failure) => LayerReport::Invalid(failure),
+    }
+}

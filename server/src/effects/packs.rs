@@ -1,0 +1,53 @@
+//! Evidence packs come by themselves: whatever has ended and has none gets one, as soon as there is an evidence key.
+
+use sealbook_ledger::command::{Command, DocumentOutcome, RotationCommand};
+use sealbook_ledger::evidence::About;
+use sealbook_ledger::ids::{ActionId, Correlation};
+use sealbook_ledger::state::Founded;
+use sealbook_ledger::timestamp::Timestamp;
+
+use super::{ABANDON_AFTER_S, Effects, Step};
+use crate::clock;
+use crate::ledger::EngineError;
+
+impl Effects {
+    /// Packs that are due, and authorisations of which nobody knows what became.
+    pub(super) fn pack_steps(&self, founded: &Founded, at: Timestamp) -> Vec<Step> {
+        let pending = founded.pending_documents();
+        let over = pending.iter().filter(|(_, p)| at >= p.expires_at.plus_seconds(ABANDON_AFTER_S));
+        let abandon = |authorization| RotationCommand::SettleDocument {
+            authorization,
+            outcome: DocumentOutcome::Abandoned,
+        };
+        let mut steps: Vec<Step> =
+            over.map(|(seq, _)| Step::Submit(Command::Rotate(abandon(*seq)))).collect();
+        if founded.evidence_key().is_some() {
+            let open = |of: ActionId| pending.values().any(|pending| pending.action == Some(of));
+            let due = due(founded).into_iter().filter(|(of, ..)| !open(*of));
+            let issue = due.map(|(of, about, correlation)| Step::Issue { about, of, correlation });
+            steps.extend(issue.filter(|step| !self.has_to_wait(step)));
+        }
+        steps
+    }
+
+    pub(super) async fn issue(&self, about: About, correlation: Correlation) -> Result<(), EngineError> {
+        match self.packs.issue(&self.ledger, about, correlation).await {
+            Ok(issued) => {
+                tracing::info!(origin = %self.ledger.origin(), seq = %issued.seq, sha256 = %issued.sha256, "an evidence pack was issued");
+                Ok(())
+            }
+            // Somebody else is at it, or was.
+            Err(EngineError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What has ended and has no pack.
+fn due(founded: &Founded) -> Vec<(ActionId, About, Correlation)> {
+    let rotations = founded.rotations().iter().filter(|(_, r)| r.has_ended() && !r.reported);
+    let rotations = rotations.map(|(id, rotation)| (*id, About::Rotation(*id), rotation.correlation));
+    let successions = founded.successions().iter().filter(|(_, reported)| !**reported);
+    let successions = successions.map(|(id, _)| (*id, About::LedgerKey(*id), clock::correlation()));
+    rotations.chain(successions).collect()
+}

@@ -1,0 +1,250 @@
+//! Evidence packs: their events are chosen, their files follow from them (`sealbook_ledger::evidence`), the evidence key
+//! signs the statement over their manifest, and the bytes are kept beside the event that records them.
+//!
+//! The way is that of every signature: intent, device, outcome. Until a pack is recorded it is given to nobody; whatever
+//! goes wrong before leaves nothing but an authorisation that failed or was abandoned, and another try.
+
+mod choosing;
+mod gathering;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sealbook_ledger::attachment::Attachment;
+use sealbook_ledger::command::{Command, DocumentOutcome, DocumentSubject, RotationCommand};
+use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::evidence::{About, DISCLOSURES, Facts, REPORT, files, receipt_name};
+use sealbook_ledger::ids::{Correlation, KeyId, Seq};
+use sealbook_ledger::pack::{FileName, Kind, PackFile, Unsigned, envelope_algorithm};
+use sealbook_ledger::payload::ReportKind;
+use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
+use sealbook_ledger::reporting::{PREDICATE_TYPE, Report};
+use sealbook_ledger::rule::Rule;
+use sealbook_ledger::slot::device_label;
+
+use crate::custody::SigningInput;
+use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
+use crate::ledger::{EngineError, Ledger, Submission, failure_code};
+use crate::reports::rep;
+use crate::store::Store;
+use gathering::{Gathered, Gathering};
+
+/// What a pack is.
+pub(crate) const MEDIA_TYPE: &str = "application/zip";
+
+/// How long the evidence key's device may take, in seconds: whoever takes up what a dead server began waits as long.
+const LIFE_S: u32 = 120;
+
+/// How long a pack waits for the checkpoint that its receipts lead to.
+const SEAL_WAIT: Duration = Duration::from_secs(10);
+
+/// A pack that was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Issued {
+    /// The `rep.issued`.
+    pub seq: Seq,
+    /// SHA-256 of the pack, by which it is fetched.
+    pub sha256: Hash,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// Makes packs.
+pub(crate) struct Packs {
+    store: Arc<Store>,
+    devices: Devices,
+}
+
+impl Packs {
+    pub(crate) fn new(store: Arc<Store>, devices: Devices) -> Self {
+        Self { store, devices }
+    }
+
+    /// Makes a pack, has it signed, and records it.
+    pub(crate) async fn issue(
+        &self,
+        ledger: &Ledger,
+        about: About,
+        correlation: Correlation,
+    ) -> Result<Issued, EngineError> {
+        let key = self.evidence_key(ledger).await?;
+        let gathering = Gathering { store: &self.store, ledger };
+        let gathered = gathering.gather(about, SEAL_WAIT).await?;
+        let report = report(about, ledger);
+        // Hashing, drawing and the canary's verification take their time: not on a thread that others wait for.
+        let made = tokio::task::spawn_blocking(move || unsigned(about, gathered, &report));
+        let pack = made.await.map_err(|error| EngineError::fault("a pack's making ended", error))??;
+        let authorization = self.authorize(ledger, about, pack.manifest_sha256(), correlation).await?;
+        let signed = self.sign(&key, &pack).await;
+        self.settle(ledger, authorization, correlation, &key, pack, signed).await
+    }
+
+    async fn evidence_key(&self, ledger: &Ledger) -> Result<EvidenceKey, EngineError> {
+        let state = ledger.state();
+        let (id, spki) = state.founded()?.evidence_key().ok_or(Rule::EvidenceKey)?.clone();
+        let intents = self.store.ledger_keys(ledger.id()).await?;
+        let place = intents.into_iter().map(|(intent, _)| intent).find(|intent| intent.key == id);
+        let backend = place
+            .ok_or(EngineError::Fault {
+                what: "the evidence key's place in the device is unknown",
+                source: None,
+            })?
+            .backend;
+        let public = PublicKey::from_der(spki.as_bytes())
+            .map_err(|error| EngineError::fault("an evidence key can't be read", error))?;
+        // Nothing is authorised for a device that is known to be away.
+        self.devices.present(&backend)?;
+        Ok(EvidenceKey { id, public, backend, label: device_label(ledger.origin(), id) })
+    }
+
+    async fn authorize(
+        &self,
+        ledger: &Ledger,
+        about: About,
+        manifest: Hash,
+        correlation: Correlation,
+    ) -> Result<Seq, EngineError> {
+        let about = match about {
+            About::Rotation(action) => DocumentSubject::Rotation(action),
+            About::LedgerKey(action) => DocumentSubject::LedgerKey(action),
+            About::Period { from, to } => DocumentSubject::Period { from, to },
+        };
+        let command = RotationCommand::AuthorizeDocument { about, manifest, life_s: LIFE_S };
+        let appended = submit(ledger, command, correlation, Vec::new()).await?;
+        Ok(Seq::new(appended).ok_or(Rule::SignatureUnknown)?)
+    }
+
+    async fn sign(&self, key: &EvidenceKey, pack: &Unsigned) -> Result<Vec<u8>, EngineError> {
+        let algorithm = envelope_algorithm(key.public.key_type());
+        let input = if algorithm.needs_message() {
+            SigningInput::Message(pack.pae())
+        } else {
+            SigningInput::Digest(algorithm.digest_of(&pack.pae()).0)
+        };
+        let device = self.devices.get(&key.backend)?;
+        let deadline = Instant::now() + SIGNING_DEADLINE;
+        device.sign(&key.label, algorithm, input, deadline).await.map_err(custody_error)
+    }
+
+    /// Records what became of it. Where the device did not answer nobody knows, and the authorisation ends by its clock.
+    async fn settle(
+        &self,
+        ledger: &Ledger,
+        authorization: Seq,
+        correlation: Correlation,
+        key: &EvidenceKey,
+        pack: Unsigned,
+        signed: Result<Vec<u8>, EngineError>,
+    ) -> Result<Issued, EngineError> {
+        let settle = |outcome| RotationCommand::SettleDocument { authorization, outcome };
+        let signature = signed?;
+        let algorithm = envelope_algorithm(key.public.key_type());
+        let (pae, digest) = (pack.pae(), algorithm.digest_of(&pack.pae()));
+        let input = if algorithm.needs_message() {
+            VerifyInput::Message(&pae)
+        } else {
+            VerifyInput::Digest(&digest.0)
+        };
+        if key.public.verify(algorithm, input, &signature).is_err() {
+            let failed = settle(DocumentOutcome::Failed(failure_code("custody.bad_signature")));
+            submit(ledger, failed, correlation, Vec::new()).await?;
+            return Err(EngineError::unavailable(
+                "custody.bad_signature",
+                "the device signed an evidence pack with another key than it holds",
+            ));
+        }
+        let bytes = pack
+            .sign(&key.public, signature.clone())
+            .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))?;
+        let (sha256, size) = (Hash::sha256(&bytes), bytes.len() as u64);
+        let outcome = DocumentOutcome::Signed { signature: B64::from(signature), sha256, size };
+        let kept = (Attachment { sha256, size, media_type: zip() }, bytes);
+        let seq = submit(ledger, settle(outcome), correlation, vec![kept]).await?;
+        Ok(Issued { seq: Seq::new(seq).ok_or(Rule::SignatureUnknown)?, sha256, size })
+    }
+}
+
+/// The evidence key, and where it is.
+struct EvidenceKey {
+    id: KeyId,
+    public: PublicKey,
+    backend: sealbook_ledger::ids::BackendName,
+    label: String,
+}
+
+impl std::fmt::Debug for EvidenceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EvidenceKey({}, {})", self.id, self.backend)
+    }
+}
+
+async fn submit(
+    ledger: &Ledger,
+    command: RotationCommand,
+    correlation: Correlation,
+    attachments: Vec<(Attachment, Vec<u8>)>,
+) -> Result<u64, EngineError> {
+    let submission = Submission { correlation, attachments, ..Submission::new(Command::Rotate(command)) };
+    Ok(ledger.submit(submission).await?.first_seq)
+}
+
+/// What the statement says that the pack is about.
+fn report(about: About, ledger: &Ledger) -> Report<'static> {
+    let (kind, action, from, to) = match about {
+        About::Rotation(action) => (ReportKind::Rotation, Some(action), None, None),
+        About::LedgerKey(action) => (ReportKind::LedgerKey, Some(action), None, None),
+        About::Period { from, to } => (ReportKind::Period, None, Some(from), Some(to)),
+    };
+    Report { action, from, kind, origin: std::borrow::Cow::Owned(ledger.origin().clone()), to }
+}
+
+/// All files of a pack, and the statement about them.
+fn unsigned(about: About, gathered: Gathered, report: &Report<'_>) -> Result<Unsigned, EngineError> {
+    let corrupt = |error| EngineError::fault("the evidence does not follow from the events", error);
+    let facts = Facts::new(&gathered.events).map_err(corrupt)?;
+    let sealed = gathered.sealed();
+    let mut all = files(&facts, about, sealed.clone()).map_err(corrupt)?;
+    let evidence = all.iter().find(|file| file.name.as_str() == sealbook_ledger::evidence::EVIDENCE);
+    let digest = evidence.map_or(Hash::ZERO, |file| Hash::sha256(&file.bytes));
+    let about_it = rep::Source {
+        facts,
+        about,
+        sealed,
+        digest,
+        names: &gathered.names,
+        tenant: &gathered.tenant,
+        vkey: &gathered.vkey,
+    };
+    let document = rep::document(&about_it).map_err(corrupt)?;
+    let pdf = crate::reports::pdf::render(&document)
+        .map_err(|error| EngineError::fault("a report can't be drawn", error))?;
+    all.push(file(REPORT, "application/pdf", pdf));
+    if !gathered.disclosures.is_empty() {
+        all.push(file(DISCLOSURES, "application/jsonl", gathered.disclosures));
+    }
+    for receipt in &gathered.receipts {
+        let seq = Seq::new(receipt.index()).ok_or(Rule::SignatureUnknown)?;
+        all.push(file(&receipt_name(seq), "text/plain", receipt.to_string().into_bytes()));
+    }
+    let kind = match about {
+        About::Rotation(_) => Kind::Rotation,
+        About::LedgerKey(_) => Kind::LedgerKey,
+        About::Period { .. } => Kind::Period,
+    };
+    Unsigned::new(kind, all, PREDICATE_TYPE, report)
+        .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))
+}
+
+#[allow(clippy::expect_used, reason = "the names are of the right form: literals, and numbers within them")]
+fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> PackFile {
+    PackFile {
+        name: name.parse::<FileName>().expect("a name of a file in a pack"),
+        media_type: media_type.parse().expect("a media type"),
+        bytes,
+    }
+}
+
+#[allow(clippy::expect_used, reason = "the literal is a media type")]
+fn zip() -> sealbook_ledger::attachment::MediaType {
+    MEDIA_TYPE.parse().expect("a media type")
+}

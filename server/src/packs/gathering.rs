@@ -1,0 +1,218 @@
+//! Reading what a pack holds from storage: events under one checkpoint, each with its receipt, and what they disclose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sealbook_ledger::checkpoint::SignedCheckpoint;
+use sealbook_ledger::disclosure::Disclosure;
+use sealbook_ledger::event::{Envelope, Event};
+use sealbook_ledger::evidence::{About, Sealed};
+use sealbook_ledger::ids::{ActionId, MemberId, Seq};
+use sealbook_ledger::note::Vkey;
+use sealbook_ledger::payload::{Payload, SigningPurpose};
+use sealbook_ledger::receipt::Receipt;
+use sealbook_ledger::rule::Rule;
+
+use super::choosing::{Choosing, KINDS};
+use crate::ledger::{EngineError, Ledger};
+use crate::proving;
+use crate::store::Store;
+use crate::store::load::{EventFilter, MAX_PAGE};
+use crate::store::story::StoryFilter;
+
+/// Most events of a pack, which leaves room for its other files.
+const MAX_EVENTS: usize = 4000;
+
+/// What a pack is made of.
+pub(super) struct Gathered {
+    pub(super) events: Vec<Event>,
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) checkpoint: SignedCheckpoint,
+    /// `disclosures.jsonl`.
+    pub(super) disclosures: Vec<u8>,
+    /// How people are called, where that is disclosed.
+    pub(super) names: BTreeMap<MemberId, String>,
+    pub(super) tenant: String,
+    /// The ledger key in force.
+    pub(super) vkey: Vkey,
+}
+
+impl Gathered {
+    pub(super) fn sealed(&self) -> Sealed {
+        Sealed::from(self.checkpoint.checkpoint())
+    }
+}
+
+pub(super) struct Gathering<'a> {
+    pub(super) store: &'a Store,
+    pub(super) ledger: &'a Ledger,
+}
+
+impl Gathering<'_> {
+    /// Chooses the events and proves them under the first checkpoint that covers them all.
+    pub(super) async fn gather(&self, about: About, wait: Duration) -> Result<Gathered, EngineError> {
+        let seqs = self.chosen(about).await?;
+        let last = seqs
+            .last()
+            .copied()
+            .ok_or(EngineError::Fault { what: "an evidence pack without events", source: None })?;
+        if seqs.len() > MAX_EVENTS {
+            return Err(EngineError::Conflict {
+                code: "report.too_large",
+                sentence: "more than 4,000 events belong to it; report a shorter period, or export the ledger",
+            });
+        }
+        let checkpoint = self.checkpoint_over(last, wait).await?;
+        let (mut events, mut receipts) = (Vec::new(), Vec::new());
+        for seq in &seqs {
+            let receipt = proving::under(self.store, self.ledger, seq.get(), checkpoint.clone()).await?;
+            events.push(read(receipt.event_bytes())?);
+            receipts.push(receipt);
+        }
+        let (disclosures, names) = self.disclosed(&events).await?;
+        let tenant = self.ledger.tenant().to_string();
+        let vkey =
+            self.ledger.state().ledger_key().map(|key| key.vkey.clone()).ok_or(Rule::FoundingMissing)?;
+        Ok(Gathered { events, receipts, checkpoint, disclosures, names, tenant, vkey })
+    }
+
+    async fn chosen(&self, about: About) -> Result<BTreeSet<Seq>, EngineError> {
+        let mut events = self.low_volume().await?;
+        if let About::Rotation(action) | About::LedgerKey(action) = about {
+            events.extend(self.of_action(action).await?);
+        }
+        events.sort_by_key(|event| event.seq);
+        events.dedup_by_key(|event| event.seq);
+        if let About::Period { to, .. } = about {
+            // What was recorded of packs later still counts.
+            events.retain(|event| {
+                let of_packs =
+                    matches!(event.payload, Payload::DocumentAuthorized(_) | Payload::RepIssued(_));
+                let of_rotations = event.payload.type_name().starts_with("rotation.");
+                let of_key = matches!(event.payload, Payload::LedgerEvidenceKeySet(_));
+                event.time < to || of_packs || of_rotations || of_key
+            });
+        }
+        let choosing = Choosing { events: &events };
+        let mut chosen = choosing.choose(about);
+        if let About::Rotation(action) = about
+            && let Some(span) = choosing.canary_span(action)
+        {
+            chosen.extend(self.canary(action, span).await?);
+        }
+        Ok(chosen)
+    }
+
+    /// Every event of the types that are chosen from.
+    async fn low_volume(&self) -> Result<Vec<Event>, EngineError> {
+        let mut kinds: Vec<String> = KINDS.map(str::to_owned).to_vec();
+        kinds.push("slot.rotation_overdue".to_owned());
+        self.story(kinds, Vec::new()).await
+    }
+
+    async fn of_action(&self, action: ActionId) -> Result<Vec<Event>, EngineError> {
+        let kinds = ["proposed", "approved", "executing", "executed", "failed"];
+        self.story(kinds.map(|kind| format!("action.{kind}")).to_vec(), vec![action.to_string()]).await
+    }
+
+    async fn story(&self, kinds: Vec<String>, values: Vec<String>) -> Result<Vec<Event>, EngineError> {
+        let mut filter = StoryFilter {
+            below: self.ledger.size(),
+            kinds,
+            values,
+            beside_signatures: true,
+            ..StoryFilter::default()
+        };
+        let mut events = Vec::new();
+        loop {
+            let page = self.store.story(self.ledger.id(), &filter, MAX_PAGE).await?;
+            for stored in &page.events {
+                events.push(read(&stored.bytes)?);
+            }
+            match page.next {
+                Some(next) => filter.below = next,
+                None => return Ok(events),
+            }
+        }
+    }
+
+    /// The canary's signatures, and those that the slot had released over the same digests.
+    async fn canary(&self, action: ActionId, (from, to): (Seq, Seq)) -> Result<BTreeSet<Seq>, EngineError> {
+        let outcomes = ["authorized", "created", "failed", "withheld", "abandoned"];
+        let kinds = outcomes.map(|kind| format!("signature.{kind}")).to_vec();
+        let filter = EventFilter { kinds, ..EventFilter::default() };
+        let (mut asked, mut chosen) = (BTreeSet::new(), BTreeSet::new());
+        let mut next = Some(from.get());
+        while let Some(at) = next.filter(|at| *at <= to.get()) {
+            let page = self.store.filtered_page(self.ledger.id(), &filter, at, MAX_PAGE).await?;
+            for stored in page.events.iter().filter(|stored| stored.seq <= to.get()) {
+                let event = read(&stored.bytes)?;
+                if let Some(original) = canary_of(&event.payload, action) {
+                    asked.insert(event.seq);
+                    chosen.extend(original);
+                }
+                if authorization_of(&event.payload).is_some_and(|seq| asked.contains(&seq)) {
+                    chosen.insert(event.seq);
+                }
+            }
+            next = page.next;
+        }
+        chosen.extend(asked);
+        Ok(chosen)
+    }
+
+    async fn checkpoint_over(&self, last: Seq, wait: Duration) -> Result<SignedCheckpoint, EngineError> {
+        let pending = || EngineError::unavailable("seal.pending", "no checkpoint covers the events yet");
+        self.ledger.wait_sealed(last.get() + 1, wait).await.ok_or_else(pending)?;
+        let row = self.store.checkpoint_over(self.ledger.id(), last.get()).await?.ok_or_else(pending)?;
+        SignedCheckpoint::parse(row.note.as_bytes())
+            .map_err(|_| EngineError::Corrupt("a stored checkpoint can't be read".into()))
+    }
+
+    /// What the chosen events disclose: how the people are called, and what was said of the work.
+    async fn disclosed(
+        &self,
+        events: &[Event],
+    ) -> Result<(Vec<u8>, BTreeMap<MemberId, String>), EngineError> {
+        let (mut lines, mut names) = (Vec::new(), BTreeMap::new());
+        let told = events.iter().filter(|event| !event.payload.type_name().starts_with("signature."));
+        let told: BTreeMap<u64, &Event> = told.map(|event| (event.seq.get(), event)).collect();
+        let seqs: Vec<u64> = told.keys().copied().collect();
+        for row in self.store.disclosures_of(self.ledger.id(), &seqs).await? {
+            let Some(event) = told.get(&row.seq) else { continue };
+            if let (Payload::MemberEnrolled(p), "display_name") = (&event.payload, row.name.as_str()) {
+                names.insert(p.member, row.value.clone());
+            }
+            let line = Disclosure::new(event.seq, row.name, row.value, row.salt)
+                .to_line()
+                .map_err(|error| EngineError::fault("a disclosure can't be written", error))?;
+            lines.extend(line);
+            lines.push(b'\n');
+        }
+        Ok((lines, names))
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Event, EngineError> {
+    let event = Envelope::parse(bytes).ok().and_then(|envelope| Event::from_envelope(envelope).ok());
+    event.ok_or_else(|| EngineError::Corrupt("a stored event can't be read".into()))
+}
+
+/// The `original` of a canary's authorisation, where it is one.
+fn canary_of(payload: &Payload, action: ActionId) -> Option<Option<Seq>> {
+    let Payload::SignatureAuthorized(authorized) = payload else { return None };
+    match authorized.purpose {
+        Some(SigningPurpose::Canary { action: of, original }) if of == action => Some(original),
+        _ => None,
+    }
+}
+
+fn authorization_of(payload: &Payload) -> Option<Seq> {
+    match payload {
+        Payload::SignatureCreated(p) => Some(p.authorization),
+        Payload::SignatureFailed(p) => Some(p.authorization),
+        Payload::SignatureWithheld(p) => Some(p.authorization),
+        Payload::SignatureAbandoned(p) => Some(p.authorization),
+        _ => None,
+    }
+}
