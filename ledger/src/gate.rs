@@ -56,12 +56,16 @@ impl Founded {
         };
         let certified = self.certificate_of(id).filter(|_| slot.requires_certificate());
         let begins = certified.map_or(since, |issued| issued.not_before.min(since));
-        let own = slot.rotation.rotation_days;
-        let days =
-            if slot.rotation.is_issuing() { own } else { own.min(self.policy.cadence().rotation_days) };
-        let due = begins.plus_seconds(u32::from(days) * DAY_S);
+        let due = begins.plus_seconds(u32::from(self.rotation_interval(slot)) * DAY_S);
         let grace = self.ageing_since.map(|adopted| adopted.plus_seconds(GRACE_DAYS * DAY_S));
         Some(grace.map_or(due, |grace| due.max(grace)))
+    }
+
+    /// Days after which a slot's key has to be replaced: its own, or the ledger policy's where those are fewer and the slot
+    /// is no CA.
+    pub fn rotation_interval(&self, slot: &Slot) -> u16 {
+        let own = slot.rotation.rotation_days;
+        if slot.rotation.is_issuing() { own } else { own.min(self.policy.cadence().rotation_days) }
     }
 
     /// Past its interval a key signs nothing.

@@ -3,6 +3,7 @@
 mod action;
 mod audit;
 mod authenticator;
+mod certificate;
 mod context;
 mod credential;
 mod dev;
@@ -112,7 +113,7 @@ enum ClientCommand {
     Rotation(rotation::RotationCommand),
     #[command(subcommand)]
     /// Certificates of slots' keys
-    Certificate(rotation::CertificateCommand),
+    Certificate(certificate::CertificateCommand),
     #[command(subcommand)]
     /// Devices, and who can reach them
     Hsm(hsm::HsmCommand),
@@ -185,8 +186,8 @@ impl ClientCommand {
             Self::Service(command) => service::run(command, context),
             Self::Slot(command) => slot::run(command, context),
             Self::Key(command) => key::run(command, context),
-            Self::Rotation(command) => rotation::rotation(command, context),
-            Self::Certificate(command) => rotation::certificate(command, context),
+            Self::Rotation(command) => rotation::run(command, context),
+            Self::Certificate(command) => certificate::run(command, context),
             Self::Hsm(command) => hsm::run(command, context),
             Self::LedgerKey(command) => governance::ledger_key(command, context),
             Self::EvidenceKey(command) => governance::evidence_key(command, context),

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use integration::tenant::{DECIDING, in_seconds, sha256, signing_policy, text};
 use integration::{Api, Server, Tenant, waiting};
 use sealbook::http::token::{Token, TokenKind};
+use sealbook_ledger::canonical;
 use serde_json::{Value, json};
 use table::{CALLERS, ROWS};
 use uuid::Uuid;
@@ -77,14 +78,16 @@ fn cast(server: &Server) -> Cast {
     let tenant = Tenant::founded_with(server, &founders);
     let mut policy = signing_policy();
     policy["callers"] = json!(["packaging_engineers", "services"]);
-    let slot = tenant.slot_with("release", "ecdsa-p256-sha256", &policy);
+    let slot = tenant.executed("slot.create", &rotating(&tenant, &policy));
     tenant.slot("elsewhere", "ecdsa-p256-sha256");
     let stale = expiring(&tenant);
     tenant.slot("halted", "ecdsa-p256-sha256");
     tenant.post("/slots/halted/suspend", &json!({})).expect(201);
     let halted = tenant.service(&["elsewhere"]);
     tenant.post(&format!("/services/{}/suspend", halted.id), &json!({})).expect(201);
-    let (with, without) = (tenant.service(&["release"]), tenant.service(&["elsewhere"]));
+    let certificate = requested(&tenant);
+    let (with, without) = (tenant.service(&["certified", "release"]), tenant.service(&["elsewhere"]));
+    let rotation = in_overlap(&tenant);
     let (suspended, removed) = (tenant.person(11), tenant.person(12));
     let credential = text(&suspended.credential()["credential_id"]).to_owned();
     let path = format!("/members/{}", suspended.id);
@@ -127,11 +130,72 @@ fn cast(server: &Server) -> Cast {
         ("{slot}", "release".to_owned()),
         ("{key}", text(&slot["created"]["key"]).to_owned()),
         ("{action}", text(&open["action"]).to_owned()),
+        ("{rotation}", rotation),
+        ("{channel}", "web".to_owned()),
+        ("{certificate}", certificate),
         ("{seq}", "0".to_owned()),
         ("{sha256}", sha256(b"no pack")),
         ("{session}", "AAAA".to_owned()),
     ];
     Cast { tenant, callers, ids }
+}
+
+/// A slot one channel of which has to move when its key is replaced.
+fn rotating(tenant: &Tenant, policy: &Value) -> Value {
+    let mut params = tenant.slot_params("release", "ecdsa-p256-sha256", policy);
+    params["rotation"] = json!({
+        "channels": ["web"], "old_key_signs": false, "overlap_days": 7, "propose_days": 0,
+        "revoke_superseded": false, "rotation_days": 90, "v": 1,
+    });
+    params
+}
+
+/// A slot's key and the digest of its rotation policy, which are what a rotation and a certificate are asked for with.
+fn asked(tenant: &Tenant, slot: &str) -> (Value, String) {
+    let shown = tenant.get(&format!("/slots/{slot}")).expect(200).json();
+    let policy = canonical::to_vec(&shown["rotation"]).unwrap();
+    (shown["active_key"].clone(), sha256(&policy))
+}
+
+/// A rotation that has cut over, and whose overlap has not ended.
+fn in_overlap(tenant: &Tenant) -> String {
+    let (old_key, policy) = asked(tenant, "release");
+    let params = json!({ "slot": "release", "old_key": old_key, "policy": policy });
+    let engineer = tenant.person(8);
+    let proposed = tenant.propose(engineer, "packaging_engineer", "key.rotate", &params).expect(201).json();
+    let id = text(&tenant.approved(&proposed)["action"]).to_owned();
+    waiting::until("the cutover", || {
+        let rotation = tenant.get(&format!("/rotations/{id}?wait_ms=1000")).expect(200).json();
+        (rotation["state"] == "cut_over").then_some(())
+    });
+    id
+}
+
+/// A certificate that a CA outside was asked for.
+fn requested(tenant: &Tenant) -> String {
+    let mut params = tenant.slot_params("certified", "ecdsa-p256-sha256", &signing_policy());
+    params["rotation"] = json!({
+        "certificate": {
+            "issuer": { "anchors": [sha256(b"a CA")], "kind": "outside" }, "policies": [], "required": false,
+            "subject": { "common_name": "Acme" }, "usage": { "kind": "code_signing" }, "validity_days": 397,
+        },
+        "channels": [], "old_key_signs": false, "overlap_days": 7, "propose_days": 0,
+        "revoke_superseded": false, "rotation_days": 90, "v": 1,
+    });
+    tenant.executed("slot.create", &params);
+    let (key, policy) = asked(tenant, "certified");
+    tenant.executed("certificate.issue", &json!({ "slot": "certified", "key": key, "policy": policy }));
+    waiting::until("the request", || {
+        let found = tenant.get("/certificates?slot=certified").expect(200).json();
+        let newest = &found["certificates"][0];
+        (newest["state"] == "requested").then(|| text(&newest["certificate"]).to_owned())
+    })
+}
+
+/// A certificate that is for no key of the tenant.
+fn foreign() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem()
 }
 
 /// A service whose token expires in a moment.
@@ -153,6 +217,7 @@ fn body(route: &str) -> Value {
         "sign" => json!({ "digest": digest }),
         "batches" => json!({ "artifacts": [{ "name": "app.bin", "digest": digest }] }),
         "verify" => json!({ "digest": digest, "signature_b64": "AAAA" }),
+        "chain" => json!({ "chain_pem": foreign() }),
         "evidence" => json!({
             "digest": digest, "media_type": "text/plain", "subject": { "kind": "slot", "id": "release" },
         }),

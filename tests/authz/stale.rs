@@ -42,11 +42,16 @@ fn what_a_session_alone_authorises_waits_for_a_sign_in_and_nothing_else_does() {
     stale("GET", "/export?type=member.enrolled", &Value::Null);
     stale("POST", "/evidence", &evidence);
     stale("POST", "/slots/release/sign", &json!({ "digest": digest }));
+    let of_nothing = uuid::Uuid::new_v4();
+    stale("POST", &format!("/rotations/{of_nothing}/confirm"), &json!({}));
+    stale("POST", &format!("/rotations/{of_nothing}/channels/web"), &json!({}));
+    stale("POST", &format!("/certificates/{of_nothing}/chain"), &json!({ "chain_pem": "" }));
 
     // Reading, deciding by an assertion of its own, and containing go on: containment never waits.
     tenant.get("/members").expect(200);
     tenant.slot("release", "ecdsa-p256-sha256");
     tenant.post("/slots/release/suspend", &json!({})).expect(201);
+    tenant.post(&format!("/rotations/{of_nothing}/stop"), &json!({})).refused(404, "rotation.unknown");
     tenant.post(&format!("/members/{}/suspend", ben.id), &json!({})).expect(201);
     assert_eq!(session()["fresh"], false, "none of it counts as a sign-in");
 

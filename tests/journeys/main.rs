@@ -17,5 +17,6 @@ mod passkeys;
 mod people;
 mod reading;
 mod refusals;
+mod rotating;
 mod separate_sign_in;
 mod signing;

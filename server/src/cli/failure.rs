@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sealbook_ledger::ids::SlotName;
+
 use crate::authenticator::AuthenticatorError;
 use crate::client::{ClientError, InvalidToken};
 
@@ -22,6 +24,8 @@ pub enum Exit {
     Refused = 4,
     /// Can't at present: repeating it later may help.
     Unavailable = 5,
+    /// The gate of a slot is closed: it signs nothing now.
+    Closed = 6,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -95,6 +99,20 @@ pub enum Failure {
         /// Why, where the server says.
         reason: Option<String>,
     },
+    /// A rotation that was followed ended before its cutover.
+    #[error("the rotation failed ({code}); the old key stays in charge")]
+    RotationFailed {
+        /// A stable word for why.
+        code: String,
+    },
+    /// A slot signs nothing now.
+    #[error("the gate of slot {slot} is closed: {reasons}")]
+    GateClosed {
+        /// The slot.
+        slot: SlotName,
+        /// The codes of the reasons.
+        reasons: String,
+    },
     /// Waiting took longer than it may.
     #[error("{what} was not done in time")]
     TimedOut {
@@ -167,6 +185,8 @@ impl Failure {
             Self::NotConfirmed => "cli.not_confirmed",
             Self::Distrust { .. } => "cli.distrust",
             Self::ActionEnded { .. } => "action.ended",
+            Self::RotationFailed { .. } => "rotation.failed",
+            Self::GateClosed { .. } => "gate.closed",
             Self::TimedOut { .. } => "cli.timed_out",
             Self::Unhealthy { .. } => "doctor.unhealthy",
             Self::Operate { .. } => "operate.failed",
@@ -197,6 +217,12 @@ impl Failure {
             Self::ActionEnded { .. } => {
                 "`sealbook action show` says more; propose it again if it is still wanted."
             }
+            Self::RotationFailed { .. } => {
+                "`sealbook rotation show` says where; propose another one once that is mended."
+            }
+            Self::GateClosed { .. } => {
+                "Each reason says what would open it: a quorum, a rotation or a certificate."
+            }
             Self::TimedOut { .. } => "Look again later; nothing is lost by waiting.",
             Self::Unhealthy { .. } => "Mend what is marked above.",
             Self::Operate { .. } => "What is said above names the cause; docs/operations/ says more.",
@@ -220,7 +246,11 @@ impl Failure {
             Self::Client(error) if error.problem().is_some() => Exit::Refused,
             Self::TimedOut { .. } | Self::Unhealthy { .. } => Exit::Unavailable,
             Self::Usage { .. } => Exit::Usage,
-            Self::ActionEnded { .. } | Self::Document(_) | Self::Distrust { .. } => Exit::Refused,
+            Self::ActionEnded { .. }
+            | Self::RotationFailed { .. }
+            | Self::Document(_)
+            | Self::Distrust { .. } => Exit::Refused,
+            Self::GateClosed { .. } => Exit::Closed,
             Self::Unsigned { exit, .. } => *exit,
             Self::Client(_)
             | Self::Authenticator(_)

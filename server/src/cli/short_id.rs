@@ -3,11 +3,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ServiceId};
+use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, MemberId, ServiceId};
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::client::answers::{Actions, Keys, Members, Services};
+use crate::client::answers::{Actions, Certificates, Keys, Members, Rotations, Services};
 use crate::client::{Call, Client};
 
 /// Fewest characters that are taken for an id's beginning or end.
@@ -89,6 +89,24 @@ impl Context {
         given.choose("key", || {
             let all: Keys = self.caller()?.json(&Call::get(self.path("/keys")?))?;
             Ok(all.keys.into_iter().map(|key| (key.key, format!("of slot {}", key.slot))).collect())
+        })
+    }
+
+    /// The rotation that was meant: of the newest hundred, where not the whole id was given.
+    pub(super) fn rotation_id(&self, client: &Client, given: &IdArg) -> Result<ActionId, Failure> {
+        given.choose("rotation", || {
+            let all: Rotations = client.json(&Call::get(self.path("/rotations")?))?;
+            let named = all.rotations.into_iter();
+            Ok(named.map(|one| (one.rotation, format!("of slot {} ({})", one.slot, one.state))).collect())
+        })
+    }
+
+    /// The certificate that was meant.
+    pub(super) fn certificate_id(&self, client: &Client, given: &IdArg) -> Result<CertificateId, Failure> {
+        given.choose("certificate", || {
+            let all: Certificates = client.json(&Call::get(self.path("/certificates")?))?;
+            let named = all.certificates.into_iter();
+            Ok(named.map(|one| (one.certificate, format!("of slot {} ({})", one.slot, one.state))).collect())
         })
     }
 

@@ -11,13 +11,13 @@ use sealbook_ledger::policy::{ArtifactField, Caller, Environment, Release, Signi
 use super::context::{Context, Person};
 use super::document::Asked;
 use super::failure::Failure;
-use super::output::{fields, table};
+use super::output::{fields, printable, table};
 use super::proposal::Terms;
 use super::rotation;
-use super::sentence::{rotation_policy, signing_policy};
+use super::sentence::{join, rotation_policy, signing_policy};
 use super::short_id::IdArg;
 use crate::client::Call;
-use crate::client::answers::{Slot, Slots};
+use crate::client::answers::{Gate, Reason, Slot, SlotCertificate, Slots};
 
 /// Signing slots
 #[derive(Debug, Subcommand)]
@@ -69,6 +69,11 @@ pub enum SlotCommand {
         slot: SlotName,
         #[command(flatten)]
         terms: Terms,
+    },
+    /// Ask whether a slot signs now: exit code 0 if it does, 6 if its gate is closed
+    Gate {
+        /// Which
+        slot: SlotName,
     },
     /// Print the public key that a slot signs with, as PEM
     Pubkey {
@@ -230,6 +235,7 @@ pub fn run(command: &SlotCommand, context: &Context) -> Result<(), Failure> {
         SlotCommand::Resume { slot, terms } => {
             context.propose_params(ActionType::SlotResume, &SlotParams { slot: slot.clone() }, terms)
         }
+        SlotCommand::Gate { slot } => gate(context, slot),
         SlotCommand::Pubkey { slot, jwk } => {
             let format = if *jwk { "jwk" } else { "pem" };
             let path = context.path(&format!("/slots/{slot}/pubkey?format={format}"))?;
@@ -263,9 +269,41 @@ fn show(context: &Context, slot: &SlotName) -> Result<(), Failure> {
             ("owner", slot.owner.to_string()),
             ("key", slot.active_key.map_or_else(none, |key| key.to_string())),
             ("key's age", slot.key_age_s.map_or_else(none, days)),
+            ("due", slot.due_at.map_or_else(none, |at| at.to_string())),
+            ("certificate", slot.certificate.as_ref().map_or_else(none, certificate)),
             ("rotation", slot.rotation.as_ref().map_or_else(none, rotation_policy)),
+            ("under way", slot.open_rotation.map_or_else(none, |id| format!("rotation {id}"))),
             ("policy", signing_policy(&slot.signing_policy)),
             ("policy digest", slot.policy_digest.to_string()),
         ])
     })
+}
+
+fn certificate(held: &SlotCertificate) -> String {
+    format!("{} until {}", held.fingerprint, held.not_after)
+}
+
+fn gate(context: &Context, slot: &SlotName) -> Result<(), Failure> {
+    let gate: Gate = context.caller()?.json(&Call::get(context.path(&format!("/slots/{slot}/gate"))?))?;
+    context.out.show(&gate, || {
+        let none = || "none".to_owned();
+        let mut text = fields(&[
+            ("slot", gate.slot.to_string()),
+            ("gate", if gate.pass { "open" } else { "closed" }.to_owned()),
+            ("key", gate.key.map_or_else(none, |key| key.to_string())),
+            ("certificate", gate.certificate_fingerprint.map_or_else(none, |hash| hash.to_string())),
+            ("its age", gate.certificate_age_days.map_or_else(none, |days| format!("{days} days"))),
+            ("interval", format!("{} days", gate.rotation_interval)),
+            ("due", gate.due_at.map_or_else(none, |at| at.to_string())),
+        ]);
+        let reason =
+            |reason: &Reason| format!("{}: {}\n", printable(&reason.code), printable(&reason.sentence));
+        text.extend(gate.reasons.iter().map(reason));
+        text
+    })?;
+    if gate.pass {
+        return Ok(());
+    }
+    let reasons = join(gate.reasons.iter().map(|reason| printable(&reason.code)));
+    Err(Failure::GateClosed { slot: slot.clone(), reasons })
 }

@@ -25,6 +25,7 @@ macro_rules! answer {
 mod actions;
 mod people;
 mod records;
+mod rotations;
 
 pub use actions::{
     Action, ActionApproval, ActionStatus, Actions, Awaiting, Draft, DraftDisclosure, ListedArtifact, Policy,
@@ -35,7 +36,12 @@ pub use people::{
     RoleGrant, Service, Services, Suspended,
 };
 pub use records::{
-    EventEntry, Events, Evidence, EvidenceList, EvidenceRecorded, Key, Keys, Signed, Slot, Slots,
+    EventEntry, Events, Evidence, EvidenceList, EvidenceRecorded, Key, Keys, Signed, Slot, SlotCertificate,
+    Slots,
+};
+pub use rotations::{
+    Canary, Certificate, Certificates, Channel, Gate, Issued, Reason, Rotation, RotationFailure,
+    RotationStep, Rotations,
 };
 
 /// A tenant that was just opened, with the founders' tickets. Never shown whole: tickets are secrets.

@@ -36,6 +36,10 @@ pub(super) struct Wait {
 }
 
 impl Wait {
+    pub(super) const fn of(wait_ms: Option<u64>) -> Self {
+        Self { wait_ms }
+    }
+
     pub(super) fn duration(&self) -> Duration {
         Duration::from_millis(self.wait_ms.unwrap_or(0).min(MAX_WAIT_MS))
     }
@@ -102,7 +106,7 @@ pub(super) async fn consistency(caller: Caller, since: web::Query<Since>) -> Res
     if since.old == 0 {
         return Err(Problem::of("request.query").saying("everything continues nothing: `old` is at least 1"));
     }
-    let wait = Wait { wait_ms: since.wait_ms }.duration();
+    let wait = Wait::of(since.wait_ms).duration();
     let continued = caller.app.continuation(&caller.ledger, since.old, wait).await?;
     Ok(HttpResponse::Ok().json(Consistency::new(since.old, continued)))
 }

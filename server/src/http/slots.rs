@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::problem::{Problem, ProblemDocument};
+use crate::views::gate::GateView;
 use crate::views::keys::public_key;
 use crate::views::slots::SlotView;
 
@@ -58,6 +59,20 @@ pub(super) async fn show_slot(
     caller.may_see(&name)?;
     let founded = caller.state.founded()?;
     Ok(HttpResponse::Ok().json(SlotView::new(&name, founded.slot(&name)?, founded, caller.at)))
+}
+
+/// Whether a slot signs for a caller now, and if not, every reason: for systems that deploy what it signed. The status is
+/// 200 either way.
+#[utoipa::path(tag = "slots", params(("tenant" = String, Path), ("slot" = String, Path)),
+    responses((status = 200, body = GateView), (status = "4XX", body = ProblemDocument)))]
+#[get("/v1/tenants/{tenant}/slots/{slot}/gate")]
+pub(super) async fn gate(
+    caller: Caller,
+    path: web::Path<(String, SlotName)>,
+) -> Result<HttpResponse, Problem> {
+    let (_, name) = path.into_inner();
+    caller.may_see(&name)?;
+    Ok(HttpResponse::Ok().json(GateView::new(&name, caller.state.founded()?, caller.at)?))
 }
 
 /// The public half of the key that a slot signs with, as PEM or JWK.

@@ -2,7 +2,7 @@
 
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::ids::{BackendName, KeyId, MemberId, Seq, SlotName};
+use sealbook_ledger::ids::{ActionId, BackendName, CertificateId, KeyId, MemberId, Seq, SlotName};
 use sealbook_ledger::policy::SigningPolicy;
 use sealbook_ledger::rotation::RotationPolicy;
 use sealbook_ledger::slot::{Key, KeyState, Slot};
@@ -66,9 +66,52 @@ pub struct SlotView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub due_at: Option<Timestamp>,
+    /// The certificate of its key that is in force, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<SlotCertificate>,
+    /// The rotation that is on its way, or in its overlap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub open_rotation: Option<ActionId>,
     /// The event that created it.
     #[schema(value_type = u64)]
     pub created_seq: Seq,
+}
+
+/// The certificate that a slot's key has now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SlotCertificate {
+    /// Its id.
+    #[schema(value_type = String, format = Uuid)]
+    pub certificate: CertificateId,
+    /// SHA-256 of it.
+    #[schema(value_type = String)]
+    pub fingerprint: Hash,
+    /// From when it holds.
+    #[schema(value_type = String, format = DateTime)]
+    pub not_before: Timestamp,
+    /// The last second that it holds.
+    #[schema(value_type = String, format = DateTime)]
+    pub not_after: Timestamp,
+}
+
+/// A key's certificate, where it is in force.
+fn in_force(founded: &Founded, key: KeyId, at: Timestamp) -> Option<SlotCertificate> {
+    let certificate = founded.keys().get(&key)?.certificate?;
+    let issued = founded.certificate_in_force(key, at).ok()?;
+    Some(SlotCertificate {
+        certificate,
+        fingerprint: issued.fingerprint,
+        not_before: issued.not_before,
+        not_after: issued.not_after,
+    })
+}
+
+/// The newest rotation of a slot that has not ended.
+fn open_rotation(founded: &Founded, name: &SlotName) -> Option<ActionId> {
+    let open =
+        founded.rotations().iter().filter(|(_, rotation)| rotation.slot == *name && !rotation.has_ended());
+    open.max_by_key(|(_, rotation)| rotation.started).map(|(id, _)| *id)
 }
 
 impl SlotView {
@@ -89,6 +132,8 @@ impl SlotView {
             rotation: slot.rotation.clone(),
             key_age_s: key.and_then(|key| age(key, at)),
             due_at: slot.active.and_then(|key| founded.due_at(key)),
+            certificate: slot.active.and_then(|key| in_force(founded, key, at)),
+            open_rotation: open_rotation(founded, name),
             created_seq: slot.created,
         }
     }

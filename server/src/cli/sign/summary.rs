@@ -39,7 +39,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Exit::Awaiting => "awaiting approval",
         Exit::Refused => "refused",
         Exit::Unavailable => "unavailable",
-        Exit::Failed | Exit::Usage => "failed",
+        Exit::Failed | Exit::Usage | Exit::Closed => "failed",
     }
 }
 

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::attachment::MediaType;
 use sealbook_ledger::encoding::{Hash, HexBytes};
-use sealbook_ledger::ids::{BackendName, EvidenceId, KeyId, MemberId, Origin, Seq, SlotName};
+use sealbook_ledger::ids::{
+    ActionId, BackendName, CertificateId, EvidenceId, KeyId, MemberId, Origin, Seq, SlotName,
+};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::Subject;
 use sealbook_ledger::policy::SigningPolicy;
 use sealbook_ledger::rotation::RotationPolicy;
+use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -50,6 +53,28 @@ answer!(
         /// Seconds since its key was made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key_age_s: Option<u64>,
+        /// When its key has to be replaced.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Timestamp>,
+        /// The certificate of its key that is in force.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate: Option<SlotCertificate>,
+        /// The rotation that has not ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        open_rotation: Option<ActionId>,
+    }
+);
+answer!(
+    /// The certificate that a slot's key has.
+    SlotCertificate {
+        /// Its id.
+        certificate: CertificateId,
+        /// SHA-256 of it.
+        fingerprint: Hash,
+        /// From when it holds.
+        not_before: Timestamp,
+        /// The last second that it holds.
+        not_after: Timestamp,
     }
 );
 answer!(
