@@ -3,13 +3,15 @@
 use sealbook_ledger::evidence::{CertificateFacts, KeyFacts, RotationEvidence};
 
 use super::{Source, checks, day, exact, fact, step, tally, time, timeline, words};
-use crate::reports::document::{Block, Column, Document, Mark, Table, Value};
+use crate::reports::document::{Block, Column, Document, Mark, Scale, Span, Table, Value};
 use crate::views::sentence::moment;
 
 pub(super) fn document(source: &Source<'_>, evidence: &RotationEvidence) -> Document {
     let mut blocks = vec![Block::Section("Summary".to_owned()), Block::Facts(summary(source, evidence))];
     blocks.extend([Block::Section("Checks".to_owned()), checks(&evidence.checks)]);
-    blocks.extend([Block::Section("Timeline".to_owned()), timeline(steps(evidence))]);
+    blocks.push(Block::Section("Timeline".to_owned()));
+    blocks.extend(scale(evidence));
+    blocks.push(timeline(steps(evidence)));
     blocks.push(Block::Section("Approvals".to_owned()));
     blocks.extend(source.decision(&evidence.decision));
     blocks.push(Block::Section("Keys".to_owned()));
@@ -81,6 +83,25 @@ fn summary(source: &Source<'_>, evidence: &RotationEvidence) -> Vec<(String, Val
         facts.push(fact("Overlap until", words(moment(ends))));
     }
     facts
+}
+
+/// Both keys and the overlap between them, to scale.
+fn scale(evidence: &RotationEvidence) -> Option<Block> {
+    let steps = &evidence.steps;
+    let (cut, ends) = (steps.cut_over?.time, steps.overlap_ends_at?);
+    let from = steps.proposed.time;
+    let completed = steps.completed.map(|mark| mark.time);
+    let to = completed.unwrap_or(ends).max(ends);
+    let span = |name: &str, from, to, strong| Span { name: name.to_owned(), from, to, strong };
+    let mut spans = vec![span("Old key", from, completed.unwrap_or(to), false)];
+    if let Some(approved) = steps.approved {
+        spans.push(span("Decision", from, approved.time, false));
+    }
+    if let Some(started) = steps.started {
+        spans.push(span("Preparation", started.time, cut, true));
+    }
+    spans.extend([span("Overlap", cut, ends, true), span("New key", cut, to, true)]);
+    Some(Block::Scale(Scale { from, to, names: (moment(from), moment(to)), spans }))
 }
 
 fn steps(evidence: &RotationEvidence) -> Vec<Vec<Value>> {
