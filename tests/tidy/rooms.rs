@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 42] = [
+const ROOMS: [(&str, &[&str]); 43] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -64,7 +64,7 @@ const ROOMS: [(&str, &[&str]); 42] = [
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
     // What may be adopted are the rules that new ledgers open under.
     ("pages", &["app", "ceremony", "clock", "http", "ledger", "relying_parties", "store", "views"]),
-    ("views", &["authenticator", "relying_parties", "store"]),
+    ("views", &["authenticator", "milestones", "relying_parties", "store"]),
     ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
     // Their tests use a software authenticator.
@@ -132,7 +132,9 @@ const ROOMS: [(&str, &[&str]); 42] = [
     ("proving", &["ledger", "store"]),
     ("sequencer", &["clock", "high_water", "ledger", "projections", "store"]),
     ("devices", &["clock", "custody", "ledger", "store"]),
-    ("ledger", &["clock", "high_water", "store"]),
+    ("ledger", &["clock", "high_water", "milestones", "store"]),
+    // When what has to come round came round: calendars are made of it, ledgers keep it.
+    ("milestones", &["store"]),
     // What everything rests on.
     ("projections", &["store"]),
     ("custody", &[]),
