@@ -3,6 +3,7 @@
 mod action;
 mod audit;
 mod authenticator;
+mod calendar;
 mod context;
 mod credential;
 mod dev;
@@ -133,6 +134,8 @@ enum ClientCommand {
     #[command(subcommand)]
     /// Outside evidence
     Evidence(evidence::EvidenceCommand),
+    /// What must come round, and when: what is late first
+    Calendar,
     #[command(subcommand)]
     /// How a ledger stood at a date, and random samples
     Audit(audit::AuditCommand),
@@ -190,6 +193,7 @@ impl ClientCommand {
             Self::Sign(command) => sign::run(command, context),
             Self::Receipt(command) => receipt::run(command, context),
             Self::Evidence(command) => evidence::run(command, context),
+            Self::Calendar => calendar::run(context),
             Self::Audit(command) => audit::run(command, context),
             Self::Export(command) => export::run(command, context),
             Self::Events(command) => events::run(command, context),

@@ -104,11 +104,13 @@ routes! {
     proofs::transitions,
     proofs::receipt,
     proofs::export,
+    calendar::calendar,
     webhooks::list_webhooks,
     audit::members_as_at,
     audit::approvals_as_at,
     audit::keys_as_at,
     audit::refusals_as_at,
+    audit::rotation_audit,
     audit::draw_sample,
     health_report::health_report,
 }

@@ -30,6 +30,8 @@ pub enum Place {
     Propose,
     /// Signing slots and their keys.
     Slots,
+    /// What must come round.
+    Calendar,
     /// The events.
     Ledger,
     /// Members and services.
@@ -44,8 +46,16 @@ pub enum Place {
 
 impl Place {
     /// What the navigation lists, in its order.
-    pub const LISTED: [Self; 7] =
-        [Self::Inbox, Self::Propose, Self::Slots, Self::Ledger, Self::People, Self::Audit, Self::Health];
+    pub const LISTED: [Self; 8] = [
+        Self::Inbox,
+        Self::Propose,
+        Self::Slots,
+        Self::Calendar,
+        Self::Ledger,
+        Self::People,
+        Self::Audit,
+        Self::Health,
+    ];
 
     /// The last part of its path, which is its icon's name too.
     pub const fn path(self) -> &'static str {
@@ -53,6 +63,7 @@ impl Place {
             Self::Inbox => "inbox",
             Self::Propose => "propose",
             Self::Slots => "slots",
+            Self::Calendar => "calendar",
             Self::Ledger => "ledger",
             Self::People => "people",
             Self::Audit => "audit",
@@ -67,6 +78,7 @@ impl Place {
             Self::Inbox => "Inbox",
             Self::Propose => "Propose",
             Self::Slots => "Slots",
+            Self::Calendar => "Calendar",
             Self::Ledger => "Ledger",
             Self::People => "Members and services",
             Self::Audit => "Audit",

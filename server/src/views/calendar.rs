@@ -169,6 +169,25 @@ impl Calendar {
     }
 }
 
+/// The reviews of access that people should hear of: which device, `due` or `overdue`, and since or by when.
+pub fn reviews_to_tell(
+    founded: &Founded,
+    milestones: &Milestones,
+    at: Timestamp,
+) -> Vec<(String, &'static str, Timestamp)> {
+    let desk = Desk::new(founded, milestones, at);
+    let near = desk.reviews().filter_map(|entry| {
+        let status = match entry.state {
+            State::Overdue => "overdue",
+            State::Soon => "due",
+            // Whoever approves has heard of the proposal.
+            State::Proposed | State::Rotating | State::Fine => return None,
+        };
+        Some((entry.subject, status, entry.due_at))
+    });
+    near.collect()
+}
+
 /// How many days a slot may go on with one key: its own interval, or the ledger policy's where that is shorter. CAs are
 /// exempt from the latter.
 pub fn interval_days(founded: &Founded, slot: &Slot) -> u16 {

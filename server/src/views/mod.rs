@@ -18,6 +18,7 @@ pub mod keys;
 pub mod ledger;
 pub mod names;
 pub mod people;
+pub mod rotation_audit;
 pub mod sentence;
 pub mod services;
 pub mod slot_history;
