@@ -29,6 +29,7 @@ fn sealbook(server: &Server, tenant: &Tenant, arguments: &[&str]) -> Ended {
         .env("SEALBOOK_STATE", tenant.folder().join("state"))
         .args(["--tenant", &tenant.name, "--as"])
         .arg(&tenant.person(0).key_file)
+        .args(["--member", &tenant.person(0).id])
         .args(arguments);
     run(&mut command)
 }

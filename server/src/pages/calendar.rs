@@ -29,6 +29,8 @@ struct CalendarPage {
     heading: String,
     at: Timestamp,
     months: Vec<Month>,
+    /// How many entries fall beyond them.
+    later: usize,
     /// What is late, then the rest by date.
     parts: Vec<(&'static str, Vec<Row>)>,
 }
@@ -86,6 +88,7 @@ pub(super) async fn calendar_page(visit: Visit) -> Result<HttpResponse, Problem>
         heading,
         at: calendar.at,
         months: months(&calendar),
+        later: calendar.entries.iter().filter(|entry| is_beyond(entry, calendar.at)).count(),
         parts: parts.into_iter().filter(|(_, rows)| !rows.is_empty()).collect(),
     })
 }
@@ -123,6 +126,11 @@ fn months(calendar: &Calendar) -> Vec<Month> {
         Month { name: format!("{} {}", month_name(number % 12 + 1), number / 12), marks, more }
     };
     (first..first + MONTHS).map(month).collect()
+}
+
+/// Whether an entry falls into none of the months shown.
+fn is_beyond(entry: &Entry, at: Timestamp) -> bool {
+    months_of(date(entry.due_at)) >= months_of(date(at)) + MONTHS
 }
 
 fn chip(state: State) -> Chip {
@@ -223,8 +231,14 @@ fn doing(visit: &Visit, entry: &Entry) -> Option<(String, &'static str)> {
         }
         Kind::LedgerKey => (ActionType::LedgerKeyRotate, String::new(), "Propose another ledger key"),
     };
-    let rule = visit.member.state.founded().ok()?.policy().actions.get(&kind)?;
-    let may = !rule.proposing(&visit.member.roles).is_empty();
+    let founded = visit.member.state.founded().ok()?;
+    // No rotation of a contained slot begins, but for break-glass, which is nothing for a calendar to lead to.
+    let contained = kind == ActionType::KeyRotate
+        && founded.slots().iter().any(|(slot, about)| {
+            slot.as_str() == name && about.suspension.is_some_and(|held| held.holds(visit.member.at))
+        });
+    let rule = founded.policy().actions.get(&kind)?;
+    let may = !contained && !rule.proposing(&visit.member.roles).is_empty();
     may.then(|| (format!("/t/{tenant}/propose/{kind}{query}"), words))
 }
 
