@@ -59,6 +59,8 @@ pub(crate) struct Effects {
     /// When rotations of which keys were last proposed.
     proposed: HashMap<KeyId, Instant>,
     packs: Packs,
+    /// When the events were last looked through for what came round.
+    reckoned: Option<Instant>,
 }
 
 /// A pause after a failure; the next one is twice as long.
@@ -117,6 +119,7 @@ impl Effects {
             signer,
             waits: HashMap::new(),
             proposed: HashMap::new(),
+            reckoned: None,
         }
     }
 
@@ -127,6 +130,7 @@ impl Effects {
             size.borrow_and_update();
             let mut waits = false;
             self.forget_what_ended();
+            self.reckon().await;
             for step in self.steps() {
                 if *stop.borrow() {
                     return;

@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::high_water::{HighWaterFile, Mark};
+use crate::milestones::Milestones;
 use crate::store::{LedgerId, StoreError};
 
 pub use vitals::{Pass, Replay, Stock, Vitals};
@@ -294,6 +295,7 @@ pub struct Ledger {
     /// Why the last attempt to seal failed.
     unsealable: Mutex<Option<String>>,
     vitals: Mutex<Vitals>,
+    milestones: Mutex<Arc<Milestones>>,
     lanes: Lanes,
     pub(crate) high_water: Arc<Mutex<HighWaterFile>>,
 }
@@ -321,6 +323,7 @@ impl Ledger {
             frozen: Mutex::new(None),
             unsealable: Mutex::new(None),
             vitals: Mutex::default(),
+            milestones: Mutex::default(),
             lanes,
             high_water: Arc::new(Mutex::new(high_water)),
         }

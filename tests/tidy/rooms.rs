@@ -64,7 +64,7 @@ const ROOMS: [(&str, &[&str]); 43] = [
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
     // What may be adopted are the rules that new ledgers open under.
     ("pages", &["app", "ceremony", "clock", "http", "ledger", "relying_parties", "store", "views"]),
-    ("views", &["authenticator", "relying_parties", "store"]),
+    ("views", &["authenticator", "milestones", "relying_parties", "store"]),
     ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
     // Their tests use a software authenticator.
@@ -134,7 +134,9 @@ const ROOMS: [(&str, &[&str]); 43] = [
     ("proving", &["ledger", "store"]),
     ("sequencer", &["clock", "high_water", "ledger", "projections", "store"]),
     ("devices", &["clock", "custody", "ledger", "store"]),
-    ("ledger", &["clock", "high_water", "store"]),
+    ("ledger", &["clock", "high_water", "milestones", "store"]),
+    // When what has to come round came round: calendars are made of it, ledgers keep it.
+    ("milestones", &["store"]),
     // What everything rests on.
     ("projections", &["store"]),
     ("custody", &[]),

@@ -22,6 +22,9 @@ const LIFE_S: u32 = 7 * 24 * 60 * 60;
 /// How long the server waits before it proposes again what people refused, or let expire.
 pub(super) const AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How often new events are looked through for what came round.
+const RECKON: Duration = Duration::from_secs(5);
+
 /// Seconds of a day.
 const DAY_S: u32 = 24 * 60 * 60;
 
@@ -46,6 +49,17 @@ impl Effects {
         }
         steps.retain(|step| !self.has_to_wait(step));
         steps
+    }
+
+    /// Looks through new events for what came round, so that metrics and notices know it without reading.
+    pub(super) async fn reckon(&mut self) {
+        if self.reckoned.is_some_and(|when| when.elapsed() < RECKON) {
+            return;
+        }
+        self.reckoned = Some(std::time::Instant::now());
+        if let Err(error) = self.ledger.milestones_now(&self.store).await {
+            tracing::warn!(origin = %self.ledger.origin(), error = &error as &dyn std::error::Error, "the calendar lags");
+        }
     }
 
     fn may_propose(
