@@ -266,7 +266,8 @@ impl Founded {
     pub(crate) fn judge_evidence_key(&self, set: &LedgerEvidenceKeySet, at: Timestamp) -> Result<(), Rule> {
         self.judge_device_effect(set.action, ActionType::LedgerEvidenceKeySet, at)?;
         // Version 1 let an evidence key come back.
-        let known = if self.rules >= 2 { self.knows_key_id(set.key) } else { self.keys.contains_key(&set.key) };
+        let known =
+            if self.rules >= 2 { self.knows_key_id(set.key) } else { self.keys.contains_key(&set.key) };
         if known {
             return Err(Rule::KeyBytes);
         }

@@ -66,7 +66,7 @@ impl Effects {
             _ => false,
         });
         let under_way = founded.rotations().values().any(|r| r.slot == *name && !r.has_ended());
-        let lately = self.proposed.get(&key).is_some_and(|when| when.elapsed() < AGAIN);
+        let lately = self.proposed.get(&key).is_some_and(|when| self.since(*when) < AGAIN);
         lets && !asked
             && !under_way
             && !lately
@@ -100,7 +100,7 @@ impl Effects {
         let mut submission = Submission::new(Command::Propose(Box::new(proposed)));
         submission.disclosures.push(reason);
         self.submit_whole(submission).await?;
-        self.proposed.insert(key, std::time::Instant::now());
+        self.proposed.insert(key, self.ledger.clock().steady());
         Ok(())
     }
 }

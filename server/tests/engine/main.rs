@@ -21,6 +21,7 @@ use sealbook::app::{App, AppConfig};
 use sealbook::assembly::Parts;
 use sealbook::authenticator::SoftAuthenticator;
 use sealbook::ceremony::{FounderInvite, Plan};
+use sealbook::clock::Clock;
 use sealbook::config::{Mode, OperatorToken, OriginPrefix, RelyingParty};
 use sealbook::custody::pkcs11::Pkcs11Backend;
 use sealbook::custody::{Backend, softhsm};
@@ -211,6 +212,7 @@ async fn start_moody(folder: &DataFolder, postgres: &EmbeddedPostgres, signs: us
         operator_token_sha256: Hash::sha256(b"an operator"),
         accept_missing_high_water: false,
         notifying: Notifying { webhooks: Vec::new(), public_url: ORIGIN.to_owned() },
+        clock: Clock::default(),
     };
     let store = Store::open(StoreConfig::new(postgres.app_config(), Transport::Plain)).unwrap();
     let backend: Arc<dyn Backend> = device.clone();
