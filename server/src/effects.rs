@@ -53,8 +53,8 @@ pub(crate) struct Effects {
     signer: Arc<Signer>,
     /// What failed lately, by the action, certificate or key that it was about: when it may be tried again.
     waits: HashMap<Uuid, Wait>,
-    /// When rotations of which keys were last proposed.
-    proposed: HashMap<KeyId, Instant>,
+    /// In which turn the rotation of which key was last proposed.
+    proposed: HashMap<KeyId, i64>,
 }
 
 /// A pause after a failure; the next one is twice as long.

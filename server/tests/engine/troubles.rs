@@ -124,6 +124,7 @@ async fn a_wrong_canary_ends_the_rotation(world: &World, service: ServiceId) {
     };
     assert_eq!(events.iter().filter_map(failed).collect::<Vec<_>>(), ["canary.failed"]);
     sign(site, service, SLOT, 2).await.unwrap();
+    let before = Before::of_slot(world, SLOT);
     let again = emergency(world).await;
     completes(world, &before, again).await;
     sign(site, service, SLOT, 3).await.unwrap();

@@ -81,7 +81,7 @@ async fn set_up(site: &Site) -> ServiceId {
         let root = IssuerPolicy::Slot { slot: "root".parse().unwrap() };
         let (algorithm, certificate) = match name {
             "root" => {
-                let own = certificate(IssuerPolicy::SelfSigned, issuing.clone(), "Acme Root");
+                let own = certificate(IssuerPolicy::SelfSigned, issuing, "Acme Root");
                 (Algorithm::EcdsaP384Sha384, Some(own))
             }
             "releases" => {
