@@ -15,13 +15,13 @@ use sealbook_ledger::webauthn::Purpose;
 
 use super::crashes::Before;
 use super::rotations::{active, rotate};
-use super::world::{DAY, World, holds};
+use super::world::{DAY, World, confirm, holds};
 use super::{Site, approve, assertion, enrol_service, export_and_verify, propose, sign};
 
 const SLOT: &str = "releases";
 
-/// Rotations that both carry out.
-const TIMES: usize = 5;
+/// Rotations that both carry out, one by break-glass and one as planned by turns.
+const TIMES: usize = 6;
 
 pub async fn two_servers_carry_out_one_rotation(path: &Path) {
     let world = World::begin(path).await;
@@ -33,9 +33,12 @@ pub async fn two_servers_carry_out_one_rotation(path: &Path) {
     }
     // Each follows the other at every step, as servers do of which something is asked all the time.
     let callers = [Arc::clone(&world.site.ledger), other].map(|ledger| tokio::spawn(busy(ledger, service)));
-    for _ in 0..TIMES {
+    for time in 0..TIMES {
         let before = Before::of_slot(&world, SLOT);
-        let action = emergency(&world.site).await;
+        let action = match time % 2 {
+            0 => emergency(&world.site).await,
+            _ => planned(&world, service).await,
+        };
         holds(&world.site, "the end", |founded| {
             let rotation = founded.rotation(action).ok()?;
             before.no_key_is_half_in_charge(founded, rotation);
@@ -45,7 +48,10 @@ pub async fn two_servers_carry_out_one_rotation(path: &Path) {
         .await;
         before.is_followed_by_one(&world, action).await;
     }
-    callers.iter().for_each(tokio::task::JoinHandle::abort);
+    for caller in callers {
+        assert!(!caller.is_finished(), "somebody was refused");
+        caller.abort();
+    }
     what_people_reject_is_not_asked_again_by_the_other(&world).await;
     export_and_verify(&world.site).await;
     app.stop().await;
@@ -65,7 +71,10 @@ async fn busy(ledger: Arc<Ledger>, service: ServiceId) {
         };
         let (by, evidence) = (Actor::Service(service), Box::new(evidence));
         let command = Command::RecordEvidence { by, evidence, sd: Vec::new() };
-        ledger.submit(Submission::new(command)).await.unwrap();
+        if let Err(error) = ledger.submit(Submission::new(command)).await {
+            // The two clocks are moved one after the other.
+            assert_eq!(error.code(), "clock.skew");
+        }
         // Not faster than the engines can follow.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
@@ -75,6 +84,21 @@ async fn emergency(site: &Site) -> ActionId {
     let name: SlotName = SLOT.parse().unwrap();
     let params = Params::KeyRotateEmergency(rotate(site, &name, active(site, &name)));
     propose(site, params, 0, Role::SecurityReviewer, &[(1, Role::PlatformAdmin)]).await
+}
+
+/// Up to the end of its overlap. Its canary signs what the slot has signed, digest by digest.
+async fn planned(world: &World, service: ServiceId) -> ActionId {
+    let (site, name): (_, SlotName) = (&world.site, SLOT.parse().unwrap());
+    let params = Params::KeyRotate(rotate(site, &name, active(site, &name)));
+    let owners = [(1, Role::Approver), (2, Role::Approver)];
+    let action = propose(site, params, 0, Role::KeyOwner, &owners).await;
+    holds(site, "the cutover", |founded| {
+        founded.rotation(action).ok().filter(|rotation| !rotation.is_preparing()).map(drop)
+    })
+    .await;
+    confirm(site, service, action).await.unwrap();
+    world.clocks.advance(8 * DAY).await;
+    action
 }
 
 /// People say no to a rotation that one of the servers proposed: for a day neither asks again.
