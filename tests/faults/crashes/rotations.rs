@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 use super::oracle::Oracle;
 
 /// Kills that are made at least, and how long more are made, unless the environment says how many.
-const LEAST: usize = 20;
-const TIME: Duration = Duration::from_secs(20);
+const LEAST: usize = 16;
+const TIME: Duration = Duration::from_secs(12);
 
 /// Slots whose keys are replaced, and how many of them before each kill.
-const SLOTS: usize = 8;
+const SLOTS: usize = 6;
 const AT_A_TIME: usize = 2;
 
 /// A rotation that nobody disturbs hardly takes longer.
