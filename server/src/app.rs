@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use crate::auditing::Auditing;
 use crate::ceremony::{self, Issued, Plan};
 use crate::clearing::ListCall;
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
 use crate::devices::Devices;
@@ -87,6 +87,8 @@ pub struct AppConfig {
     pub accept_missing_high_water: bool,
     /// Who is told what people should look at.
     pub notifying: Notifying,
+    /// The clock that ledgers go by.
+    pub clock: Clock,
 }
 
 /// The server.
@@ -140,7 +142,8 @@ impl App {
     pub async fn start(config: AppConfig, store: Arc<Store>, devices: Devices) -> Result<Self, EngineError> {
         let limits = Limits { max_unsealed: config.max_unsealed };
         let snapshots = Snapshots::open(&config.high_water);
-        let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
+        let doors =
+            (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits, &config.clock)).collect();
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
             notifier: Arc::new(Notifier::new(config.notifying.clone(), Arc::clone(&store))),
@@ -258,7 +261,8 @@ impl App {
         let loaded = loading::load(&inner.store, row, &file, &snapshots, accept).await?;
         let door = &inner.doors[self.door_of(row.ledger)];
         let state = loaded.tip.state.clone();
-        let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.lanes.clone(), file));
+        let (clock, tenant) = (inner.config.clock.clone(), row.tenant.clone());
+        let ledger = Arc::new(Ledger::new(row.ledger, clock, tenant, state, door.lanes.clone(), file));
         *ledger.tree.write().unwrap_or_else(PoisonError::into_inner) = loaded.tree;
         if let Some(checkpoint) = loaded.checkpoint {
             ledger.publish_seal(checkpoint);
@@ -368,7 +372,7 @@ impl App {
                 let origin = self.0.config.origin_prefix.origin(&tenant);
                 let origin = origin.map_err(|error| EngineError::fault("the tenant's origin", error))?;
                 let ledger = LedgerId::from_random(rand::random());
-                LedgerRow { ledger, origin, tenant, opened_at: clock::now() }
+                LedgerRow { ledger, origin, tenant, opened_at: self.0.config.clock.now() }
             }
         };
         match store.create_ledger(&row).await {

@@ -10,6 +10,7 @@ use sealbook_ledger::ids::BackendName;
 use sealbook_ledger::webauthn::ApprovalRp;
 
 use crate::app::{App, AppConfig};
+use crate::clock::Clock;
 use crate::config::{Config, OperatorToken, OriginPrefix, RelyingParty};
 use crate::custody::pkcs11::Pkcs11Backend;
 use crate::custody::{Backend, CustodyError, Pkcs11Config};
@@ -145,6 +146,8 @@ impl Parts {
             operator_token_sha256: self.operator_token.sha256(),
             accept_missing_high_water: self.accept_missing_high_water,
             notifying: self.notifying,
+            // The system's, whatever is configured.
+            clock: Clock::default(),
         };
         Ok(App::start(config, store, Devices::new(backends, self.ledger_backend)).await?)
     }

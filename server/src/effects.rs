@@ -51,13 +51,13 @@ pub(crate) struct Effects {
     devices: Devices,
     /// Executions that this process began; it alone has devices make keys for them.
     mine: HashSet<ActionId>,
-    /// When the device was last asked for a key that another process began to make.
+    /// When the device was last asked for a key that another process began to make, by the ledger's clock like the rest.
     looked: HashMap<KeyId, Instant>,
     signer: Arc<Signer>,
     /// What failed lately, by the action, certificate or key that it was about: when it may be tried again.
     waits: HashMap<Uuid, Wait>,
-    /// When rotations of which keys were last proposed.
-    proposed: HashMap<KeyId, Instant>,
+    /// In which turn the rotation of which key was last proposed.
+    proposed: HashMap<KeyId, i64>,
     packs: Packs,
     /// When the events were last looked through for what came round.
     reckoned: Option<Instant>,
@@ -125,7 +125,7 @@ impl Effects {
 
     /// Runs until `stop` says so.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut size = self.ledger.watch_size();
+        let (mut size, mut pauses) = (self.ledger.watch_size(), self.ledger.clock().pauses());
         loop {
             size.borrow_and_update();
             let mut waits = false;
@@ -148,7 +148,7 @@ impl Effects {
             tokio::select! {
                 // After a failure the clock alone wakes: the failure itself may have moved the ledger.
                 _ = size.changed(), if !waits => {}
-                () = tokio::time::sleep(TICK) => {}
+                () = pauses.pause(TICK) => {}
                 _ = stop.changed() => return,
             }
         }
@@ -191,7 +191,12 @@ impl Effects {
     /// Whether a step failed so lately that it has to wait.
     fn has_to_wait(&self, step: &Step) -> bool {
         let wait = step.subject().and_then(|subject| self.waits.get(&subject));
-        wait.is_some_and(|wait| Instant::now() < wait.until)
+        wait.is_some_and(|wait| self.ledger.clock().steady() < wait.until)
+    }
+
+    /// How much time has passed since a moment of the ledger's clock.
+    fn since(&self, moment: Instant) -> Duration {
+        self.ledger.clock().steady().saturating_duration_since(moment)
     }
 
     fn note_attempt(&mut self, subject: Uuid, well: bool) {
@@ -200,7 +205,7 @@ impl Effects {
             return;
         }
         let pause = self.waits.get(&subject).map_or(TICK, |wait| (wait.pause * 2).min(LONGEST_PAUSE));
-        self.waits.insert(subject, Wait { until: Instant::now() + pause, pause });
+        self.waits.insert(subject, Wait { until: self.ledger.clock().steady() + pause, pause });
     }
 
     fn step_of(&self, founded: &Founded, id: ActionId, action: &OpenAction, at: Timestamp) -> Option<Step> {
@@ -256,7 +261,7 @@ impl Effects {
         if self.ledger.now() >= expires_at {
             return Some(Step::Submit(Command::KeyAbandoned(key)));
         }
-        let due = self.looked.get(&key).is_none_or(|at| at.elapsed() >= LOOK_AGAIN);
+        let due = self.looked.get(&key).is_none_or(|at| self.since(*at) >= LOOK_AGAIN);
         due.then_some(Step::FindSlotKey { key })
     }
 
@@ -351,7 +356,7 @@ impl Effects {
 
     async fn find_slot_key(&mut self, key: KeyId) -> Result<(), EngineError> {
         let Some((wanted, backend)) = self.wanted(key)? else { return Ok(()) };
-        self.looked.insert(key, Instant::now());
+        self.looked.insert(key, self.ledger.clock().steady());
         let found = self.devices.get(&backend)?.find(&wanted.label).await.map_err(custody_error)?;
         match found {
             Some(made) => self.submit(key_made(key, made)).await,

@@ -23,7 +23,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::high_water::{HighWaterFile, Mark};
 use crate::milestones::Milestones;
 use crate::store::{LedgerId, StoreError};
@@ -281,6 +281,7 @@ pub struct Seal {
 /// A ledger, shared by everybody who reads it.
 pub struct Ledger {
     id: LedgerId,
+    clock: Clock,
     tenant: TenantName,
     origin: Origin,
     state: ArcSwap<State>,
@@ -306,6 +307,7 @@ const SUBMIT_DEADLINE: Duration = Duration::from_secs(30);
 impl Ledger {
     pub(crate) fn new(
         id: LedgerId,
+        clock: Clock,
         tenant: TenantName,
         state: State,
         lanes: Lanes,
@@ -313,6 +315,7 @@ impl Ledger {
     ) -> Self {
         Self {
             id,
+            clock,
             tenant,
             origin: state.origin().clone(),
             size: watch::Sender::new(state.size()),
@@ -351,7 +354,12 @@ impl Ledger {
 
     /// The moment to judge by: the clock, or the last event's time where that is later.
     pub fn now(&self) -> Timestamp {
-        self.state().time_at(clock::now())
+        self.state().time_at(self.clock.now())
+    }
+
+    /// The clock that it goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Number of events.

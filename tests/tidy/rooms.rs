@@ -72,7 +72,10 @@ const ROOMS: [(&str, &[&str]); 43] = [
     ("text", &[]),
     // Putting a server together and keeping it up.
     ("running", &["app", "custody", "http", "network", "pages"]),
-    ("assembly", &["app", "config", "custody", "devices", "ledger", "notifying", "passkeys", "store", "tls"]),
+    (
+        "assembly",
+        &["app", "clock", "config", "custody", "devices", "ledger", "notifying", "passkeys", "store", "tls"],
+    ),
     ("config", &["custody", "network", "notifying", "tls"]),
     ("tls", &["config"]),
     ("embedded", &[]),
@@ -256,6 +259,12 @@ fn only_the_store_and_the_views_know_sql() {
         ".batch_execute(",
     ];
     report(&outside(&["store/", "views/", "embedded/cluster.rs"], &verbs));
+}
+
+/// What moves a clock ahead is for tests: a server that is configured goes by the system's.
+#[test]
+fn no_part_of_the_server_moves_its_clock() {
+    report(&outside(&["clock.rs"], &["clock::Hand", "Hand::", "Hand}", "set_ahead("]));
 }
 
 /// One room fills templates: everything else answers with data.

@@ -133,7 +133,7 @@ impl Sequencer {
         if let Some(why) = live.ledger.frozen() {
             return answer(envelope.reply, Err(EngineError::Corrupt(why)));
         }
-        let now = clock::now();
+        let now = self.clock.now();
         draft.note_time(now);
         let verdict = match repeated(&envelope, &ground.earlier, draft) {
             Some(Ok(appended)) => Ok(Verdict::Recorded(appended)),
