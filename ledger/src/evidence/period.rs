@@ -296,11 +296,11 @@ fn terms(policy: &RotationPolicy) -> (bool, u16) {
 
 /// What a slot's last rotation policy before a moment says.
 fn interval(facts: &Facts<'_>, slot: &SlotName, to: Timestamp) -> Option<(bool, u16)> {
-    let set = facts.all(|payload| match payload {
+    let mut set = facts.all(|payload| match payload {
         Payload::SlotRotationSet(p) => Some(&**p),
         _ => None,
     });
-    set.filter(|(event, p)| event.time < to && p.slot == *slot).last().map(|(_, p)| terms(&p.rotation))
+    set.rfind(|(event, p)| event.time < to && p.slot == *slot).map(|(_, p)| terms(&p.rotation))
 }
 
 /// The key that a slot signed with at a moment, and since when.
@@ -314,12 +314,12 @@ fn active(facts: &Facts<'_>, slot: &SlotName, to: Timestamp) -> Option<(Mark, Ke
         .map(|(_, p)| p.action)
         .collect();
     let slot = slot.clone();
-    let taken = facts.all(move |payload| match payload {
+    let mut taken = facts.all(move |payload| match payload {
         Payload::KeyActivated(p) if p.slot == slot => Some(p.key),
         Payload::RotationCutOver(p) if rotations.contains(&p.action) => Some(p.new_key),
         _ => None,
     });
-    taken.filter(|(event, _)| event.time < to).last().map(|(event, key)| (Mark::of(event), key))
+    taken.rfind(|(event, _)| event.time < to).map(|(event, key)| (Mark::of(event), key))
 }
 
 fn overdue(facts: &Facts<'_>, slot: &SlotName, from: Timestamp, to: Timestamp) -> Vec<Mark> {

@@ -47,21 +47,21 @@ pub struct Policies {
 impl Policies {
     pub(super) fn of(facts: &Facts<'_>, slot: &SlotName, before: Seq) -> Result<Self, EvidenceError> {
         let (created_seq, created) = created(facts, slot)?;
-        let rotation = facts.all(|payload| match payload {
+        let mut rotation = facts.all(|payload| match payload {
             Payload::SlotRotationSet(p) => Some(&**p),
             _ => None,
         });
-        let rotation = rotation.filter(|(event, p)| event.seq < before && p.slot == *slot).last();
+        let rotation = rotation.rfind(|(event, p)| event.seq < before && p.slot == *slot);
         let (since, rotation) = match rotation {
             Some((event, set)) => (event.seq, set.rotation.clone()),
             None => (created_seq, rotation_of(created)),
         };
         let rotation = InForce { digest: rotation.digest()?, policy: rotation, since };
-        let signing = facts.all(|payload| match payload {
+        let mut signing = facts.all(|payload| match payload {
             Payload::SlotPolicySet(p) => Some(&**p),
             _ => None,
         });
-        let signing = signing.filter(|(event, p)| event.seq < before && p.slot == *slot).last();
+        let signing = signing.rfind(|(event, p)| event.seq < before && p.slot == *slot);
         let (since, signing) = match signing {
             Some((event, set)) => (event.seq, set.signing_policy.clone()),
             None => (created_seq, created.signing_policy.clone()),
@@ -73,15 +73,13 @@ impl Policies {
 
 /// The ledger policy in force before an event.
 pub(super) fn ledger_policy(facts: &Facts<'_>, before: Seq) -> Result<InForce<LedgerPolicy>, EvidenceError> {
-    let set = facts.all(|payload| match payload {
+    let mut set = facts.all(|payload| match payload {
         Payload::PolicySet(p) => Some(&p.policy),
         Payload::LedgerFounded(p) => Some(&p.document.policy),
         _ => None,
     });
-    let (event, policy) = set
-        .filter(|(event, _)| event.seq < before)
-        .last()
-        .ok_or(EvidenceError::Missing { what: "ledger policy" })?;
+    let (event, policy) =
+        set.rfind(|(event, _)| event.seq < before).ok_or(EvidenceError::Missing { what: "ledger policy" })?;
     Ok(InForce { digest: policy.digest()?, policy: policy.clone(), since: event.seq })
 }
 

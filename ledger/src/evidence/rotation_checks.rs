@@ -260,11 +260,11 @@ fn access_review(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
     let (before, at) = start(evidence);
     let days = evidence.policies.ledger.policy.cadence().access_review_days;
     let backend = evidence.backend.clone();
-    let reviewed = facts.all(|payload| match payload {
+    let mut reviewed = facts.all(|payload| match payload {
         Payload::HsmAccessReviewed(p) => Some(&**p),
         _ => None,
     });
-    let last = reviewed.filter(|(event, p)| event.seq < before && p.backend == backend).last();
+    let last = reviewed.rfind(|(event, p)| event.seq < before && p.backend == backend);
     let check = Check::new("access_review", "Who can reach the device was reviewed in time");
     match last {
         None => check.none("no review is on record yet"),
