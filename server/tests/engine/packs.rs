@@ -1,5 +1,7 @@
 //! Evidence packs: they come by themselves, verify offline, and nothing in them can be changed.
 
+use std::collections::BTreeSet;
+
 use sealbook_ledger::action::{DeviceKeyParams, KeyRotateParams, Params};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::{Envelope, Event};
@@ -34,6 +36,7 @@ pub async fn packs_come_by_themselves(site: &Site) {
         verifies(site, &pack);
         says_what_happened(&pack);
     }
+    one_correlation_holds_a_rotation(site).await;
     let pack = site.app.pack(&site.ledger, issued[0].sha256).await.unwrap();
     nothing_can_be_changed(site, &pack);
     a_period_has_a_pack_too(site).await;
@@ -55,9 +58,44 @@ async fn rotate_plainly(site: &Site) {
     .await;
 }
 
-async fn issued(site: &Site) -> Vec<RepIssued> {
+/// From its proposal to its evidence.
+async fn one_correlation_holds_a_rotation(site: &Site) {
+    let events = events(site).await;
+    let state = site.ledger.state();
+    for rotation in state.founded().unwrap().rotations().values().filter(|rotation| rotation.has_ended()) {
+        let work = events.iter().filter(|event| event.correlation == rotation.correlation);
+        let types: BTreeSet<&str> = work.map(|event| event.payload.type_name()).collect();
+        for wanted in [
+            "action.proposed",
+            "action.approved",
+            "action.executing",
+            "action.executed",
+            "rotation.started",
+            "key.generation_authorized",
+            "key.generated",
+            "certificate.ordered",
+            "certificate.requested",
+            "certificate.issued",
+            "signature.authorized",
+            "rotation.canary_recorded",
+            "rotation.cut_over",
+            "rotation.completed",
+            "document.authorized",
+            "rep.issued",
+        ] {
+            assert!(types.contains(wanted), "{wanted} of {} stands elsewhere: {types:?}", rotation.slot);
+        }
+    }
+}
+
+async fn events(site: &Site) -> Vec<Event> {
     let rows = site.app.store().page(site.ledger.id(), 0, 100_000).await.unwrap();
-    let events = rows.iter().map(|row| Event::from_envelope(Envelope::parse(&row.bytes).unwrap()).unwrap());
+    let read = |bytes: &[u8]| Event::from_envelope(Envelope::parse(bytes).unwrap()).unwrap();
+    rows.iter().map(|row| read(&row.bytes)).collect()
+}
+
+async fn issued(site: &Site) -> Vec<RepIssued> {
+    let events = events(site).await.into_iter();
     let issued = events.filter_map(|event| match event.payload {
         Payload::RepIssued(issued) => Some(*issued),
         _ => None,
