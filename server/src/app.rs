@@ -113,6 +113,8 @@ struct Inner {
     failed: watch::Sender<bool>,
     /// One tenant is opened at a time.
     opening: Mutex<()>,
+    /// One period is reported at a time.
+    reporting: Mutex<()>,
     runtime: Handle,
     started: Instant,
 }
@@ -159,6 +161,7 @@ impl App {
             tasks: Mutex::default(),
             failed: watch::Sender::new(false),
             opening: Mutex::default(),
+            reporting: Mutex::default(),
             runtime: Handle::current(),
             started: Instant::now(),
             store,

@@ -42,6 +42,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// The longest pause before a step of a rotation that failed is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// The longest pause before an evidence pack is tried again: each try is on record.
+const LONGEST_PAUSE_OF_PACKS: Duration = Duration::from_secs(60 * 60);
+
 /// An authorisation is left to whoever made it for this long after its expiry.
 const ABANDON_AFTER_S: u32 = 5;
 
@@ -88,6 +91,14 @@ enum Step {
 }
 
 impl Step {
+    /// The longest pause before it is tried again.
+    const fn longest_pause(&self) -> Duration {
+        match self {
+            Self::Issue { .. } => LONGEST_PAUSE_OF_PACKS,
+            _ => LONGEST_PAUSE,
+        }
+    }
+
     /// What a rotation's step is about; none for steps that are simply tried again at the next tick.
     fn subject(&self) -> Option<Uuid> {
         match self {
@@ -135,10 +146,10 @@ impl Effects {
                 if *stop.borrow() {
                     return;
                 }
-                let subject = step.subject();
+                let (subject, longest) = (step.subject(), step.longest_pause());
                 let taken = self.take(step).await;
                 if let Some(subject) = subject {
-                    self.note_attempt(subject, taken.is_ok());
+                    self.note_attempt(subject, longest, taken.is_ok());
                 }
                 if let Err(error) = taken {
                     waits = true;
@@ -199,12 +210,12 @@ impl Effects {
         self.ledger.clock().steady().saturating_duration_since(moment)
     }
 
-    fn note_attempt(&mut self, subject: Uuid, well: bool) {
+    fn note_attempt(&mut self, subject: Uuid, longest: Duration, well: bool) {
         if well {
             self.waits.remove(&subject);
             return;
         }
-        let pause = self.waits.get(&subject).map_or(TICK, |wait| (wait.pause * 2).min(LONGEST_PAUSE));
+        let pause = self.waits.get(&subject).map_or(TICK, |wait| (wait.pause * 2).min(longest));
         self.waits.insert(subject, Wait { until: self.ledger.clock().steady() + pause, pause });
     }
 

@@ -9,6 +9,7 @@ use crate::ids::{Seq, SlotName};
 use crate::payload::{Payload, SlotCreated};
 use crate::policy::{LedgerPolicy, SigningPolicy};
 use crate::rotation::RotationPolicy;
+use crate::slot::rotation_of;
 
 /// A policy, and since when it is in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,13 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// The interval between two keys of the slot, that of the ledger policy included, in days: a CA's is its own.
+    pub fn interval_days(&self) -> u16 {
+        let own = self.rotation.policy.rotation_days;
+        let longest = self.ledger.policy.cadence().rotation_days;
+        if self.rotation.policy.is_issuing() { own } else { own.min(longest) }
+    }
+
     pub(super) fn of(facts: &Facts<'_>, slot: &SlotName, before: Seq) -> Result<Self, EvidenceError> {
         let (created_seq, created) = created(facts, slot)?;
         let mut rotation = facts.all(|payload| match payload {
@@ -54,7 +62,9 @@ impl Policies {
         let rotation = rotation.rfind(|(event, p)| event.seq < before && p.slot == *slot);
         let (since, rotation) = match rotation {
             Some((event, set)) => (event.seq, set.rotation.clone()),
-            None => (created_seq, rotation_of(created)),
+            None => {
+                (created_seq, rotation_of(&created.rotation, created.rotation_days, created.overlap_days))
+            }
         };
         let rotation = InForce { digest: rotation.digest()?, policy: rotation, since };
         let mut signing = facts.all(|payload| match payload {
@@ -95,9 +105,4 @@ pub(super) fn created<'a>(
     let mut created = created.filter(|(_, p)| p.slot == *slot);
     let (event, created) = created.next().ok_or(EvidenceError::Missing { what: "creation of the slot" })?;
     Ok((event.seq, created))
-}
-
-fn rotation_of(created: &SlotCreated) -> RotationPolicy {
-    let plain = || RotationPolicy::of_days(created.rotation_days, created.overlap_days);
-    created.rotation.clone().unwrap_or_else(plain)
 }

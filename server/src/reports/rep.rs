@@ -33,7 +33,7 @@ pub struct Source<'a> {
     pub names: &'a BTreeMap<MemberId, String>,
     /// Whose ledger.
     pub tenant: &'a str,
-    /// The ledger key in force.
+    /// The ledger key that sealed it.
     pub vkey: &'a Vkey,
 }
 
