@@ -169,8 +169,7 @@ impl App {
         app.serve_all().await?;
         let following = app.task(app.clone().follow_heads(app.0.stop.subscribe()));
         app.0.tasks.lock().await.push(following);
-        let notifying = app.0.notifier.start(&app.0.devices, &app.0.stop);
-        app.0.tasks.lock().await.extend(notifying);
+        app.0.tasks.lock().await.extend(app.0.notifier.start(&app.0.devices, &app.0.stop));
         Ok(app)
     }
 

@@ -55,10 +55,10 @@ impl Effects {
 
     /// Looks through new events for what came round, so that metrics and notices know it without reading.
     pub(super) async fn reckon(&mut self) {
-        if self.reckoned.is_some_and(|when| when.elapsed() < RECKON) {
+        if self.reckoned.is_some_and(|when| self.since(when) < RECKON) {
             return;
         }
-        self.reckoned = Some(std::time::Instant::now());
+        self.reckoned = Some(self.ledger.clock().steady());
         if let Err(error) = self.ledger.milestones_now(&self.store).await {
             tracing::warn!(origin = %self.ledger.origin(), error = &error as &dyn std::error::Error, "the calendar lags");
         }

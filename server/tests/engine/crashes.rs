@@ -72,6 +72,7 @@ pub async fn a_server_that_ends_anywhere_in_a_rotation_leaves_one_that_goes_on(p
 
 /// A rotation that nothing disturbs, and every place in it where a server may end.
 async fn model(world: &World, service: ServiceId) -> Vec<End> {
+    world.rests().await;
     let before = Before::of(world);
     let (action, from) = asked(world).await;
     world.device.plan(None);
@@ -94,6 +95,7 @@ async fn model(world: &World, service: ServiceId) -> Vec<End> {
 
 /// One rotation, whose server ends, perhaps twice.
 async fn ended(world: &mut World, service: ServiceId, end: End, again: Option<End>) {
+    world.rests().await;
     let before = Before::of(world);
     let (action, from) = asked(world).await;
     // The last approval stands before what it starts.

@@ -1,8 +1,8 @@
-//! A device that fails at a call that a test names. Only what slots ask of it counts: keys made and signatures that are no
-//! checkpoint's.
+//! A device that fails at a call that a test names. Only what slots ask of it counts: keys made and signatures, but neither
+//! checkpoints nor what the evidence key signs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use sealbook::custody::pkcs11::Pkcs11Backend;
@@ -37,6 +37,8 @@ struct Plan {
 /// A real device with a plan.
 pub struct Fickle {
     device: Pkcs11Backend,
+    /// The label of the evidence key.
+    evidence: OnceLock<String>,
     plan: Mutex<Plan>,
     away: AtomicBool,
     /// Whether its health says that it is away.
@@ -50,6 +52,7 @@ impl Fickle {
     pub fn over(device: Pkcs11Backend) -> Arc<Self> {
         Arc::new(Self {
             device,
+            evidence: OnceLock::new(),
             plan: Mutex::default(),
             away: AtomicBool::new(false),
             admits: AtomicBool::new(false),
@@ -57,6 +60,11 @@ impl Fickle {
             signed: AtomicUsize::new(0),
             refusals: Mutex::default(),
         })
+    }
+
+    /// Which key signs evidence.
+    pub fn set_evidence(&self, label: String) {
+        self.evidence.set(label).expect("it is said once");
     }
 
     /// The call of this number from now on, counted from 1, goes wrong; none where there is no plan. What went wrong before
@@ -165,7 +173,7 @@ impl Backend for Fickle {
         input: SigningInput,
         deadline: Instant,
     ) -> Call<'a, Vec<u8>> {
-        if algorithm == Algorithm::Ed25519 {
+        if algorithm == Algorithm::Ed25519 || self.evidence.get().is_some_and(|evidence| evidence == label) {
             return match self.is_there() {
                 Ok(()) => self.device.sign(label, algorithm, input, deadline),
                 Err(gone) => Box::pin(std::future::ready(Err(gone))),

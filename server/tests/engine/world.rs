@@ -17,8 +17,10 @@ use sealbook_ledger::certificate::Usage;
 use sealbook_ledger::command::{Command, RotationCommand};
 use sealbook_ledger::event::{Actor, Envelope, Event};
 use sealbook_ledger::ids::{ActionId, BackendName, ServiceId};
+use sealbook_ledger::payload::Payload;
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::rotation::{IssuerPolicy, RotationPolicy};
+use sealbook_ledger::slot::device_label;
 use sealbook_ledger::state::Founded;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls};
@@ -70,7 +72,13 @@ impl World {
         let params = Params::LedgerEvidenceKeySet(DeviceKeyParams { backend: name });
         let deciders = [(1, Role::SecurityReviewer), (2, Role::PlatformAdmin)];
         act(&site, params, 0, Role::PlatformAdmin, &deciders).await;
-        Self { site, clocks, device, folder, postgres, owner, life }
+        let world = Self { site, clocks, device, folder, postgres, owner, life };
+        let key = world.events().await.iter().find_map(|event| match &event.payload {
+            Payload::LedgerEvidenceKeySet(p) => Some(p.key),
+            _ => None,
+        });
+        world.device.set_evidence(device_label(world.site.ledger.origin(), key.unwrap()));
+        world
     }
 
     /// A CA, and a slot whose certificates it issues.
@@ -90,6 +98,15 @@ impl World {
         };
         slot(&self.site, name, Algorithm::EcdsaP256Sha256, policy).await;
         certify(&self.site, name).await;
+    }
+
+    /// Waits until every rotation that has ended has its pack, which nobody waits for.
+    pub async fn rests(&self) {
+        holds(&self.site, "a pack", |founded| {
+            let mut rotations = founded.rotations().values();
+            rotations.all(|rotation| rotation.reported || !rotation.has_ended()).then_some(())
+        })
+        .await;
     }
 
     /// Ends the server here and now.

@@ -11,7 +11,7 @@ use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::certificate::Usage;
 use sealbook_ledger::command::{Command, RotationCommand};
 use sealbook_ledger::event::{Actor, Event};
-use sealbook_ledger::ids::{ActionId, KeyId, ProposerId, ServiceId, SlotName};
+use sealbook_ledger::ids::{ActionId, KeyId, ProposerId, Seq, ServiceId, SlotName};
 use sealbook_ledger::issuance::IssuanceStep;
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::policy::Role;
@@ -201,6 +201,7 @@ impl Year {
     /// One key, one certificate and one cutover a rotation, each asked for once and in time.
     async fn holds_together(&self) {
         let site = &self.world.site;
+        self.world.rests().await;
         let (state, events) = (site.ledger.state(), self.world.events().await);
         let founded = state.founded().unwrap();
         for (name, days, _, wanted) in SLOTS {
@@ -232,10 +233,17 @@ impl Year {
     }
 }
 
-/// EVIDENCE: every rotation has its pack. The ledger has an evidence key (`World::begin`), so that the server can issue
-/// them; as soon as it does, this is where each rotation of `founded` is held to have exactly one `rep.issued` in `events`.
+/// Every rotation has its pack, and one alone.
 fn evidence(events: &[Event], founded: &Founded) {
-    assert!(founded.rotations().len() >= count(events, "rep.issued"));
+    for id in founded.rotations().keys() {
+        let about = |seq: Seq| match &events[usize::try_from(seq.get()).unwrap()].payload {
+            Payload::DocumentAuthorized(p) => p.action == Some(*id),
+            _ => false,
+        };
+        let issued =
+            |event: &&Event| matches!(&event.payload, Payload::RepIssued(p) if about(p.authorization));
+        assert_eq!(events.iter().filter(issued).count(), 1, "packs about {id}");
+    }
 }
 
 /// What happens next to a slot: after a cutover the old key's end, and otherwise the next proposal.
