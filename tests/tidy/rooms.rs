@@ -110,6 +110,8 @@ const ROOMS: [(&str, &[&str]); 44] = [
             "signing",
             "snapshots",
             "store",
+            // Which packs were issued.
+            "views",
         ],
     ),
     ("ceremony", &["clock", "ledger", "passkeys", "relying_parties", "store"]),
