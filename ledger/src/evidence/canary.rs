@@ -35,7 +35,7 @@ pub struct CanaryResult {
 /// The canary as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Canary {
-    /// Signatures that do not hold, or were not made.
+    /// Signatures that do not hold, and digests that were never signed.
     pub failed: u32,
     /// When it was recorded as passed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +105,7 @@ impl Canary {
             u32::try_from(results.iter().filter(|result| test(result)).count()).unwrap_or(u32::MAX)
         };
         Self {
-            failed: count(&|result| result.outcome_type != Some(CREATED) || result.verified == Some(false)),
+            failed: count(&|result| result.verified == Some(false) || never_signed(&results, result)),
             recorded: facts.mark(
                 move |payload| matches!(payload, Payload::RotationCanaryRecorded(p) if p.action == action),
             ),
@@ -114,6 +114,13 @@ impl Canary {
             results,
         }
     }
+}
+
+/// Whether a try came to nothing and no other of the same digest did better; the first of them counts.
+fn never_signed(results: &[CanaryResult], of: &CanaryResult) -> bool {
+    let mut same = results.iter().filter(|other| other.digest == of.digest);
+    let first = same.clone().next().is_some_and(|first| first.authorization == of.authorization);
+    first && same.all(|other| other.outcome_type != Some(CREATED))
 }
 
 /// The outcome that releases a signature.

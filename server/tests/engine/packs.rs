@@ -122,6 +122,7 @@ fn says_what_happened(pack: &[u8]) {
     let event = &evidence["rotation_event"];
     assert_eq!(event["outcome"], "completed", "{evidence:#}");
     let results = &event["verification_results"];
+    assert_eq!(results["canary_failed"], 0, "{evidence:#}");
     assert_eq!(results["canary_signed"], results["canary_verified"], "{evidence:#}");
     assert_eq!(evidence["verdict"], "pass", "{evidence:#}");
     assert_eq!(event["new_certificate_thumbprint"].as_str().unwrap().len(), 64);
