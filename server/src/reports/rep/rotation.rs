@@ -21,9 +21,11 @@ pub(super) fn document(source: &Source<'_>, evidence: &RotationEvidence) -> Docu
     }
     blocks.push(Block::Section("Certificates".to_owned()));
     if evidence.certificates.is_empty() {
-        blocks.push(Block::Text(
-            "None: the slot's policy asks for no certificate, and its keys' ages count.".to_owned(),
-        ));
+        let why = match evidence.policies.rotation.policy.certificate {
+            None => "None: the slot's policy asks for no certificate, and its keys' ages count.",
+            Some(_) => "None was issued before the rotation ended.",
+        };
+        blocks.push(Block::Text(why.to_owned()));
     }
     for certificate in &evidence.certificates {
         let key = evidence.keys.iter().find(|key| key.key == certificate.key);
@@ -176,8 +178,8 @@ fn key_facts(key: &KeyFacts) -> Vec<(String, Value)> {
 
 fn certificate_facts(certificate: &CertificateFacts) -> Vec<(String, Value)> {
     let path = match (certificate.path_holds, certificate.imported) {
-        (true, true) => "holds up to an anchor of the slot's policy",
-        (true, false) => "holds up to a root of this ledger",
+        (true, true) => "holds up to the last certificate of the chain from outside",
+        (true, false) => "holds up to the root, or to what a CA elsewhere vouches for",
         (false, _) => "does not hold",
     };
     vec![
