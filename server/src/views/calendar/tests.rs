@@ -149,6 +149,17 @@ fn a_device_that_holds_keys_is_reviewed_from_the_founding_on_and_then_by_the_cad
 }
 
 #[test]
+fn people_hear_of_a_review_two_weeks_ahead_and_when_it_is_late() {
+    let mut tale = Tale::founded(|_| {});
+    tale.slot("apt-repo", 1, policy(90));
+    review(&mut tale, 10);
+    let told = |day| reviews_to_tell(tale.now(), &tale.milestones, at(day));
+    assert_eq!(told(85), []);
+    assert_eq!(told(86), [("softhsm".to_owned(), "due", at(100))]);
+    assert_eq!(told(100), [("softhsm".to_owned(), "overdue", at(100))]);
+}
+
+#[test]
 fn the_ledger_key_is_due_by_its_own_cadence() {
     let tale = Tale::founded(|policy| {
         policy.cadence = Some(Cadence { ledger_key_days: 100, ..Cadence::default() });
