@@ -151,9 +151,16 @@ impl Effects {
                 if let Some(subject) = subject {
                     self.note_attempt(subject, longest, taken.is_ok());
                 }
-                if let Err(error) = taken {
-                    waits = true;
-                    tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "an effect has to wait");
+                match taken {
+                    Ok(()) => {}
+                    // Somebody else was first, or it is not time yet: it is not tried again at once.
+                    Err(EngineError::Refused(refusal)) => {
+                        tracing::debug!(origin = %self.ledger.origin(), code = refusal.code(), "an effect was refused");
+                    }
+                    Err(error) => {
+                        waits = true;
+                        tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "an effect has to wait");
+                    }
                 }
             }
             tokio::select! {
@@ -288,7 +295,7 @@ impl Effects {
             Step::Canary(action) => self.run_canary(action).await,
             Step::RecordCanary(action) => self.record_canary(action).await,
             Step::Rotate { correlation, command, .. } => {
-                self.submit_whole(rotating::step_of(command, correlation)).await
+                self.ledger.submit(rotating::step_of(command, correlation)).await.map(drop)
             }
             Step::Propose { slot, key } => self.propose(slot, key).await,
             Step::Issue { about, correlation, .. } => self.issue(about, correlation).await,
@@ -340,7 +347,9 @@ impl Effects {
             Ok(device) => device,
             Err(error) => return self.submit(not_made(key, error.code())).await,
         };
-        let deadline = Instant::now() + GENERATION_DEADLINE;
+        // A key that comes later than its authorisation lasts is refused, and stays in the device unexplained.
+        let Some(left) = self.time_left(wanted.state) else { return Ok(()) };
+        let deadline = Instant::now() + GENERATION_DEADLINE.min(left);
         let made = device.generate(&wanted.label, wanted.algorithm.key_type(), deadline).await;
         let made = match made {
             Err(CustodyError::AlreadyExists { .. }) => {
@@ -363,6 +372,13 @@ impl Effects {
             Some(made) => self.submit(key_made(key, made)).await,
             None => self.submit(not_made(key, "custody.not_found")).await,
         }
+    }
+
+    /// How long a key may still take; none once that is over.
+    fn time_left(&self, state: KeyState) -> Option<Duration> {
+        let KeyState::Generating { expires_at } = state else { return None };
+        let micros = expires_at.unix_micros() - self.ledger.now().unix_micros();
+        u64::try_from(micros).ok().filter(|micros| *micros > 0).map(Duration::from_micros)
     }
 
     async fn find_slot_key(&mut self, key: KeyId) -> Result<(), EngineError> {

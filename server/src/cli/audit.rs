@@ -39,12 +39,19 @@ pub struct AsAtArgs {
     /// The date and time, RFC 3339; now if absent
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Approvals and refusals: not before this time
+    /// Approvals, refusals and rotations: not before this time
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Write comma-separated values
     #[arg(long)]
     csv: bool,
+}
+
+impl AsAtArgs {
+    /// The same question, asked for its verdict.
+    fn as_json(&self) -> Self {
+        Self { at: self.at.clone(), from: self.from.clone(), csv: false }
+    }
 }
 
 /// What is to be drawn.

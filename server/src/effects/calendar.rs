@@ -89,7 +89,7 @@ impl Effects {
         };
         let proposed = ActionProposed { document, signed: None };
         let (turn, command) = (turn(due, at), Command::Propose(Box::new(proposed)));
-        let idempotency = Some(idempotency_of(key, turn));
+        let idempotency = Some(idempotency_of(key, due, turn));
         let mut submission = Submission { idempotency, ..Submission::new(command) };
         submission.disclosures.push(reason);
         self.submit_whole(submission).await?;
@@ -105,8 +105,10 @@ fn turn(due: Timestamp, at: Timestamp) -> i64 {
 }
 
 /// All servers propose with one key, so that the first one's proposal is that of all.
-fn idempotency_of(key: KeyId, turn: i64) -> IdempotencyKey {
-    let hash = Hash::sha256_in_context(TURN, &[&key.uuid().as_bytes()[..], &turn.to_be_bytes()].concat());
+fn idempotency_of(key: KeyId, due: Timestamp, turn: i64) -> IdempotencyKey {
+    // A due date that moved is another one.
+    let (due, turn) = (due.unix_micros().to_be_bytes(), turn.to_be_bytes());
+    let hash = Hash::sha256_in_context(TURN, &[&key.uuid().as_bytes()[..], &due, &turn].concat());
     IdempotencyKey { key_hash: hash, body_hash: hash }
 }
 
@@ -139,8 +141,11 @@ mod tests {
         assert_ne!(asked, at("2026-11-15T12:00:00.000000Z"));
         assert_ne!(at("2026-11-28T11:59:59.999999Z"), at("2026-11-28T12:00:00.000000Z"));
         let key = KeyId::from(uuid::Uuid::now_v7());
-        assert_eq!(idempotency_of(key, asked), idempotency_of(key, asked));
-        assert_ne!(idempotency_of(key, asked), idempotency_of(key, asked + 1));
-        assert_ne!(idempotency_of(key, asked), idempotency_of(KeyId::from(uuid::Uuid::now_v7()), asked));
+        assert_eq!(idempotency_of(key, due, asked), idempotency_of(key, due, asked));
+        assert_ne!(idempotency_of(key, due, asked), idempotency_of(key, due, asked + 1));
+        assert_ne!(
+            idempotency_of(key, due, asked),
+            idempotency_of(KeyId::from(uuid::Uuid::now_v7()), due, asked)
+        );
     }
 }

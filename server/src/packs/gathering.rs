@@ -22,6 +22,9 @@ use crate::store::story::StoryFilter;
 /// Most events of a pack, which leaves room for its other files.
 const MAX_EVENTS: usize = 4000;
 
+/// Most tries of a canary that came to nothing: how many there were more, the ledger tells.
+const MAX_FAILURES: usize = 500;
+
 /// What a pack is made of.
 pub(super) struct Gathered {
     pub(super) events: Vec<Event>,
@@ -135,7 +138,7 @@ impl Gathering<'_> {
         let outcomes = ["authorized", "created", "failed", "withheld", "abandoned"];
         let kinds = outcomes.map(|kind| format!("signature.{kind}")).to_vec();
         let filter = EventFilter { kinds, ..EventFilter::default() };
-        let (mut asked, mut chosen) = (BTreeSet::new(), BTreeSet::new());
+        let (mut asked, mut chosen, mut failures) = (BTreeSet::new(), BTreeSet::new(), 0);
         let mut next = Some(from.get());
         while let Some(at) = next.filter(|at| *at <= to.get()) {
             let page = self.store.filtered_page(self.ledger.id(), &filter, at, MAX_PAGE).await?;
@@ -145,9 +148,19 @@ impl Gathering<'_> {
                     asked.insert(event.seq);
                     chosen.extend(original);
                 }
-                if authorization_of(&event.payload).is_some_and(|seq| asked.contains(&seq)) {
-                    chosen.insert(event.seq);
+                let Some(authorization) = authorization_of(&event.payload) else { continue };
+                if !asked.contains(&authorization) {
+                    continue;
                 }
+                // A device that fails for hours must not crowd the pack out: of its failures the first are enough.
+                if !matches!(event.payload, Payload::SignatureCreated(_)) {
+                    failures += 1;
+                    if failures > MAX_FAILURES {
+                        asked.remove(&authorization);
+                        continue;
+                    }
+                }
+                chosen.insert(event.seq);
             }
             next = page.next;
         }

@@ -219,7 +219,10 @@ impl AuditedKey {
         let mut judged = Judged { verdict: Verdict::Passed, reasons: Vec::new() };
         match (key.rotation, rotation) {
             (Some(action), None) => judged.fail(format!("No rotation {action} is on record.")),
-            (Some(_), Some(rotation)) => judged.rotation(rotation, pack),
+            (Some(_), Some(rotation)) => {
+                judged.rotation(rotation, pack);
+                judged.overlap(rotation, at);
+            }
             (None, _) if is_first(founded, key) => {}
             (None, _) => {
                 judged.fail("It is not its slot's first key, and no rotation brought it.".to_owned())
@@ -290,6 +293,15 @@ impl Judged {
             Pack::Due if rotation.is_preparing() => self.wait("Its rotation has yet to cut over."),
             Pack::Due if rotation.has_ended() => self.wait("Its rotation's evidence pack is being made."),
             Pack::Due => self.wait("The key before it has yet to be retired."),
+        }
+    }
+
+    /// An overlap that is over leaves a day to retire the old key; after it something is waited for that does not come.
+    fn overlap(&mut self, rotation: &Rotation, at: Timestamp) {
+        if let RotationStep::CutOver { overlap_ends_at, .. } = rotation.step
+            && at >= overlap_ends_at.plus_seconds(PACK_WITHIN_S)
+        {
+            self.fail("Its overlap is over, and the key before it is not retired.".to_owned());
         }
     }
 

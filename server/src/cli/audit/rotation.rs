@@ -48,10 +48,14 @@ struct CameBy {
 pub(super) fn run(args: &AsAtArgs, context: &Context) -> Result<(), Failure> {
     let bytes = asked(args, context, "rotation")?;
     if args.csv {
-        return std::io::stdout().lock().write_all(&bytes).map_err(Failure::Output);
+        std::io::stdout().lock().write_all(&bytes).map_err(Failure::Output)?;
     }
-    let audit: Audit = serde_json::from_slice(&bytes).map_err(|error| Failure::Output(error.into()))?;
-    context.out.show(&audit, || audit.text())?;
+    // The list has no verdict of its own: the exit code is that of the same question's answer.
+    let judged = if args.csv { asked(&args.as_json(), context, "rotation")? } else { bytes };
+    let audit: Audit = serde_json::from_slice(&judged).map_err(|error| Failure::Output(error.into()))?;
+    if !args.csv {
+        context.out.show(&audit, || audit.text())?;
+    }
     if audit.passed { Ok(()) } else { Err(Failure::Audited { what: audit.outcome() }) }
 }
 
