@@ -22,7 +22,9 @@ impl Desk<'_> {
             Params::KeyRotate(p) | Params::KeyRotateEmergency(p) => p.slot == *name,
             _ => false,
         });
-        let state = self.state(due_at, near, proposal.is_some(), rotation.is_some());
+        // A rotation whose overlap is over waits for somebody: it is under way to nothing until they come.
+        let goes_on = rotation.is_some_and(|(_, rotation)| self.waited_for(rotation).is_empty());
+        let state = self.state(due_at, near, proposal.is_some(), goes_on);
         let kind = if slot.rotation.is_issuing() { Kind::CaKey } else { Kind::SlotKey };
         Some(Entry {
             kind,
@@ -90,6 +92,7 @@ impl Desk<'_> {
 
     fn key_blockers(&self, name: &SlotName, slot: &Slot) -> Vec<String> {
         let mut blockers: Vec<String> = interval_blocker(self.founded, name, slot).into_iter().collect();
+        blockers.extend(self.rotations.get(name).iter().flat_map(|(_, rotation)| self.waited_for(rotation)));
         if slot.suspension.is_some_and(|suspension| suspension.holds(self.at)) {
             blockers.push("The slot is suspended: no rotation of it begins, but for break-glass.".to_owned());
         }
@@ -103,6 +106,20 @@ impl Desk<'_> {
             );
         }
         blockers
+    }
+
+    /// What a rotation whose overlap is over still waits for: no other of its slot begins before.
+    fn waited_for(&self, rotation: &Rotation) -> Vec<String> {
+        let RotationStep::CutOver { overlap_ends_at, .. } = rotation.step else { return Vec::new() };
+        if self.at < overlap_ends_at {
+            return Vec::new();
+        }
+        let bars = self.founded.completion_bars(rotation, self.at).into_iter();
+        let since = day(overlap_ends_at);
+        bars.map(|bar| {
+            format!("The overlap is over since {since}, and the old key is not retired: {}", bar.sentence())
+        })
+        .collect()
     }
 
     /// Whether the server may propose rotations.
