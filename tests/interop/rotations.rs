@@ -86,9 +86,11 @@ fn plain_rotation() -> Value {
         "revoke_superseded": false, "rotation_days": 30, "v": 1 })
 }
 
+/// A CA's certificate is never revoked as superseded.
 fn rotation(certificate: &Value) -> Value {
+    let revokes = certificate["usage"]["kind"] != "issuing";
     json!({ "certificate": certificate, "channels": ["apt-stable", "web"], "old_key_signs": true,
-        "overlap_days": 14, "propose_days": 1, "revoke_superseded": true, "rotation_days": 90, "v": 1 })
+        "overlap_days": 14, "propose_days": 1, "revoke_superseded": revokes, "rotation_days": 90, "v": 1 })
 }
 
 fn certified(issuer: &Value, usage: &Value) -> Value {
@@ -103,6 +105,7 @@ fn code_signing() -> Value {
 
 fn issuing() -> Value {
     let mut root = certified(&json!({ "kind": "self" }), &json!({ "kind": "issuing", "path_len": 1 }));
+    root["subject"]["common_name"] = json!("Acme Root");
     root["crl_url"] = json!("https://pki.example.com/root.crl");
     root["required"] = json!(false);
     root
