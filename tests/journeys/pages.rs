@@ -172,6 +172,14 @@ fn every_type_of_action_has_a_form_that_a_link_fills_in() {
     }
     let resume = read(&stage.tenant, 0, "/propose/slot.resume?slot=apt-repo");
     assert!(resume.contains("<option value=\"apt-repo\" selected>"), "a link chooses the slot");
+    let key = text(&stage.root["created"]["key"]);
+    for link in
+        [format!("key.rotate?slot=root&old_key={key}"), format!("certificate.issue?slot=root&key={key}")]
+    {
+        let form = read(&stage.tenant, 0, &format!("/propose/{link}"));
+        let chosen = format!("<option value=\"root {key} {}\" selected>", digest(&issuing()));
+        assert!(form.contains(&chosen), "{link}: a link chooses the key");
+    }
     let policy = read(&stage.tenant, 0, "/propose/slot.policy_set?slot=apt-repo");
     assert_eq!(
         policy.matches("value=\"production\" checked").count(),
