@@ -405,18 +405,6 @@ impl App {
         Ok(OpenedTenant { origin: row.origin, vkey: made.vkey, tickets })
     }
 
-    /// Issues tickets to the founders who have not registered; those issued before are void.
-    pub async fn issue_tickets(&self, ledger: &Ledger) -> Result<OpenedTenant, EngineError> {
-        let _one_at_a_time = self.0.opening.lock().await;
-        let state = ledger.state();
-        if state.founded().is_ok() {
-            return Err(sealbook_ledger::rule::Rule::FoundingDone.into());
-        }
-        let key = state.ledger_key().ok_or(sealbook_ledger::rule::Rule::FoundingMissing)?;
-        let tickets = ceremony::issue_tickets(&self.0.store, ledger.id()).await?;
-        Ok(OpenedTenant { origin: ledger.origin().clone(), vkey: key.vkey.clone(), tickets })
-    }
-
     /// Signs; see [`crate::signing`].
     pub async fn sign(&self, ledger: Arc<Ledger>, call: SignCall) -> Result<Reply, EngineError> {
         self.0.signer.sign(ledger, call).await
