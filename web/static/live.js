@@ -1,7 +1,8 @@
 // Live pages: when the ledger has grown, the page is fetched again and its <main> exchanged, unless somebody is writing.
 //
 // A page says `data-live-off` on <main> where it must not change under the reader's hands. After each exchange the
-// document gets the event `sealbook:exchanged`, for modules that bind to what is in <main>.
+// document gets the event `sealbook:exchanged`, for modules that bind to what is in <main>; one that says itself what has
+// changed prevents its default.
 
 import { announce } from "./api.js";
 
@@ -75,8 +76,8 @@ export async function refresh() {
     const main = document.getElementById("main");
     if (!main || somebodyWrites(main)) return announce("The ledger has changed; this page shows it once you are done.");
     if (exchange(next)) {
-      document.dispatchEvent(new CustomEvent("sealbook:exchanged"));
-      announce("This page has changed.");
+      const exchanged = new CustomEvent("sealbook:exchanged", { cancelable: true });
+      if (document.dispatchEvent(exchanged)) announce("This page has changed.");
     }
   } catch {
     // No answer: the stream comes back by itself and asks again.
