@@ -121,11 +121,7 @@ pub(super) async fn rotation(
         new: KeySide::new(founded, &view, at)?,
         certified: false,
         failure: Failure::of(&visit, &view),
-        pack: pack.map(|pack| Pack {
-            sha256: pack.sha256,
-            issued_at: pack.issued_at,
-            seq: pack.seq.get(),
-        }),
+        pack: pack.map(|pack| Pack { sha256: pack.sha256, issued_at: pack.issued_at, seq: pack.seq.get() }),
         policy: rotation_lines(&view.policy),
         view,
     };
@@ -207,8 +203,7 @@ impl Failure {
 
 /// Who asked for it, and who approved it.
 fn asked(visit: &Visit, action: &ActionView) -> (String, String) {
-    let approved: Vec<String> =
-        action.consents().map(|consent| visit.names.person(consent.member)).collect();
+    let approved: Vec<String> = action.consents().map(|consent| visit.names.person(consent.member)).collect();
     (visit.names.proposer(action.proposed_by), wording::list(approved.iter().map(String::as_str)))
 }
 
@@ -220,7 +215,10 @@ mod tests {
     fn a_sentence_is_parted_at_the_moment_that_it_names() {
         let at: Timestamp = "2026-12-05T10:00:00.000000Z".parse().unwrap();
         let said = Sentence::new(&format!("It stays until {at}."), Some(at));
-        assert_eq!((said.before.as_str(), said.moment, said.after.as_str()), ("It stays until ", Some(at), "."));
+        assert_eq!(
+            (said.before.as_str(), said.moment, said.after.as_str()),
+            ("It stays until ", Some(at), ".")
+        );
         let said = Sentence::new("It stays.", Some(at));
         assert_eq!((said.before.as_str(), said.moment, said.after.as_str()), ("It stays.", None, ""));
     }

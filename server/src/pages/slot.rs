@@ -239,10 +239,7 @@ fn key_cards(
 }
 
 /// A key's state: tone, icon, words.
-pub(super) fn state_words(
-    key: &Key,
-    is_active: bool,
-) -> (&'static str, &'static str, &'static str) {
+pub(super) fn state_words(key: &Key, is_active: bool) -> (&'static str, &'static str, &'static str) {
     match &key.state {
         KeyState::Active { .. } if is_active => ("ok", "check", "Active"),
         KeyState::Active { .. } => ("calm", "clock", "Earlier key"),

@@ -296,11 +296,7 @@ impl RotationView {
 }
 
 /// The steps of a rotation as the state alone tells them: where each stands, and not which event proves it.
-pub fn steps_of(
-    founded: &Founded,
-    (id, rotation): (ActionId, &Rotation),
-    at: Timestamp,
-) -> Vec<StepView> {
+pub fn steps_of(founded: &Founded, (id, rotation): (ActionId, &Rotation), at: Timestamp) -> Vec<StepView> {
     steps::steps(founded, (id, rotation), &Proofs::default(), at)
 }
 
