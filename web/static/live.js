@@ -11,7 +11,8 @@ const QUIET_MS = 300;
 let stream = null;
 let known = null;
 let pending = 0;
-let fetching = false;
+let running = null;
+let queued = null;
 
 /** Which option a list had chosen when it came: one that says so, else its first. */
 function asGiven({ options }) {
@@ -59,10 +60,7 @@ function exchangeAround(next) {
   }
 }
 
-/** Fetches this page again and exchanges what changed. */
-export async function refresh() {
-  if (fetching) return;
-  fetching = true;
+async function fetchAndExchange() {
   try {
     const response = await fetch(location.href, {
       headers: { accept: "text/html", "x-sealbook-background": "1" },
@@ -81,24 +79,36 @@ export async function refresh() {
     }
   } catch {
     // No answer: the stream comes back by itself and asks again.
-  } finally {
-    fetching = false;
   }
+}
+
+/** Fetches this page again and exchanges what changed. One that began before this was asked may not show it yet: then
+    another follows. */
+export function refresh() {
+  if (!running) {
+    running = fetchAndExchange().finally(() => { running = null; });
+    return running;
+  }
+  queued ??= running.then(() => {
+    queued = null;
+    return refresh();
+  });
+  return queued;
 }
 
 function changed(event) {
   const { size } = JSON.parse(event.data);
-  const first = known === null;
   if (size === known) return;
   known = size;
-  if (first) return;
   clearTimeout(pending);
   pending = setTimeout(refresh, QUIET_MS);
 }
 
 function listen() {
-  const address = document.body.dataset.live;
+  const { live: address, size } = document.body.dataset;
   if (!address || stream || document.hidden) return;
+  // What happened between the page's making and the stream's first word is news as well.
+  known ??= Number(size);
   stream = new EventSource(address);
   stream.addEventListener("changed", changed);
   // One that is cut off comes back by itself. One that is refused does not: whoever is signed out meanwhile is led out.

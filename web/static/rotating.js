@@ -13,13 +13,12 @@ const steps = () => [...document.querySelectorAll(".course > li")];
 const standing = () => new Map(steps().map((step) => [step.id, step.dataset.word]));
 let stood = standing();
 
-/** Says which steps stand elsewhere than they did; answers whether any does. */
+/** Says which steps stand elsewhere than they did. */
 function tellChanges() {
   const now = standing();
   const changed = steps().filter(({ id, dataset }) => stood.get(id) !== dataset.word);
   stood = now;
   if (changed.length > 0) announce(`${changed.map(({ dataset }) => `${dataset.title}: ${dataset.word}`).join(". ")}.`);
-  return changed.length > 0;
 }
 
 async function say(button) {
@@ -28,7 +27,6 @@ async function say(button) {
   try {
     await post(path(...button.dataset.post.split("/")));
     await refresh();
-    announce(button.dataset.said);
   } catch (error) {
     showRefusal(error);
   } finally {
@@ -46,7 +44,6 @@ async function bring(form, event) {
     // The page changes under no hand that writes: what was written is taken.
     form.reset();
     await refresh();
-    announce("The chain is imported.");
   } catch (error) {
     showRefusal(error, refusal);
   } finally {
@@ -93,6 +90,7 @@ document.addEventListener("focusin", ({ target }) => {
 document.addEventListener("sealbook:exchanged", (event) => {
   bind();
   if (last && document.activeElement === document.body) document.getElementById(last)?.focus({ preventScroll: true });
-  // It is said which: that something has changed is not said besides.
-  if (tellChanges()) event.preventDefault();
+  // Which step has moved is said, and not each event of the ledger.
+  event.preventDefault();
+  tellChanges();
 });

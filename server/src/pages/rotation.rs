@@ -133,6 +133,9 @@ impl RotationPage {
         let moment = self.view.overlap_ends_at;
         let steps = std::mem::take(&mut self.view.steps).into_iter();
         self.steps = steps.map(|step| StepRow::new(step, offers, moment)).collect();
+        if self.failure.is_some() {
+            self.steps.iter_mut().for_each(|step| step.after_failure(self.view.policy.certificate.is_some()));
+        }
         self.acts = self.steps.iter().any(|step| step.offer.is_some());
         self.certified = self.old.certificate.is_some()
             || self.new.as_ref().is_some_and(|new| new.certificate.is_some() || new.request.is_some());
@@ -165,6 +168,16 @@ impl StepRow {
             sentence: Sentence::new(&view.sentence, moment),
             offer,
             view,
+        }
+    }
+}
+
+impl StepRow {
+    /// What a failed rotation did not come to was needed all the same, unless its policy asks for no certificate.
+    fn after_failure(&mut self, certified: bool) {
+        let certificate = matches!(self.view.step, StepName::Request | StepName::Certificate);
+        if self.view.state == StepState::Skipped && (certified || !certificate) {
+            self.word = "Not reached";
         }
     }
 }

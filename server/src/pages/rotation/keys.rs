@@ -19,8 +19,8 @@ pub(super) struct KeySide {
     pub(super) short: String,
     pub(super) chip: Chip,
     pub(super) fingerprint: Option<Hash>,
-    /// Whether it can't leave its device.
-    pub(super) confined: bool,
+    /// Whether it can't leave its device, once the device has told.
+    pub(super) confined: Option<bool>,
     /// Its newest certificate, once there is one.
     pub(super) certificate: Option<Held>,
     /// The certificate whose request is there.
@@ -49,6 +49,15 @@ impl KeySide {
         view.new_key.map(|key| Self::of(founded, key, at)).transpose()
     }
 
+    /// Whether it can leave its device, in words.
+    pub(super) const fn leaves(&self) -> &'static str {
+        match self.confined {
+            Some(true) => "never",
+            Some(false) => "it could",
+            None => "–",
+        }
+    }
+
     fn of(founded: &Founded, id: KeyId, at: Timestamp) -> Result<Self, Problem> {
         let key = founded.keys().get(&id).ok_or(sealbook_ledger::rule::Rule::KeyUnknown)?;
         let is_active = founded.slot(&key.slot)?.active == Some(id);
@@ -64,7 +73,7 @@ impl KeySide {
             short: story::short_end(&id.to_string()),
             chip: Chip { tone, icon, word },
             fingerprint: view.spki_sha256,
-            confined: view.attributes.is_some_and(|attributes| attributes.is_confined()),
+            confined: view.attributes.map(|attributes| attributes.is_confined()),
             certificate,
             request: ordered.filter(|(_, issuance)| issuance.csr.is_some()).map(|(id, _)| id),
         })
