@@ -269,7 +269,7 @@ impl Founded {
     }
 
     /// Who may contain: three roles anywhere, and a slot's owner for that slot.
-    pub(crate) fn judge_containment(
+    pub fn judge_containment(
         &self,
         actor: Actor,
         slot: Option<&SlotName>,

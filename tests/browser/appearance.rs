@@ -7,7 +7,7 @@ use integration::house::{House, READER};
 use crate::support::{Browser, walk};
 
 /// The pages that people read, by the names of their screens. New ones are listed here.
-const PAGES: [(&str, &str); 28] = [
+const PAGES: [(&str, &str); 31] = [
     ("inbox", "/inbox"),
     ("slots", "/slots"),
     ("slot", "/slots/apt-repo"),
@@ -36,10 +36,13 @@ const PAGES: [(&str, &str); 28] = [
     ("propose-policy", "/propose/policy.set"),
     ("sessions", "/sessions"),
     ("reports", "/reports"),
+    ("rotations", "/rotations"),
+    ("rotations-of-slot", "/rotations?slot=images-p384"),
+    ("slot-rotated", "/slots/images-p384"),
 ];
 
 /// What an action's page can be about, by the house's names, and what it then says.
-const ACTIONS: [(&str, &str); 11] = [
+const ACTIONS: [(&str, &str); 12] = [
     ("pending", "matches"),
     ("own", "This is your own proposal"),
     ("approved", "It has taken effect"),
@@ -51,6 +54,7 @@ const ACTIONS: [(&str, &str); 11] = [
     ("enrolment", "Dana Novak"),
     ("emergency", "Break-glass"),
     ("policy", "attested hardware only"),
+    ("planned", "It began a rotation"),
 ];
 
 #[test]
@@ -63,6 +67,10 @@ fn every_page_is_whole_and_open_to_everybody() {
         for (name, page) in PAGES {
             ada.visits(&server, tenant, page);
             ada.looks(name);
+        }
+        for what in ["broken-glass", "planned"] {
+            ada.visits(&server, tenant, &house.rotation_of(what));
+            ada.looks(&format!("rotation-{what}"));
         }
     });
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use integration::rotating;
 use integration::tenant::text;
 use integration::{Server, Tenant, waiting};
 use sealbook::http::token::{Token, TokenKind};
@@ -262,9 +263,10 @@ fn routes() -> Vec<String> {
 }
 
 /// A route's path, with what it names in a tenant.
-fn filled(route: &str, action: &Value) -> String {
+fn filled(route: &str, (action, rotation): &(Value, String)) -> String {
     let path = route
         .replace("{action}", text(&action["action"]))
+        .replace("{rotation}", rotation)
         .replace("{slot}", "apt-repo")
         .replace("{seq}", "3")
         .replace("{type}", "slot.create");
@@ -291,7 +293,10 @@ fn looks_at(browser: &Browser, tenant: &str, path: &str) -> (u64, String) {
 fn every_page_of_another_tenant_is_as_one_of_no_tenant() {
     let server = Server::shared();
     let (own, other) = (Tenant::founded(&server, 2), Tenant::founded(&server, 2));
-    let actions = [&own, &other].map(|tenant| tenant.slot("apt-repo", "ed25519"));
+    let actions = [&own, &other].map(|tenant| {
+        let action = tenant.slot("apt-repo", "ed25519");
+        (action, rotating::rotate(tenant, "apt-repo", "key.rotate_emergency"))
+    });
     walk("another-tenant", |[ada]| {
         ada.signs_in(&server, own.person(0));
         for route in routes() {

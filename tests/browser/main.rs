@@ -23,6 +23,7 @@ mod losing;
 mod recovering;
 mod rejecting;
 mod releasing;
+mod rotating;
 mod support;
 mod two_passkeys;
 mod verification;

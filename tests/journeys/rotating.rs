@@ -7,103 +7,10 @@ use std::fs;
 use std::process::Command;
 
 use integration::programs::{Ended, openssl, program, run};
-use integration::tenant::{sha256, signing_policy, text};
-use integration::{Api, Person, Server, Service, Tenant, waiting};
-use sealbook_ledger::canonical;
+use integration::rotating::{KEEPERS, certify, releases, root, rotate, shown, slot, step, until};
+use integration::tenant::{sha256, text};
+use integration::{Api, Person, Server, Service, Tenant};
 use serde_json::{Value, json};
-
-/// What founders of these tests may do: everything that rotations take.
-const KEEPERS: &[&str] = &["approver", "change_board", "key_owner", "platform_admin", "security_reviewer"];
-
-/// A certificate policy.
-fn certificate(issuer: &Value, usage: &Value, name: &str) -> Value {
-    let issuing = usage["kind"] == "issuing";
-    json!({
-        "issuer": issuer, "policies": [], "required": !issuing, "usage": usage,
-        "subject": { "common_name": name, "country": "CH", "organization": "Acme" },
-        "validity_days": if issuing { 3650 } else { 397 },
-    })
-}
-
-/// A rotation policy of 90 days, a CA's of five years.
-fn rotation(certificate: &Value, channels: &[&str]) -> Value {
-    let issuing = certificate["usage"]["kind"] == "issuing";
-    let (days, overlap) = if issuing { (1825, 90) } else { (90, 7) };
-    json!({
-        "certificate": certificate, "channels": channels, "old_key_signs": false, "overlap_days": overlap,
-        "propose_days": 14, "revoke_superseded": !issuing, "rotation_days": days, "v": 1,
-    })
-}
-
-/// A root CA of the ledger's own.
-fn root() -> Value {
-    rotation(
-        &certificate(&json!({ "kind": "self" }), &json!({ "kind": "issuing", "path_len": 1 }), "Acme Root"),
-        &[],
-    )
-}
-
-/// A slot whose certificates `root` issues.
-fn releases() -> Value {
-    let issuer = json!({ "kind": "slot", "slot": "root" });
-    rotation(&certificate(&issuer, &json!({ "kind": "code_signing" }), "Acme Releases"), &["web"])
-}
-
-/// Creates a slot with a rotation policy.
-fn slot(tenant: &Tenant, name: &str, algorithm: &str, rotation: Value) {
-    let mut params = tenant.slot_params(name, algorithm, &signing_policy());
-    params["rotation_days"] = rotation["rotation_days"].clone();
-    params["overlap_days"] = rotation["overlap_days"].clone();
-    params["rotation"] = rotation;
-    tenant.executed("slot.create", &params);
-}
-
-/// A slot as it stands, and the digest of its rotation policy.
-fn shown(tenant: &Tenant, name: &str) -> (Value, String) {
-    let shown = tenant.get(&format!("/slots/{name}")).expect(200).json();
-    let policy = sha256(&canonical::to_vec(&shown["rotation"]).unwrap());
-    (shown, policy)
-}
-
-/// Orders a certificate for a slot's key, and waits until it stands in this state.
-fn certify(tenant: &Tenant, name: &str, state: &str) -> Value {
-    let (slot, policy) = shown(tenant, name);
-    let params = json!({ "slot": name, "key": slot["active_key"], "policy": policy });
-    tenant.executed("certificate.issue", &params);
-    waiting::until("the certificate", || {
-        let path = format!("/certificates?key={}", text(&slot["active_key"]));
-        let mut found = tenant.get(&path).expect(200).json();
-        let newest = found["certificates"][0].take();
-        (newest["state"] == state).then_some(newest)
-    })
-}
-
-/// Has a slot's key replaced by quorum, and gives the rotation's id.
-fn rotate(tenant: &Tenant, name: &str, kind: &str) -> String {
-    let (slot, policy) = shown(tenant, name);
-    let params = json!({ "slot": name, "old_key": slot["active_key"], "policy": policy });
-    text(&tenant.executed(kind, &params)["action"]).to_owned()
-}
-
-/// Waits, by the server's own means, until a rotation stands in this state.
-fn until(tenant: &Tenant, id: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    let mut seen = tenant.get(&format!("/rotations/{id}")).expect(200).json();
-    waiting::until(what, || {
-        if holds(&seen) {
-            return Some(seen.clone());
-        }
-        assert_ne!(seen["state"], "failed", "{seen:#}");
-        let path = format!("/rotations/{id}?wait_ms=5000&seen={}", text(&seen["version"]));
-        seen = tenant.get(&path).expect(200).json();
-        None
-    })
-}
-
-/// The state of a step.
-fn step<'a>(rotation: &'a Value, name: &str) -> &'a Value {
-    let mut steps = rotation["steps"].as_array().unwrap().iter();
-    steps.find(|step| step["step"] == name).unwrap_or_else(|| panic!("no step {name}: {rotation:#}"))
-}
 
 fn states(rotation: &Value) -> Vec<(&str, &str)> {
     let steps = rotation["steps"].as_array().unwrap().iter();

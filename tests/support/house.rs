@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::people::Person;
+use crate::rotating;
 use crate::server::Server;
 use crate::tenant::{Opened, Service, Tenant, in_seconds, open_with, sha256, signing_policy, text};
 use crate::waiting;
@@ -30,7 +31,7 @@ pub struct House {
     /// Its build service.
     pub service: Service,
     /// The id of each action: `pending`, `own`, `approved`, `rejected`, `cancelled`, `expired`, `signing`, `batch`,
-    /// `enrolment`, `emergency`, `policy`.
+    /// `enrolment`, `emergency`, `policy`, and of two rotations `broken-glass` and `planned`.
     pub actions: Vec<(&'static str, String)>,
     /// A ticket of somebody who has not registered, and of one who has.
     pub invitations: [String; 2],
@@ -49,6 +50,11 @@ impl House {
         house.leave_waiting();
         house.rotate();
         house
+    }
+
+    /// Where the page of a rotation is, by the action that began it.
+    pub fn rotation_of(&self, what: &str) -> String {
+        self.page_of(what).replace("/actions/", "/rotations/")
     }
 
     /// Where an action's page is.
@@ -112,25 +118,33 @@ impl House {
         self.enrol("nightly images", &["images-p384"], "Images that nobody outside gets.");
     }
 
-    /// A key is replaced by break-glass, which waits for nothing, and its evidence pack is there.
-    fn rotate(&self) {
+    /// A key is replaced by break-glass, which waits for nothing, and its evidence pack is there; the key that took over is
+    /// being replaced in turn, as planned.
+    fn rotate(&mut self) {
         let evidence = json!({
             "type": "ledger.evidence_key_set", "params": { "backend": "softhsm" },
             "reason": "Auditors ask for packs that are signed.",
         });
         self.executed(0, "platform_admin", &evidence);
-        let slot = self.tenant.get("/slots/images-p384").expect(200).json();
-        let policy = sealbook_ledger::canonical::to_vec(&slot["rotation"]).unwrap();
-        let rotation = json!({
-            "type": "key.rotate_emergency",
-            "params": { "old_key": slot["active_key"], "policy": sha256(&policy), "slot": "images-p384" },
-            "reason": "The build host that used it was cleaned with too broad a brush.",
-        });
-        self.executed(0, "security_reviewer", &rotation);
+        let emergency =
+            self.replacement("key.rotate_emergency", "The host that used it was cleaned too late.");
+        let emergency = self.executed(0, "security_reviewer", &emergency);
+        self.keep("broken-glass", &emergency);
         waiting::until("the evidence pack", || {
             let reports = self.tenant.get("/reports").expect(200).json();
             reports["reports"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
         });
+        let planned = self.replacement("key.rotate", "Before the holidays, while everybody is here.");
+        let planned = self.executed(READER, "key_owner", &planned);
+        let id = text(&planned["action"]).to_owned();
+        rotating::until(&self.tenant, &id, "the cutover", |rotation| rotation["state"] == "cut_over");
+        self.keep("planned", &planned);
+    }
+
+    fn replacement(&self, kind: &str, reason: &str) -> Value {
+        let (slot, policy) = rotating::shown(&self.tenant, "images-p384");
+        let params = json!({ "old_key": slot["active_key"], "policy": policy, "slot": "images-p384" });
+        json!({ "type": kind, "params": params, "reason": reason })
     }
 
     fn enrol(&self, name: &str, slots: &[&str], reason: &str) -> Service {

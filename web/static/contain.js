@@ -8,15 +8,22 @@ import { refresh } from "./live.js";
 
 const MAX_REASON = 1000;
 
-function dialogFor({ contain, what, effect }) {
+/** What containment is called, and what lifts it. */
+const WAYS = {
+  suspend: { does: "Suspend", done: "is suspended", lifted: "Lifting it takes a proposal and a quorum." },
+  stop: { does: "Stop", done: "is stopped", lifted: "Another rotation takes a proposal and a quorum." },
+};
+
+function dialogFor({ contain, what, effect, verb = "suspend" }) {
+  const { does, done, lifted } = WAYS[verb];
   const reason = element("textarea", { id: "contain-reason", name: "reason", maxlength: String(MAX_REASON), rows: "3" });
   const refusal = element("div", { class: "refusal", role: "alert", hidden: "" });
-  const go = element("button", { class: "btn stop", type: "submit" }, `Suspend ${what}`);
+  const go = element("button", { class: "btn stop", type: "submit" }, `${does} ${what}`);
   const keep = element("button", { class: "btn", type: "button" }, "Leave it as it is");
   const form = element("form", { method: "dialog" },
-    element("h2", { id: "contain-title" }, `Suspend ${what} now?`),
+    element("h2", { id: "contain-title" }, `${does} ${what} now?`),
     element("p", {}, effect),
-    element("p", { class: "facts" }, "It holds at once, by your word alone, and is recorded. Lifting it takes a proposal and a quorum."),
+    element("p", { class: "facts" }, `It holds at once, by your word alone, and is recorded. ${lifted}`),
     element("div", { class: "field" },
       element("label", { for: "contain-reason" }, "Reason (optional)"),
       reason),
@@ -31,10 +38,10 @@ function dialogFor({ contain, what, effect }) {
     go.disabled = true;
     try {
       const text = oneLine(reason.value);
-      await post(path(...contain.split("/"), "suspend"), text ? { reason: text } : {});
+      await post(path(...contain.split("/"), verb), text ? { reason: text } : {});
       dialog.close();
       await refresh();
-      announce(`${what} is suspended.`);
+      announce(`${what} ${done}.`);
     } catch (error) {
       showRefusal(error, refusal);
     } finally {

@@ -1,7 +1,8 @@
 // Live pages: when the ledger has grown, the page is fetched again and its <main> exchanged, unless somebody is writing.
 //
 // A page says `data-live-off` on <main> where it must not change under the reader's hands. After each exchange the
-// document gets the event `sealbook:exchanged`, for modules that bind to what is in <main>.
+// document gets the event `sealbook:exchanged`, for modules that bind to what is in <main>; one that says itself what has
+// changed prevents its default.
 
 import { announce } from "./api.js";
 
@@ -10,7 +11,8 @@ const QUIET_MS = 300;
 let stream = null;
 let known = null;
 let pending = 0;
-let fetching = false;
+let running = null;
+let queued = null;
 
 /** Which option a list had chosen when it came: one that says so, else its first. */
 function asGiven({ options }) {
@@ -58,10 +60,7 @@ function exchangeAround(next) {
   }
 }
 
-/** Fetches this page again and exchanges what changed. */
-export async function refresh() {
-  if (fetching) return;
-  fetching = true;
+async function fetchAndExchange() {
   try {
     const response = await fetch(location.href, {
       headers: { accept: "text/html", "x-sealbook-background": "1" },
@@ -75,29 +74,41 @@ export async function refresh() {
     const main = document.getElementById("main");
     if (!main || somebodyWrites(main)) return announce("The ledger has changed; this page shows it once you are done.");
     if (exchange(next)) {
-      document.dispatchEvent(new CustomEvent("sealbook:exchanged"));
-      announce("This page has changed.");
+      const exchanged = new CustomEvent("sealbook:exchanged", { cancelable: true });
+      if (document.dispatchEvent(exchanged)) announce("This page has changed.");
     }
   } catch {
     // No answer: the stream comes back by itself and asks again.
-  } finally {
-    fetching = false;
   }
+}
+
+/** Fetches this page again and exchanges what changed. One that began before this was asked may not show it yet: then
+    another follows. */
+export function refresh() {
+  if (!running) {
+    running = fetchAndExchange().finally(() => { running = null; });
+    return running;
+  }
+  queued ??= running.then(() => {
+    queued = null;
+    return refresh();
+  });
+  return queued;
 }
 
 function changed(event) {
   const { size } = JSON.parse(event.data);
-  const first = known === null;
   if (size === known) return;
   known = size;
-  if (first) return;
   clearTimeout(pending);
   pending = setTimeout(refresh, QUIET_MS);
 }
 
 function listen() {
-  const address = document.body.dataset.live;
+  const { live: address, size } = document.body.dataset;
   if (!address || stream || document.hidden) return;
+  // What happened between the page's making and the stream's first word is news as well.
+  known ??= Number(size);
   stream = new EventSource(address);
   stream.addEventListener("changed", changed);
   // One that is cut off comes back by itself. One that is refused does not: whoever is signed out meanwhile is led out.

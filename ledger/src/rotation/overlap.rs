@@ -46,7 +46,7 @@ impl Founded {
     }
 
     /// Whoever looks after a slot: its key owner, packaging engineers, platform admins, security reviewers.
-    pub(crate) fn judge_keeper(&self, id: MemberId, slot: &Slot, at: Timestamp) -> Result<(), Rule> {
+    pub fn judge_keeper(&self, id: MemberId, slot: &Slot, at: Timestamp) -> Result<(), Rule> {
         let roles = self.active_member(id, at)?.roles_at(at);
         let keeps = |role: &Role| match role {
             Role::KeyOwner => slot.owner == id,

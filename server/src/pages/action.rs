@@ -30,6 +30,8 @@ struct ActionPage {
     sentence: String,
     status: Status,
     emergency: bool,
+    /// Whether it began a rotation, which goes by its id.
+    rotates: bool,
     open: bool,
     proposer: String,
     proposed_at: String,
@@ -164,6 +166,7 @@ impl ActionPage {
             kind: view.kind.name(),
             status: Status::of(&view, open),
             emergency: view.kind.is_emergency(),
+            rotates: founded.rotation(view.action).is_ok(),
             open,
             proposer: visit.names.proposer(view.proposed_by),
             proposed_at: document.proposed_at.to_string(),

@@ -49,6 +49,8 @@ const ASSETS: &[Asset] = assets![
     "propose.js" JS,
     "reading.js" JS,
     "reports.js" JS,
+    "rotating.js" JS,
+    "rotations.css" CSS,
     "rotations.js" JS,
     "says.js" JS,
     "sealbook.css" CSS,

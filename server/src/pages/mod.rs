@@ -19,6 +19,8 @@ mod people;
 mod problem;
 mod propose;
 mod reports;
+mod rotation;
+mod rotations;
 mod sessions;
 mod slot;
 mod slots;
@@ -54,5 +56,6 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(propose::propose_form)
         .service(reports::reports)
         .service(sessions::sessions);
+    config.service(rotations::rotations).service(rotation::rotation);
     config.service(slots::slots).service(slot::slot).service(ledger::ledger).service(event::event);
 }

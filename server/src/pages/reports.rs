@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get};
 use askama::Template;
+use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::payload::ReportKind;
 
 use super::Visit;
@@ -28,6 +29,8 @@ struct ReportsPage {
 struct PackRow {
     title: String,
     kind: &'static str,
+    /// The rotation that it is about, if it is about one.
+    rotation: Option<ActionId>,
     report: ReportView,
     size: String,
 }
@@ -66,7 +69,8 @@ fn row(report: ReportView) -> PackRow {
         }
         (ReportKind::Period, ..) => ("Period", "A period".to_owned()),
     };
-    PackRow { title, kind, size: amount(report.size), report }
+    let rotation = report.action.filter(|_| report.kind == ReportKind::Rotation);
+    PackRow { title, kind, rotation, size: amount(report.size), report }
 }
 
 /// Bytes as people read them.

@@ -1,5 +1,7 @@
 //! One slot: its key, the lives of the keys before it, its policy and how that came about, and what it signed.
 
+mod gate;
+
 use actix_web::{HttpResponse, get, web};
 use askama::Template;
 use sealbook_ledger::action::{ActionType, RevocationReason};
@@ -21,6 +23,7 @@ use crate::views::slot_history::{
 };
 use crate::views::slots::{SlotStatus, SlotView};
 use crate::views::story;
+use gate::GateCard;
 
 /// Events of a slot, signatures aside, that a page tells of.
 const MAX_EVENTS: usize = 200;
@@ -50,6 +53,8 @@ struct SlotPage {
     /// Where the timelines begin, and how long ago that is.
     since: Option<(Timestamp, String)>,
     policy: Vec<(&'static str, String)>,
+    /// Whether it would sign, and how its key is replaced.
+    gate: GateCard,
     /// The rotation policy, where the rules in force know any.
     rotation: Vec<(&'static str, String)>,
     versions: Vec<PolicyVersion>,
@@ -171,6 +176,7 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         since,
         keys,
         policy: policy_lines(&view.signing_policy),
+        gate: GateCard::of(founded, &name, at)?,
         rotation: if rotates { rotation_lines(&view.rotation) } else { Vec::new() },
         total: counted.iter().map(|day| day.created).sum(),
         missed: counted.iter().map(|day| day.missed).sum(),
@@ -232,7 +238,8 @@ fn key_cards(
     keys.into_iter().map(card).collect()
 }
 
-fn state_words(key: &Key, is_active: bool) -> (&'static str, &'static str, &'static str) {
+/// A key's state: tone, icon, words.
+pub(super) fn state_words(key: &Key, is_active: bool) -> (&'static str, &'static str, &'static str) {
     match &key.state {
         KeyState::Active { .. } if is_active => ("ok", "check", "Active"),
         KeyState::Active { .. } => ("calm", "clock", "Earlier key"),

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get};
 use askama::Template;
+use sealbook_ledger::action::ActionType;
 use sealbook_ledger::ids::SlotName;
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::timestamp::Timestamp;
@@ -27,6 +28,9 @@ struct SlotsPage {
     heading: String,
     slots: Vec<SlotRow>,
     may_propose: bool,
+    /// Whether the rules in force know rotations, and how many have not ended.
+    rotates: bool,
+    rotating: usize,
 }
 
 /// A slot in the inventory.
@@ -113,7 +117,9 @@ pub(super) async fn slots(visit: Visit) -> Result<HttpResponse, Problem> {
     let heading = wording::counted(slots.len(), "signing slot", "signing slots");
     let may_propose = may_propose(&visit);
     let frame = visit.frame("Slots", Place::Slots);
-    page::show(&SlotsPage { frame, heading, slots, may_propose })
+    let rotates = ActionType::KeyRotate.rules() <= founded.rules();
+    let rotating = founded.rotations().values().filter(|rotation| !rotation.has_ended()).count();
+    page::show(&SlotsPage { frame, heading, slots, may_propose, rotates, rotating })
 }
 
 /// Whether the member may propose anything: auditors only read.

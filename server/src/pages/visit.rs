@@ -45,7 +45,8 @@ impl Visit {
             member_id: member.id,
             csrf: self.csrf.clone(),
             waiting,
-            size: member.ledger.size(),
+            // What the page shows is as of this state: whatever comes after is news to it.
+            size: member.state.size(),
             sealed: member.ledger.sealed_size(),
         }
     }

@@ -3,6 +3,7 @@
 //! Where a rotation stands is told by the folded state alone; events only add where and when a step was recorded.
 
 mod course;
+mod offers;
 mod proofs;
 mod steps;
 
@@ -17,6 +18,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use offers::Offers;
 pub use steps::{StepName, StepState, StepView};
 
 use super::ViewError;
@@ -291,6 +293,11 @@ impl RotationView {
         }
         Ok(self)
     }
+}
+
+/// The steps of a rotation as the state alone tells them: where each stands, and not which event proves it.
+pub fn steps_of(founded: &Founded, (id, rotation): (ActionId, &Rotation), at: Timestamp) -> Vec<StepView> {
+    steps::steps(founded, (id, rotation), &Proofs::default(), at)
 }
 
 /// One rotation of a ledger with `size` events, with its steps.

@@ -1,73 +1,15 @@
 //! Certificates of a CA outside: the request goes out, the chain comes in, and only the right one.
 
 use std::fs;
-use std::path::Path;
 
+use integration::outside_ca::Ca;
 use integration::programs::openssl;
+use integration::rotating::{KEEPERS, certify, connector, rotate, slot, step, until};
 use integration::tenant::{sha256, text};
 use integration::{Server, Tenant};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{KEEPERS, by, certificate, certify, proofs_hold, rotate, rotation, slot, step, until};
-
-/// A CA that `openssl` keeps in a folder, under a name.
-struct Ca<'a> {
-    folder: &'a Path,
-    name: &'a str,
-}
-
-impl<'a> Ca<'a> {
-    fn new(folder: &'a Path, name: &'a str) -> Self {
-        let config = "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = A CA outside\n\
-                      [ca]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign, cRLSign\n\
-                      subjectKeyIdentifier = hash\n\
-                      [client]\nbasicConstraints = critical, CA:FALSE\nkeyUsage = critical, digitalSignature\n\
-                      extendedKeyUsage = clientAuth\nsubjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
-        fs::write(folder.join("ca.cnf"), config).unwrap();
-        let ca = Self { folder, name };
-        ca.openssl(&format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key -out {name}.pem \
-             -days 3650 -config ca.cnf -extensions ca"
-        ));
-        ca
-    }
-
-    fn openssl(&self, arguments: &str) {
-        openssl(self.folder, arguments.split_whitespace()).expect(0);
-    }
-
-    fn fingerprint(&self) -> String {
-        self.openssl(&format!("x509 -in {}.pem -outform DER -out der", self.name));
-        sha256(&fs::read(self.folder.join("der")).unwrap())
-    }
-
-    /// Issues a certificate for a request, and gives the chain.
-    fn issue(&self, request: &str, days: u32) -> String {
-        let name = self.name;
-        fs::write(self.folder.join("asked.pem"), request).unwrap();
-        self.openssl(&format!(
-            "x509 -req -in asked.pem -CA {name}.pem -CAkey {name}.key -CAcreateserial -days {days} \
-             -extfile ca.cnf -extensions client -out issued.pem"
-        ));
-        let read = |file: &str| fs::read_to_string(self.folder.join(file)).unwrap();
-        format!("{}{}", read("issued.pem"), read(&format!("{name}.pem")))
-    }
-
-    /// A request by a key of somebody else's.
-    fn foreign_request(&self) -> String {
-        self.openssl(
-            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other.key -out other.pem \
-             -config ca.cnf",
-        );
-        fs::read_to_string(self.folder.join("other.pem")).unwrap()
-    }
-}
-
-/// A slot whose certificates this CA issues.
-fn connector(anchor: &str) -> Value {
-    let issuer = json!({ "kind": "outside", "anchors": [anchor] });
-    rotation(&certificate(&issuer, &json!({ "kind": "client_auth" }), "Acme Connector"), &[])
-}
+use super::{by, proofs_hold};
 
 #[test]
 fn the_chain_of_a_ca_outside_is_taken_if_it_is_for_this_key_and_ends_in_the_anchor() {
