@@ -8,7 +8,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::watch;
 
 /// The clock that a server's ledgers go by. By default it is the system's, and no configuration makes another of it; a test
-/// may give a server one that it moves ahead, with a [`Hand`].
+/// may give a server one that it moves ahead, with a [`Hand`], and `sealbook dev` has one that runs ahead, for trials.
 ///
 /// By it go the times of events, whatever is judged by them, and the pauses of the engine. What a process alone knows goes
 /// by the system's: sessions, tickets, notices, and how long a device or the database may take. The database keeps a clock
@@ -17,6 +17,13 @@ use tokio::sync::watch;
 pub struct Clock(Option<watch::Receiver<Duration>>);
 
 impl Clock {
+    /// A clock that runs so far ahead of the system's, for a trial beside a database whose clock does too.
+    pub(crate) fn ahead_by(time: Duration) -> Self {
+        let hand = Hand::default();
+        hand.set_ahead(time);
+        hand.clock()
+    }
+
     /// The time now, in microseconds.
     pub fn now(&self) -> Timestamp {
         later(now(), self.ahead())
@@ -136,6 +143,16 @@ pub fn correlation() -> Correlation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_trials_clock_runs_ahead_and_nobody_moves_it() {
+        let day = Duration::from_secs(86_400);
+        let clock = Clock::ahead_by(day);
+        assert!(clock.now() >= now().plus_seconds(86_390));
+        let (began, pause) = (Instant::now(), Duration::from_millis(20));
+        clock.pauses().pause(pause).await;
+        assert!(began.elapsed() >= pause, "its pauses are as long as they should be");
+    }
 
     #[tokio::test]
     async fn a_hand_moves_its_clocks_ahead_and_wakes_who_waits_for_them() {

@@ -74,7 +74,20 @@ const ROOMS: [(&str, &[&str]); 44] = [
     ("running", &["app", "custody", "http", "network", "pages"]),
     (
         "assembly",
-        &["app", "clock", "config", "custody", "devices", "ledger", "notifying", "passkeys", "store", "tls"],
+        &[
+            "app",
+            "clock",
+            "config",
+            "custody",
+            "devices",
+            // By whose clock a trial goes.
+            "embedded",
+            "ledger",
+            "notifying",
+            "passkeys",
+            "store",
+            "tls",
+        ],
     ),
     ("config", &["custody", "network", "notifying", "tls"]),
     ("tls", &["config"]),
@@ -246,7 +259,7 @@ fn only_one_file_knows_how_a_pdf_is_written() {
     report(&outside(&["reports/pdf"], &["printpdf", "lopdf", "typst_assets"]));
 }
 
-/// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store.
+/// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store, `embedded/ahead.rs` a trial's clock.
 #[test]
 fn only_the_store_and_the_views_know_sql() {
     let verbs = [
@@ -260,13 +273,21 @@ fn only_the_store_and_the_views_know_sql() {
         ".query(&",
         ".batch_execute(",
     ];
-    report(&outside(&["store/", "views/", "embedded/cluster.rs"], &verbs));
+    report(&outside(&["store/", "views/", "embedded/ahead.rs", "embedded/cluster.rs"], &verbs));
 }
 
 /// What moves a clock ahead is for tests: a server that is configured goes by the system's.
 #[test]
 fn no_part_of_the_server_moves_its_clock() {
     report(&outside(&["clock.rs"], &["clock::Hand", "Hand::", "Hand}", "set_ahead("]));
+}
+
+/// A trial's clock may run ahead of the system's. Only `sealbook dev`, beside the Postgres that it starts, gets there.
+#[test]
+fn only_a_trial_runs_ahead() {
+    report(&outside(&["clock.rs", "assembly.rs"], &["ahead_by("]));
+    report(&outside(&["assembly.rs", "cli/dev.rs"], &["assemble_beside("]));
+    report(&outside(&["embedded/ahead.rs", "cli/dev.rs"], &["run_ahead("]));
 }
 
 /// One room fills templates: everything else answers with data.
