@@ -269,12 +269,11 @@ fn retired(evidence: &RotationEvidence) -> Check {
     match evidence.steps.completed {
         None => check.none("it is still in charge, or in its overlap"),
         Some(completed) => {
-            let revoked = evidence.certificates.iter().filter_map(|certificate| certificate.revoked);
-            let text = match revoked.clone().count() {
-                0 => "retired; nothing is ever deleted from the device",
-                _ => {
-                    "retired, its certificate revoked as superseded; nothing is ever deleted from the device"
-                }
+            let old = evidence.rotation_event.old_key;
+            let revoked = evidence.certificate_of(old).and_then(|certificate| certificate.revoked);
+            let text = match revoked {
+                None => "retired",
+                Some(_) => "retired, its certificate revoked as superseded",
             };
             check.holds(true, text).at([completed.seq].into_iter().chain(revoked.map(|mark| mark.seq)))
         }
