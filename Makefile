@@ -12,7 +12,7 @@ export PATH
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
 help:
-	@echo 'make demo    keys under dual control, 300 files signed, an export verified, tampered copies rejected'
+	@echo 'make demo    keys under dual control, 300 files signed, a key rotated, everything verified offline'
 	@echo 'make look    what make demo made, in your browser, with a passkey of your own'
 	@echo 'make run     a server for this machine: sealbook dev (Ctrl-C ends it)'
 	@echo 'make test    everything that must hold before a change goes in'

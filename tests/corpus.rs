@@ -53,6 +53,10 @@ fn the_corpus_holds_what_is_accepted_as_well() {
     );
     assert!(read("receipt").any(|bytes| sealbook_ledger::receipt::Receipt::parse(&bytes).is_ok()));
     assert!(read("pack").any(|bytes| sealbook_ledger::pack::Pack::open(&bytes).is_ok()));
+    assert!(
+        read("certificate").any(|bytes| sealbook_ledger::certificate::Certificate::from_der(&bytes).is_ok())
+    );
+    assert!(read("certificate").any(|bytes| sealbook_ledger::certificate::Request::from_der(&bytes).is_ok()));
     assert!(read("cose").any(|bytes| sealbook_ledger::webauthn::CosePublicKey::parse(&bytes).is_ok()));
     assert!(read("public_key").any(|bytes| {
         let len = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));

@@ -341,6 +341,7 @@ impl Founded {
                         by: event.actor,
                         at: event.time,
                         seq: event.seq,
+                        correlation: event.correlation,
                         signed: p
                             .signed
                             .as_ref()

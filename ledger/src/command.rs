@@ -1,5 +1,7 @@
 //! What somebody asks of a ledger; commands are imperative, events are past tense.
 
+mod work;
+
 use crate::attachment::Attachment;
 use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash, HexBytes};
@@ -368,11 +370,4 @@ pub enum Command {
     },
     /// Records an object that no event explains.
     ReportUnexplained(CustodyUnexplained),
-}
-
-impl Command {
-    /// Whether it is containment: it goes through whatever else is refused (LEDGER_FORMAT §4).
-    pub fn is_containment(&self) -> bool {
-        matches!(self, Self::Contain { .. } | Self::Reject { .. })
-    }
 }

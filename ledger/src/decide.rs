@@ -84,6 +84,9 @@ impl Refusal {
 
 /// Decides a command. The events are to be appended all together or not at all.
 pub fn decide(state: &State, command: Command, context: Context<'_>) -> Result<Vec<Decided>, Refusal> {
+    // What continues a piece of work stands under its correlation, whoever asks.
+    let work = state.founded().ok().and_then(|founded| command.work(founded));
+    let context = Context { correlation: work.unwrap_or(context.correlation), ..context };
     let mut trial = Trial { state: Cow::Borrowed(state), context, decided: Vec::new(), applied: 0 };
     trial.decide(command)?;
     Ok(trial.decided)

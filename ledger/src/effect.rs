@@ -329,7 +329,7 @@ impl Founded {
         });
     }
 
-    fn generating_action(&self, key: crate::ids::KeyId) -> Option<ActionId> {
+    pub(crate) fn generating_action(&self, key: crate::ids::KeyId) -> Option<ActionId> {
         self.actions.iter().find_map(|(id, action)| match action.stage {
             Stage::Executing { progress: Progress::Generating(of), .. } if of == key => Some(*id),
             Stage::Executing { .. } | Stage::Open => None,

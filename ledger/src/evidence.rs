@@ -23,9 +23,9 @@ use serde::Serialize;
 
 pub use canary::{Canary, CanaryResult};
 pub use certificates::CertificateFacts;
-pub use checks::{Check, CheckResult, verdict};
+pub use checks::{CADENCE_DAYS, Check, CheckResult, verdict};
 pub use decision::{Approval, Assertion, Decision};
-pub use files::{DISCLOSURES, EVIDENCE, REPORT, files, pem, receipt_name, receipt_seq};
+pub use files::{DISCLOSURES, EVIDENCE, REPORT, Summary, files, pem, receipt_name, receipt_seq, summary};
 pub use keys::{Attestation, KeyFacts};
 pub use ledger_key::LedgerKeyEvidence;
 pub use period::{Issued, PeriodEvidence, PeriodRotation, PeriodSlot};
@@ -61,6 +61,14 @@ pub enum EvidenceError {
         /// What it should hold.
         what: &'static str,
     },
+    /// Another policy was in force than the one that the events hold last.
+    #[error("event {seq} was judged by another {what} than its events hold")]
+    Policy {
+        /// The event that names the policy by its digest.
+        seq: Seq,
+        /// Which policy.
+        what: &'static str,
+    },
     /// A value that JSON can't carry.
     #[error("the evidence can't be written")]
     Write(#[from] Unrepresentable),
@@ -73,6 +81,7 @@ impl EvidenceError {
             Self::Missing { .. } => "evidence.missing",
             Self::Order => "evidence.order",
             Self::Content { .. } => "evidence.content",
+            Self::Policy { .. } => "evidence.policy",
             Self::Write(_) => "evidence.write",
         }
     }
@@ -164,12 +173,12 @@ impl<'a> Facts<'a> {
 
     /// The evidence key: that of the last event which set one. Whoever reads a pack knows it from there, for the events
     /// lead to the ledger key.
-    pub fn evidence_key(&self) -> Option<&'a LedgerEvidenceKeySet> {
-        self.last(|payload| match payload {
+    pub fn evidence_key(&self) -> Option<(Seq, &'a LedgerEvidenceKeySet)> {
+        let set = self.last(|payload| match payload {
             Payload::LedgerEvidenceKeySet(set) => Some(&**set),
             _ => None,
-        })
-        .map(|(_, set)| set)
+        });
+        set.map(|(event, set)| (event.seq, set))
     }
 
     /// The events that a choice lets pass, with what it takes from them.

@@ -13,7 +13,7 @@ use crate::timestamp::Timestamp;
 pub(crate) const AGEING: u64 = 2;
 
 /// How long a key that was too old when ages began may go on, in days.
-const GRACE_DAYS: u32 = 30;
+pub(crate) const GRACE_DAYS: u32 = 30;
 
 impl Founded {
     /// Every reason for which a slot would sign nothing now; empty where it signs.

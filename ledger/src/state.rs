@@ -17,7 +17,7 @@ use crate::clearance::Clearance;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::founding::FounderEntry;
-use crate::ids::{ActionId, CertificateId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
+use crate::ids::{ActionId, CertificateId, Correlation, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
 use crate::issuance::Issuance;
 use crate::member::{Member, Service};
 use crate::note::Vkey;
@@ -145,6 +145,8 @@ pub struct Proposal {
     pub at: Timestamp,
     /// The event.
     pub seq: Seq,
+    /// Under which correlation it stands: what the action leads to stands under the same.
+    pub correlation: Correlation,
     /// The role and credential that a member signed with; a break-glass proposal fills a seat by them.
     pub signed: Option<Approval>,
 }

@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use crate::auditing::Auditing;
 use crate::ceremony::{self, Issued, Plan};
 use crate::clearing::ListCall;
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
 use crate::devices::Devices;
@@ -87,6 +87,8 @@ pub struct AppConfig {
     pub accept_missing_high_water: bool,
     /// Who is told what people should look at.
     pub notifying: Notifying,
+    /// The clock that ledgers go by.
+    pub clock: Clock,
 }
 
 /// The server.
@@ -111,6 +113,8 @@ struct Inner {
     failed: watch::Sender<bool>,
     /// One tenant is opened at a time.
     opening: Mutex<()>,
+    /// One period is reported at a time.
+    reporting: Mutex<()>,
     runtime: Handle,
     started: Instant,
 }
@@ -140,7 +144,8 @@ impl App {
     pub async fn start(config: AppConfig, store: Arc<Store>, devices: Devices) -> Result<Self, EngineError> {
         let limits = Limits { max_unsealed: config.max_unsealed };
         let snapshots = Snapshots::open(&config.high_water);
-        let doors = (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits)).collect();
+        let doors =
+            (0..SEQUENCERS).map(|_| sequencer::start(Arc::clone(&store), limits, &config.clock)).collect();
         let app = Self(Arc::new(Inner {
             signer: Arc::new(Signer::new(Arc::clone(&store), devices.clone())),
             notifier: Arc::new(Notifier::new(config.notifying.clone(), Arc::clone(&store))),
@@ -156,6 +161,7 @@ impl App {
             tasks: Mutex::default(),
             failed: watch::Sender::new(false),
             opening: Mutex::default(),
+            reporting: Mutex::default(),
             runtime: Handle::current(),
             started: Instant::now(),
             store,
@@ -163,8 +169,7 @@ impl App {
         app.serve_all().await?;
         let following = app.task(app.clone().follow_heads(app.0.stop.subscribe()));
         app.0.tasks.lock().await.push(following);
-        let notifying = app.0.notifier.start(&app.0.devices, &app.0.stop);
-        app.0.tasks.lock().await.extend(notifying);
+        app.0.tasks.lock().await.extend(app.0.notifier.start(&app.0.devices, &app.0.stop));
         Ok(app)
     }
 
@@ -258,7 +263,8 @@ impl App {
         let loaded = loading::load(&inner.store, row, &file, &snapshots, accept).await?;
         let door = &inner.doors[self.door_of(row.ledger)];
         let state = loaded.tip.state.clone();
-        let ledger = Arc::new(Ledger::new(row.ledger, row.tenant.clone(), state, door.lanes.clone(), file));
+        let (clock, tenant) = (inner.config.clock.clone(), row.tenant.clone());
+        let ledger = Arc::new(Ledger::new(row.ledger, clock, tenant, state, door.lanes.clone(), file));
         *ledger.tree.write().unwrap_or_else(PoisonError::into_inner) = loaded.tree;
         if let Some(checkpoint) = loaded.checkpoint {
             ledger.publish_seal(checkpoint);
@@ -368,7 +374,7 @@ impl App {
                 let origin = self.0.config.origin_prefix.origin(&tenant);
                 let origin = origin.map_err(|error| EngineError::fault("the tenant's origin", error))?;
                 let ledger = LedgerId::from_random(rand::random());
-                LedgerRow { ledger, origin, tenant, opened_at: clock::now() }
+                LedgerRow { ledger, origin, tenant, opened_at: self.0.config.clock.now() }
             }
         };
         match store.create_ledger(&row).await {
@@ -397,18 +403,6 @@ impl App {
         ledger.submit(Submission::new(Command::Open(opened))).await?;
         let tickets = ceremony::issue_tickets(store, row.ledger).await?;
         Ok(OpenedTenant { origin: row.origin, vkey: made.vkey, tickets })
-    }
-
-    /// Issues tickets to the founders who have not registered; those issued before are void.
-    pub async fn issue_tickets(&self, ledger: &Ledger) -> Result<OpenedTenant, EngineError> {
-        let _one_at_a_time = self.0.opening.lock().await;
-        let state = ledger.state();
-        if state.founded().is_ok() {
-            return Err(sealbook_ledger::rule::Rule::FoundingDone.into());
-        }
-        let key = state.ledger_key().ok_or(sealbook_ledger::rule::Rule::FoundingMissing)?;
-        let tickets = ceremony::issue_tickets(&self.0.store, ledger.id()).await?;
-        Ok(OpenedTenant { origin: ledger.origin().clone(), vkey: key.vkey.clone(), tickets })
     }
 
     /// Signs; see [`crate::signing`].

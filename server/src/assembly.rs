@@ -10,10 +10,12 @@ use sealbook_ledger::ids::BackendName;
 use sealbook_ledger::webauthn::ApprovalRp;
 
 use crate::app::{App, AppConfig};
+use crate::clock::Clock;
 use crate::config::{Config, OperatorToken, OriginPrefix, RelyingParty};
 use crate::custody::pkcs11::Pkcs11Backend;
 use crate::custody::{Backend, CustodyError, Pkcs11Config};
 use crate::devices::Devices;
+use crate::embedded::EmbeddedPostgres;
 use crate::ledger::EngineError;
 use crate::notifying::Notifying;
 use crate::passkeys::{AttestationRoots, RootsError};
@@ -119,6 +121,22 @@ impl Parts {
     /// # Errors
     /// [`AssemblyError`]: what is missing, and what failed underneath.
     pub async fn assemble(self) -> Result<App, AssemblyError> {
+        // The system's, whatever is configured.
+        self.assemble_on(Clock::default()).await
+    }
+
+    /// The same beside `sealbook dev`'s own Postgres, by whose clock the server goes: a trial's may run ahead. It takes
+    /// such a Postgres to come here, and production has none: `serve` knows no clock but the system's.
+    ///
+    /// # Errors
+    /// As of [`assemble`](Self::assemble).
+    pub async fn assemble_beside(self, postgres: &EmbeddedPostgres) -> Result<App, AssemblyError> {
+        let ahead = postgres.ahead();
+        let clock = if ahead.is_zero() { Clock::default() } else { Clock::ahead_by(ahead) };
+        self.assemble_on(clock).await
+    }
+
+    async fn assemble_on(self, clock: Clock) -> Result<App, AssemblyError> {
         let store = Arc::new(Store::open(self.store)?);
         store.check_server().await?;
         let mut backends: BTreeMap<BackendName, Arc<dyn Backend>> = BTreeMap::new();
@@ -145,6 +163,7 @@ impl Parts {
             operator_token_sha256: self.operator_token.sha256(),
             accept_missing_high_water: self.accept_missing_high_water,
             notifying: self.notifying,
+            clock,
         };
         Ok(App::start(config, store, Devices::new(backends, self.ledger_backend)).await?)
     }

@@ -140,6 +140,19 @@ impl Auditing {
         .await
     }
 
+    /// The events of some seqs, in their order; all of them, or none.
+    pub(crate) async fn events_at(&self, ledger: &Ledger, seqs: &[u64]) -> Result<Vec<Event>, EngineError> {
+        self.within(async {
+            let mut events = Vec::with_capacity(seqs.len());
+            for seqs in seqs.chunks(MAX_PAGE) {
+                let stored = self.store.events_of(ledger.id(), seqs).await?;
+                events.extend(stored.iter().map(parsed).collect::<Result<Vec<_>, _>>()?);
+            }
+            Ok(events)
+        })
+        .await
+    }
+
     /// A page of the events of some types below a size, and where to go on.
     async fn page(
         &self,

@@ -326,7 +326,7 @@ pub(crate) async fn view(
 /// The policy that a founding's document holds; the defaults, for a ledger that was opened before plans were kept.
 async fn policy(store: &Store, ledger: LedgerId, founders: usize) -> Result<LedgerPolicy, EngineError> {
     let plan = Plan::of(store, ledger).await?;
-    Ok(plan.map_or_else(|| LedgerPolicy::default_for(founders, RULES), |plan| plan.policy))
+    Ok(plan.map_or_else(|| LedgerPolicy::default_for(founders, plan::FIRST_RULES), |plan| plan.policy))
 }
 
 async fn candidate_rows(store: &Store, ledger: LedgerId) -> Result<Vec<CandidateRow>, EngineError> {

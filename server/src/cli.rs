@@ -3,6 +3,7 @@
 mod action;
 mod audit;
 mod authenticator;
+mod calendar;
 mod certificate;
 mod context;
 mod credential;
@@ -136,6 +137,8 @@ enum ClientCommand {
     #[command(subcommand)]
     /// Outside evidence
     Evidence(evidence::EvidenceCommand),
+    /// What must come round, and when: what is late first
+    Calendar,
     #[command(subcommand)]
     /// How a ledger stood at a date, and random samples
     Audit(audit::AuditCommand),
@@ -196,6 +199,7 @@ impl ClientCommand {
             Self::Sign(command) => sign::run(command, context),
             Self::Receipt(command) => receipt::run(command, context),
             Self::Evidence(command) => evidence::run(command, context),
+            Self::Calendar => calendar::run(context),
             Self::Audit(command) => audit::run(command, context),
             Self::Report(command) => report::run(command, context),
             Self::Export(command) => export::run(command, context),

@@ -1,10 +1,103 @@
 //! The one place that reads the clock: everything else is told what time it is.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sealbook_ledger::ids::Correlation;
 use sealbook_ledger::timestamp::Timestamp;
+use tokio::sync::watch;
+
+/// The clock that a server's ledgers go by. By default it is the system's, and no configuration makes another of it; a test
+/// may give a server one that it moves ahead, with a [`Hand`], and `sealbook dev` has one that runs ahead, for trials.
+///
+/// By it go the times of events, whatever is judged by them, and the pauses of the engine. What a process alone knows goes
+/// by the system's: sessions, tickets, notices, and how long a device or the database may take. The database keeps a clock
+/// of its own: a server whose clock was moved appends nothing until the database's stands beside it.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Option<watch::Receiver<Duration>>);
+
+impl Clock {
+    /// A clock that runs so far ahead of the system's, for a trial beside a database whose clock does too.
+    pub(crate) fn ahead_by(time: Duration) -> Self {
+        let hand = Hand::default();
+        hand.set_ahead(time);
+        hand.clock()
+    }
+
+    /// The time now, in microseconds.
+    pub fn now(&self) -> Timestamp {
+        later(now(), self.ahead())
+    }
+
+    /// A moment for measuring how much time passes; nobody sets it back.
+    pub fn steady(&self) -> Instant {
+        Instant::now() + self.ahead()
+    }
+
+    /// What waits for time to pass, from now on.
+    pub(crate) fn pauses(&self) -> Pauses {
+        Pauses(self.0.clone())
+    }
+
+    fn ahead(&self) -> Duration {
+        self.0.as_ref().map_or(Duration::ZERO, |ahead| *ahead.borrow())
+    }
+}
+
+/// Moves clocks ahead, in tests.
+#[derive(Debug)]
+pub struct Hand(watch::Sender<Duration>);
+
+impl Default for Hand {
+    fn default() -> Self {
+        Self(watch::Sender::new(Duration::ZERO))
+    }
+}
+
+impl Hand {
+    /// A clock that it moves.
+    pub fn clock(&self) -> Clock {
+        Clock(Some(self.0.subscribe()))
+    }
+
+    /// Has its clocks stand so far ahead of the system's; never less than before.
+    pub fn set_ahead(&self, ahead: Duration) {
+        self.0.send_if_modified(|before| {
+            let moves = ahead > *before;
+            *before = ahead.max(*before);
+            moves
+        });
+    }
+
+    /// How far its clocks stand ahead.
+    pub fn ahead(&self) -> Duration {
+        *self.0.borrow()
+    }
+}
+
+/// The pauses of a task.
+pub(crate) struct Pauses(Option<watch::Receiver<Duration>>);
+
+impl Pauses {
+    /// Waits so long, or until the clock is moved, or has been since the last pause.
+    pub(crate) async fn pause(&mut self, time: Duration) {
+        let end = tokio::time::sleep(time);
+        let Some(ahead) = &mut self.0 else { return end.await };
+        tokio::pin!(end);
+        tokio::select! {
+            () = &mut end => {}
+            moved = ahead.changed() => if moved.is_err() {
+                // Nobody moves it any more.
+                end.await;
+            }
+        }
+    }
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_micros(time.unix_micros().saturating_add(micros)).unwrap_or(LAST)
+}
 
 /// The time now, in microseconds; the epoch where the clock stands before it.
 pub fn now() -> Timestamp {
@@ -33,11 +126,7 @@ struct Forward {
 
 impl Forward {
     fn after(before: Option<Self>, clock: Timestamp, at: Instant) -> Self {
-        let steady = before.map(|before| {
-            let passed = i64::try_from(at.duration_since(before.at).as_micros()).unwrap_or(i64::MAX);
-            let micros = before.time.unix_micros().saturating_add(passed);
-            Timestamp::from_unix_micros(micros).unwrap_or(LAST)
-        });
+        let steady = before.map(|before| later(before.time, at.duration_since(before.at)));
         Self { time: steady.map_or(clock, |steady| steady.max(clock)), at }
     }
 }
@@ -53,9 +142,31 @@ pub fn correlation() -> Correlation {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[tokio::test]
+    async fn a_trials_clock_runs_ahead_and_nobody_moves_it() {
+        let day = Duration::from_secs(86_400);
+        let clock = Clock::ahead_by(day);
+        assert!(clock.now() >= now().plus_seconds(86_390));
+        let (began, pause) = (Instant::now(), Duration::from_millis(20));
+        clock.pauses().pause(pause).await;
+        assert!(began.elapsed() >= pause, "its pauses are as long as they should be");
+    }
+
+    #[tokio::test]
+    async fn a_hand_moves_its_clocks_ahead_and_wakes_who_waits_for_them() {
+        let (hand, day) = (Hand::default(), Duration::from_secs(86_400));
+        let clock = hand.clock();
+        let (mut pauses, before) = (clock.pauses(), clock.steady());
+        assert!(clock.now().plus_seconds(1) > now(), "it stands where the system's does");
+        hand.set_ahead(day);
+        pauses.pause(day).await;
+        assert!(clock.steady().duration_since(before) >= day);
+        assert!(clock.now() >= now().plus_seconds(86_390));
+        hand.set_ahead(Duration::ZERO);
+        assert_eq!(hand.ahead(), day, "nobody moves it back");
+    }
 
     #[test]
     fn the_time_of_sessions_follows_the_clock_forward_and_never_back() {

@@ -42,6 +42,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// The longest pause before a step of a rotation that failed is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// The longest pause before an evidence pack is tried again: each try is on record.
+const LONGEST_PAUSE_OF_PACKS: Duration = Duration::from_secs(60 * 60);
+
 /// An authorisation is left to whoever made it for this long after its expiry.
 const ABANDON_AFTER_S: u32 = 5;
 
@@ -51,14 +54,16 @@ pub(crate) struct Effects {
     devices: Devices,
     /// Executions that this process began; it alone has devices make keys for them.
     mine: HashSet<ActionId>,
-    /// When the device was last asked for a key that another process began to make.
+    /// When the device was last asked for a key that another process began to make, by the ledger's clock like the rest.
     looked: HashMap<KeyId, Instant>,
     signer: Arc<Signer>,
     /// What failed lately, by the action, certificate or key that it was about: when it may be tried again.
     waits: HashMap<Uuid, Wait>,
-    /// When rotations of which keys were last proposed.
-    proposed: HashMap<KeyId, Instant>,
+    /// In which turn the rotation of which key was last proposed.
+    proposed: HashMap<KeyId, i64>,
     packs: Packs,
+    /// When the events were last looked through for what came round.
+    reckoned: Option<Instant>,
 }
 
 /// A pause after a failure; the next one is twice as long.
@@ -86,6 +91,14 @@ enum Step {
 }
 
 impl Step {
+    /// The longest pause before it is tried again.
+    const fn longest_pause(&self) -> Duration {
+        match self {
+            Self::Issue { .. } => LONGEST_PAUSE_OF_PACKS,
+            _ => LONGEST_PAUSE,
+        }
+    }
+
     /// What a rotation's step is about; none for steps that are simply tried again at the next tick.
     fn subject(&self) -> Option<Uuid> {
         match self {
@@ -117,34 +130,43 @@ impl Effects {
             signer,
             waits: HashMap::new(),
             proposed: HashMap::new(),
+            reckoned: None,
         }
     }
 
     /// Runs until `stop` says so.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut size = self.ledger.watch_size();
+        let (mut size, mut pauses) = (self.ledger.watch_size(), self.ledger.clock().pauses());
         loop {
             size.borrow_and_update();
             let mut waits = false;
             self.forget_what_ended();
+            self.reckon().await;
             for step in self.steps() {
                 if *stop.borrow() {
                     return;
                 }
-                let subject = step.subject();
+                let (subject, longest) = (step.subject(), step.longest_pause());
                 let taken = self.take(step).await;
                 if let Some(subject) = subject {
-                    self.note_attempt(subject, taken.is_ok());
+                    self.note_attempt(subject, longest, taken.is_ok());
                 }
-                if let Err(error) = taken {
-                    waits = true;
-                    tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "an effect has to wait");
+                match taken {
+                    Ok(()) => {}
+                    // Somebody else was first, or it is not time yet: it is not tried again at once.
+                    Err(EngineError::Refused(refusal)) => {
+                        tracing::debug!(origin = %self.ledger.origin(), code = refusal.code(), "an effect was refused");
+                    }
+                    Err(error) => {
+                        waits = true;
+                        tracing::warn!(origin = %self.ledger.origin(), code = error.code(), error = &error as &dyn std::error::Error, "an effect has to wait");
+                    }
                 }
             }
             tokio::select! {
                 // After a failure the clock alone wakes: the failure itself may have moved the ledger.
                 _ = size.changed(), if !waits => {}
-                () = tokio::time::sleep(TICK) => {}
+                () = pauses.pause(TICK) => {}
                 _ = stop.changed() => return,
             }
         }
@@ -187,16 +209,21 @@ impl Effects {
     /// Whether a step failed so lately that it has to wait.
     fn has_to_wait(&self, step: &Step) -> bool {
         let wait = step.subject().and_then(|subject| self.waits.get(&subject));
-        wait.is_some_and(|wait| Instant::now() < wait.until)
+        wait.is_some_and(|wait| self.ledger.clock().steady() < wait.until)
     }
 
-    fn note_attempt(&mut self, subject: Uuid, well: bool) {
+    /// How much time has passed since a moment of the ledger's clock.
+    fn since(&self, moment: Instant) -> Duration {
+        self.ledger.clock().steady().saturating_duration_since(moment)
+    }
+
+    fn note_attempt(&mut self, subject: Uuid, longest: Duration, well: bool) {
         if well {
             self.waits.remove(&subject);
             return;
         }
-        let pause = self.waits.get(&subject).map_or(TICK, |wait| (wait.pause * 2).min(LONGEST_PAUSE));
-        self.waits.insert(subject, Wait { until: Instant::now() + pause, pause });
+        let pause = self.waits.get(&subject).map_or(TICK, |wait| (wait.pause * 2).min(longest));
+        self.waits.insert(subject, Wait { until: self.ledger.clock().steady() + pause, pause });
     }
 
     fn step_of(&self, founded: &Founded, id: ActionId, action: &OpenAction, at: Timestamp) -> Option<Step> {
@@ -252,7 +279,7 @@ impl Effects {
         if self.ledger.now() >= expires_at {
             return Some(Step::Submit(Command::KeyAbandoned(key)));
         }
-        let due = self.looked.get(&key).is_none_or(|at| at.elapsed() >= LOOK_AGAIN);
+        let due = self.looked.get(&key).is_none_or(|at| self.since(*at) >= LOOK_AGAIN);
         due.then_some(Step::FindSlotKey { key })
     }
 
@@ -268,7 +295,7 @@ impl Effects {
             Step::Canary(action) => self.run_canary(action).await,
             Step::RecordCanary(action) => self.record_canary(action).await,
             Step::Rotate { correlation, command, .. } => {
-                self.submit_whole(rotating::step_of(command, correlation)).await
+                self.ledger.submit(rotating::step_of(command, correlation)).await.map(drop)
             }
             Step::Propose { slot, key } => self.propose(slot, key).await,
             Step::Issue { about, correlation, .. } => self.issue(about, correlation).await,
@@ -320,7 +347,9 @@ impl Effects {
             Ok(device) => device,
             Err(error) => return self.submit(not_made(key, error.code())).await,
         };
-        let deadline = Instant::now() + GENERATION_DEADLINE;
+        // A key that comes later than its authorisation lasts is refused, and stays in the device unexplained.
+        let Some(left) = self.time_left(wanted.state) else { return Ok(()) };
+        let deadline = Instant::now() + GENERATION_DEADLINE.min(left);
         let made = device.generate(&wanted.label, wanted.algorithm.key_type(), deadline).await;
         let made = match made {
             Err(CustodyError::AlreadyExists { .. }) => {
@@ -345,9 +374,16 @@ impl Effects {
         }
     }
 
+    /// How long a key may still take; none once that is over.
+    fn time_left(&self, state: KeyState) -> Option<Duration> {
+        let KeyState::Generating { expires_at } = state else { return None };
+        let micros = expires_at.unix_micros() - self.ledger.now().unix_micros();
+        u64::try_from(micros).ok().filter(|micros| *micros > 0).map(Duration::from_micros)
+    }
+
     async fn find_slot_key(&mut self, key: KeyId) -> Result<(), EngineError> {
         let Some((wanted, backend)) = self.wanted(key)? else { return Ok(()) };
-        self.looked.insert(key, Instant::now());
+        self.looked.insert(key, self.ledger.clock().steady());
         let found = self.devices.get(&backend)?.find(&wanted.label).await.map_err(custody_error)?;
         match found {
             Some(made) => self.submit(key_made(key, made)).await,

@@ -23,8 +23,9 @@ use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::high_water::{HighWaterFile, Mark};
+use crate::milestones::Milestones;
 use crate::store::{LedgerId, StoreError};
 
 pub use vitals::{Pass, Replay, Stock, Vitals};
@@ -280,6 +281,7 @@ pub struct Seal {
 /// A ledger, shared by everybody who reads it.
 pub struct Ledger {
     id: LedgerId,
+    clock: Clock,
     tenant: TenantName,
     origin: Origin,
     state: ArcSwap<State>,
@@ -294,6 +296,7 @@ pub struct Ledger {
     /// Why the last attempt to seal failed.
     unsealable: Mutex<Option<String>>,
     vitals: Mutex<Vitals>,
+    milestones: Mutex<Arc<Milestones>>,
     lanes: Lanes,
     pub(crate) high_water: Arc<Mutex<HighWaterFile>>,
 }
@@ -304,6 +307,7 @@ const SUBMIT_DEADLINE: Duration = Duration::from_secs(30);
 impl Ledger {
     pub(crate) fn new(
         id: LedgerId,
+        clock: Clock,
         tenant: TenantName,
         state: State,
         lanes: Lanes,
@@ -311,6 +315,7 @@ impl Ledger {
     ) -> Self {
         Self {
             id,
+            clock,
             tenant,
             origin: state.origin().clone(),
             size: watch::Sender::new(state.size()),
@@ -321,6 +326,7 @@ impl Ledger {
             frozen: Mutex::new(None),
             unsealable: Mutex::new(None),
             vitals: Mutex::default(),
+            milestones: Mutex::default(),
             lanes,
             high_water: Arc::new(Mutex::new(high_water)),
         }
@@ -348,7 +354,12 @@ impl Ledger {
 
     /// The moment to judge by: the clock, or the last event's time where that is later.
     pub fn now(&self) -> Timestamp {
-        self.state().time_at(clock::now())
+        self.state().time_at(self.clock.now())
+    }
+
+    /// The clock that it goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Number of events.

@@ -24,6 +24,7 @@ pub mod http;
 mod inventory;
 pub mod ledger;
 mod loading;
+pub mod milestones;
 pub mod network;
 pub mod notifying;
 mod packs;

@@ -16,27 +16,22 @@ use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::evidence::{About, DISCLOSURES, Facts, REPORT, files, receipt_name};
 use sealbook_ledger::ids::{Correlation, KeyId, Seq};
 use sealbook_ledger::pack::{FileName, Kind, PackFile, Unsigned, envelope_algorithm};
-use sealbook_ledger::payload::ReportKind;
+use sealbook_ledger::payload::{Payload, ReportKind};
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
 use sealbook_ledger::reporting::{PREDICATE_TYPE, Report};
+use sealbook_ledger::rotation::BAD_SIGNATURE;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::slot::device_label;
 
-use crate::custody::SigningInput;
+use crate::custody::{Backend, CustodyError, SigningInput};
 use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
-use crate::ledger::{EngineError, Ledger, Submission, failure_code};
+use crate::ledger::{Appended, EngineError, Ledger, Submission, failure_code};
 use crate::reports::rep;
 use crate::store::Store;
 use gathering::{Gathered, Gathering};
 
-/// What a pack is.
-pub(crate) const MEDIA_TYPE: &str = "application/zip";
-
 /// How long the evidence key's device may take, in seconds: whoever takes up what a dead server began waits as long.
 const LIFE_S: u32 = 120;
-
-/// How long a pack waits for the checkpoint that its receipts lead to.
-const SEAL_WAIT: Duration = Duration::from_secs(10);
 
 /// A pack that was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +61,43 @@ impl Packs {
         ledger: &Ledger,
         about: About,
         correlation: Correlation,
+        wait: Duration,
     ) -> Result<Issued, EngineError> {
-        let key = self.evidence_key(ledger).await?;
         let gathering = Gathering { store: &self.store, ledger };
-        let gathered = gathering.gather(about, SEAL_WAIT).await?;
+        let gathered = gathering.gather(about, wait).await?;
         let report = report(about, ledger);
         // Hashing, drawing and the canary's verification take their time: not on a thread that others wait for.
         let made = tokio::task::spawn_blocking(move || unsigned(about, gathered, &report));
         let pack = made.await.map_err(|error| EngineError::fault("a pack's making ended", error))??;
-        let authorization = self.authorize(ledger, about, pack.manifest_sha256(), correlation).await?;
-        let signed = self.sign(&key, &pack).await;
-        self.settle(ledger, authorization, correlation, &key, pack, signed).await
+        let key = self.evidence_key(ledger).await?;
+        let asked = self.authorize(ledger, about, pack.manifest_sha256(), correlation).await?;
+        // Another key may have come since: then the authorisation is that one's.
+        if asked.key != key.id {
+            return self.give_up(ledger, asked.seq, correlation, "evidence_key.other").await;
+        }
+        match self.sign(&key, &pack).await {
+            Ok(signature) => self.settle(ledger, asked.seq, correlation, &key, (pack, signature)).await,
+            // Nobody knows what the device did: the authorisation ends by its clock.
+            Err(error) if error.outcome_is_unknown() => Err(custody_error(error)),
+            Err(error) => self.give_up(ledger, asked.seq, correlation, error.code()).await,
+        }
+    }
+
+    /// Records that nothing was signed.
+    async fn give_up(
+        &self,
+        ledger: &Ledger,
+        authorization: Seq,
+        correlation: Correlation,
+        code: &'static str,
+    ) -> Result<Issued, EngineError> {
+        let outcome = DocumentOutcome::Failed(failure_code(code));
+        submit(ledger, RotationCommand::SettleDocument { authorization, outcome }, correlation, Vec::new())
+            .await?;
+        Err(EngineError::unavailable(
+            code,
+            "the evidence key signed no evidence pack; it is tried again later",
+        ))
     }
 
     async fn evidence_key(&self, ledger: &Ledger) -> Result<EvidenceKey, EngineError> {
@@ -93,8 +114,8 @@ impl Packs {
         let public = PublicKey::from_der(spki.as_bytes())
             .map_err(|error| EngineError::fault("an evidence key can't be read", error))?;
         // Nothing is authorised for a device that is known to be away.
-        self.devices.present(&backend)?;
-        Ok(EvidenceKey { id, public, backend, label: device_label(ledger.origin(), id) })
+        let device = Arc::clone(self.devices.present(&backend)?);
+        Ok(EvidenceKey { id, public, device, label: device_label(ledger.origin(), id) })
     }
 
     async fn authorize(
@@ -103,7 +124,7 @@ impl Packs {
         about: About,
         manifest: Hash,
         correlation: Correlation,
-    ) -> Result<Seq, EngineError> {
+    ) -> Result<Asked, EngineError> {
         let about = match about {
             About::Rotation(action) => DocumentSubject::Rotation(action),
             About::LedgerKey(action) => DocumentSubject::LedgerKey(action),
@@ -111,33 +132,32 @@ impl Packs {
         };
         let command = RotationCommand::AuthorizeDocument { about, manifest, life_s: LIFE_S };
         let appended = submit(ledger, command, correlation, Vec::new()).await?;
-        Ok(Seq::new(appended).ok_or(Rule::SignatureUnknown)?)
+        let event = appended.events.first().map(|decided| &decided.event);
+        match event.map(|event| (event.seq, &event.payload)) {
+            Some((seq, Payload::DocumentAuthorized(asked))) => Ok(Asked { seq, key: asked.key }),
+            _ => Err(EngineError::Fault { what: "an authorisation without its event", source: None }),
+        }
     }
 
-    async fn sign(&self, key: &EvidenceKey, pack: &Unsigned) -> Result<Vec<u8>, EngineError> {
+    async fn sign(&self, key: &EvidenceKey, pack: &Unsigned) -> Result<Vec<u8>, CustodyError> {
         let algorithm = envelope_algorithm(key.public.key_type());
         let input = if algorithm.needs_message() {
             SigningInput::Message(pack.pae())
         } else {
             SigningInput::Digest(algorithm.digest_of(&pack.pae()).0)
         };
-        let device = self.devices.get(&key.backend)?;
-        let deadline = Instant::now() + SIGNING_DEADLINE;
-        device.sign(&key.label, algorithm, input, deadline).await.map_err(custody_error)
+        key.device.sign(&key.label, algorithm, input, Instant::now() + SIGNING_DEADLINE).await
     }
 
-    /// Records what became of it. Where the device did not answer nobody knows, and the authorisation ends by its clock.
+    /// Records the signature, and keeps the pack; a signature that does not hold is none.
     async fn settle(
         &self,
         ledger: &Ledger,
         authorization: Seq,
         correlation: Correlation,
         key: &EvidenceKey,
-        pack: Unsigned,
-        signed: Result<Vec<u8>, EngineError>,
+        (pack, signature): (Unsigned, Vec<u8>),
     ) -> Result<Issued, EngineError> {
-        let settle = |outcome| RotationCommand::SettleDocument { authorization, outcome };
-        let signature = signed?;
         let algorithm = envelope_algorithm(key.public.key_type());
         let (pae, digest) = (pack.pae(), algorithm.digest_of(&pack.pae()));
         let input = if algorithm.needs_message() {
@@ -146,36 +166,33 @@ impl Packs {
             VerifyInput::Digest(&digest.0)
         };
         if key.public.verify(algorithm, input, &signature).is_err() {
-            let failed = settle(DocumentOutcome::Failed(failure_code("custody.bad_signature")));
-            submit(ledger, failed, correlation, Vec::new()).await?;
-            return Err(EngineError::unavailable(
-                "custody.bad_signature",
-                "the device signed an evidence pack with another key than it holds",
-            ));
+            return self.give_up(ledger, authorization, correlation, BAD_SIGNATURE).await;
         }
         let bytes = pack
             .sign(&key.public, signature.clone())
             .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))?;
         let (sha256, size) = (Hash::sha256(&bytes), bytes.len() as u64);
         let outcome = DocumentOutcome::Signed { signature: B64::from(signature), sha256, size };
+        let settle = RotationCommand::SettleDocument { authorization, outcome };
         let kept = (Attachment { sha256, size, media_type: zip() }, bytes);
-        let seq = submit(ledger, settle(outcome), correlation, vec![kept]).await?;
-        Ok(Issued { seq: Seq::new(seq).ok_or(Rule::SignatureUnknown)?, sha256, size })
+        let appended = submit(ledger, settle, correlation, vec![kept]).await?;
+        let seq = Seq::new(appended.first_seq).ok_or(Rule::SignatureUnknown)?;
+        Ok(Issued { seq, sha256, size })
     }
+}
+
+/// An authorisation: its event, and the key that it is for.
+struct Asked {
+    seq: Seq,
+    key: KeyId,
 }
 
 /// The evidence key, and where it is.
 struct EvidenceKey {
     id: KeyId,
     public: PublicKey,
-    backend: sealbook_ledger::ids::BackendName,
+    device: Arc<dyn Backend>,
     label: String,
-}
-
-impl std::fmt::Debug for EvidenceKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "EvidenceKey({}, {})", self.id, self.backend)
-    }
 }
 
 async fn submit(
@@ -183,9 +200,9 @@ async fn submit(
     command: RotationCommand,
     correlation: Correlation,
     attachments: Vec<(Attachment, Vec<u8>)>,
-) -> Result<u64, EngineError> {
+) -> Result<Appended, EngineError> {
     let submission = Submission { correlation, attachments, ..Submission::new(Command::Rotate(command)) };
-    Ok(ledger.submit(submission).await?.first_seq)
+    ledger.submit(submission).await
 }
 
 /// What the statement says that the pack is about.
@@ -246,5 +263,5 @@ fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> PackFile {
 
 #[allow(clippy::expect_used, reason = "the literal is a media type")]
 fn zip() -> sealbook_ledger::attachment::MediaType {
-    MEDIA_TYPE.parse().expect("a media type")
+    "application/zip".parse().expect("a media type")
 }

@@ -11,6 +11,7 @@ use sealbook_ledger::event::{Envelope, Event};
 use sealbook_ledger::ids::{BackendName, KeyId, Origin, TenantName};
 use sealbook_ledger::merkle::{Frontier, leaf_hash};
 use sealbook_ledger::note::Vkey;
+use sealbook_ledger::pack::MAX_PACK;
 use sealbook_ledger::verify::{Failure, Pins, Verdict, verify_bundle};
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +161,8 @@ pub async fn restore(
     let had = restorer.head.size;
     let mut checkpoints = Vec::new();
     let failed = |source| RestoreError::File { path: bundle.to_owned(), source };
-    let mut reader = Reader::new(BufReader::new(File::open(bundle).map_err(failed)?));
+    let file = BufReader::new(File::open(bundle).map_err(failed)?);
+    let mut reader = Reader::new(file).keeping(MAX_PACK);
     while let Some(item) = reader.next_item()? {
         match owned(item, row.ledger)? {
             Some(Owned::Checkpoint(note, transition)) => checkpoints.push((note, transition)),

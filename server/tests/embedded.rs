@@ -244,6 +244,30 @@ async fn a_lock_whose_number_means_another_program_by_now_is_stale() {
     started.unwrap().stop().await.unwrap();
 }
 
+/// How far the database's clock stands ahead of this process' own, in seconds.
+async fn seconds_ahead(postgres: &EmbeddedPostgres) -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let asked = "SELECT extract(epoch FROM clock_timestamp())::float8";
+    let app = connect(&postgres.app_config()).await;
+    app.query_one(asked, &[]).await.unwrap().get::<_, f64>(0) - now.as_secs_f64()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trials_clock_runs_ahead_by_days_and_never_goes_back() {
+    let (place, day) = (place(), 86_400.0);
+    let path = place.path().join("data");
+    // From the first start on, behind the most that was asked for, and further.
+    for (asked, runs) in [(1, 1), (0, 1), (9, 9)] {
+        let folder = DataFolder::open(&path).unwrap();
+        assert_eq!(folder.run_ahead(asked).unwrap(), runs);
+        let postgres = EmbeddedPostgres::start(&folder).await.unwrap();
+        assert_eq!(postgres.ahead(), Duration::from_secs(u64::from(runs) * 86_400));
+        let found = seconds_ahead(&postgres).await;
+        assert!((found - f64::from(runs) * day).abs() < 60.0, "{found}");
+        postgres.stop().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_postgres_stops_too() {
     let place = place();

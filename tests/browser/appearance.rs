@@ -7,11 +7,12 @@ use integration::house::{House, READER};
 use crate::support::{Browser, walk};
 
 /// The pages that people read, by the names of their screens. New ones are listed here.
-const PAGES: [(&str, &str); 29] = [
+const PAGES: [(&str, &str); 31] = [
     ("inbox", "/inbox"),
     ("slots", "/slots"),
     ("slot", "/slots/apt-repo"),
     ("slot-suspended", "/slots/firmware-ed25519"),
+    ("calendar", "/calendar"),
     ("ledger", "/ledger"),
     ("ledger-filtered", "/ledger?slot=apt-repo"),
     ("ledger-nothing", "/ledger?actor=server&group=people&from=2020-01-01T00:00&to=2020-01-02T00:00"),
@@ -22,6 +23,7 @@ const PAGES: [(&str, &str); 29] = [
     ("audit", "/audit"),
     ("audit-keys", "/audit?list=keys"),
     ("audit-approvals", "/audit?list=approvals"),
+    ("audit-rotation", "/audit?list=rotation"),
     ("propose", "/propose"),
     ("propose-slot", "/propose/slot.create"),
     ("propose-slot-policy", "/propose/slot.policy_set?slot=apt-repo"),

@@ -19,13 +19,37 @@ struct Case {
     fill: fn(&Browser),
 }
 
-/// A tenant in which every type has something to be about.
-fn stage(server: &Server) -> (Tenant, String) {
+/// A tenant in which every type has something to be about: a CA among it, by its key.
+struct Stage {
+    tenant: Tenant,
+    credential: String,
+    root: String,
+}
+
+/// A CA that certifies itself, and its key.
+fn root(tenant: &Tenant) -> String {
+    let certificate = json!({ "issuer": { "kind": "self" }, "policies": [], "required": false,
+        "subject": { "common_name": "Acme Root" }, "usage": { "kind": "issuing", "path_len": 1 },
+        "validity_days": 3650 });
+    let mut params = tenant.slot_params("root", "ecdsa-p256-sha256", &signing_policy());
+    params["rotation_days"] = json!(1825);
+    params["overlap_days"] = json!(90);
+    params["rotation"] = json!({ "certificate": certificate, "channels": [], "old_key_signs": false,
+        "overlap_days": 90, "propose_days": 14, "revoke_superseded": false, "rotation_days": 1825, "v": 1 });
+    text(&tenant.executed("slot.create", &params)["created"]["key"]).to_owned()
+}
+
+/// A certificate policy of the slot that the CA is to issue for.
+const CERTIFICATE: &str = r#"{"issuer": {"kind": "slot", "slot": "root"}, "policies": [], "required": true,
+"subject": {"common_name": "Acme Releases"}, "usage": {"kind": "code_signing"}, "validity_days": 397}"#;
+
+fn stage(server: &Server) -> Stage {
     let recovery: &[&str] = &["recovery"];
     let tenant = Tenant::founded_with(server, &[ALL, ALL, ALL, ALL, recovery, recovery]);
     let mut policy = signing_policy();
     policy["approval"] = json!(["production"]);
     tenant.slot_with("apt-repo", "ecdsa-p256-sha256", &policy);
+    let root = root(&tenant);
     let service = tenant.service(&["apt-repo"]).id;
     let member = &tenant.person(2).id;
     let held = tenant.stranger();
@@ -40,10 +64,10 @@ fn stage(server: &Server) -> (Tenant, String) {
         let body = json!({ "registration": tenant.stranger().registration(&ticket) });
         tenant.anonymous().with_token(&ticket).post(&tenant.path("/candidates/register"), &body).expect(201);
     }
-    (tenant, credential)
+    Stage { tenant, credential, root }
 }
 
-fn cases(tenant: &Tenant, credential: &str) -> Vec<Case> {
+fn cases(Stage { tenant, credential, root }: &Stage) -> Vec<Case> {
     use ActionType as T;
     let member = &tenant.person(2).id;
     let about = format!("?member={member}&credential_id={credential}");
@@ -53,6 +77,18 @@ fn cases(tenant: &Tenant, credential: &str) -> Vec<Case> {
         case(T::ApprovalRpSet, |it| it.fill("Web origins", "https://sealbook.example.com")),
         linked(T::CredentialAdd, &format!("?member={member}")),
         linked(T::CredentialRemove, &about),
+        case(T::CertificateIssue, |_| {}),
+        case(T::HsmAccessReview, |it| {
+            it.fill("Who can reach it", "Ada\nthe build farm");
+            it.fill("Findings (optional)", "A badge too many.");
+        }),
+        case(T::KeyAdopt, |it| {
+            it.fill("Name", "adopted");
+            it.fill("Label of the key", "an older key");
+            it.fill("SHA-256 of its public key", &sha256(b"its public key"));
+        }),
+        linked(T::KeyRotate, &format!("?slot=root&old_key={root}")),
+        case(T::KeyRotateEmergency, |_| {}),
         case(T::KeyRevoke, |_| {}),
         case(T::KeyRevokeEmergency, |it| {
             it.choose("Why it is revoked", "somebody else may hold or have used it");
@@ -94,6 +130,10 @@ fn cases(tenant: &Tenant, credential: &str) -> Vec<Case> {
         case(T::SlotCreate, |it| it.fill("Name", "release")),
         case(T::SlotPolicySet, |it| it.fill("Signatures a minute (optional)", "30")),
         case(T::SlotResume, |_| {}),
+        case(T::SlotRotationSet, |it| {
+            it.fill("Channels that have to move before the old key retires (optional)", "web\napt-stable");
+            it.fill("Certificate (optional)", CERTIFICATE);
+        }),
         linked(T::MemberRecover, &format!("?member={member}")),
     ]
 }
@@ -101,8 +141,8 @@ fn cases(tenant: &Tenant, credential: &str) -> Vec<Case> {
 #[test]
 fn every_form_sends_what_the_api_accepts() {
     let server = Server::shared();
-    let (tenant, credential) = stage(&server);
-    let cases = cases(&tenant, &credential);
+    let stage = stage(&server);
+    let (tenant, cases) = (&stage.tenant, cases(&stage));
     // Of the rules that ledgers open under. There are none to adopt beyond them, and that form says so.
     let covered: BTreeSet<ActionType> = cases.iter().map(|case| case.kind).collect();
     let known = ActionType::of(sealbook::ceremony::RULES);
@@ -113,7 +153,7 @@ fn every_form_sends_what_the_api_accepts() {
         sealed.signs_in(&server, tenant.person(4));
         for Case { kind, link, fill } in cases {
             let person = if kind == ActionType::MemberRecover { sealed } else { ada };
-            person.visits(&server, &tenant, &format!("/propose/{kind}{link}"));
+            person.visits(&server, tenant, &format!("/propose/{kind}{link}"));
             // Lists of who has registered come after the page.
             person.sees_no_more("Asking …");
             fill(person);

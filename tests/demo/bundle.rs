@@ -1,22 +1,24 @@
 //! An export in memory, and the ways to make a tampered copy of it.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
 use sealbook_ledger::bundle::{BundleWriter, Item, Reader};
 use sealbook_ledger::chain::event_hash;
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::disclosure::Disclosure;
+use sealbook_ledger::encoding::Hash;
 
 use crate::failure::Failure;
 
-/// Everything that an export of the demonstration holds; it has no attachments.
+/// Everything that an export of the demonstration holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Bundle {
     checkpoint: SignedCheckpoint,
     transitions: Vec<SignedCheckpoint>,
     disclosures: Vec<Disclosure>,
+    attachments: Vec<(Hash, Vec<u8>)>,
     events: Vec<Vec<u8>>,
 }
 
@@ -28,20 +30,23 @@ impl Bundle {
         let mut reader = Reader::new(BufReader::new(file));
         let mut checkpoint = None;
         let (mut transitions, mut disclosures, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        let mut attachments = Vec::new();
         while let Some(item) = reader.next_item().map_err(Failure::bundle(unreadable()))? {
             match item {
                 Item::Checkpoint(found) => checkpoint = Some(found),
                 Item::Transition(found) => transitions.push(found),
                 Item::Disclosure(found) => disclosures.push(found),
                 Item::Event(bytes) => events.push(bytes.to_vec()),
-                Item::Attachment { .. } | Item::Receipt(_) => {
+                // Packs are too long for the reader to keep them.
+                Item::Attachment { sha256, .. } => attachments.push((sha256, attachment(path, sha256)?)),
+                Item::Receipt(_) => {
                     return Err(Failure::Unexpected("the export holds more than the story made".to_owned()));
                 }
             }
         }
         let checkpoint =
             checkpoint.ok_or_else(|| Failure::Unexpected("an export without seal".to_owned()))?;
-        Ok(Self { checkpoint, transitions, disclosures, events })
+        Ok(Self { checkpoint, transitions, disclosures, attachments, events })
     }
 
     /// The seal over all events.
@@ -74,7 +79,11 @@ impl Bundle {
             writer.disclosure(disclosure).map_err(unwritable())?;
         }
         let size = self.events.iter().map(|event| event.len() as u64 + 1).sum();
-        let mut writer = writer.attachments().and_then(|writer| writer.events(size)).map_err(unwritable())?;
+        let mut writer = writer.attachments().map_err(unwritable())?;
+        for (sha256, bytes) in &self.attachments {
+            writer.attachment(*sha256, bytes.len() as u64, bytes.as_slice()).map_err(unwritable())?;
+        }
+        let mut writer = writer.events(size).map_err(unwritable())?;
         for event in &self.events {
             writer.event(event).map_err(unwritable())?;
         }
@@ -134,6 +143,11 @@ impl Bundle {
         let mut copy = self.clone();
         copy.events.truncate(usize::try_from(size).unwrap_or(usize::MAX));
         copy.disclosures.retain(|disclosure| disclosure.seq().get() < size);
+        // Each is named by an event, by its hash; those of later events would give the cut away.
+        copy.attachments.retain(|(sha256, _)| {
+            let name = sha256.to_string();
+            copy.events.iter().any(|event| find(event, name.as_bytes()).is_some())
+        });
         copy.checkpoint = handover;
         Ok(copy)
     }
@@ -143,6 +157,22 @@ impl Bundle {
         let is_one = |event: &Vec<u8>| find(event, member.as_bytes()).is_some();
         (0..self.events.len()).filter(|&at| is_one(&self.events[at])).collect()
     }
+}
+
+/// An attachment's bytes, from an archive that was read to there.
+fn attachment(path: &Path, sha256: Hash) -> Result<Vec<u8>, Failure> {
+    let wanted = format!("attachments/{sha256}");
+    let file = File::open(path).map_err(Failure::file("read", path))?;
+    let mut archive = tar::Archive::new(BufReader::new(file));
+    for entry in archive.entries().map_err(Failure::file("read", path))? {
+        let mut entry = entry.map_err(Failure::file("read", path))?;
+        if entry.path_bytes() == wanted.as_bytes() {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(Failure::file("read", path))?;
+            return Ok(bytes);
+        }
+    }
+    Err(missing("attachment"))
 }
 
 fn missing(what: &str) -> Failure {

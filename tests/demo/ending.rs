@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::scenes::exporting::Export;
+use crate::scenes::renewing::Renewal;
+use crate::scenes::reporting::{self, Refusal};
 use crate::scenes::rotation::Afterwards;
 use crate::scenes::signing::Signed;
 use crate::scenes::tampering::Rejection;
@@ -21,8 +23,11 @@ pub(crate) struct Ending<'a> {
     pub(crate) demo: &'a str,
     pub(crate) export: &'a Export,
     pub(crate) signed: &'a Signed,
+    pub(crate) renewal: &'a Renewal,
     pub(crate) after: &'a Afterwards,
     pub(crate) rejected: &'a [Rejection],
+    /// How the tampered pack was.
+    pub(crate) pack: &'a Refusal,
 }
 
 impl Ending<'_> {
@@ -31,10 +36,14 @@ impl Ending<'_> {
         let files = format!("all, by {} keys", crate::scenes::slots::SLOTS.len());
         let signed = format!("{} files of /usr/bin signed", self.signed.entries.len());
         let events = format!("{} events, sealed", self.export.bundle.events().len());
+        let canary = format!("tried out on {} digests", self.renewal.canary);
+        let pack = format!("rejected: {}", self.pack.rule);
         let evidence = format!("its digest in event {}", self.after.evidence);
         let mut rows = vec![
             ("Company founded by 3 people", "each signed the document", "acme.founding"),
+            ("A certificate authority made", "a key of the HSM as well", "pki/ca.pem"),
             ("3 keys made in the HSM", "2 approvals for each", "pubkeys/"),
+            ("A key certified by it", "2 approvals", "pki/leaf-old.pem"),
             ("Build service enrolled", "2 approvals", "events.txt"),
             ("Own proposal approved", "refused", "events.txt"),
             ("Proposal rejected by one", "no key was made", "events.txt"),
@@ -44,9 +53,14 @@ impl Ending<'_> {
             ("Slot resumed by quorum", "signs again", "after-suspension/"),
             ("Key for reports made", "2 approvals", "events.txt"),
             ("Ledger key rotated", "handover by both keys", "after-rotation/"),
+            ("Access to the HSM reviewed", "2 approvals", "events.txt"),
+            ("A slot's key rotated", canary.as_str(), "pki/leaf-new.pem"),
+            ("Old key retired", "its certificate revoked", "events.txt"),
+            ("Evidence pack of each", "signed, with a report", "rep/"),
             ("Test report as evidence", evidence.as_str(), "test-report.txt"),
             ("Ledger exported", events.as_str(), "acme.tar"),
             ("Export verified offline", "valid on all five layers", "acme.vkey"),
+            ("Packs verified offline", "valid, with their receipts", "rep/index.json"),
         ];
         let rejected: Vec<_> =
             self.rejected.iter().map(|one| (one, format!("rejected: {}", one.short_place()))).collect();
@@ -55,6 +69,7 @@ impl Ending<'_> {
                 .iter()
                 .map(|(one, result)| (one.tampering.name(), result.as_str(), one.tampering.file())),
         );
+        rows.push(("Pack with one byte changed", pack.as_str(), reporting::TAMPERED));
         let mut text =
             heading(&format!("{:WHAT$} {:RESULT$} {}", "What was done", "Result", "Where to look"));
         let _ = writeln!(text, "\n{:\u{2500}<WHAT$} {:\u{2500}<RESULT$} {:\u{2500}<WHERE$}", "", "", "");
@@ -88,11 +103,18 @@ impl Ending<'_> {
         }
         let _ = write!(
             text,
-            "  The copies: like the export. The one whose tail is cut off passes for an older\n\
+            "  An evidence pack, from the ledger key that seals now, and its report:\n\n\
+             \x20   {verify} {demo}/rep/apt-repo-rsa3072.zip \\\n\
+             \x20     --vkey @{demo}/after-rotation/acme.vkey\n\
+             \x20   {demo}/rep/REP.pdf\n\n\
+             \x20 The new key's certificate, with openssl alone:\n\n\
+             \x20   openssl verify -purpose any -CAfile {demo}/pki/ca.pem \\\n\
+             \x20     {demo}/pki/leaf-new.pem\n\n\
+             \x20 The copies: like the export. The one whose tail is cut off passes for an older\n\
              \x20 ledger, until it is held against a checkpoint that somebody has seen:\n\n\
              \x20   {verify} {demo}/tampered/cut.tar \\\n\
              \x20     --vkey @{demo}/acme.vkey --known {demo}/acme.checkpoint\n\n\
-             \x20 Files signed after the rotation, and the new ledger key that their receipts\n\
+             \x20 Files signed after the rotations, and the new ledger key that their receipts\n\
              \x20 need, are in {demo}/after-rotation/.\n\
              \x20 What happened, event by event, is in {demo}/events.txt.\n\n\
              \x20 The pages, in your browser, with a passkey of your own: `make look` starts this\n\

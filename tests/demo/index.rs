@@ -1,4 +1,5 @@
-//! `signatures/index.json`: every signed file with what it takes to check it.
+//! `signatures/index.json`: every signed file with what it takes to check it. `rep/index.json`: the same of the evidence
+//! packs and of the certificates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::place::Place;
@@ -56,8 +57,60 @@ impl Entry {
 
     /// Writes the list.
     pub(crate) fn write_index(entries: &[Self], path: &Path) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(entries)
-            .map_err(|error| Failure::Unexpected(format!("the index can't be written as JSON: {error}")))?;
-        fs::write(path, text + "\n").map_err(Failure::file("write", path))
+        write(&entries, path)
     }
+}
+
+/// An evidence pack. Paths are relative to `target/demo/`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Pack {
+    /// The zip.
+    pub(crate) file: &'static str,
+    /// The slot whose key was replaced; none where it was the ledger's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) slot: Option<&'static str>,
+    /// Its name in the ledger.
+    pub(crate) sha256: String,
+    /// The ledger key that it verifies under.
+    pub(crate) vkey: &'static str,
+}
+
+/// The certificates of the slot whose key was replaced. Paths are relative to `target/demo/`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Certificates {
+    /// What both lead to, the root included.
+    pub(crate) above: &'static str,
+    /// The old key's certificate alone.
+    pub(crate) old: &'static str,
+    /// The new key's.
+    pub(crate) new: &'static str,
+    /// The new key's request.
+    pub(crate) request: &'static str,
+}
+
+impl Certificates {
+    /// Where they are.
+    pub(crate) const FILES: Self = Self {
+        above: "pki/ca.pem",
+        old: "pki/leaf-old.pem",
+        new: "pki/leaf-new.pem",
+        request: "pki/request.csr",
+    };
+}
+
+impl Pack {
+    /// Writes the list.
+    pub(crate) fn write_index(
+        packs: &[Self],
+        certificates: &Certificates,
+        path: &Path,
+    ) -> Result<(), Failure> {
+        write(&json!({ "packs": packs, "certificates": certificates }), path)
+    }
+}
+
+fn write(list: &impl Serialize, path: &Path) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(list)
+        .map_err(|error| Failure::Unexpected(format!("the index can't be written as JSON: {error}")))?;
+    fs::write(path, text + "\n").map_err(Failure::file("write", path))
 }

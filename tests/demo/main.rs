@@ -24,7 +24,15 @@ use failure::Failure;
 use interruption::Interruption;
 use place::Place;
 use programs::Programs;
-use scenes::{containment, exporting, founding, governance, rotation, signing, slots, tampering};
+use scenes::exporting::Export;
+use scenes::renewing::Renewal;
+use scenes::reporting::Refusal;
+use scenes::signing::Signed;
+use scenes::tampering::Rejection;
+use scenes::{
+    certifying, containment, exporting, founding, governance, renewing, reporting, rotation, signing, slots,
+    tampering,
+};
 use server::Server;
 use stage::Stage;
 use telling::Telling;
@@ -61,36 +69,20 @@ fn perform(telling: &mut Telling, interruption: Interruption) -> Result<(), Fail
         Ok(("a server with its own PostgreSQL and SoftHSM token is ready".to_owned(), server))
     })?;
     let mut stage = Stage::new(programs, place, server);
-
-    telling.scene("founding the tenant", || founding::found(&stage))?;
-    let slots = telling.scene("making keys", || slots::create(&stage))?;
-    telling.scene("enrolling a service", || slots::enrol_service(&stage))?;
-    telling.scene("refusing a self-approval", || governance::self_approval(&stage))?;
-    telling.scene("rejecting a proposal", || governance::rejected_proposal(&stage))?;
-    let signed = telling.scene("signing files", || signing::sign_files(&stage, &slots))?;
-    telling.scene("suspending a slot", || containment::suspend(&stage))?;
-    telling.scene("resuming the slot", || containment::resume(&stage))?;
+    let signed = keys_and_signatures(telling, &stage)?;
     telling.scene("restarting the server", || {
         stage
-            .restart()
+            .restart(0)
             .map(|()| ("the server was stopped and started: it goes on where it ended".to_owned(), ()))
     })?;
-    telling.scene("setting the evidence key", || rotation::evidence_key(&stage))?;
-    telling.scene("rotating the ledger key", || rotation::rotate(&stage))?;
-    let after = telling.scene("working under the new ledger key", || rotation::work_on(&stage))?;
+    let renewal = rotations(telling, &mut stage)?;
+    let after = telling.scene("working under the new keys", || rotation::work_on(&stage))?;
+    telling.scene("fetching the evidence packs", || reporting::fetch(&stage))?;
     let export = telling.scene("exporting the ledger", || exporting::export(&stage))?;
     telling.scene("stopping the server", || {
         stage.end().map(|()| ("the server is gone: from here on there is nothing but files".to_owned(), ()))
     })?;
-
-    telling.scene("verifying the export", || exporting::verify(&stage))?;
-    telling.scene("verifying one signed file", || exporting::verify_one_file(&stage, &signed))?;
-    let mut rejected = Vec::new();
-    for tampering in tampering::Tampering::ALL {
-        let rejection = telling.scene(tampering.doing(), || tampering.show(&stage, &export))?;
-        telling.detail(&rejection.told());
-        rejected.push(rejection);
-    }
+    let (rejected, pack) = offline(telling, &stage, &signed, &export)?;
     stage.keep()?;
     let (verify, demo) = stage.typed();
     telling.ending(&Ending {
@@ -98,8 +90,58 @@ fn perform(telling: &mut Telling, interruption: Interruption) -> Result<(), Fail
         demo: &demo,
         export: &export,
         signed: &signed,
+        renewal: &renewal,
         after: &after,
         rejected: &rejected,
+        pack: &pack,
     });
     Ok(())
+}
+
+/// People, keys with and without certificates, and what is signed with them.
+fn keys_and_signatures(telling: &mut Telling, stage: &Stage) -> Result<Signed, Failure> {
+    telling.scene("founding the tenant", || founding::found(stage))?;
+    telling.scene("making a certificate authority", || certifying::found_authority(stage))?;
+    let slots = telling.scene("making keys", || slots::create(stage))?;
+    telling.scene("certifying a key", || certifying::certify(stage))?;
+    telling.scene("enrolling a service", || slots::enrol_service(stage))?;
+    telling.scene("refusing a self-approval", || governance::self_approval(stage))?;
+    telling.scene("rejecting a proposal", || governance::rejected_proposal(stage))?;
+    let signed = telling.scene("signing files", || signing::sign_files(stage, &slots))?;
+    telling.scene("suspending a slot", || containment::suspend(stage))?;
+    telling.scene("resuming the slot", || containment::resume(stage))?;
+    Ok(signed)
+}
+
+/// The ledger's key is replaced, then a slot's.
+fn rotations(telling: &mut Telling, stage: &mut Stage) -> Result<Renewal, Failure> {
+    telling.scene("setting the evidence key", || rotation::evidence_key(stage))?;
+    telling.scene("rotating the ledger key", || rotation::rotate(stage))?;
+    telling.scene("reviewing access to the HSM", || renewing::review_access(stage))?;
+    let renewal = telling.scene("rotating a slot's key", || renewing::rotate(stage))?;
+    telling.scene("confirming the new key", || renewing::confirm(stage, &renewal))?;
+    telling.scene("letting 8 days pass", || renewing::let_days_pass(stage, &renewal))?;
+    Ok(renewal)
+}
+
+/// Everything that holds without the server, and everything that does not.
+fn offline(
+    telling: &mut Telling,
+    stage: &Stage,
+    signed: &Signed,
+    export: &Export,
+) -> Result<(Vec<Rejection>, Refusal), Failure> {
+    telling.scene("verifying the export", || exporting::verify(stage))?;
+    telling.scene("verifying one signed file", || exporting::verify_one_file(stage, signed))?;
+    telling.scene("verifying the evidence packs", || reporting::verify(stage))?;
+    telling.scene("following the certificates", || reporting::follow(stage))?;
+    let mut rejected = Vec::new();
+    for tampering in tampering::Tampering::ALL {
+        let rejection = telling.scene(tampering.doing(), || tampering.show(stage, export))?;
+        telling.detail(&rejection.told());
+        rejected.push(rejection);
+    }
+    let pack = telling.scene("changing a byte of a pack", || reporting::tamper(stage))?;
+    telling.detail(&pack.told);
+    Ok((rejected, pack))
 }

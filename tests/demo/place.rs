@@ -37,7 +37,7 @@ impl Place {
         if public.exists() {
             fs::remove_dir_all(&public).map_err(Failure::file("remove the last run's", &public))?;
         }
-        for folder in ["pubkeys", "receipts", "signatures", "tampered"] {
+        for folder in ["pki", "pubkeys", "receipts", "rep", "signatures", "tampered"] {
             let folder = public.join(folder);
             fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
         }

@@ -72,6 +72,13 @@ impl Programs {
         command
     }
 
+    /// A program of this machine's.
+    pub(crate) fn system(name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.stdin(Stdio::null()).process_group(0);
+        command
+    }
+
     /// Runs a command to its end.
     pub(crate) fn run(&self, command: &mut Command) -> Result<Ended, Failure> {
         self.interruption.check()?;

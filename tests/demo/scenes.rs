@@ -1,9 +1,12 @@
 //! The scenes, in the order that they are played in. Each returns the sentence that is told of it.
 
+pub(crate) mod certifying;
 pub(crate) mod containment;
 pub(crate) mod exporting;
 pub(crate) mod founding;
 pub(crate) mod governance;
+pub(crate) mod renewing;
+pub(crate) mod reporting;
 pub(crate) mod rotation;
 pub(crate) mod signing;
 pub(crate) mod slots;

@@ -34,18 +34,29 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a free port of this machine's loopback, and waits until it answers.
     pub(crate) fn start(programs: &Programs, place: &Place) -> Result<Self, Failure> {
-        Self::start_at(free_port()?, programs, place)
+        Self::start_at(free_port()?, programs, place, 0)
     }
 
     /// Stops it, and starts it again on the same folder and port.
-    pub(crate) fn restart(&mut self, programs: &Programs, place: &Place) -> Result<(), Failure> {
+    pub(crate) fn restart(
+        &mut self,
+        programs: &Programs,
+        place: &Place,
+        days_ahead: u16,
+    ) -> Result<(), Failure> {
         self.stop()?;
-        *self = Self::start_at(self.port, programs, place)?;
+        *self = Self::start_at(self.port, programs, place, days_ahead)?;
         Ok(())
     }
 
-    /// Starts it on a port that its people's authenticators know already.
-    pub(crate) fn start_at(port: u16, programs: &Programs, place: &Place) -> Result<Self, Failure> {
+    /// Starts it on a port that its people's authenticators know already, with a clock that runs so many days ahead. Its
+    /// folder remembers the most that there ever were.
+    pub(crate) fn start_at(
+        port: u16,
+        programs: &Programs,
+        place: &Place,
+        days_ahead: u16,
+    ) -> Result<Self, Failure> {
         programs.interruption().check()?;
         let data = place.private("server");
         let log = place.public("server.log");
@@ -53,6 +64,7 @@ impl Server {
             File::options().create(true).append(true).open(&log).map_err(Failure::file("open", &log))?;
         let mut command = programs.command("sealbook");
         command.args(["dev", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(&data);
+        command.args(["--days-ahead", &days_ahead.to_string()]);
         let spawned = command.stdout(Stdio::piped()).stderr(stderr).spawn();
         let mut child = spawned.map_err(Failure::file("start", &programs.path("sealbook")))?;
         let said = lines(child.stdout.take());

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -10,6 +11,12 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::programs::{Ended, Programs, words};
 use crate::server::Server;
+
+/// Longest wait for what the server does by itself: a few seconds on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The tenant.
 pub(crate) const TENANT: &str = "acme";
@@ -65,9 +72,44 @@ impl Stage {
         &self.place
     }
 
-    /// Stops the server and starts it again.
-    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
-        self.server.restart(&self.programs, &self.place)
+    /// Stops the server and starts it again, with a clock that runs so many days ahead.
+    pub(crate) fn restart(&mut self, days_ahead: u16) -> Result<(), Failure> {
+        self.server.restart(&self.programs, &self.place, days_ahead)
+    }
+
+    /// Asks until the answer is what the story waits for.
+    pub(crate) fn ask_until<W: Into<OsString> + Clone>(
+        &self,
+        who: Who,
+        arguments: &[W],
+        what: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Result<Value, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.ask(who, arguments.iter().cloned())?;
+            if holds(&answer) {
+                return Ok(answer);
+            }
+            if Instant::now() > deadline {
+                let seconds = PATIENCE.as_secs();
+                return Err(Failure::Unexpected(format!("not within {seconds} s: {what}; {answer}")));
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Runs the system's openssl; none where there is none.
+    pub(crate) fn openssl<W: Into<OsString>>(
+        &self,
+        arguments: impl IntoIterator<Item = W>,
+    ) -> Result<Option<Ended>, Failure> {
+        let mut command = Programs::system("openssl");
+        match self.programs.run(command.args(words(arguments))) {
+            Ok(ended) => Ok(Some(ended)),
+            Err(Failure::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// The verifier, and the folder with everything, as somebody in the workspace's folder would type them.

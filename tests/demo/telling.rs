@@ -38,9 +38,10 @@ impl Telling {
     pub(crate) fn opening(&self, place: &Place) {
         self.say(&format!(
             "\n{}\n\n\
-             Three people found a company's ledger, have keys made in an HSM, and sign files\n\
-             of this machine. Then the ledger is exported, verified offline, and tampered\n\
-             with. Everything that can be shown is kept in {}.\n",
+             Three people found a company's ledger, have keys made and certified in an HSM,\n\
+             sign files of this machine, and replace a key. Then ledger and evidence packs\n\
+             are exported, verified offline, and tampered with. Everything that can be shown\n\
+             is kept in {}.\n",
             self.strong("Sealbook, from the founding to the proof"),
             place.shown(&place.public("")),
         ));

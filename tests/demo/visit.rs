@@ -30,7 +30,7 @@ pub(crate) fn receive(telling: &mut Telling, interruption: Interruption) -> Resu
     let (place, port) = Place::kept()?;
     let programs = Programs::beside_this_one(interruption.clone())?;
     let server = telling.scene("starting the server", || {
-        let server = Server::start_at(port, &programs, &place)?;
+        let server = Server::start_at(port, &programs, &place, 0)?;
         Ok((format!("the server of {TENANT} goes on where the demonstration ended"), server))
     })?;
     let stage = Stage::new(programs, place, server);

@@ -2,6 +2,7 @@
 //! hold afterwards held each time.
 
 mod oracle;
+mod rotations;
 mod steps;
 mod watch;
 

@@ -7,6 +7,7 @@
 use sealbook::reports;
 
 mod browser;
+mod packs;
 mod printed;
 mod reader;
 mod readings;

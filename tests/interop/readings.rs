@@ -116,6 +116,7 @@ fn browsers_read_documents_of_every_type_as_the_server_tells_them() {
     for slot in ["apt-repo", "iso"] {
         tenant.slot(slot, "ecdsa-p256-sha256");
     }
+    rotations::certify(&tenant);
     let mut seen = BTreeSet::new();
     let drafts: Vec<Value> = cases(&tenant)
         .into_iter()

@@ -1,26 +1,11 @@
-//! Documents about rotations, certificates and reviews, as the server would draw them up. The rules that new ledgers open
-//! under may not know these types yet: then the documents are made here, and told by the server's own words against the
-//! tenant's events.
-
-use std::collections::BTreeMap;
+//! Documents about rotations, certificates and reviews, as the server draws them up.
 
 use integration::Tenant;
-use integration::bundle::Bundle;
-use integration::tenant::sha256;
-use sealbook::ceremony::RULES;
-use sealbook::ledger::Disclosure;
-use sealbook::views::Names;
-use sealbook::views::changes::changes;
-use sealbook::views::sentence::sentence;
-use sealbook_ledger::action::{ActionDocument, ActionType};
-use sealbook_ledger::event::{Envelope, Event};
-use sealbook_ledger::ids::Seq;
-use sealbook_ledger::payload::{Payload, SlotRotationSet};
-use sealbook_ledger::state::State;
+use integration::tenant::{sha256, signing_policy};
+use sealbook_ledger::canonical;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-/// Parameters of every type that later rules brought, some twice, and private fields.
+/// Parameters of every type that version 2 of the rules brought, some twice, and private fields.
 pub fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
     let keys = tenant.get("/keys").expect(200).json();
     let of = |slot: &str| {
@@ -40,7 +25,7 @@ pub fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
     let review = |count: u32| json!({ "backend": "softhsm", "holder_count": count });
     let policy_of = |slot: &str| {
         let rotation = tenant.get(&format!("/slots/{slot}")).expect(200).json()["rotation"].clone();
-        sha256(&sealbook_ledger::canonical::to_vec(&rotation).unwrap())
+        sha256(&canonical::to_vec(&rotation).unwrap())
     };
     let issue = |slot: &str, key: &Value| json!({ "slot": slot, "key": key, "policy": policy_of(slot) });
     let rotate = |slot: &str, key: &Value| json!({ "slot": slot, "old_key": key, "policy": policy_of(slot) });
@@ -71,7 +56,7 @@ pub fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
-/// A slot that is created with a rotation policy: known to all rules as a type, and not with that member.
+/// A slot that is created with a rotation policy: version 1 knows the type without that member.
 pub fn created(tenant: &Tenant) -> Value {
     let policy = json!({ "callers": ["services"], "artifact_fields": [],
         "environments": ["development", "production", "staging"], "release": "durable", "v": 1 });
@@ -81,70 +66,19 @@ pub fn created(tenant: &Tenant) -> Value {
     slot
 }
 
-/// A draft of the server's, or what it would be.
+/// Slots whose certificates are the ledger's own: a CA, and one that it issues for.
+pub fn certify(tenant: &Tenant) {
+    let mut root = tenant.slot_params("root", "ecdsa-p256-sha256", &signing_policy());
+    root["overlap_days"] = json!(14);
+    root["rotation"] = rotation(&issuing());
+    tenant.executed("slot.create", &root);
+    let set = json!({ "slot": "apt-repo", "rotation": rotation(&code_signing()) });
+    tenant.executed("slot.rotation_set", &set);
+}
+
+/// A draft of the server's.
 pub fn draft(tenant: &Tenant, (kind, params, private): (&'static str, Value, Value)) -> Value {
-    let kind: ActionType = kind.parse().unwrap();
-    let body =
-        json!({ "type": kind.name(), "params": params, "reason": "a test needs it", "private": private });
-    let answer = tenant.post("/actions/draft", &body);
-    if kind.rules() <= RULES {
-        return answer.expect(200).json();
-    }
-    assert_eq!(answer.expect(400).json()["code"], "type.unknown", "{kind}");
-    drawn_up(tenant, kind, params, &private)
-}
-
-fn drawn_up(tenant: &Tenant, kind: ActionType, mut params: Value, private: &Value) -> Value {
-    let state = replayed(tenant);
-    let founded = state.founded().unwrap();
-    let reason = Disclosure::new("reason", "a test needs it".to_owned());
-    let mut disclosures = vec![];
-    for (name, value) in private.as_object().unwrap() {
-        let lines = value
-            .as_array()
-            .map(|lines| lines.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"));
-        let disclosure = Disclosure::new(name, lines.unwrap_or_else(|| value.as_str().unwrap().to_owned()));
-        params[format!("{name}_digest")] = json!(disclosure.digest());
-        disclosures.push(disclosure);
-    }
-    let (now, later) = ("2026-11-22T00:00:00.000000Z", "2026-11-23T00:00:00.000000Z");
-    let document = json!({
-        "action": Uuid::new_v4(), "expires_at": later, "head": founded.latest_head(), "origin": tenant.origin,
-        "params": params, "policy": founded.policy_digest(), "proposed_at": now, "proposed_by": tenant.person(0).id,
-        "quorum": [{ "role": "approver", "count": 2 }], "reason_digest": reason.digest(), "type": kind, "v": 1,
-    });
-    let document: ActionDocument = serde_json::from_value(document).unwrap();
-    disclosures.push(reason);
-    let shown = |one: &Disclosure| json!({ "name": one.name(), "salt": sealbook_ledger::encoding::B64::from(one.salt().as_slice()), "value": one.value() });
-    let names = Names::default();
-    json!({
-        "document": document,
-        "names": BTreeMap::<String, String>::new(),
-        "disclosures": disclosures.iter().map(shown).collect::<Vec<_>>(),
-        "sentence": sentence(&document, &names),
-        "changes": changes(&document, &state, &names, now.parse().unwrap()).unwrap(),
-    })
-}
-
-/// The tenant's state, with a rotation policy for one of its slots that says something of certificates.
-fn replayed(tenant: &Tenant) -> State {
-    let mut state = State::new(tenant.origin.parse().unwrap());
-    let mut last = None;
-    for bytes in Bundle::open(&tenant.exported()).events() {
-        let event = Event::from_envelope(Envelope::parse(&bytes).unwrap()).unwrap();
-        state.apply(&event, Event::hash(&bytes));
-        last = Some(event);
-    }
-    let mut event = last.unwrap();
-    event.seq = Seq::new(event.seq.get() + 1).unwrap();
-    event.payload = Payload::from(SlotRotationSet {
-        action: Uuid::new_v4().into(),
-        rotation: serde_json::from_value(rotation(&code_signing())).unwrap(),
-        slot: "apt-repo".parse().unwrap(),
-    });
-    let bytes = event.to_bytes().unwrap();
-    state.apply(&event, Event::hash(&bytes));
-    state
+    tenant.draft_with(tenant.person(0), kind, &params, &private).expect(200).json()
 }
 
 fn plain_rotation() -> Value {
@@ -152,9 +86,11 @@ fn plain_rotation() -> Value {
         "revoke_superseded": false, "rotation_days": 30, "v": 1 })
 }
 
+/// A CA's certificate is never revoked as superseded.
 fn rotation(certificate: &Value) -> Value {
+    let revokes = certificate["usage"]["kind"] != "issuing";
     json!({ "certificate": certificate, "channels": ["apt-stable", "web"], "old_key_signs": true,
-        "overlap_days": 14, "propose_days": 1, "revoke_superseded": true, "rotation_days": 90, "v": 1 })
+        "overlap_days": 14, "propose_days": 1, "revoke_superseded": revokes, "rotation_days": 90, "v": 1 })
 }
 
 fn certified(issuer: &Value, usage: &Value) -> Value {
@@ -169,6 +105,7 @@ fn code_signing() -> Value {
 
 fn issuing() -> Value {
     let mut root = certified(&json!({ "kind": "self" }), &json!({ "kind": "issuing", "path_len": 1 }));
+    root["subject"]["common_name"] = json!("Acme Root");
     root["crl_url"] = json!("https://pki.example.com/root.crl");
     root["required"] = json!(false);
     root

@@ -2,11 +2,12 @@
 
 use integration::tenant::{DECIDING, Opened, Tenant, open, open_with, text};
 use integration::{Person, Server};
+use sealbook::ceremony::RULES;
 use sealbook_ledger::policy::LedgerPolicy;
 use serde_json::{Value, json};
 
 fn default_policy() -> Value {
-    serde_json::to_value(LedgerPolicy::default_for(3, 1)).unwrap()
+    serde_json::to_value(LedgerPolicy::default_for(3, RULES)).unwrap()
 }
 
 fn founding(server: &Server, opened: &Opened) -> Value {

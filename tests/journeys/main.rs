@@ -7,6 +7,7 @@
 
 mod approvals_of_signatures;
 mod auditing;
+mod calendar;
 mod command_line;
 mod containment;
 mod founding;

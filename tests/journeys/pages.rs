@@ -4,6 +4,7 @@ use integration::tenant::{in_seconds, sha256, signing_policy, text};
 use integration::{Server, Tenant};
 use sealbook::ceremony::RULES;
 use sealbook_ledger::action::ActionType;
+use sealbook_ledger::canonical;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,10 +32,25 @@ fn rotation() -> Value {
         "revoke_superseded": false, "rotation_days": 60, "v": 1 })
 }
 
-/// What to ask for, by type, in a tenant with a slot, a service, another authenticator and suspended things.
+/// A rotation policy of a CA that certifies itself.
+fn issuing() -> Value {
+    let certificate = json!({ "issuer": { "kind": "self" }, "policies": [], "required": false,
+        "subject": { "common_name": "Acme Root" }, "usage": { "kind": "issuing", "path_len": 1 },
+        "validity_days": 3650 });
+    json!({ "certificate": certificate, "channels": [], "old_key_signs": false, "overlap_days": 90,
+        "propose_days": 14, "revoke_superseded": false, "rotation_days": 1825, "v": 1 })
+}
+
+/// The digest of a rotation policy, by which people approve under it.
+fn digest(rotation: &Value) -> String {
+    sha256(&canonical::to_vec(rotation).unwrap())
+}
+
+/// What to ask for, by type, in a tenant with a slot, a CA, a service, another authenticator and suspended things.
 struct Stage {
     tenant: Tenant,
     slot: Value,
+    root: Value,
     service: String,
     credential: String,
 }
@@ -45,6 +61,11 @@ impl Stage {
         let tenant =
             Tenant::founded_with(server, &[DECIDING, DECIDING, DECIDING, DECIDING, recovery, recovery]);
         let slot = tenant.slot_with("apt-repo", "ecdsa-p256-sha256", &approved_policy());
+        let mut root = tenant.slot_params("root", "ecdsa-p256-sha256", &signing_policy());
+        root["rotation_days"] = json!(1825);
+        root["overlap_days"] = json!(90);
+        root["rotation"] = issuing();
+        let root = tenant.executed("slot.create", &root);
         let service = tenant.service(&["apt-repo"]).id;
         let other = tenant.stranger();
         let member = &tenant.person(2).id;
@@ -54,7 +75,7 @@ impl Stage {
             tenant.post(&format!("/{suspended}/suspend"), &json!({})).expect(201);
         }
         tenant.post(&format!("/members/{member}/credentials/{credential}/suspend"), &json!({})).expect(201);
-        Self { tenant, slot, service, credential }
+        Self { tenant, slot, root, service, credential }
     }
 
     fn params(&self, kind: ActionType) -> Value {
@@ -63,17 +84,19 @@ impl Stage {
         let (member, credential) = (&tenant.person(2).id, tenant.stranger().credential());
         let service = json!({ "service": self.service });
         let device = json!({ "backend": "softhsm" });
-        let key = &self.slot["created"]["key"];
+        let (key, root_key) = (&self.slot["created"]["key"], &self.root["created"]["key"]);
         match kind {
             T::ApprovalRpSet => json!({ "approval_rp":
                 { "id": "localhost", "origins": ["http://localhost:1"], "shared": true } }),
             T::CredentialAdd => json!({ "member": member, "credential": credential }),
-            T::CertificateIssue => json!({ "slot": "apt-repo", "key": key }),
+            T::CertificateIssue => json!({ "slot": "root", "key": root_key, "policy": digest(&issuing()) }),
             T::CredentialRemove => json!({ "member": member, "credential_id": self.credential }),
             T::HsmAccessReview => json!({ "backend": "softhsm", "holder_count": 2 }),
             T::KeyAdopt => json!({ "label": "an older key", "spki_sha256": sha256(b"its public key"),
                 "slot": tenant.slot_params("adopted", "ed25519", &signing_policy()) }),
-            T::KeyRotate | T::KeyRotateEmergency => json!({ "slot": "apt-repo", "old_key": key }),
+            T::KeyRotate | T::KeyRotateEmergency => {
+                json!({ "slot": "root", "old_key": root_key, "policy": digest(&issuing()) })
+            }
             T::KeyRevoke => json!({ "key": key, "reason": "superseded" }),
             T::KeyRevokeEmergency => json!({ "key": key, "reason": "key_compromise" }),
             T::LedgerEvidenceKeySet | T::LedgerKeyRecover | T::LedgerKeyRotate => device,
@@ -93,7 +116,7 @@ impl Stage {
                 json!({ "member": member, "role": "incident_commander", "not_after": in_seconds(3600) })
             }
             T::RoleRevoke => json!({ "member": member, "role": "change_board" }),
-            T::RulesAdopt => json!({ "rules": 2 }),
+            T::RulesAdopt => json!({ "rules": RULES + 1 }),
             T::ServiceEnroll => json!({ "service": Uuid::new_v4(), "slots": ["apt-repo"],
                 "token_sha256": sha256(b"a token"), "token_expires_at": in_seconds(3600) }),
             T::ServiceGrant => json!({ "service": self.service, "slots": [] ,
@@ -149,6 +172,14 @@ fn every_type_of_action_has_a_form_that_a_link_fills_in() {
     }
     let resume = read(&stage.tenant, 0, "/propose/slot.resume?slot=apt-repo");
     assert!(resume.contains("<option value=\"apt-repo\" selected>"), "a link chooses the slot");
+    let key = text(&stage.root["created"]["key"]);
+    for link in
+        [format!("key.rotate?slot=root&old_key={key}"), format!("certificate.issue?slot=root&key={key}")]
+    {
+        let form = read(&stage.tenant, 0, &format!("/propose/{link}"));
+        let chosen = format!("<option value=\"root {key} {}\" selected>", digest(&issuing()));
+        assert!(form.contains(&chosen), "{link}: a link chooses the key");
+    }
     let policy = read(&stage.tenant, 0, "/propose/slot.policy_set?slot=apt-repo");
     assert_eq!(
         policy.matches("value=\"production\" checked").count(),
@@ -188,9 +219,8 @@ fn every_type_of_action_is_read_in_a_page_of_its_own() {
         assert!(!own.contains("data-decision=\"approve\""), "{kind}: a proposer is offered to approve");
         assert!(other.contains("data-decision=\"reject\""), "{kind}: nobody is offered to reject");
     }
-    // No standby, no later rules, a list that comes along with its proposal, a slot that wants no certificate and is
-    // suspended.
-    let refused = ["certificate.issue", "key.rotate", "ledger.key_recover", "rules.adopt", "signing.batch"];
+    // No standby, no later rules, a list that comes along with its proposal.
+    let refused = ["ledger.key_recover", "rules.adopt", "signing.batch"];
     without.retain(|kind| !refused.contains(kind));
     assert_eq!(without, [""; 0], "these could not be proposed");
 }

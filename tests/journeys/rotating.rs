@@ -157,7 +157,13 @@ fn a_key_with_a_certificate_is_replaced_by_quorum_and_a_client_confirms_the_new_
     assert_eq!(gate()["certificate_fingerprint"], second["issued"]["fingerprint"]);
 
     confirmed_and_moved(&tenant, &service, &id);
-    emergency(&tenant, &service, &id, &second);
+    let last = emergency(&tenant, &service, &id, &second);
+    tenant.executed("ledger.evidence_key_set", &json!({ "backend": "softhsm" }));
+    for id in [id, last] {
+        let reported = until(&tenant, &id, "the evidence pack", |rotation| rotation["reported"] == true);
+        assert_eq!(step(&reported, "evidence_pack")["state"], "done");
+        proofs_hold(&tenant, &reported);
+    }
     tenant.verified();
 }
 
@@ -193,7 +199,7 @@ fn confirmed_and_moved(tenant: &Tenant, service: &Service, id: &str) {
 }
 
 /// Break-glass waits for nobody, and whatever it overtakes completes.
-fn emergency(tenant: &Tenant, service: &Service, overtaken: &str, certificate: &Value) {
+fn emergency(tenant: &Tenant, service: &Service, overtaken: &str, certificate: &Value) -> String {
     let id = rotate(tenant, "releases", "key.rotate_emergency");
     let ended = |id: &str| until(tenant, id, "the end", |rotation| rotation["state"] == "completed");
     let done = ended(&id);
@@ -230,6 +236,7 @@ fn emergency(tenant: &Tenant, service: &Service, overtaken: &str, certificate: &
     assert!(
         tenant.get("/rotations?open=true").expect(200).json()["rotations"].as_array().unwrap().is_empty()
     );
+    id
 }
 
 #[test]

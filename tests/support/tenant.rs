@@ -227,15 +227,13 @@ impl Tenant {
     #[track_caller]
     pub fn approved(&self, action: &Value) -> Value {
         let proposer = text(&action["proposed_by"]);
-        let mut free: Vec<&Person> = self.people.iter().filter(|person| person.id != proposer).collect();
+        let free: Vec<&Person> = self.people.iter().filter(|person| person.id != proposer).collect();
         let members = self.get("/members").expect(200).json();
-        for seat in action["seats"].as_array().unwrap() {
-            if seat.get("filled_by").is_some() {
-                continue;
-            }
-            let role = text(&seat["role"]);
-            let holder = free.iter().position(|person| holds(&members, &person.id, role));
-            let holder = free.remove(holder.unwrap_or_else(|| panic!("nobody is left to fill {seat}")));
+        let open = action["seats"].as_array().unwrap().iter().filter(|seat| seat.get("filled_by").is_none());
+        let roles: Vec<&str> = open.map(|seat| text(&seat["role"])).collect();
+        let seated = seated(&members, &roles, &free);
+        let seated = seated.unwrap_or_else(|| panic!("nobody is left for a seat of {roles:?}"));
+        for (holder, role) in seated.into_iter().zip(roles) {
             self.decide(holder, role, "approve", action).expect(200);
         }
         self.ended(action)
@@ -344,6 +342,19 @@ impl Tenant {
         let verdict = verify([bundle.to_str().unwrap(), "--vkey", &self.vkey].into_iter().chain(founding));
         verdict.expect(0)
     }
+}
+
+/// A different person for each role. Who holds several is not spent on a seat that others could take as well.
+fn seated<'a>(members: &Value, roles: &[&str], free: &[&'a Person]) -> Option<Vec<&'a Person>> {
+    let Some((role, others)) = roles.split_first() else { return Some(Vec::new()) };
+    let mut holders = (0..free.len()).filter(|n| holds(members, &free[*n].id, role));
+    holders.find_map(|n| {
+        let mut left = free.to_vec();
+        let holder = left.remove(n);
+        let mut seated = seated(members, others, &left)?;
+        seated.insert(0, holder);
+        Some(seated)
+    })
 }
 
 fn holds(members: &Value, id: &str, role: &str) -> bool {

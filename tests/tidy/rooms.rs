@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 43] = [
+const ROOMS: [(&str, &[&str]); 44] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -64,7 +64,7 @@ const ROOMS: [(&str, &[&str]); 43] = [
     // Pages stand over the API and take its extractors; `running` hands them to `http`, which knows none of them.
     // What may be adopted are the rules that new ledgers open under.
     ("pages", &["app", "ceremony", "clock", "http", "ledger", "relying_parties", "store", "views"]),
-    ("views", &["authenticator", "relying_parties", "store"]),
+    ("views", &["authenticator", "milestones", "relying_parties", "store"]),
     ("passkeys", &["clock"]),
     ("registration", &["authenticator"]),
     // Their tests use a software authenticator.
@@ -72,7 +72,23 @@ const ROOMS: [(&str, &[&str]); 43] = [
     ("text", &[]),
     // Putting a server together and keeping it up.
     ("running", &["app", "custody", "http", "network", "pages"]),
-    ("assembly", &["app", "config", "custody", "devices", "ledger", "notifying", "passkeys", "store", "tls"]),
+    (
+        "assembly",
+        &[
+            "app",
+            "clock",
+            "config",
+            "custody",
+            "devices",
+            // By whose clock a trial goes.
+            "embedded",
+            "ledger",
+            "notifying",
+            "passkeys",
+            "store",
+            "tls",
+        ],
+    ),
     ("config", &["custody", "network", "notifying", "tls"]),
     ("tls", &["config"]),
     ("embedded", &[]),
@@ -107,6 +123,8 @@ const ROOMS: [(&str, &[&str]); 43] = [
             "signing",
             "snapshots",
             "store",
+            // Which packs were issued.
+            "views",
         ],
     ),
     ("ceremony", &["clock", "ledger", "passkeys", "relying_parties", "store"]),
@@ -134,7 +152,9 @@ const ROOMS: [(&str, &[&str]); 43] = [
     ("proving", &["ledger", "store"]),
     ("sequencer", &["clock", "high_water", "ledger", "projections", "store"]),
     ("devices", &["clock", "custody", "ledger", "store"]),
-    ("ledger", &["clock", "high_water", "store"]),
+    ("ledger", &["clock", "high_water", "milestones", "store"]),
+    // When what has to come round came round: calendars are made of it, ledgers keep it.
+    ("milestones", &["store"]),
     // What everything rests on.
     ("projections", &["store"]),
     ("custody", &[]),
@@ -239,7 +259,7 @@ fn only_one_file_knows_how_a_pdf_is_written() {
     report(&outside(&["reports/pdf"], &["printpdf", "lopdf", "typst_assets"]));
 }
 
-/// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store.
+/// `embedded/cluster.rs` makes the private Postgres' two roles before there is a store, `embedded/ahead.rs` a trial's clock.
 #[test]
 fn only_the_store_and_the_views_know_sql() {
     let verbs = [
@@ -253,7 +273,21 @@ fn only_the_store_and_the_views_know_sql() {
         ".query(&",
         ".batch_execute(",
     ];
-    report(&outside(&["store/", "views/", "embedded/cluster.rs"], &verbs));
+    report(&outside(&["store/", "views/", "embedded/ahead.rs", "embedded/cluster.rs"], &verbs));
+}
+
+/// What moves a clock ahead is for tests: a server that is configured goes by the system's.
+#[test]
+fn no_part_of_the_server_moves_its_clock() {
+    report(&outside(&["clock.rs"], &["clock::Hand", "Hand::", "Hand}", "set_ahead("]));
+}
+
+/// A trial's clock may run ahead of the system's. Only `sealbook dev`, beside the Postgres that it starts, gets there.
+#[test]
+fn only_a_trial_runs_ahead() {
+    report(&outside(&["clock.rs", "assembly.rs"], &["ahead_by("]));
+    report(&outside(&["assembly.rs", "cli/dev.rs"], &["assemble_beside("]));
+    report(&outside(&["embedded/ahead.rs", "cli/dev.rs"], &["run_ahead("]));
 }
 
 /// One room fills templates: everything else answers with data.

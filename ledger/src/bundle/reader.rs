@@ -27,7 +27,7 @@ pub enum Item<'a> {
         /// SHA-256 of the bytes.
         sha256: Hash,
         /// The bytes, where they are few enough for anything that this version attaches: a message of pure Ed25519, a
-        /// statement of an authenticator, a list of digests.
+        /// statement of an authenticator, a list of digests. [`Reader::keeping`] keeps longer ones.
         bytes: Option<Vec<u8>>,
     },
     /// One line of `events.jsonl`: 1 to [`MAX_EVENT_LEN`] bytes.
@@ -47,6 +47,8 @@ pub struct Reader<R> {
     transitions: usize,
     has_checkpoint: bool,
     done: bool,
+    /// The longest attachment whose bytes are kept.
+    keeps: usize,
 }
 
 impl<R: Read> Reader<R> {
@@ -61,7 +63,13 @@ impl<R: Read> Reader<R> {
             transitions: 0,
             has_checkpoint: false,
             done: false,
+            keeps: MAX_LIST_LEN,
         }
+    }
+
+    /// The same, but it keeps the bytes of attachments of this length too: whoever restores wants evidence packs whole.
+    pub fn keeping(self, keeps: usize) -> Self {
+        Self { keeps, ..self }
     }
 
     /// The next item; `None` once everything was read and the archive ended as it should. After an error there is
@@ -209,7 +217,7 @@ impl<R: Read> Reader<R> {
         let mut bytes = Some(Vec::new());
         while let Some(piece) = self.tape.read_piece()? {
             hash.update(piece);
-            bytes = bytes.filter(|kept: &Vec<u8>| kept.len() + piece.len() <= MAX_LIST_LEN);
+            bytes = bytes.filter(|kept: &Vec<u8>| kept.len() + piece.len() <= self.keeps);
             if let Some(kept) = &mut bytes {
                 kept.extend_from_slice(piece);
             }

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::{Facts, KeyFacts, Mark};
-use crate::encoding::HexBytes;
+use crate::canonical;
+use crate::encoding::{Hash, HexBytes};
 use crate::ids::{ActionId, Seq};
-use crate::payload::{Payload, SignatureCreated, SigningPurpose};
+use crate::payload::{Payload, RotationCanaryRecorded, SignatureCreated, SigningPurpose};
 use crate::public_key::{PublicKey, SigningInput};
 use crate::signature::canary_message;
 
@@ -34,7 +35,7 @@ pub struct CanaryResult {
 /// The canary as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Canary {
-    /// Signatures that do not hold, or were not made.
+    /// Signatures that do not hold, and digests that were never signed.
     pub failed: u32,
     /// When it was recorded as passed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +48,31 @@ pub struct Canary {
     pub verified: u32,
 }
 
+/// A signature of the canary, as the attachment of its record lists it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    authorization: Seq,
+    digest: &'a HexBytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<Seq>,
+}
+
 impl Canary {
+    /// Whether the signatures that were made are those that the record names by number and hash.
+    pub(super) fn is_as_recorded(&self, recorded: &RotationCanaryRecorded) -> bool {
+        let made = self.results.iter().filter(|result| result.outcome_type == Some(CREATED));
+        let listed: Vec<Listed<'_>> = made
+            .map(|result| Listed {
+                authorization: result.authorization,
+                digest: &result.digest,
+                original: result.original,
+            })
+            .collect();
+        let bytes = canonical::to_vec(&listed).unwrap_or_default();
+        let same = Hash::sha256(&bytes) == recorded.results.sha256;
+        same && self.signed == recorded.signed
+    }
+
     pub(super) fn of(facts: &Facts<'_>, action: ActionId, key: Option<&KeyFacts>) -> Self {
         let public = key.and_then(|key| key.public_key().ok());
         let asked = facts.all(move |payload| match payload {
@@ -80,7 +105,7 @@ impl Canary {
             u32::try_from(results.iter().filter(|result| test(result)).count()).unwrap_or(u32::MAX)
         };
         Self {
-            failed: count(&|result| result.outcome_type != Some(CREATED) || result.verified == Some(false)),
+            failed: count(&|result| result.verified == Some(false) || never_signed(&results, result)),
             recorded: facts.mark(
                 move |payload| matches!(payload, Payload::RotationCanaryRecorded(p) if p.action == action),
             ),
@@ -89,6 +114,13 @@ impl Canary {
             results,
         }
     }
+}
+
+/// Whether a try came to nothing and no other of the same digest did better; the first of them counts.
+fn never_signed(results: &[CanaryResult], of: &CanaryResult) -> bool {
+    let mut same = results.iter().filter(|other| other.digest == of.digest);
+    let first = same.clone().next().is_some_and(|first| first.authorization == of.authorization);
+    first && same.all(|other| other.outcome_type != Some(CREATED))
 }
 
 /// The outcome that releases a signature.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{EvidenceError, Facts, Mark};
-use crate::certificate::{Certificate, MAX_PATH};
+use crate::certificate::{Certificate, MAX_PATH, Usage, verify_path};
 use crate::encoding::{B64, Hash};
-use crate::ids::{CertificateId, KeyId};
+use crate::ids::{CertificateId, KeyId, Seq};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 
@@ -51,17 +51,31 @@ pub struct CertificateFacts {
     pub request: Option<Vec<u8>>,
 }
 
+/// What tells one certificate of a key from another.
+pub(super) struct Made {
+    /// SHA-256 of it.
+    pub(super) fingerprint: Hash,
+    /// The event that recorded it.
+    pub(super) seq: Seq,
+}
+
 /// A certificate as it was recorded: that of the key first.
 struct Recorded<'a> {
     id: CertificateId,
+    fingerprint: Hash,
     mark: Mark,
     ders: Vec<&'a B64>,
     imported: bool,
 }
 
 impl CertificateFacts {
-    /// The certificate of a key that was recorded last.
-    pub(super) fn of_key(facts: &Facts<'_>, key: KeyId) -> Result<Option<Self>, EvidenceError> {
+    /// Of the certificates of a key the last that a test lets pass.
+    pub(super) fn of_key(
+        facts: &Facts<'_>,
+        key: KeyId,
+        usage: Option<Usage>,
+        test: impl Fn(&Made) -> bool,
+    ) -> Result<Option<Self>, EvidenceError> {
         let ordered: Vec<CertificateId> = facts
             .all(move |payload| match payload {
                 Payload::CertificateOrdered(p) if p.key == key => Some(p.certificate),
@@ -69,21 +83,29 @@ impl CertificateFacts {
             })
             .map(|(_, certificate)| certificate)
             .collect();
-        let own = recorded(facts).into_iter().rev().find(|recorded| ordered.contains(&recorded.id));
-        own.map(|own| Self::read(facts, key, &own)).transpose()
+        let own = recorded(facts).into_iter().rev().find(|one| {
+            let made = Made { fingerprint: one.fingerprint, seq: one.mark.seq };
+            ordered.contains(&one.id) && test(&made)
+        });
+        own.map(|own| Self::read(facts, key, usage, &own)).transpose()
     }
 
-    fn read(facts: &Facts<'_>, key: KeyId, own: &Recorded<'_>) -> Result<Self, EvidenceError> {
+    fn read(
+        facts: &Facts<'_>,
+        key: KeyId,
+        usage: Option<Usage>,
+        own: &Recorded<'_>,
+    ) -> Result<Self, EvidenceError> {
         let id = own.id;
         let content = || EvidenceError::Content { seq: own.mark.seq, what: "certificate" };
         let read = |der: &B64| Certificate::from_der(der.as_bytes()).map_err(|_| content());
         let first = read(own.ders.first().ok_or_else(content)?)?;
         let (path, path_holds) = if own.imported {
             let chain = own.ders.iter().map(|der| read(der)).collect::<Result<Vec<_>, _>>()?;
-            let signed = chain.windows(2).all(|pair| vouches(&pair[1], &pair[0]));
-            (chain, signed)
+            let holds = is_path(&chain, usage, own.mark.time);
+            (chain, holds)
         } else {
-            upwards(facts, first.clone())
+            upwards(facts, first.clone(), own.mark.seq)
         };
         let request = facts.first(move |payload| match payload {
             Payload::CertificateRequested(p) if p.certificate == id => Some(p.csr.as_bytes().to_vec()),
@@ -115,24 +137,39 @@ impl CertificateFacts {
 /// Every certificate that the events record, in order.
 fn recorded<'a>(facts: &Facts<'a>) -> Vec<Recorded<'a>> {
     let all = facts.all(|payload| match payload {
-        Payload::CertificateIssued(p) => Some((p.certificate, vec![&p.der], false)),
-        Payload::CertificateImported(p) => Some((p.certificate, p.chain.iter().collect(), true)),
+        Payload::CertificateIssued(p) => Some((p.certificate, p.fingerprint, vec![&p.der], false)),
+        Payload::CertificateImported(p) => {
+            Some((p.certificate, p.fingerprint, p.chain.iter().collect(), true))
+        }
         _ => None,
     });
-    all.map(|(event, (id, ders, imported))| Recorded { id, mark: Mark::of(event), ders, imported }).collect()
+    all.map(|(event, (id, fingerprint, ders, imported))| Recorded {
+        id,
+        fingerprint,
+        mark: Mark::of(event),
+        ders,
+        imported,
+    })
+    .collect()
 }
 
-/// A certificate and those above it, and whether the last signed itself or was taken by the rules as an anchor.
-fn upwards(facts: &Facts<'_>, first: Certificate) -> (Vec<Certificate>, bool) {
-    let known: Vec<(Certificate, Vec<Certificate>)> = recorded(facts)
-        .iter()
-        .filter_map(|recorded| {
-            let chain: Option<Vec<Certificate>> =
-                recorded.ders.iter().map(|der| Certificate::from_der(der.as_bytes()).ok()).collect();
-            let chain = chain?;
-            Some((chain.first()?.clone(), chain))
-        })
-        .collect();
+/// Whether a chain from outside leads to its own last certificate, by the rules that judged it when it came.
+fn is_path(chain: &[Certificate], usage: Option<Usage>, at: Timestamp) -> bool {
+    let (Some(usage), Some(first), Some(anchor)) = (usage, chain.first(), chain.last()) else { return false };
+    let Ok(key) = first.public_key() else { return false };
+    verify_path(chain, &[anchor.sha256()], &key, usage, at).is_ok()
+}
+
+/// A certificate and those above it, and whether each is signed by the next: up to one that signed itself, or through a
+/// CA's chain from outside, up to where that ends.
+fn upwards(facts: &Facts<'_>, first: Certificate, before: Seq) -> (Vec<Certificate>, bool) {
+    let recorded = recorded(facts);
+    let earlier = recorded.iter().filter(|one| one.mark.seq < before);
+    let read = |one: &Recorded<'_>| -> Option<Vec<Certificate>> {
+        one.ders.iter().map(|der| Certificate::from_der(der.as_bytes()).ok()).collect()
+    };
+    let known: Vec<(bool, Vec<Certificate>)> =
+        earlier.filter_map(|one| Some((one.imported, read(one)?))).collect();
     let mut path = vec![first];
     while path.len() <= MAX_PATH {
         let Some(last) = path.last() else { break };
@@ -140,11 +177,12 @@ fn upwards(facts: &Facts<'_>, first: Certificate) -> (Vec<Certificate>, bool) {
             return (path, true);
         }
         // The newest one of the issuer's name that really signed.
-        let Some((_, chain)) = known.iter().rev().find(|(issuer, _)| vouches(issuer, last)) else { break };
+        let signer = known.iter().rev().find(|(_, chain)| chain.first().is_some_and(|ca| vouches(ca, last)));
+        let Some((imported, chain)) = signer else { break };
         path.extend(chain.iter().cloned());
-        if chain.len() > 1 {
-            let signed = path.windows(2).all(|pair| vouches(&pair[1], &pair[0]));
-            return (path, signed);
+        if *imported {
+            // The rules judged the rest when it came.
+            return (path, true);
         }
     }
     (path, false)

@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use crate::ids::Seq;
 
+/// The longest interval between two keys that needs no rule of the tenant's own, in days: a longer one is a blocker.
+pub const CADENCE_DAYS: u16 = 90;
+
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,9 +22,11 @@ pub enum CheckResult {
 /// Something that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What should hold.
+    /// What should hold, in words: for reports, in no file that is compared.
+    #[serde(skip)]
     pub claim: String,
-    /// What was seen.
+    /// What was seen, in words, likewise.
+    #[serde(skip)]
     pub detail: String,
     /// The events that prove it.
     pub events: Vec<Seq>,

@@ -1,6 +1,6 @@
 //! Who asked, who approved, and with which assertion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -11,9 +11,31 @@ use crate::action::{ActionDocument, ActionType};
 use crate::encoding::B64;
 use crate::ids::Aaguid;
 use crate::ids::{ActionId, MemberId, ProposerId, Seq};
-use crate::payload::{ActionApproved, Payload, SignedProposal};
+use crate::payload::Payload;
 use crate::policy::{Clause, Role};
-use crate::webauthn::CredentialKind;
+use crate::quorum;
+use crate::webauthn::{self, CredentialKind, Purpose};
+
+/// The members of a decision that carry it.
+macro_rules! signed {
+    ($facts:expr, $mark:expr, $of:expr) => {{
+        let (mark, of) = ($mark, $of);
+        let known = people::credential($facts, of.member, &of.credential_id, mark.seq);
+        Approval {
+            aaguid: known.map(|credential| credential.aaguid),
+            assertion: Assertion {
+                authenticator_data: of.authenticator_data.clone(),
+                client_data_json: of.client_data_json.clone(),
+                signature: of.signature.clone(),
+            },
+            authenticator: known.map(|credential| credential.kind),
+            credential_id: of.credential_id.clone(),
+            mark,
+            member: of.member,
+            role: of.role,
+        }
+    }};
+}
 
 /// A WebAuthn assertion (Level 3 §6.3.3), whole: it can be verified with the credential's public key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -86,7 +108,7 @@ impl Decision {
             Payload::ActionApproved(p) if p.action == action => Some(&**p),
             _ => None,
         });
-        let approvals = approvals.map(|(event, p)| approval(facts, Mark::of(event), p)).collect();
+        let approvals = approvals.map(|(event, p)| signed!(facts, Mark::of(event), p)).collect();
         Ok(Self {
             action,
             approvals,
@@ -94,7 +116,7 @@ impl Decision {
             executed: facts.mark(move |p| matches!(p, Payload::ActionExecuted(p) if p.action == action)),
             executing,
             proposed: Mark::of(event),
-            proposer: proposed.signed.as_ref().map(|signed| proposer(facts, Mark::of(event), signed)),
+            proposer: proposed.signed.as_ref().map(|signed| signed!(facts, Mark::of(event), signed)),
             kind: proposed.document.kind(),
         })
     }
@@ -118,20 +140,52 @@ impl Decision {
     /// Whether nobody could do it alone, and who decided was apart from who packages.
     pub(super) fn checks(&self, facts: &Facts<'_>) -> [Check; 2] {
         let people = self.people().len();
-        let seats: usize = self.document.quorum.iter().map(|clause| usize::from(clause.count)).sum();
-        let filled = self.approvals.len() + usize::from(self.kind.is_emergency() && self.proposer.is_some());
         let by = match self.document.proposed_by {
             ProposerId::Server => "the server proposed it",
             ProposerId::Id(_) => "a member proposed it",
         };
-        let seats_text = if seats == 1 { "1 seat".to_owned() } else { format!("{seats} seats") };
+        let filled = quorum::fillable(&self.document.quorum, &self.candidates());
+        let signed = self.signatures_hold(facts);
+        let seen = match (filled, signed) {
+            (true, true) => format!("{by}; {people} different people signed, and each signature verifies"),
+            (false, _) => format!("{by}; the seats of its quorum are not filled"),
+            (true, false) => format!("{by}; a signature does not verify under an enrolled authenticator"),
+        };
         let dual = Check::new("dual_control", "Two people or more had a say, and the quorum was met")
-            .holds(
-                people >= 2 && filled >= seats && !self.approvals.is_empty(),
-                format!("{by}; its quorum has {seats_text}; {people} different people signed"),
-            )
+            .holds(people >= 2 && filled && signed && !self.approvals.is_empty(), seen)
             .at(self.seqs());
         [dual, self.separation(facts)]
+    }
+
+    /// Who could fill a seat, each by the role that they signed in.
+    fn candidates(&self) -> Vec<(MemberId, BTreeSet<Role>)> {
+        let proposer = self.proposer.iter().filter(|_| self.kind.is_emergency());
+        let mut seats: BTreeMap<MemberId, BTreeSet<Role>> = BTreeMap::new();
+        for approval in proposer.chain(&self.approvals) {
+            seats.entry(approval.member).or_default().insert(approval.role);
+        }
+        seats.into_iter().collect()
+    }
+
+    /// Whether every signature is that of an authenticator of its member, as the pack has them, over this document.
+    fn signatures_hold(&self, facts: &Facts<'_>) -> bool {
+        let Ok(document) = self.document.to_bytes() else { return false };
+        let holds = |approval: &Approval, purpose: Purpose| {
+            let before = approval.mark.seq;
+            let known = people::credential(facts, approval.member, &approval.credential_id, before);
+            let rp = people::approval_rp(facts, before);
+            let given = &approval.assertion;
+            let assertion = webauthn::Assertion::new(
+                approval.credential_id.clone(),
+                given.authenticator_data.clone(),
+                given.client_data_json.clone(),
+                given.signature.clone(),
+            );
+            let (Some(credential), Some(rp), Ok(assertion)) = (known, rp, assertion) else { return false };
+            webauthn::verify(&assertion, credential, rp, purpose.challenge(&document)).is_ok()
+        };
+        let proposed = self.proposer.iter().all(|proposer| holds(proposer, Purpose::Proposal));
+        proposed && self.approvals.iter().all(|approval| holds(approval, Purpose::Approval))
     }
 
     fn separation(&self, facts: &Facts<'_>) -> Check {
@@ -168,39 +222,5 @@ impl Decision {
             count => format!("{} \u{d7} {count}", clause.role),
         };
         quorum.iter().map(clause).collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn approval(facts: &Facts<'_>, mark: Mark, approved: &ActionApproved) -> Approval {
-    let known = people::credential(facts, approved.member, &approved.credential_id, mark.seq);
-    Approval {
-        aaguid: known.map(|credential| credential.aaguid),
-        assertion: Assertion {
-            authenticator_data: approved.authenticator_data.clone(),
-            client_data_json: approved.client_data_json.clone(),
-            signature: approved.signature.clone(),
-        },
-        authenticator: known.map(|credential| credential.kind),
-        credential_id: approved.credential_id.clone(),
-        mark,
-        member: approved.member,
-        role: approved.role,
-    }
-}
-
-fn proposer(facts: &Facts<'_>, mark: Mark, signed: &SignedProposal) -> Approval {
-    let known = people::credential(facts, signed.member, &signed.credential_id, mark.seq);
-    Approval {
-        aaguid: known.map(|credential| credential.aaguid),
-        assertion: Assertion {
-            authenticator_data: signed.authenticator_data.clone(),
-            client_data_json: signed.client_data_json.clone(),
-            signature: signed.signature.clone(),
-        },
-        authenticator: known.map(|credential| credential.kind),
-        credential_id: signed.credential_id.clone(),
-        mark,
-        member: signed.member,
-        role: signed.role,
     }
 }

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::{
-    About, Canary, EvidenceError, Facts, LedgerKeyEvidence, PeriodEvidence, RotationEvidence, Sealed,
+    About, Canary, CheckResult, EvidenceError, Facts, LedgerKeyEvidence, PeriodEvidence, RotationEvidence,
+    Sealed, verdict,
 };
 use crate::canonical;
 use crate::ids::Seq;
@@ -50,6 +51,40 @@ pub fn files(facts: &Facts<'_>, about: About, sealed: Sealed) -> Result<Vec<Pack
             Ok(vec![json(EVIDENCE, &evidence)?, policy])
         }
     }
+}
+
+/// A pack in a few words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// What it is about, in words.
+    pub about: String,
+    /// What its checks came to.
+    pub verdict: CheckResult,
+    /// The checks that fail.
+    pub failed: Vec<&'static str>,
+}
+
+/// What a pack is about, and what its checks came to.
+pub fn summary(facts: &Facts<'_>, about: About, sealed: Sealed) -> Result<Summary, EvidenceError> {
+    let (about, checks) = match about {
+        About::Rotation(rotation) => {
+            let evidence = RotationEvidence::new(facts, rotation, sealed)?;
+            let event = &evidence.rotation_event;
+            let how = if event.emergency { " by break-glass" } else { "" };
+            let about = format!("rotation {rotation} of slot {}{how}, {}", event.slot, event.outcome);
+            (about, evidence.checks)
+        }
+        About::LedgerKey(action) => {
+            let evidence = LedgerKeyEvidence::new(facts, action, sealed)?;
+            (format!("the change of the ledger key to {}", evidence.new_vkey), evidence.checks)
+        }
+        About::Period { from, to } => {
+            let evidence = PeriodEvidence::new(facts, (from, to), sealed)?;
+            (format!("the time from {from} to before {to}"), evidence.checks)
+        }
+    };
+    let failed = checks.iter().filter(|check| check.result == CheckResult::Fail);
+    Ok(Summary { about, verdict: verdict(&checks), failed: failed.map(|check| check.id).collect() })
 }
 
 fn of_rotation(evidence: &RotationEvidence) -> Result<Vec<PackFile>, EvidenceError> {

@@ -7,7 +7,7 @@ use crate::ids::{MemberId, Seq};
 use crate::payload::{MemberEnrolled, Payload};
 use crate::policy::Role;
 use crate::timestamp::Timestamp;
-use crate::webauthn::Credential;
+use crate::webauthn::{ApprovalRp, Credential};
 
 /// A role with the moments between which it holds.
 type Grant = (Role, Option<Timestamp>, Option<Timestamp>);
@@ -72,4 +72,15 @@ pub(super) fn credential<'a>(
 
 fn enrolled(enrolled: &MemberEnrolled) -> &[Credential] {
     &enrolled.credentials
+}
+
+/// The relying party of approvals before an event.
+pub(super) fn approval_rp<'a>(facts: &Facts<'a>, before: Seq) -> Option<&'a ApprovalRp> {
+    let events = facts.events.iter().take_while(|event| event.seq < before);
+    let known = events.filter_map(|event| match &event.payload {
+        Payload::LedgerFounded(p) => Some(&p.document.approval_rp),
+        Payload::ApprovalRpSet(p) => Some(&p.approval_rp),
+        _ => None,
+    });
+    known.last()
 }

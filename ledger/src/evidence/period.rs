@@ -1,24 +1,23 @@
 //! The evidence of a span of time: which keys were replaced, which were late, and whether each has its pack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::checks::{Check, CheckResult, verdict};
+use super::checks::{CADENCE_DAYS, Check, CheckResult, verdict};
 use super::policies::{InForce, ledger_policy};
 use super::{EvidenceError, Facts, Listed, Mark, Sealed};
 use crate::encoding::Hash;
 use crate::ids::{ActionId, BackendName, KeyId, MemberId, Origin, Seq, SlotName};
-use crate::payload::{Payload, RotationStarted};
+use crate::pack::envelope_algorithm;
+use crate::payload::{Payload, RepIssued, RotationStarted};
 use crate::policy::LedgerPolicy;
+use crate::public_key::{PublicKey, SigningInput};
 use crate::rotation::{DAY_S, RotationPolicy};
 use crate::timestamp::Timestamp;
 
 /// `schema` of a period's evidence.
 const SCHEMA: &str = "sealbook:period-evidence/v1";
-
-/// The longest interval that needs no rule of the tenant's own, in days.
-const CADENCE_DAYS: u16 = 90;
 
 /// A pack that was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,12 +74,24 @@ pub struct PeriodSlot {
     pub key: Option<KeyId>,
     /// Days after which its key has to be replaced.
     pub interval_days: u16,
-    /// Keys of it that were recorded as late within the period.
+    /// Keys of it that were recorded as late within the period, or before it and not replaced until then.
     pub overdue: Vec<Mark>,
     /// Who answers for it.
     pub owner: MemberId,
+    /// When its key was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Mark>,
     /// The slot.
     pub slot: SlotName,
+}
+
+impl PeriodSlot {
+    /// Whether its key was late within the period, or is at its end; a revoked key is replaced for other reasons.
+    pub fn is_late(&self, to: Timestamp) -> bool {
+        let ends = |active: Mark| active.time.plus_seconds(u32::from(self.interval_days) * DAY_S);
+        let due = self.active.filter(|_| self.revoked.is_none()).map(ends);
+        !self.overdue.is_empty() || due.is_some_and(|due| due <= to)
+    }
 }
 
 /// The evidence of a period: `evidence.json`.
@@ -163,12 +174,7 @@ impl PeriodEvidence {
     }
 
     fn in_time(&self) -> Check {
-        let late = |slot: &&PeriodSlot| {
-            let due =
-                slot.active.map(|active| active.time.plus_seconds(u32::from(slot.interval_days) * DAY_S));
-            !slot.overdue.is_empty() || due.is_some_and(|due| due <= self.to)
-        };
-        let late: Vec<&PeriodSlot> = self.slots.iter().filter(late).collect();
+        let late: Vec<&PeriodSlot> = self.slots.iter().filter(|slot| slot.is_late(self.to)).collect();
         let check = Check::new("in_time", "No key was late in the period, or is at its end");
         let check = check.at(late.iter().flat_map(|slot| {
             slot.overdue.iter().map(|mark| mark.seq).chain(slot.active.map(|active| active.seq))
@@ -193,9 +199,7 @@ impl PeriodEvidence {
 
     fn access_reviews(&self) -> Check {
         let days = self.policy.policy.cadence().access_review_days;
-        let mut devices: Vec<&BackendName> = self.slots.iter().map(|slot| &slot.backend).collect();
-        devices.sort_unstable();
-        devices.dedup();
+        let devices: BTreeSet<&BackendName> = self.slots.iter().map(|slot| &slot.backend).collect();
         let in_time = |device: &&&BackendName| {
             let last = self.reviews.get(**device);
             last.is_some_and(|mark| self.to <= mark.time.plus_seconds(u32::from(days) * DAY_S))
@@ -247,18 +251,36 @@ fn rotation(facts: &Facts<'_>, started_at: Mark, started: &RotationStarted) -> P
     }
 }
 
+/// The pack of a rotation, if the evidence key of its time really signed it.
 fn pack_of(facts: &Facts<'_>, action: ActionId) -> Option<Issued> {
     let asked = facts.all(move |payload| match payload {
         Payload::DocumentAuthorized(p) if p.action == Some(action) => Some(()),
         _ => None,
     });
     let asked: Vec<Seq> = asked.map(|(event, ())| event.seq).collect();
-    facts
-        .first(move |payload| match payload {
-            Payload::RepIssued(p) if asked.contains(&p.authorization) => Some(p.sha256),
-            _ => None,
-        })
-        .map(|(event, sha256)| Issued { mark: Mark::of(event), sha256 })
+    let issued = facts.first(move |payload| match payload {
+        Payload::RepIssued(p) if asked.contains(&p.authorization) => Some(&**p),
+        _ => None,
+    });
+    let (event, issued) = issued?;
+    signature_holds(facts, issued).then(|| Issued { mark: Mark::of(event), sha256: issued.sha256 })
+}
+
+fn signature_holds(facts: &Facts<'_>, issued: &RepIssued) -> bool {
+    let id = issued.key;
+    let set = facts.first(move |payload| match payload {
+        Payload::LedgerEvidenceKeySet(p) if p.key == id => Some(&p.spki),
+        _ => None,
+    });
+    let key = set.and_then(|(_, spki)| PublicKey::from_der(spki.as_bytes()).ok());
+    key.is_some_and(|key| {
+        let algorithm = envelope_algorithm(key.key_type());
+        // An Ed25519 key's is over the encoding itself, which is in its pack alone.
+        algorithm.needs_message()
+            || key
+                .verify(algorithm, SigningInput::Digest(&issued.digest.0), issued.signature.as_bytes())
+                .is_ok()
+    })
 }
 
 fn slots(facts: &Facts<'_>, policy: &LedgerPolicy, from: Timestamp, to: Timestamp) -> Vec<PeriodSlot> {
@@ -282,6 +304,9 @@ fn slots(facts: &Facts<'_>, policy: &LedgerPolicy, from: Timestamp, to: Timestam
                 interval_days: if issuing { own } else { own.min(longest) },
                 overdue: overdue(facts, &created.slot, from, to),
                 owner: created.owner,
+                revoked: active.and_then(|(_, key)| {
+                    facts.mark(move |p| matches!(p, Payload::KeyRevoked(p) if p.key == key))
+                }),
                 slot: created.slot.clone(),
             }
         })
@@ -296,15 +321,15 @@ fn terms(policy: &RotationPolicy) -> (bool, u16) {
 
 /// What a slot's last rotation policy before a moment says.
 fn interval(facts: &Facts<'_>, slot: &SlotName, to: Timestamp) -> Option<(bool, u16)> {
-    let set = facts.all(|payload| match payload {
+    let mut set = facts.all(|payload| match payload {
         Payload::SlotRotationSet(p) => Some(&**p),
         _ => None,
     });
-    set.filter(|(event, p)| event.time < to && p.slot == *slot).last().map(|(_, p)| terms(&p.rotation))
+    set.rfind(|(event, p)| event.time < to && p.slot == *slot).map(|(_, p)| terms(&p.rotation))
 }
 
-/// The key that a slot signed with at a moment, and since when.
-fn active(facts: &Facts<'_>, slot: &SlotName, to: Timestamp) -> Option<(Mark, KeyId)> {
+/// The keys that a slot signed with, each from when on.
+fn activations(facts: &Facts<'_>, slot: &SlotName) -> Vec<(Mark, KeyId)> {
     let rotations: Vec<ActionId> = facts
         .all(|payload| match payload {
             Payload::RotationStarted(p) => Some(&**p),
@@ -319,14 +344,24 @@ fn active(facts: &Facts<'_>, slot: &SlotName, to: Timestamp) -> Option<(Mark, Ke
         Payload::RotationCutOver(p) if rotations.contains(&p.action) => Some(p.new_key),
         _ => None,
     });
-    taken.filter(|(event, _)| event.time < to).last().map(|(event, key)| (Mark::of(event), key))
+    taken.map(|(event, key)| (Mark::of(event), key)).collect()
+}
+
+/// The key that a slot signed with at a moment, and since when.
+fn active(facts: &Facts<'_>, slot: &SlotName, to: Timestamp) -> Option<(Mark, KeyId)> {
+    activations(facts, slot).into_iter().rev().find(|(mark, _)| mark.time < to)
 }
 
 fn overdue(facts: &Facts<'_>, slot: &SlotName, from: Timestamp, to: Timestamp) -> Vec<Mark> {
+    let activations = activations(facts, slot);
     let late = facts.all(|payload| match payload {
         Payload::SlotRotationOverdue(p) => Some(&p.slot),
         _ => None,
     });
-    let within = late.filter(|(event, of)| *of == slot && (from..to).contains(&event.time));
-    within.map(|(event, _)| Mark::of(event)).collect()
+    let late = late.filter(|(event, of)| *of == slot && event.time < to);
+    let still = |mark: &Mark| {
+        let next = activations.iter().find(|(taken, _)| taken.seq > mark.seq);
+        mark.time >= from || next.is_none_or(|(taken, _)| taken.time >= from)
+    };
+    late.map(|(event, _)| Mark::of(event)).filter(still).collect()
 }

@@ -9,6 +9,7 @@ use crate::ids::{Seq, SlotName};
 use crate::payload::{Payload, SlotCreated};
 use crate::policy::{LedgerPolicy, SigningPolicy};
 use crate::rotation::RotationPolicy;
+use crate::slot::rotation_of;
 
 /// A policy, and since when it is in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,23 +46,32 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// The interval between two keys of the slot, that of the ledger policy included, in days: a CA's is its own.
+    pub fn interval_days(&self) -> u16 {
+        let own = self.rotation.policy.rotation_days;
+        let longest = self.ledger.policy.cadence().rotation_days;
+        if self.rotation.policy.is_issuing() { own } else { own.min(longest) }
+    }
+
     pub(super) fn of(facts: &Facts<'_>, slot: &SlotName, before: Seq) -> Result<Self, EvidenceError> {
         let (created_seq, created) = created(facts, slot)?;
-        let rotation = facts.all(|payload| match payload {
+        let mut rotation = facts.all(|payload| match payload {
             Payload::SlotRotationSet(p) => Some(&**p),
             _ => None,
         });
-        let rotation = rotation.filter(|(event, p)| event.seq < before && p.slot == *slot).last();
+        let rotation = rotation.rfind(|(event, p)| event.seq < before && p.slot == *slot);
         let (since, rotation) = match rotation {
             Some((event, set)) => (event.seq, set.rotation.clone()),
-            None => (created_seq, rotation_of(created)),
+            None => {
+                (created_seq, rotation_of(&created.rotation, created.rotation_days, created.overlap_days))
+            }
         };
         let rotation = InForce { digest: rotation.digest()?, policy: rotation, since };
-        let signing = facts.all(|payload| match payload {
+        let mut signing = facts.all(|payload| match payload {
             Payload::SlotPolicySet(p) => Some(&**p),
             _ => None,
         });
-        let signing = signing.filter(|(event, p)| event.seq < before && p.slot == *slot).last();
+        let signing = signing.rfind(|(event, p)| event.seq < before && p.slot == *slot);
         let (since, signing) = match signing {
             Some((event, set)) => (event.seq, set.signing_policy.clone()),
             None => (created_seq, created.signing_policy.clone()),
@@ -73,15 +83,13 @@ impl Policies {
 
 /// The ledger policy in force before an event.
 pub(super) fn ledger_policy(facts: &Facts<'_>, before: Seq) -> Result<InForce<LedgerPolicy>, EvidenceError> {
-    let set = facts.all(|payload| match payload {
+    let mut set = facts.all(|payload| match payload {
         Payload::PolicySet(p) => Some(&p.policy),
         Payload::LedgerFounded(p) => Some(&p.document.policy),
         _ => None,
     });
-    let (event, policy) = set
-        .filter(|(event, _)| event.seq < before)
-        .last()
-        .ok_or(EvidenceError::Missing { what: "ledger policy" })?;
+    let (event, policy) =
+        set.rfind(|(event, _)| event.seq < before).ok_or(EvidenceError::Missing { what: "ledger policy" })?;
     Ok(InForce { digest: policy.digest()?, policy: policy.clone(), since: event.seq })
 }
 
@@ -97,9 +105,4 @@ pub(super) fn created<'a>(
     let mut created = created.filter(|(_, p)| p.slot == *slot);
     let (event, created) = created.next().ok_or(EvidenceError::Missing { what: "creation of the slot" })?;
     Ok((event.seq, created))
-}
-
-fn rotation_of(created: &SlotCreated) -> RotationPolicy {
-    let plain = || RotationPolicy::of_days(created.rotation_days, created.overlap_days);
-    created.rotation.clone().unwrap_or_else(plain)
 }

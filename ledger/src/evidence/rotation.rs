@@ -8,9 +8,10 @@ use super::{
     Canary, CertificateFacts, Decision, EvidenceError, Facts, KeyFacts, Listed, Policies, Sealed, policies,
     rotation_checks,
 };
+use crate::certificate::Usage;
 use crate::encoding::Hash;
-use crate::ids::{ActionId, BackendName, Correlation, KeyId, MemberId, Origin, SlotName};
-use crate::payload::{FailureCode, Payload, RotationStarted};
+use crate::ids::{ActionId, BackendName, Correlation, KeyId, MemberId, Origin, Seq, SlotName};
+use crate::payload::{FailureCode, Payload, RotationCutOver, RotationStarted};
 
 /// `schema` of a rotation's evidence.
 const SCHEMA: &str = "sealbook:rotation-evidence/v1";
@@ -33,7 +34,7 @@ pub struct RotationEvent {
     pub new_key: Option<KeyId>,
     /// The key that was replaced.
     pub old_key: KeyId,
-    /// `completed` or `failed`; `open` in evidence that is not issued.
+    /// `completed` or `failed`.
     pub outcome: &'static str,
     /// The rotation: its action.
     pub rotation: ActionId,
@@ -99,16 +100,26 @@ impl RotationEvidence {
         let decision = Decision::of(facts, rotation)?;
         let steps = Steps::of(facts, rotation, &decision);
         let old = KeyFacts::of(facts, started.old_key, slot)?;
+        if old.active.is_none() {
+            return Err(EvidenceError::Missing { what: "activation of the old key" });
+        }
         let new = match (new_key(facts, rotation), steps.key_generated) {
             (Some(key), Some(_)) => Some(KeyFacts::of(facts, key, slot)?),
             _ => None,
         };
         let canary = Canary::of(facts, rotation, new.as_ref());
+        let usage = usage_of(facts, &started.slot, event.seq)?;
+        let cut = cut_over(facts, rotation);
+        let taken = cut.and_then(|(_, cut)| cut.fingerprint);
         let new_certificate = match &new {
-            Some(new) => CertificateFacts::of_key(facts, new.key)?,
+            Some(new) => CertificateFacts::of_key(facts, new.key, usage, |made| match taken {
+                Some(taken) => made.fingerprint == taken,
+                None => true,
+            })?,
             None => None,
         };
-        let old_certificate = CertificateFacts::of_key(facts, old.key)?;
+        let ends = cut.map_or(event.seq, |(seq, _)| seq);
+        let old_certificate = CertificateFacts::of_key(facts, old.key, usage, |made| made.seq < ends)?;
         let rotation_event = RotationEvent {
             correlation_id: event.correlation,
             emergency: started.emergency,
@@ -118,8 +129,7 @@ impl RotationEvidence {
             old_key: old.key,
             outcome: match (&steps.completed, &steps.failed) {
                 (Some(_), _) => "completed",
-                (None, Some(_)) => "failed",
-                (None, None) => "open",
+                (None, _) => "failed",
             },
             rotation,
             slot: started.slot.clone(),
@@ -130,6 +140,11 @@ impl RotationEvidence {
                 certificate_path: path_result(new_certificate.as_ref()),
             },
         };
+        let policies = Policies::of(facts, &started.slot, event.seq)?;
+        policies_are_named(&policies, (event.seq, started), &decision)?;
+        if steps.completed.is_none() && steps.failed.is_none() {
+            return Err(EvidenceError::Missing { what: "end of the rotation" });
+        }
         let mut evidence = Self {
             backend: slot.backend.clone(),
             canary,
@@ -140,7 +155,7 @@ impl RotationEvidence {
             keys: [old].into_iter().chain(new).collect(),
             origin: facts.origin().clone(),
             owner: slot.owner,
-            policies: Policies::of(facts, &started.slot, event.seq)?,
+            policies,
             rotation_event,
             schema: SCHEMA,
             sealed,
@@ -168,6 +183,22 @@ impl RotationEvidence {
     }
 }
 
+/// The policies in force are those that the proposal and the start name by their digests.
+fn policies_are_named(
+    policies: &Policies,
+    (start, started): (Seq, &RotationStarted),
+    decision: &Decision,
+) -> Result<(), EvidenceError> {
+    let other = |seq, what| Err(EvidenceError::Policy { seq, what });
+    if started.policy != policies.rotation.digest {
+        return other(start, "rotation policy");
+    }
+    if decision.document.policy != policies.ledger.digest {
+        return other(decision.proposed.seq, "ledger policy");
+    }
+    Ok(())
+}
+
 fn path_result(certificate: Option<&CertificateFacts>) -> CheckResult {
     match certificate {
         None => CheckResult::None,
@@ -186,6 +217,20 @@ fn started<'a>(
             _ => None,
         })
         .ok_or(EvidenceError::Missing { what: "beginning of the rotation" })
+}
+
+/// What the rotation policy in force has certificates say.
+fn usage_of(facts: &Facts<'_>, slot: &SlotName, before: Seq) -> Result<Option<Usage>, EvidenceError> {
+    let policies = Policies::of(facts, slot, before)?;
+    Ok(policies.rotation.policy.certificate.map(|certificate| certificate.usage))
+}
+
+fn cut_over<'a>(facts: &Facts<'a>, rotation: ActionId) -> Option<(Seq, &'a RotationCutOver)> {
+    let cut = facts.first(move |payload| match payload {
+        Payload::RotationCutOver(p) if p.action == rotation => Some(&**p),
+        _ => None,
+    });
+    cut.map(|(event, cut)| (event.seq, cut))
 }
 
 fn failure(facts: &Facts<'_>, rotation: ActionId) -> Option<FailureCode> {

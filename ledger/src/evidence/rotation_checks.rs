@@ -1,16 +1,14 @@
 //! What an auditor asks of a rotation.
 
-use super::checks::Check;
+use super::checks::{CADENCE_DAYS, Check};
 use super::{Facts, RotationEvidence, people};
+use crate::gate::GRACE_DAYS;
 use crate::ids::Seq;
 use crate::payload::Payload;
 use crate::policy::Role;
 use crate::rotation::DAY_S;
 use crate::slot::MIN_OVERLAP_DAYS;
 use crate::timestamp::Timestamp;
-
-/// The longest interval that needs no rule of the tenant's own, in days.
-const CADENCE_DAYS: u16 = 90;
 
 /// Every check, in the order in which they are read.
 pub(super) fn all(facts: &Facts<'_>, evidence: &RotationEvidence) -> Vec<Check> {
@@ -24,17 +22,21 @@ pub(super) fn all(facts: &Facts<'_>, evidence: &RotationEvidence) -> Vec<Check> 
         cadence(evidence),
         in_time(facts, evidence),
         certificate(evidence),
-        canary(evidence),
+        canary(facts, evidence),
         overlap(facts, evidence),
         confirmed(evidence),
-        channels(evidence),
+        channels(facts, evidence),
         retired(evidence),
         access_review(facts, evidence),
-        nothing_on_record("revocation_drill", "A revocation drill is on record", "no drill is on record"),
+        nothing_on_record(
+            "revocation_drill",
+            "A revocation drill is on record",
+            "no event of this pack is about one",
+        ),
         nothing_on_record(
             "fips",
             "The device's FIPS 140 certificate and level are on record",
-            "none: no event of this ledger names one",
+            "none: no event of this pack names one",
         ),
     ]
 }
@@ -99,14 +101,13 @@ fn confined(evidence: &RotationEvidence) -> Check {
 
 fn cadence(evidence: &RotationEvidence) -> Check {
     let rotation = &evidence.policies.rotation;
-    let longest = evidence.policies.ledger.policy.cadence().rotation_days;
     let own = rotation.policy.rotation_days;
     let check = Check::new("cadence", "Keys of the slot are replaced every 90 days or oftener")
         .at([rotation.since, evidence.policies.ledger.since]);
     if rotation.policy.is_issuing() {
         return check.none(format!("a CA's interval is its own: {own} days"));
     }
-    let days = own.min(longest);
+    let days = evidence.policies.interval_days();
     let by = if days > CADENCE_DAYS { "; the ledger policy lets it be longer" } else { "" };
     check.holds(days <= CADENCE_DAYS, format!("every {days} days{by}"))
 }
@@ -124,17 +125,26 @@ fn in_time(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
             check.holds(false, "it was overdue, and recorded as such").at([overdue.seq, cut.seq])
         }
         (None, Some(active)) => {
-            let rotation = &evidence.policies.rotation.policy;
-            let longest = evidence.policies.ledger.policy.cadence().rotation_days;
-            let own = rotation.rotation_days;
-            let days = if rotation.is_issuing() { own } else { own.min(longest) };
+            let days = evidence.policies.interval_days();
             let age = cut.time.unix_micros() - active.time.unix_micros();
             let age_days = age / (i64::from(DAY_S) * 1_000_000);
             let in_time = cut.time <= active.time.plus_seconds(u32::from(days) * DAY_S);
-            check.holds(in_time, format!("it was {age_days} days old of {days}")).at([active.seq, cut.seq])
+            let check = check.at([active.seq, cut.seq]);
+            match adopted_lately(facts, cut.time) {
+                Some(adopted) if !in_time => check
+                    .none("rules that know ages were adopted less than 30 days before")
+                    .at([adopted, cut.seq]),
+                _ => check.holds(in_time, format!("it was {age_days} days old of {days}")),
+            }
         }
         (None, None) => check.none("nothing says since when it was active"),
     }
+}
+
+/// The adoption of rules under which keys have an age, where nothing was due yet at a moment.
+fn adopted_lately(facts: &Facts<'_>, at: Timestamp) -> Option<Seq> {
+    let adopted = facts.mark(|payload| matches!(payload, Payload::LedgerRulesAdopted(p) if p.rules >= 2))?;
+    (at < adopted.time.plus_seconds(GRACE_DAYS * DAY_S)).then_some(adopted.seq)
 }
 
 fn certificate(evidence: &RotationEvidence) -> Check {
@@ -159,11 +169,16 @@ fn certificate(evidence: &RotationEvidence) -> Check {
     check.holds(covers && certificate.path_holds, detail).at(seqs.chain([certificate.recorded.seq, cut.seq]))
 }
 
-fn canary(evidence: &RotationEvidence) -> Check {
+fn canary(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
     let check =
         Check::new("canary", "The new key signed what the slot signed last, and every signature holds");
     let canary = &evidence.canary;
-    let Some(recorded) = canary.recorded else {
+    let rotation = evidence.rotation_event.rotation;
+    let recorded = facts.first(move |payload| match payload {
+        Payload::RotationCanaryRecorded(p) if p.action == rotation => Some(&**p),
+        _ => None,
+    });
+    let Some((event, recorded)) = recorded else {
         return match canary.results.is_empty() {
             true => check.none("the rotation ended before its canary"),
             false => check
@@ -171,16 +186,29 @@ fn canary(evidence: &RotationEvidence) -> Check {
                 .at(canary.results.iter().map(|result| result.authorization)),
         };
     };
-    let wrong = canary.results.iter().any(|result| result.verified == Some(false));
-    let unseen = canary.signed - canary.verified.min(canary.signed);
+    let check = check.at([event.seq]);
+    if !canary.is_as_recorded(recorded) {
+        return check.holds(false, "the signatures here are not those that were recorded");
+    }
+    if canary.results.iter().any(|result| result.verified == Some(false)) {
+        return check.holds(false, "a signature does not hold under the new key");
+    }
     let own = canary.results.iter().all(|result| result.original.is_none());
     let what = if own { "a message of the rotation's own" } else { "digests that the slot had released" };
-    let seen = if unseen == 0 {
-        format!("{} of {what}, each verified again", canary.verified)
-    } else {
-        format!("{} of {what}; the messages of {unseen} are not in this pack", canary.signed)
-    };
-    check.holds(!wrong, seen).at([recorded.seq])
+    match canary.signed.saturating_sub(canary.verified) {
+        0 => check.holds(true, format!("{} of {what}, each verified again", canary.verified)),
+        unseen => check.none(format!(
+            "{} of {what}; the messages of {unseen} are not in this pack, so nobody can verify them here",
+            canary.signed
+        )),
+    }
+}
+
+/// The cutover by which the new key was replaced in its turn before its rotation was over: break-glass.
+fn overtaken(facts: &Facts<'_>, evidence: &RotationEvidence) -> Option<Seq> {
+    let new = evidence.new_key().map(|key| key.key)?;
+    let cut = facts.mark(move |payload| matches!(payload, Payload::RotationCutOver(p) if p.old_key == new));
+    cut.map(|mark| mark.seq)
 }
 
 fn overlap(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
@@ -191,19 +219,15 @@ fn overlap(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
     if evidence.rotation_event.emergency {
         return check.none("break-glass: the old key was retired at once").at([cut.seq]);
     }
-    let new = evidence.new_key().map(|key| key.key);
-    let overtaken =
-        facts.mark(move |payload| matches!(payload, Payload::RotationCutOver(p) if Some(p.old_key) == new));
-    if let Some(overtaken) = overtaken {
+    if let Some(overtaken) = overtaken(facts, evidence) {
         let text = "cut short: the new key was replaced in its turn, by break-glass";
-        return check.none(text).at([cut.seq, overtaken.seq]);
+        return check.none(text).at([cut.seq, overtaken]);
     }
-    let days = evidence.policies.rotation.policy.overlap_days;
+    let long = cut.time.plus_seconds(u32::from(MIN_OVERLAP_DAYS) * DAY_S) <= ends;
     let waited = evidence.steps.completed.is_none_or(|completed| completed.time >= ends);
+    let days = (ends.unix_micros() - cut.time.unix_micros()) / (i64::from(DAY_S) * 1_000_000);
     let completed = evidence.steps.completed.iter().map(|mark| mark.seq);
-    check
-        .holds(days >= MIN_OVERLAP_DAYS && waited, format!("{days} days"))
-        .at([cut.seq].into_iter().chain(completed))
+    check.holds(long && waited, format!("{days} days")).at([cut.seq].into_iter().chain(completed))
 }
 
 fn confirmed(evidence: &RotationEvidence) -> Check {
@@ -218,11 +242,11 @@ fn confirmed(evidence: &RotationEvidence) -> Check {
         (None, Some(_)) if evidence.rotation_event.emergency => {
             check.none("break-glass does not wait for it")
         }
-        (None, Some(_)) => check.none("nobody confirmed it; the slot had no service to ask"),
+        (None, Some(_)) => check.none("no confirmation is in this pack"),
     }
 }
 
-fn channels(evidence: &RotationEvidence) -> Check {
+fn channels(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
     let check = Check::new("channels", "Every channel relied on the new key before the old one was retired");
     let wanted = &evidence.policies.rotation.policy.channels;
     if wanted.is_empty() {
@@ -233,7 +257,8 @@ fn channels(evidence: &RotationEvidence) -> Check {
     let all = wanted.iter().all(|name| moved.get(name).is_some_and(|moved| moved.mark.seq < completed.seq));
     let detail = format!("{} of {} moved", moved.len(), wanted.len());
     let check = check.at(moved.values().map(|moved| moved.mark.seq));
-    if evidence.rotation_event.emergency && !all {
+    let excused = evidence.rotation_event.emergency || overtaken(facts, evidence).is_some();
+    if excused && !all {
         return check.none(format!("break-glass does not wait for them: {detail}"));
     }
     check.holds(all, detail)
@@ -260,14 +285,14 @@ fn access_review(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
     let (before, at) = start(evidence);
     let days = evidence.policies.ledger.policy.cadence().access_review_days;
     let backend = evidence.backend.clone();
-    let reviewed = facts.all(|payload| match payload {
+    let mut reviewed = facts.all(|payload| match payload {
         Payload::HsmAccessReviewed(p) => Some(&**p),
         _ => None,
     });
-    let last = reviewed.filter(|(event, p)| event.seq < before && p.backend == backend).last();
+    let last = reviewed.rfind(|(event, p)| event.seq < before && p.backend == backend);
     let check = Check::new("access_review", "Who can reach the device was reviewed in time");
     match last {
-        None => check.none("no review is on record yet"),
+        None => check.none("no review is in this pack"),
         Some((event, p)) => {
             let ends = event.time.plus_seconds(u32::from(days) * DAY_S);
             check

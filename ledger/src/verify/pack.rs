@@ -6,15 +6,18 @@ use std::collections::BTreeMap;
 
 use crate::disclosure::Disclosure;
 use crate::event::{Envelope, Event};
-use crate::evidence::{About, DISCLOSURES, EvidenceError, Facts, REPORT, Sealed, files, receipt_seq};
+use crate::evidence::{
+    About, CheckResult, DISCLOSURES, EvidenceError, Facts, REPORT, Sealed, files, receipt_seq, summary,
+};
+use crate::founding::founding_digest;
 use crate::pack::{Kind, Pack};
-use crate::payload::ReportKind;
+use crate::payload::{Payload, ReportKind};
 use crate::public_key::PublicKey;
 use crate::receipt::Receipt;
 use crate::reporting::{PREDICATE_TYPE, Report as Predicate};
 use crate::verify::disclosures::Disclosures;
 use crate::verify::receipts::Selection;
-use crate::verify::{Failure, Layer, LayerReport, NotChecked, Pins, Place, Report, Subject};
+use crate::verify::{Failure, Founding, Layer, LayerReport, NotChecked, Pins, Place, Report, Subject};
 
 /// How a zip begins.
 pub const PACK_START: &[u8] = b"PK\x03\x04";
@@ -39,9 +42,32 @@ pub fn verify_pack(bytes: &[u8], pins: &Pins) -> Report {
         }
     };
     let mut report = selection.finish(Subject::Pack, disclosures, None);
-    report.layers[Layer::Rules as usize] = follows(&pack, &events);
+    report.layers[Layer::Rules as usize] = match follows(&pack, &events) {
+        Ok(told) => {
+            report.notes.push(told.about);
+            report.notes.push(told.verdict);
+            LayerReport::Valid(told.detail)
+        }
+        Err(failure) => LayerReport::Invalid(failure),
+    };
     report.layers[Layer::Signatures as usize] = signed(&pack, &events);
+    report.founding = founding(&events, pins);
+    if pins.founding.is_some() && !report.founding.as_ref().is_some_and(|founding| founding.pinned) {
+        let failure = refuse(Layer::Rules, "founding.other", "the founding is not the one that was pinned");
+        report.layers[Layer::Rules as usize] = LayerReport::Invalid(failure);
+    }
+    report.notes.push(format!("{REPORT} is signed like every file; that it says the same nobody can check"));
     report
+}
+
+/// Whose ledger the pack says it is of.
+fn founding(events: &Events, pins: &Pins) -> Option<Founding> {
+    let founded = events.events.iter().find_map(|event| match &event.payload {
+        Payload::LedgerFounded(founded) => Some(founded),
+        _ => None,
+    })?;
+    let digest = founding_digest(&founded.document).ok()?;
+    Some(Founding { digest, pinned: pins.founding == Some(digest) })
 }
 
 fn whole(layer: Layer, rule: &'static str, error: &dyn std::error::Error) -> Failure {
@@ -112,11 +138,8 @@ fn read_event(seq: u64, bytes: &[u8]) -> Result<Event, Failure> {
 
 fn read_disclosures(lines: &[u8], disclosures: &mut Disclosures) -> Result<(), Failure> {
     let form = |reason: &str| refuse(Layer::Bytes, "disclosure.form", reason);
-    let lines = match lines.strip_suffix(b"\n") {
-        Some(lines) => lines,
-        None if lines.is_empty() => return Ok(()),
-        None => return Err(form("the last line has no line end")),
-    };
+    // Absent where there are none.
+    let lines = lines.strip_suffix(b"\n").ok_or_else(|| form("the last line has no line end"))?;
     for line in lines.split(|byte| *byte == b'\n') {
         let disclosure =
             Disclosure::parse(line).map_err(|error| whole(Layer::Bytes, error.code(), &error))?;
@@ -125,35 +148,51 @@ fn read_disclosures(lines: &[u8], disclosures: &mut Disclosures) -> Result<(), F
     Ok(())
 }
 
-/// Layer *rules* of a pack: its files are those that its events make.
-fn follows(pack: &Pack<'_>, events: &Events) -> LayerReport {
-    match compare(pack, events) {
-        Ok(count) => LayerReport::Valid(format!("{count} files say what the events say, byte for byte")),
-        Err(failure) => LayerReport::Invalid(failure),
-    }
+/// What the files of a pack say.
+struct Told {
+    /// What the pack is about.
+    about: String,
+    /// What its checks came to.
+    verdict: String,
+    detail: String,
 }
 
-fn compare(pack: &Pack<'_>, events: &Events) -> Result<usize, Failure> {
+/// Layer *rules* of a pack: its files are those that its events make. The rules themselves are not replayed: that takes the
+/// whole ledger.
+fn follows(pack: &Pack<'_>, events: &Events) -> Result<Told, Failure> {
     let unreadable = |error: EvidenceError| whole(Layer::Rules, error.code(), &error);
     let facts = Facts::new(&events.events).map_err(unreadable)?;
     let about = about(pack, &facts)?;
     let made = files(&facts, about, events.sealed.clone()).map_err(unreadable)?;
     for file in &made {
-        if pack.file(file.name.as_str()) != Some(&file.bytes) {
+        let there = pack.files().find(|(entry, _)| entry.name == file.name);
+        let same =
+            there.is_some_and(|(entry, bytes)| *bytes == *file.bytes && entry.media_type == file.media_type);
+        if !same {
             let reason = format!("{} is not what the events of the pack make", file.name);
             return Err(refuse(Layer::Rules, "pack.evidence", reason));
         }
+    }
+    if pack.file(REPORT).is_none() {
+        return Err(refuse(Layer::Rules, "pack.evidence", format!("{REPORT} is missing")));
     }
     let known = |name: &str| {
         let own = [REPORT, DISCLOSURES].contains(&name) || receipt_seq(name).is_some();
         own || made.iter().any(|file| file.name.as_str() == name)
     };
-    match pack.files().find(|(entry, _)| !known(entry.name.as_str())) {
-        Some((entry, _)) => {
-            Err(refuse(Layer::Rules, "pack.evidence", format!("nothing explains {}", entry.name)))
-        }
-        None => Ok(made.len()),
+    if let Some((entry, _)) = pack.files().find(|(entry, _)| !known(entry.name.as_str())) {
+        return Err(refuse(Layer::Rules, "pack.evidence", format!("nothing explains {}", entry.name)));
     }
+    let summary = summary(&facts, about, events.sealed.clone()).map_err(unreadable)?;
+    let passed = match summary.verdict {
+        CheckResult::Fail => format!("its checks FAIL: {}", summary.failed.join(", ")),
+        CheckResult::Pass | CheckResult::None => "its checks pass".to_owned(),
+    };
+    Ok(Told {
+        about: format!("the pack is about {}", summary.about),
+        verdict: passed,
+        detail: format!("{} files say what the events say; the rules were not replayed", made.len()),
+    })
 }
 
 /// What the statement says that the pack is about, which is what its manifest says.
@@ -175,7 +214,7 @@ fn about(pack: &Pack<'_>, facts: &Facts<'_>) -> Result<About, Failure> {
     match (predicate.kind, predicate.action, predicate.from, predicate.to) {
         (ReportKind::Rotation, Some(action), None, None) => Ok(About::Rotation(action)),
         (ReportKind::LedgerKey, Some(action), None, None) => Ok(About::LedgerKey(action)),
-        (ReportKind::Period, None, Some(from), Some(to)) => Ok(About::Period { from, to }),
+        (ReportKind::Period, None, Some(from), Some(to)) if from < to => Ok(About::Period { from, to }),
         _ => Err(wrong("the statement does not say what the pack is about")),
     }
 }
@@ -187,15 +226,12 @@ fn signed(pack: &Pack<'_>, events: &Events) -> LayerReport {
         .and_then(|facts| {
             let missing =
                 || refuse(Layer::Signatures, "evidence_key.other", "no event names an evidence key");
-            let set = facts.evidence_key().ok_or_else(missing)?;
+            let (seq, set) = facts.evidence_key().ok_or_else(missing)?;
             let key = PublicKey::from_der(set.spki.as_bytes())
                 .map_err(|error| whole(Layer::Signatures, error.code(), &error))?;
             pack.verify(&key).map_err(|error| whole(Layer::Signatures, error.code(), &error))?;
-            Ok(format!(
-                "the evidence key {} signed the manifest of {} files",
-                key.sha256(),
-                pack.files().len()
-            ))
+            let (key, files) = (key.sha256(), pack.files().len());
+            Ok(format!("the evidence key {key}, set at event {seq}, signed the manifest of {files} files"))
         });
     match checked {
         Ok(detail) => LayerReport::Valid(detail),

@@ -125,8 +125,11 @@ impl<'a> Selection<'a> {
 /// Nothing that the user gave is passed over in silence.
 fn unused_pins(pins: &Pins, subject: Subject) -> Vec<String> {
     let mut notes = Vec::new();
-    if pins.founding.is_some() {
+    if pins.founding.is_some() && subject != Subject::Pack {
         notes.push("the founding digest was not compared: single events do not hold the founding".to_owned());
+    }
+    if pins.attestation_roots.is_some() {
+        notes.push("attestations were not checked: that takes the whole ledger".to_owned());
     }
     if pins.known.is_some() {
         notes.push("the known checkpoint was not compared: it takes the whole ledger".to_owned());

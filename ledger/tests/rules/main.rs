@@ -17,6 +17,7 @@ mod certificates;
 mod clearances;
 mod custody;
 mod effects;
+mod evidence;
 mod founding;
 mod people;
 mod reachability;

@@ -2,14 +2,27 @@
 
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::payload::FounderAssertion;
+use sealbook_ledger::rule::Rule;
 
-use super::App;
+use super::{App, OpenedTenant};
 use crate::ceremony::{self, CandidateBody, FoundingView, Plan};
 use crate::ledger::{EngineError, Ledger};
 use crate::passkeys::MadePasskey;
 use crate::relying_parties::RelyingParties;
 
 impl App {
+    /// Issues tickets to the founders who have not registered; those issued before are void.
+    pub async fn issue_tickets(&self, ledger: &Ledger) -> Result<OpenedTenant, EngineError> {
+        let _one_at_a_time = self.0.opening.lock().await;
+        let state = ledger.state();
+        if state.founded().is_ok() {
+            return Err(Rule::FoundingDone.into());
+        }
+        let key = state.ledger_key().ok_or(Rule::FoundingMissing)?;
+        let tickets = ceremony::issue_tickets(&self.0.store, ledger.id()).await?;
+        Ok(OpenedTenant { origin: ledger.origin().clone(), vkey: key.vkey.clone(), tickets })
+    }
+
     /// For whom founders register and sign: the configuration's of the moment when the founding was opened.
     pub(crate) async fn founding_parties(&self, ledger: &Ledger) -> Result<RelyingParties, EngineError> {
         let plan = Plan::of(&self.0.store, ledger.id()).await?;

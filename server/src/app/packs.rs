@@ -1,42 +1,70 @@
 //! Evidence packs: having them made, and handing them out.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::evidence::About;
+use sealbook_ledger::rule::Rule;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::App;
 use crate::clock;
 use crate::ledger::{EngineError, Ledger};
 use crate::packs::{Issued, Packs};
+use crate::views::reports::{self, ReportView};
+
+/// How long a report waits for the checkpoint that its receipts lead to.
+const SEAL_WAIT: Duration = Duration::from_secs(10);
 
 impl App {
-    /// Makes the evidence pack of a period, signs and records it.
+    /// Makes the evidence pack of a period, signs and records it; one of the same period is there already, it is that one.
+    /// One at a time: each reads much, and is kept for ever.
     ///
     /// # Errors
-    /// `evidence_key.other` without an evidence key, `report.form` where the period is none or lies ahead.
+    /// `evidence_key.other` without an evidence key, `report.form` where the period is none or lies ahead, `server.busy`
+    /// while another is being made.
     pub async fn report_period(
         &self,
-        ledger: &Ledger,
+        ledger: &Arc<Ledger>,
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Issued, EngineError> {
         if from >= to || to > ledger.now() {
-            return Err(sealbook_ledger::rule::Rule::ReportForm.into());
+            return Err(Rule::ReportForm.into());
         }
-        let packs = Packs::new(std::sync::Arc::clone(&self.0.store), self.0.devices.clone());
-        packs.issue(ledger, About::Period { from, to }, clock::correlation()).await
+        let busy =
+            || EngineError::unavailable("server.busy", "another report is being made; try again shortly");
+        let (app, ledger) = (self.clone(), Arc::clone(ledger));
+        // A task of its own: a caller who goes away between authorisation and device would leave it open.
+        let work = self.0.runtime.spawn(async move {
+            let _turn = app.0.reporting.try_lock().map_err(|_| busy())?;
+            let state = ledger.state();
+            let all = reports::all(&app.0.store, ledger.id(), state.founded()?, ledger.size()).await?;
+            let same = all.iter().find(|one| (one.from, one.to) == (Some(from), Some(to)));
+            if let Some(same) = same {
+                return Ok(Issued { seq: same.seq, sha256: same.sha256, size: same.size });
+            }
+            let packs = Packs::new(Arc::clone(&app.0.store), app.0.devices.clone());
+            packs.issue(&ledger, About::Period { from, to }, clock::correlation(), SEAL_WAIT).await
+        });
+        work.await.map_err(|error| EngineError::fault("a report's making ended", error))?
     }
 
     /// The bytes of a pack that was issued.
     ///
     /// # Errors
     /// `report.unknown`: no pack of this ledger has this digest.
-    pub async fn pack(&self, ledger: &Ledger, sha256: Hash) -> Result<Vec<u8>, EngineError> {
-        let row = self.0.store.attachment(ledger.id(), sha256).await?;
-        let pack = row.filter(|row| row.media_type == crate::packs::MEDIA_TYPE).map(|row| row.bytes);
-        pack.ok_or(EngineError::Conflict {
+    pub async fn pack(&self, ledger: &Ledger, sha256: Hash) -> Result<(ReportView, Vec<u8>), EngineError> {
+        let unknown = || EngineError::Conflict {
             code: "report.unknown",
             sentence: "no evidence pack of this ledger has this digest",
-        })
+        };
+        let state = ledger.state();
+        let all = reports::all(&self.0.store, ledger.id(), state.founded()?, ledger.size()).await?;
+        let report = all.into_iter().find(|report| report.sha256 == sha256).ok_or_else(unknown)?;
+        let row = self.0.store.attachment(ledger.id(), sha256).await?;
+        let missing = || EngineError::Corrupt("the bytes of an evidence pack are missing".into());
+        Ok((report, row.ok_or_else(missing)?.bytes))
     }
 }

@@ -71,6 +71,12 @@ impl App {
         self.apart(async move { app.0.auditing.events(&ledger, kinds, since, at).await }).await
     }
 
+    /// The events of some seqs, in their order.
+    pub async fn events_at(&self, ledger: Arc<Ledger>, seqs: Vec<u64>) -> Result<Vec<Event>, EngineError> {
+        let app = self.clone();
+        self.apart(async move { app.0.auditing.events_at(&ledger, &seqs).await }).await
+    }
+
     /// A random sample that can be drawn again from the same seed and size.
     pub async fn sample(
         &self,

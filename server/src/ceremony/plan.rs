@@ -43,9 +43,12 @@ pub struct Plan {
     pub sign_in_rp_id: Option<String>,
 }
 
+/// The rules of ledgers that were opened before plans said any, or were kept at all.
+pub(super) const FIRST_RULES: u64 = 1;
+
 /// Plans that were kept before rules had versions are of the first.
 fn first_rules() -> u64 {
-    1
+    FIRST_RULES
 }
 
 /// A founder's new ticket.

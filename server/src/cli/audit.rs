@@ -1,5 +1,7 @@
 //! `sealbook audit`: how a ledger stood at a date, and random samples that anybody can draw again.
 
+mod rotation;
+
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,8 @@ pub enum AuditCommand {
     Keys(AsAtArgs),
     /// Refusals up to a date
     Refusals(AsAtArgs),
+    /// Whether every key of the last 90 days came by a rotation on record, and none is too old; fails where not
+    Rotation(AsAtArgs),
     /// Draw a random sample with receipts: the same seed draws the same one
     Sample(SampleArgs),
 }
@@ -35,12 +39,19 @@ pub struct AsAtArgs {
     /// The date and time, RFC 3339; now if absent
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Approvals and refusals: not before this time
+    /// Approvals, refusals and rotations: not before this time
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Write comma-separated values
     #[arg(long)]
     csv: bool,
+}
+
+impl AsAtArgs {
+    /// The same question, asked for its verdict.
+    fn as_json(&self) -> Self {
+        Self { at: self.at.clone(), from: self.from.clone(), csv: false }
+    }
 }
 
 /// What is to be drawn.
@@ -100,6 +111,7 @@ pub fn run(command: &AuditCommand, context: &Context) -> Result<(), Failure> {
         AuditCommand::Refusals(args) => {
             as_at(args, context, "refusals", &["seq", "minute", "count", "rule", "display_name"])
         }
+        AuditCommand::Rotation(args) => rotation::run(args, context),
         AuditCommand::Sample(args) => sample(args, context),
     }
 }
@@ -115,16 +127,7 @@ fn moment(text: &str) -> Result<String, Failure> {
 }
 
 fn as_at(args: &AsAtArgs, context: &Context, list: &str, columns: &[&str]) -> Result<(), Failure> {
-    let mut path =
-        context.path(&format!("/audit/{list}?format={}", if args.csv { "csv" } else { "json" }))?;
-    for (name, value) in [("at", &args.at), ("from", &args.from)] {
-        if let Some(value) = value {
-            path.push_str(&format!("&{name}={}", moment(value)?));
-        }
-    }
-    let mut stream = context.caller()?.stream(&path)?;
-    let mut bytes = Vec::new();
-    stream.reader.read_to_end(&mut bytes).map_err(Failure::Output)?;
+    let bytes = asked(args, context, list)?;
     if args.csv {
         return std::io::stdout().lock().write_all(&bytes).map_err(Failure::Output);
     }
@@ -142,6 +145,21 @@ fn as_at(args: &AsAtArgs, context: &Context, list: &str, columns: &[&str]) -> Re
         let (at, size) = (cell(&answer["at"]), cell(&answer["size"]));
         format!("As at {at}, after {size} events.\n\n{}", table(&headings, &rows))
     })
+}
+
+/// A list as the server gives it.
+fn asked(args: &AsAtArgs, context: &Context, list: &str) -> Result<Vec<u8>, Failure> {
+    let mut path =
+        context.path(&format!("/audit/{list}?format={}", if args.csv { "csv" } else { "json" }))?;
+    for (name, value) in [("at", &args.at), ("from", &args.from)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", moment(value)?));
+        }
+    }
+    let mut stream = context.caller()?.stream(&path)?;
+    let mut bytes = Vec::new();
+    stream.reader.read_to_end(&mut bytes).map_err(Failure::Output)?;
+    Ok(bytes)
 }
 
 fn cell(value: &Value) -> String {

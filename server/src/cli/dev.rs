@@ -25,7 +25,7 @@ use crate::config::{
     ConfigError, FRESH_SIGN_IN_S, Mode, OperatorToken, OriginPrefix, RelyingParty, SNAPSHOT_EVERY,
 };
 use crate::custody::softhsm;
-use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres};
+use crate::embedded::{DEFAULT_DATA_FOLDER, DataFolder, EmbeddedPostgres, MOST_DAYS_AHEAD};
 use crate::notifying::Notifying;
 use crate::passkeys::AttestationRoots;
 use crate::running;
@@ -73,6 +73,10 @@ pub struct DevCommand {
     /// SoftHSM's module, where it is not where Debian, Fedora or Homebrew put it
     #[arg(long, value_name = "FILE")]
     softhsm_module: Option<PathBuf>,
+    /// The trial's clock runs so many days ahead: to see overlaps end and keys come due. It is never set back
+    #[arg(long, value_name = "DAYS", default_value_t = 0,
+        value_parser = clap::value_parser!(u16).range(..=i64::from(MOST_DAYS_AHEAD)))]
+    days_ahead: u16,
     /// Go on without a high-water file that ought to be there; recorded in the ledger
     #[arg(long)]
     accept_missing_high_water: bool,
@@ -109,6 +113,8 @@ async fn serve(command: &DevCommand, path: &Path) -> Result<(), Failure> {
     let listener = listener.map_err(|error| Failure::operate("the server can't listen", error))?;
     let folder = DataFolder::open(path);
     let folder = folder.map_err(|error| Failure::operate("the data folder can't be used", error))?;
+    let ahead = folder.run_ahead(command.days_ahead);
+    ahead.map_err(|error| Failure::operate("the trial's clock can't be kept", error))?;
     let postgres = EmbeddedPostgres::start(&folder).await;
     let postgres = postgres.map_err(|error| Failure::operate("Postgres can't be started", error))?;
     let result = serve_on(command, &folder, &postgres, listener, began).await;
@@ -158,13 +164,16 @@ async fn serve_on(
         // A development server tells nobody.
         notifying: Notifying { webhooks: Vec::new(), public_url: url.clone() },
     };
-    let app =
-        parts.assemble().await.map_err(|error| Failure::operate("the server can't be started", error))?;
+    let app = parts
+        .assemble_beside(postgres)
+        .await
+        .map_err(|error| Failure::operate("the server can't be started", error))?;
     let links = match &command.found {
         Some(tenant) => founding_links(&app, tenant, &url, folder, command.separate_sign_in).await?,
         None => Vec::new(),
     };
-    greet(&url, folder, &token_file, app.ledgers().len(), began)?;
+    let clock = clock(postgres.ahead(), command.days_ahead);
+    greet(&url, folder, &token_file, app.ledgers().len(), &clock, began)?;
     show_links(&links)?;
     let result = running::until_stopped(app.clone(), listener, None, &url, Vec::new()).await;
     result.map_err(|error| Failure::operate("the server ended", error))
@@ -240,11 +249,19 @@ fn show_links(links: &[(PathBuf, Zeroizing<String>)]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A line about a trial's clock, where it runs ahead.
+fn clock(ahead: Duration, asked: u16) -> String {
+    let days = ahead.as_secs() / (24 * 60 * 60);
+    let kept = if days > u64::from(asked) { ": as far as it ever did" } else { "" };
+    if days == 0 { String::new() } else { format!("  clock       {days} days ahead{kept}\n") }
+}
+
 fn greet(
     url: &str,
     folder: &DataFolder,
     token: &Path,
     tenants: usize,
+    clock: &str,
     began: Instant,
 ) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
@@ -254,6 +271,7 @@ fn greet(
          \x20 sign in     {url}/signin\n\
          \x20 data        {}\n\
          \x20 tenants     {tenants}\n\
+         {clock}\
          \x20 operator    export SEALBOOK_OPERATOR_TOKEN_FILE={}\n\
          \x20 first step  sealbook tenant open NAME --founder ALICE --founder BOB --founder CAROL --out tickets\n\
          \x20 stop        Ctrl-C\n\n",

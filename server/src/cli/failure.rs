@@ -127,6 +127,12 @@ pub enum Failure {
         /// How many there are.
         checks: usize,
     },
+    /// An audit did not pass; what failed is in its list.
+    #[error("{what}")]
+    Audited {
+        /// What did not pass.
+        what: String,
+    },
     /// The operator's side of this program can't do it.
     #[error("{what}")]
     Operate {
@@ -189,6 +195,7 @@ impl Failure {
             Self::GateClosed { .. } => "gate.closed",
             Self::TimedOut { .. } => "cli.timed_out",
             Self::Unhealthy { .. } => "doctor.unhealthy",
+            Self::Audited { .. } => "audit.failed",
             Self::Operate { .. } => "operate.failed",
             Self::Randomness => "cli.randomness",
             Self::Clock => "cli.clock",
@@ -225,6 +232,7 @@ impl Failure {
             }
             Self::TimedOut { .. } => "Look again later; nothing is lost by waiting.",
             Self::Unhealthy { .. } => "Mend what is marked above.",
+            Self::Audited { .. } => "See what failed above, and `sealbook calendar` for what to do first.",
             Self::Operate { .. } => "What is said above names the cause; docs/operations/ says more.",
             Self::Randomness => "Check that getrandom works on this machine.",
             Self::Clock => "Set the clock.",
@@ -258,6 +266,7 @@ impl Failure {
             | Self::File { .. }
             | Self::Exposed { .. }
             | Self::NotConfirmed
+            | Self::Audited { .. }
             | Self::Operate { .. }
             | Self::Randomness
             | Self::Clock

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sealbook_ledger::action::{ActionDocument, ActionType, KeyRotateParams, Params};
 use sealbook_ledger::command::{Command, RotationCommand};
+use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::{ActionId, KeyId, ProposerId, SlotName};
 use sealbook_ledger::payload::ActionProposed;
 use sealbook_ledger::policy::Proposer;
@@ -14,16 +15,19 @@ use sealbook_ledger::timestamp::Timestamp;
 
 use super::{Effects, Step};
 use crate::clock;
-use crate::ledger::{Disclosure, EngineError, Submission};
+use crate::ledger::{Disclosure, EngineError, IdempotencyKey, Submission};
 
 /// How long people have to decide on a rotation that the server proposes, in seconds: a week.
 const LIFE_S: u32 = 7 * 24 * 60 * 60;
 
-/// How long the server waits before it proposes again what people refused, or let expire.
-pub(super) const AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often new events are looked through for what came round.
+const RECKON: Duration = Duration::from_secs(5);
 
 /// Seconds of a day.
 const DAY_S: u32 = 24 * 60 * 60;
+
+/// Context of the idempotency keys of proposals.
+const TURN: &[u8] = b"sealbook proposes a rotation v1\0";
 
 impl Effects {
     /// Proposals that are due, and keys that are late.
@@ -40,7 +44,8 @@ impl Effects {
                 });
             }
             let ahead = u32::from(slot.rotation.propose_days) * DAY_S;
-            if at.plus_seconds(ahead) >= due && self.may_propose(founded, name, slot, key, at) {
+            let in_turn = self.proposed.get(&key) != Some(&turn(due, at));
+            if at.plus_seconds(ahead) >= due && in_turn && may_propose(founded, name, slot, at) {
                 steps.push(Step::Propose { slot: name.clone(), key });
             }
         }
@@ -48,29 +53,15 @@ impl Effects {
         steps
     }
 
-    fn may_propose(
-        &self,
-        founded: &Founded,
-        name: &SlotName,
-        slot: &Slot,
-        key: KeyId,
-        at: Timestamp,
-    ) -> bool {
-        let lets = founded
-            .policy()
-            .actions
-            .get(&ActionType::KeyRotate)
-            .is_some_and(|rule| rule.proposers.contains(&Proposer::System));
-        let asked = founded.actions().values().any(|action| match &action.document().params {
-            Params::KeyRotate(p) | Params::KeyRotateEmergency(p) => p.slot == *name,
-            _ => false,
-        });
-        let under_way = founded.rotations().values().any(|r| r.slot == *name && !r.has_ended());
-        let lately = self.proposed.get(&key).is_some_and(|when| when.elapsed() < AGAIN);
-        lets && !asked
-            && !under_way
-            && !lately
-            && !slot.suspension.is_some_and(|suspension| suspension.holds(at))
+    /// Looks through new events for what came round, so that metrics and notices know it without reading.
+    pub(super) async fn reckon(&mut self) {
+        if self.reckoned.is_some_and(|when| self.since(when) < RECKON) {
+            return;
+        }
+        self.reckoned = Some(self.ledger.clock().steady());
+        if let Err(error) = self.ledger.milestones_now(&self.store).await {
+            tracing::warn!(origin = %self.ledger.origin(), error = &error as &dyn std::error::Error, "the calendar lags");
+        }
     }
 
     /// Puts a rotation before people, in the server's name.
@@ -97,10 +88,64 @@ impl Effects {
             reason_digest: reason.digest(),
         };
         let proposed = ActionProposed { document, signed: None };
-        let mut submission = Submission::new(Command::Propose(Box::new(proposed)));
+        let (turn, command) = (turn(due, at), Command::Propose(Box::new(proposed)));
+        let idempotency = Some(idempotency_of(key, due, turn));
+        let mut submission = Submission { idempotency, ..Submission::new(command) };
         submission.disclosures.push(reason);
         self.submit_whole(submission).await?;
-        self.proposed.insert(key, std::time::Instant::now());
+        self.proposed.insert(key, turn);
         Ok(())
+    }
+}
+
+/// The day before or after a key's due date. On each the servers together propose its rotation once: what people rejected,
+/// or let expire, they are not asked again at once.
+fn turn(due: Timestamp, at: Timestamp) -> i64 {
+    (at.unix_micros() - due.unix_micros()).div_euclid(i64::from(DAY_S) * 1_000_000)
+}
+
+/// All servers propose with one key, so that the first one's proposal is that of all.
+fn idempotency_of(key: KeyId, due: Timestamp, turn: i64) -> IdempotencyKey {
+    // A due date that moved is another one.
+    let (due, turn) = (due.unix_micros().to_be_bytes(), turn.to_be_bytes());
+    let hash = Hash::sha256_in_context(TURN, &[&key.uuid().as_bytes()[..], &due, &turn].concat());
+    IdempotencyKey { key_hash: hash, body_hash: hash }
+}
+
+/// Whether the server may put a rotation of a slot's key before people, and nobody has yet.
+fn may_propose(founded: &Founded, name: &SlotName, slot: &Slot, at: Timestamp) -> bool {
+    let lets = founded
+        .policy()
+        .actions
+        .get(&ActionType::KeyRotate)
+        .is_some_and(|rule| rule.proposers.contains(&Proposer::System));
+    let asked = founded.actions().values().any(|action| match &action.document().params {
+        Params::KeyRotate(p) | Params::KeyRotateEmergency(p) => p.slot == *name,
+        _ => false,
+    });
+    let under_way = founded.rotations().values().any(|r| r.slot == *name && !r.has_ended());
+    let suspended = slot.suspension.is_some_and(|suspension| suspension.holds(at));
+    lets && !asked && !under_way && !suspended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotation_is_proposed_once_a_day_by_all_servers_together() {
+        let due: Timestamp = "2026-11-28T12:00:00.000000Z".parse().unwrap();
+        let at = |text: &str| turn(due, text.parse().unwrap());
+        let asked = at("2026-11-14T12:00:00.000000Z");
+        assert_eq!(asked, at("2026-11-15T11:59:59.999999Z"));
+        assert_ne!(asked, at("2026-11-15T12:00:00.000000Z"));
+        assert_ne!(at("2026-11-28T11:59:59.999999Z"), at("2026-11-28T12:00:00.000000Z"));
+        let key = KeyId::from(uuid::Uuid::now_v7());
+        assert_eq!(idempotency_of(key, due, asked), idempotency_of(key, due, asked));
+        assert_ne!(idempotency_of(key, due, asked), idempotency_of(key, due, asked + 1));
+        assert_ne!(
+            idempotency_of(key, due, asked),
+            idempotency_of(KeyId::from(uuid::Uuid::now_v7()), due, asked)
+        );
     }
 }

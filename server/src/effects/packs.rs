@@ -1,5 +1,7 @@
 //! Evidence packs come by themselves: whatever has ended and has none gets one, as soon as there is an evidence key.
 
+use std::time::Duration;
+
 use sealbook_ledger::command::{Command, DocumentOutcome, RotationCommand};
 use sealbook_ledger::evidence::About;
 use sealbook_ledger::ids::{ActionId, Correlation};
@@ -9,6 +11,9 @@ use sealbook_ledger::timestamp::Timestamp;
 use super::{ABANDON_AFTER_S, Effects, Step};
 use crate::clock;
 use crate::ledger::EngineError;
+
+/// How long a pack waits for the checkpoint that its receipts lead to: else it is tried again.
+const SEAL_WAIT: Duration = Duration::from_secs(1);
 
 impl Effects {
     /// Packs that are due, and authorisations of which nobody knows what became.
@@ -25,19 +30,18 @@ impl Effects {
             let open = |of: ActionId| pending.values().any(|pending| pending.action == Some(of));
             let due = due(founded).into_iter().filter(|(of, ..)| !open(*of));
             let issue = due.map(|(of, about, correlation)| Step::Issue { about, of, correlation });
-            steps.extend(issue.filter(|step| !self.has_to_wait(step)));
+            // One at a time, and after everything else: a pack reads and draws for a while, and nobody waits for it.
+            steps.extend(issue.filter(|step| !self.has_to_wait(step)).take(1));
         }
         steps
     }
 
     pub(super) async fn issue(&self, about: About, correlation: Correlation) -> Result<(), EngineError> {
-        match self.packs.issue(&self.ledger, about, correlation).await {
+        match self.packs.issue(&self.ledger, about, correlation, SEAL_WAIT).await {
             Ok(issued) => {
                 tracing::info!(origin = %self.ledger.origin(), seq = %issued.seq, sha256 = %issued.sha256, "an evidence pack was issued");
                 Ok(())
             }
-            // Somebody else is at it, or was.
-            Err(EngineError::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }

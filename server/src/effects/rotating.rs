@@ -146,7 +146,7 @@ impl Effects {
         let command = RotationCommand::Canary { action, results: results.clone() };
         let mut submission = Submission { correlation: rotation.correlation, ..rotating(command) };
         submission.attachments.push((results, bytes));
-        self.submit_whole(submission).await
+        self.ledger.submit(submission).await.map(drop)
     }
 
     /// Nothing is authorised for a device that is known to be away.

@@ -79,19 +79,8 @@ pub(super) async fn make(
     initdb.args(["--locale", "C", "--data-checksums", "--no-instructions", "--no-sync"]);
     finish(initdb, &binaries.initdb(), home, None).await?;
 
-    // A single-user server reads statements from its standard input: the passwords pass neither through argv nor
-    // through a file of the unprivileged user, and no socket is ever open without authentication.
-    let mut single = program(&binaries.postgres(), home)?;
-    single.arg("--single").arg("-D").arg(&new).args(["-c", "fsync=off", "-c", "exit_on_error=on"]);
-    single.args([
-        "-c",
-        "log_min_error_statement=panic",
-        "-c",
-        "password_encryption=scram-sha-256",
-        "postgres",
-    ]);
-    single.stdout(Stdio::null());
-    finish(single, &binaries.postgres(), home, Some(provisioning(passwords))).await?;
+    let settings = ["fsync=off", "password_encryption=scram-sha-256"];
+    single_user(binaries, home, &new, "postgres", &settings, provisioning(passwords)).await?;
 
     // Nothing above waited for the disk; now everything does, once.
     let mut sync = program(&binaries.initdb(), home)?;
@@ -100,6 +89,26 @@ pub(super) async fn make(
     fs::rename(&new, home.data()).map_err(io_error("rename", &new))?;
     folder::sync_folder(home.root())?;
     Ok(())
+}
+
+/// Runs statements, one a line, as the superuser that nobody can connect as. A single-user server reads them from its
+/// standard input: passwords pass neither through argv nor through a file of the unprivileged user, and no socket is
+/// ever open without authentication.
+pub(super) async fn single_user(
+    binaries: &Binaries,
+    home: &Home,
+    data: &Path,
+    database: &str,
+    settings: &[&str],
+    statements: Zeroizing<String>,
+) -> Result<(), EmbeddedError> {
+    let mut single = program(&binaries.postgres(), home)?;
+    single.arg("--single").arg("-D").arg(data);
+    for setting in ["exit_on_error=on", "log_min_error_statement=panic"].iter().chain(settings) {
+        single.args(["-c", setting]);
+    }
+    single.arg(database).stdout(Stdio::null());
+    finish(single, &binaries.postgres(), home, Some(statements)).await
 }
 
 /// Removes what a server that was killed while making a cluster left.

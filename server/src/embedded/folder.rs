@@ -62,6 +62,12 @@ pub enum FolderError {
         /// The file.
         path: PathBuf,
     },
+    /// The file with a trial's days ahead holds something this server never wrote there.
+    #[error("{} does not hold a number of days; restore it from a backup of the data folder", path.display())]
+    DamagedDays {
+        /// The file.
+        path: PathBuf,
+    },
     /// The operating system's random generator failed.
     #[error("the operating system gave no random bytes")]
     Randomness(#[source] rand::rand_core::OsError),
@@ -87,6 +93,7 @@ impl FolderError {
             Self::ForeignOwner { .. } => "data_folder.foreign_owner",
             Self::NotOurs { .. } => "data_folder.not_ours",
             Self::DamagedSecret { .. } => "data_folder.damaged_secret",
+            Self::DamagedDays { .. } => "data_folder.damaged_days",
             Self::Randomness(_) => "data_folder.randomness",
             Self::Io { .. } => "data_folder.io",
         }

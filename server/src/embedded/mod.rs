@@ -11,6 +11,7 @@
 //! finds it, stops it and goes on from there.
 
 mod account;
+mod ahead;
 mod binaries;
 mod cluster;
 mod error;
@@ -20,6 +21,7 @@ mod process;
 mod supervisor;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -32,6 +34,7 @@ use cluster::Passwords;
 use home::Home;
 use supervisor::Launcher;
 
+pub use ahead::MOST_DAYS_AHEAD;
 pub use binaries::OLDEST_POSTGRES;
 pub use cluster::{APP_ROLE, DATABASE, OWNER_ROLE};
 pub use error::EmbeddedError;
@@ -45,6 +48,7 @@ pub use folder::{DEFAULT_DATA_FOLDER, DataFolder, FolderError};
 pub struct EmbeddedPostgres {
     owner: Config,
     app: Config,
+    ahead: Duration,
     pid: watch::Receiver<u32>,
     stop: oneshot::Sender<()>,
     supervisor: JoinHandle<Result<(), EmbeddedError>>,
@@ -76,6 +80,10 @@ impl EmbeddedPostgres {
             tracing::info!(folder = %folder.path().display(), postgres = binaries.major(), "making the database");
             cluster::make(&binaries, &home, &passwords).await?;
         }
+        let days = folder.days_ahead()?;
+        if days > 0 {
+            ahead::set_clock(&binaries, &home, days).await?;
+        }
         let owner = config(&home, OWNER_ROLE, &passwords.owner);
         let app = config(&home, APP_ROLE, &passwords.app);
         let launcher = Launcher::new(binaries, home, app.clone(), folder.secrets());
@@ -83,7 +91,7 @@ impl EmbeddedPostgres {
         let (stop, stopped) = oneshot::channel();
         let (pid_sender, pid) = watch::channel(postmaster.pid());
         let supervisor = tokio::spawn(supervisor::supervise(launcher, postmaster, pid_sender, stopped));
-        Ok(Self { owner, app, pid, stop, supervisor })
+        Ok(Self { owner, app, ahead: ahead::time(days), pid, stop, supervisor })
     }
 
     /// How the owner role connects; for migrations only.
@@ -94,6 +102,11 @@ impl EmbeddedPostgres {
     /// How the server's own role connects.
     pub fn app_config(&self) -> Config {
         self.app.clone()
+    }
+
+    /// How far its clock runs ahead of the system's: not at all but for a trial ([`DataFolder::run_ahead`]).
+    pub fn ahead(&self) -> Duration {
+        self.ahead
     }
 
     /// The postmaster's process id; another one after a restart.

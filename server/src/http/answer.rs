@@ -19,7 +19,8 @@ use super::{Api, Pages};
 use crate::clock;
 use crate::ledger::Ledger;
 
-/// Carries the correlation id of the events that a request led to, or would have.
+/// Carries the correlation id of a request. The events that it led to stand under it, unless they continue a piece of
+/// work that has its own: an action from its proposal on, a rotation to its evidence.
 pub const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Who asks, once an extractor knows: refusals are recorded under this name.

@@ -17,6 +17,8 @@ use crate::views::Names;
 use crate::views::as_at::{
     self, ACTION_TYPES, ApprovalsAsAt, KeysAsAt, MembersAsAt, REFUSAL_TYPES, RefusalsAsAt,
 };
+use crate::views::calendar::days_before;
+use crate::views::rotation_audit::{RotationAudit, WINDOW_DAYS};
 
 /// When, and in which form.
 #[derive(Deserialize, IntoParams)]
@@ -26,7 +28,7 @@ pub(super) struct AsAtQuery {
     /// The moment, RFC 3339; now where absent.
     #[param(value_type = Option<String>, format = DateTime)]
     at: Option<Moment>,
-    /// Decisions and refusals: not before this time.
+    /// Decisions and refusals: not before this time. Rotations: keys that were put away before it are not looked at.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Moment>,
     /// `csv` or `json`; else the `Accept` header decides.
@@ -160,6 +162,16 @@ impl Question {
         Ok(RefusalsAsAt::new(self.moment(size), &events, &self.names().await?))
     }
 
+    /// Whether every key came by a rotation that is on record, and none is too old.
+    pub(crate) async fn rotation(&self) -> Result<RotationAudit, Problem> {
+        let MemberCaller { app, ledger, .. } = &self.member;
+        let from = self.since.unwrap_or_else(|| days_before(self.at, WINDOW_DAYS));
+        let then = app.as_at(ledger.clone(), self.at).await?;
+        let founded = then.state.founded()?;
+        let events = app.events_at(ledger.clone(), RotationAudit::asks(founded, from)).await?;
+        Ok(RotationAudit::new(self.moment(then.size), founded, from, &events)?)
+    }
+
     async fn events(
         &self,
         kinds: &'static [&'static str],
@@ -253,6 +265,22 @@ pub(super) async fn refusals_as_at(
 ) -> Result<HttpResponse, Problem> {
     let list = query.question(exporter).refusals().await?;
     Ok(query.answer(&req, &list, "refusals", RefusalsAsAt::to_csv))
+}
+
+/// Whether every key that was active since `from`, or in the last 90 days, came by a rotation that is on record with its
+/// evidence pack, and none in charge is older than its slot's interval.
+#[utoipa::path(tag = "audit", params(("tenant" = String, Path), AsAtQuery), responses(
+    (status = 200, content((RotationAudit = "application/json"), (String = "text/csv"))),
+    (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)
+))]
+#[get("/v1/tenants/{tenant}/audit/rotation")]
+pub(super) async fn rotation_audit(
+    exporter: Exporter,
+    query: web::Query<AsAtQuery>,
+    req: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let list = query.question(exporter).rotation().await?;
+    Ok(query.answer(&req, &list, "rotation", RotationAudit::to_csv))
 }
 
 /// A random sample of events with their receipts, which anybody can draw again from seed and checkpoint.

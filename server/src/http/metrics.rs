@@ -9,6 +9,7 @@ use super::Api;
 use super::problem::Problem;
 use crate::app::App;
 use crate::custody::BackendHealth;
+use crate::views::calendar::{Calendar, Kind};
 
 /// One gauge a tenant.
 fn by_tenant(registry: &Registry, name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {
@@ -44,6 +45,31 @@ fn ledgers(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
         if let Ok(founded) = ledger.state().founded() {
             open.with_label_values(&labels).set(number(founded.actions().len() as u64));
             pending.with_label_values(&labels).set(number(founded.pending_signatures().len() as u64));
+        }
+    }
+    Ok(())
+}
+
+/// What has to come round. Reviews and the ledger key are counted once the events were looked through for them.
+fn calendars(app: &App, registry: &Registry) -> Result<(), prometheus::Error> {
+    let options = Opts::new("sealbook_calendar_overdue", "What has to come round and is late, by kind.");
+    let overdue = IntGaugeVec::new(options, &["tenant", "kind"])?;
+    registry.register(Box::new(overdue.clone()))?;
+    let next = by_tenant(
+        registry,
+        "sealbook_calendar_next_due_days",
+        "Whole days until the next date of the calendar; below 0 where it has passed.",
+    )?;
+    for ledger in app.ledgers() {
+        let (state, tenant) = (ledger.state(), ledger.tenant().as_str());
+        let Ok(founded) = state.founded() else { continue };
+        let calendar =
+            Calendar::new(ledger.origin().to_string(), founded, &ledger.milestones(), ledger.now());
+        for kind in Kind::ALL {
+            overdue.with_label_values(&[tenant, kind.name()]).set(number(calendar.overdue_of(kind) as u64));
+        }
+        if let Some(days) = calendar.days_to_next() {
+            next.with_label_values(&[tenant]).set(days);
         }
     }
     Ok(())
@@ -120,6 +146,7 @@ fn text(app: &App) -> Result<Vec<u8>, prometheus::Error> {
     queued.set(number(app.queued() as u64));
     registry.register(Box::new(queued))?;
     ledgers(app, &registry)?;
+    calendars(app, &registry)?;
     devices(app, &registry)?;
     webhooks(app, &registry)?;
     let mut text = Vec::new();

@@ -9,6 +9,7 @@ pub(crate) mod audit;
 pub mod auth;
 mod batches;
 pub mod body;
+pub(crate) mod calendar;
 mod candidates;
 pub mod certificate;
 mod certificates;

@@ -79,9 +79,8 @@ pub(super) async fn fetch_pack(
     reader: Reader,
     path: web::Path<(String, Hash)>,
 ) -> Result<HttpResponse, Problem> {
-    let sha256 = path.into_inner().1;
-    let bytes = reader.app.pack(&reader.ledger, sha256).await?;
-    let name = file_name(&reader, sha256).await?;
+    let (report, bytes) = reader.app.pack(&reader.ledger, path.into_inner().1).await?;
+    let name = report.file_name();
     Ok(HttpResponse::Ok()
         .content_type("application/zip")
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.zip\"")))
@@ -96,20 +95,12 @@ pub(super) async fn fetch_report(
     reader: Reader,
     path: web::Path<(String, Hash)>,
 ) -> Result<HttpResponse, Problem> {
-    let sha256 = path.into_inner().1;
-    let bytes = reader.app.pack(&reader.ledger, sha256).await?;
-    let name = file_name(&reader, sha256).await?;
+    let (report, bytes) = reader.app.pack(&reader.ledger, path.into_inner().1).await?;
+    let name = report.file_name();
     let pack = Pack::open(&bytes).map_err(Problem::fault)?;
     let report = pack.file(REPORT).ok_or_else(|| Problem::fault("an evidence pack without its report"))?;
     Ok(HttpResponse::Ok()
         .content_type("application/pdf")
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.pdf\"")))
         .body(report.to_vec()))
-}
-
-async fn file_name(reader: &Reader, sha256: Hash) -> Result<String, Problem> {
-    let all =
-        reports::all(reader.store(), reader.ledger.id(), reader.founded()?, reader.ledger.size()).await?;
-    let name = all.iter().find(|report| report.sha256 == sha256).map(ReportView::file_name);
-    Ok(name.unwrap_or_else(|| "rep".to_owned()))
 }

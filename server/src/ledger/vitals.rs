@@ -1,6 +1,12 @@
 //! What a ledger's caretakers found last, in this process: what Health shows beside the state itself.
 
+use std::sync::{Arc, PoisonError};
+
 use sealbook_ledger::timestamp::Timestamp;
+
+use super::Ledger;
+use crate::milestones::Milestones;
+use crate::store::{Store, StoreError};
 
 /// The latest of each kind; nothing where it has not happened since the server started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,4 +54,26 @@ pub struct Stock {
     pub unexplained: usize,
     /// Devices that did not answer.
     pub silent: usize,
+}
+
+impl Ledger {
+    /// What was found in its events so far of when what has to come round came round.
+    pub fn milestones(&self) -> Arc<Milestones> {
+        Arc::clone(&self.milestones.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same up to its head. Events are looked at once: where there are no new ones, this reads nothing.
+    pub(crate) async fn milestones_now(&self, store: &Store) -> Result<Arc<Milestones>, StoreError> {
+        let (known, size) = (self.milestones(), self.size());
+        if known.looked() >= size {
+            return Ok(known);
+        }
+        let found = Arc::new(Milestones::clone(&known).caught_up(store, self.id(), size).await?);
+        let mut kept = self.milestones.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have looked further meanwhile.
+        if kept.looked() < found.looked() {
+            *kept = Arc::clone(&found);
+        }
+        Ok(found)
+    }
 }

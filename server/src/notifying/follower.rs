@@ -24,6 +24,7 @@ use crate::ledger::{EngineError, Ledger};
 use crate::store::StoreError;
 use crate::store::rows::StoredEvent;
 use crate::store::webhooks::{MAX_LOOK, OutboxRow};
+use crate::views::calendar;
 
 /// Shortest time between two looks: a ledger that signs a great deal is not read for each of its events.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -40,6 +41,8 @@ pub(crate) struct Follower {
     looked: u64,
     /// Actions that were called overdue.
     overdue: HashSet<ActionId>,
+    /// Reviews of access that were called due or overdue.
+    reviews: HashSet<String>,
     sealing: SealingWatch,
 }
 
@@ -48,7 +51,15 @@ impl Follower {
     pub(crate) async fn new(notifier: Arc<Notifier>, ledger: Arc<Ledger>) -> Result<Self, EngineError> {
         let position = notifier.store.webhook_position(ledger.id()).await?;
         let sealing = SealingWatch::new(Instant::now());
-        Ok(Self { notifier, ledger, entered: position, looked: position, overdue: HashSet::new(), sealing })
+        Ok(Self {
+            notifier,
+            ledger,
+            entered: position,
+            looked: position,
+            overdue: HashSet::new(),
+            reviews: HashSet::new(),
+            sealing,
+        })
     }
 
     /// Runs until `stop` says so.
@@ -75,6 +86,7 @@ impl Follower {
     async fn look(&mut self) -> Result<(), EngineError> {
         self.catch_up().await?;
         self.call_overdue().await?;
+        self.call_reviews().await?;
         self.sealing.look(&self.notifier, &self.ledger).await
     }
 
@@ -191,6 +203,27 @@ impl Follower {
             let rows = self.rows(Kind::ActionOverdue, &id.to_string(), &notice);
             self.notifier.store.insert_webhooks(&rows).await?;
             self.overdue.insert(*id);
+            self.notifier.wake();
+        }
+        Ok(())
+    }
+
+    /// Tells of reviews of access that are near, and of those that are late: each once a due date.
+    async fn call_reviews(&mut self) -> Result<(), EngineError> {
+        let (state, milestones) = (self.ledger.state(), self.ledger.milestones());
+        let Ok(founded) = state.founded() else { return Ok(()) };
+        if self.wanting(Kind::AccessReview).next().is_none() || milestones.founded_at.is_none() {
+            return Ok(());
+        }
+        let at = self.ledger.now();
+        for (backend, status, due_at) in calendar::reviews_to_tell(founded, &milestones, at) {
+            let cause = format!("{backend} {status} {due_at}");
+            if self.reviews.contains(&cause) {
+                continue;
+            }
+            let notice = Notice::of_review(&self.notifier.notifying, &self.ledger, status, at, &backend);
+            self.notifier.store.insert_webhooks(&self.rows(Kind::AccessReview, &cause, &notice)).await?;
+            self.reviews.insert(cause);
             self.notifier.wake();
         }
         Ok(())

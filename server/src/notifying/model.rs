@@ -35,6 +35,8 @@ pub enum Kind {
     RotationOverdue,
     /// A certificate is revoked.
     CertificateRevoked,
+    /// Who can reach a device is to be reviewed, or should have been.
+    AccessReview,
     /// A device is in trouble, or back.
     CustodyTrouble,
     /// A ledger's sealing is in trouble, or back.
@@ -43,7 +45,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ActionWaiting,
         Self::ActionApproved,
         Self::ActionRefused,
@@ -51,6 +53,7 @@ impl Kind {
         Self::Rotation,
         Self::RotationOverdue,
         Self::CertificateRevoked,
+        Self::AccessReview,
         Self::CustodyTrouble,
         Self::SealingTrouble,
     ];
@@ -65,6 +68,7 @@ impl Kind {
             Self::Rotation => "rotation",
             Self::RotationOverdue => "rotation.overdue",
             Self::CertificateRevoked => "certificate.revoked",
+            Self::AccessReview => "access_review",
             Self::CustodyTrouble => "custody.trouble",
             Self::SealingTrouble => "sealing.trouble",
         }

@@ -170,6 +170,28 @@ impl Notice {
         }
     }
 
+    /// About a review of who can reach a device.
+    pub(crate) fn of_review(
+        notifying: &Notifying,
+        ledger: &Ledger,
+        status: &'static str,
+        time: Timestamp,
+        backend: &str,
+    ) -> Self {
+        Self {
+            kind: Kind::AccessReview.name(),
+            status,
+            time,
+            tenant: Some(ledger.tenant().to_string()),
+            origin: Some(ledger.origin().to_string()),
+            seq: None,
+            action: None,
+            rotation: None,
+            backend: Some(backend.to_owned()),
+            url: format!("{}/t/{}/calendar", notifying.public_url, ledger.tenant()),
+        }
+    }
+
     /// About a device.
     pub(crate) fn of_device(
         notifying: &Notifying,

@@ -1,16 +1,19 @@
 //! Which events a pack holds: those that its evidence is about, and those that say what was in force. Pure: the same
 //! events give the same choice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealbook_ledger::certificate::Certificate;
 use sealbook_ledger::event::Event;
 use sealbook_ledger::evidence::About;
 use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, MemberId, Seq};
 use sealbook_ledger::payload::{Payload, RotationStarted, SlotCreated};
+use sealbook_ledger::policy::Role;
+use sealbook_ledger::timestamp::Timestamp;
 
 /// The types that a pack's events are chosen from; those of the action and of the canary are looked for by themselves.
-pub(super) const KINDS: [&str; 39] = [
+pub(super) const KINDS: [&str; 41] = [
+    "approval_rp.set",
     "certificate.failed",
     "certificate.imported",
     "certificate.issued",
@@ -49,6 +52,7 @@ pub(super) const KINDS: [&str; 39] = [
     "rotation.started",
     "slot.created",
     "slot.policy_set",
+    "slot.rotation_overdue",
     "slot.rotation_set",
 ];
 
@@ -63,7 +67,7 @@ impl Choosing<'_> {
         match about {
             About::Rotation(action) => self.of_rotation(action),
             About::LedgerKey(action) => self.of_ledger_key(action),
-            About::Period { .. } => self.of_period(),
+            About::Period { from, to } => self.of_period(from, to),
         }
     }
 
@@ -99,13 +103,14 @@ impl Choosing<'_> {
             self.pick(|e| matches!(e.payload, Payload::LedgerFounded(_) | Payload::LedgerOpened(_)));
         let policy = self.last(|e| e.seq < before && matches!(e.payload, Payload::PolicySet(_)));
         let rules = self.last(|e| e.seq < before && matches!(e.payload, Payload::LedgerRulesAdopted(_)));
+        let parties = self.pick(|e| e.seq < before && matches!(e.payload, Payload::ApprovalRpSet(_)));
         let evidence = self.last(|e| matches!(e.payload, Payload::LedgerEvidenceKeySet(_)));
-        founded.chain(policy).chain(rules).chain(evidence).collect()
+        founded.chain(parties).chain(policy).chain(rules).chain(evidence).collect()
     }
 
     /// The action, the people in it, and what is known of them.
     fn decision(&self, action: ActionId, others: &[MemberId]) -> BTreeSet<Seq> {
-        let mut people: BTreeSet<MemberId> = others.iter().copied().collect();
+        let mut people: BTreeSet<MemberId> = others.iter().copied().chain(self.accountable()).collect();
         let mut chosen = BTreeSet::new();
         for event in self.events {
             let of_action = match &event.payload {
@@ -127,12 +132,11 @@ impl Choosing<'_> {
             }
         }
         let known = |event: &Event| match &event.payload {
-            // Founders answer for the ledger.
-            Payload::MemberEnrolled(p) => p.action.is_none() || people.contains(&p.member),
+            Payload::MemberEnrolled(p) => people.contains(&p.member),
             Payload::MemberRecovered(p) => people.contains(&p.member),
-            Payload::MemberRemoved(p) => people.contains(&p.member) || self.is_founder(p.member),
-            Payload::RoleGranted(p) => people.contains(&p.member) || self.is_founder(p.member),
-            Payload::RoleRevoked(p) => people.contains(&p.member) || self.is_founder(p.member),
+            Payload::MemberRemoved(p) => people.contains(&p.member),
+            Payload::RoleGranted(p) => people.contains(&p.member),
+            Payload::RoleRevoked(p) => people.contains(&p.member),
             Payload::CredentialAdded(p) => people.contains(&p.member),
             _ => false,
         };
@@ -140,10 +144,15 @@ impl Choosing<'_> {
         chosen
     }
 
-    fn is_founder(&self, member: MemberId) -> bool {
-        self.events.iter().any(|event| {
-            matches!(&event.payload, Payload::MemberEnrolled(p) if p.member == member && p.action.is_none())
-        })
+    /// Everybody who ever could answer for a key: its reviewers and administrators.
+    fn accountable(&self) -> BTreeSet<MemberId> {
+        let answers = |role: &Role| matches!(role, Role::SecurityReviewer | Role::PlatformAdmin);
+        let held = self.events.iter().filter_map(|event| match &event.payload {
+            Payload::MemberEnrolled(p) if p.roles.iter().any(answers) => Some(p.member),
+            Payload::RoleGranted(p) if answers(&p.role) => Some(p.member),
+            _ => None,
+        });
+        held.collect()
     }
 
     fn of_rotation(&self, action: ActionId) -> BTreeSet<Seq> {
@@ -159,9 +168,9 @@ impl Choosing<'_> {
         chosen.extend(self.decision(action, &owner));
         chosen.extend(self.pick(|event| is_of_rotation(event, action) || is_of_keys(event, &keys)));
         chosen.extend(self.slot_in_force(start, started, created));
-        chosen.extend(self.certificates(&keys));
         // What came after its end is another story's, but for what ended with it and the key that vouches for it all.
         let end = self.pick(|event| is_end(event, action)).next();
+        chosen.extend(self.certificates(&keys, end));
         let later = self.pick(|event| match &event.payload {
             Payload::CertificateRevoked(p) => p.action == action,
             _ => false,
@@ -204,7 +213,7 @@ impl Choosing<'_> {
     }
 
     /// The certificates of some keys, and those of the CAs above them.
-    fn certificates(&self, keys: &BTreeSet<KeyId>) -> BTreeSet<Seq> {
+    fn certificates(&self, keys: &BTreeSet<KeyId>, end: Option<Seq>) -> BTreeSet<Seq> {
         let mut wanted: BTreeSet<CertificateId> = self
             .events
             .iter()
@@ -213,7 +222,7 @@ impl Choosing<'_> {
                 _ => None,
             })
             .collect();
-        let known = self.certificates_made();
+        let known = self.certificates_made(end);
         // Each round finds the issuers of those that the last one found; paths are short.
         for _ in 0..sealbook_ledger::certificate::MAX_PATH {
             let issuers: Vec<CertificateId> = known
@@ -226,8 +235,9 @@ impl Choosing<'_> {
         self.pick(|event| certificate_of(&event.payload).is_some_and(|id| wanted.contains(&id))).collect()
     }
 
-    fn certificates_made(&self) -> Vec<(CertificateId, Certificate)> {
-        let made = self.events.iter().filter_map(|event| match &event.payload {
+    fn certificates_made(&self, end: Option<Seq>) -> Vec<(CertificateId, Certificate)> {
+        let before = self.events.iter().take_while(|event| end.is_none_or(|end| event.seq <= end));
+        let made = before.filter_map(|event| match &event.payload {
             Payload::CertificateIssued(p) => Some((p.certificate, &p.der)),
             Payload::CertificateImported(p) => Some((p.certificate, p.chain.first()?)),
             _ => None,
@@ -253,32 +263,86 @@ impl Choosing<'_> {
         chosen
     }
 
-    /// Everything about slots, their keys' beginnings, rotations and reviews; how long ago they were, the period's end
-    /// needs them.
-    fn of_period(&self) -> BTreeSet<Seq> {
+    /// What the period's rotations and slots are told from: what lies in it, and of what lies before the last of each slot
+    /// and device.
+    fn of_period(&self, from: Timestamp, to: Timestamp) -> BTreeSet<Seq> {
+        let rotations = self.rotations_of(from, to);
         let mut chosen: BTreeSet<Seq> = self
-            .pick(|event| {
-                matches!(
-                    event.payload,
-                    Payload::LedgerOpened(_)
-                        | Payload::LedgerFounded(_)
-                        | Payload::PolicySet(_)
-                        | Payload::SlotCreated(_)
-                        | Payload::SlotRotationSet(_)
-                        | Payload::SlotRotationOverdue(_)
-                        | Payload::KeyActivated(_)
-                        | Payload::RotationStarted(_)
-                        | Payload::RotationCutOver(_)
-                        | Payload::RotationCompleted(_)
-                        | Payload::RotationFailed(_)
-                        | Payload::HsmAccessReviewed(_)
-                        | Payload::DocumentAuthorized(_)
-                        | Payload::RepIssued(_)
-                )
+            .pick(|event| match &event.payload {
+                Payload::LedgerOpened(_) | Payload::LedgerFounded(_) | Payload::LedgerEvidenceKeySet(_) => {
+                    true
+                }
+                Payload::SlotCreated(_) => event.time < to,
+                Payload::RotationStarted(p) => rotations.contains(&p.action),
+                Payload::RotationCutOver(p) => rotations.contains(&p.action),
+                Payload::RotationCompleted(p) => rotations.contains(&p.action),
+                Payload::RotationFailed(p) => rotations.contains(&p.action),
+                Payload::SlotRotationSet(_) | Payload::SlotRotationOverdue(_) | Payload::KeyActivated(_) => {
+                    (from..to).contains(&event.time)
+                }
+                Payload::KeyRevoked(_) | Payload::HsmAccessReviewed(_) => (from..to).contains(&event.time),
+                _ => false,
             })
             .collect();
-        chosen.extend(self.last(|event| matches!(event.payload, Payload::LedgerEvidenceKeySet(_))));
+        chosen.extend(self.last(|event| event.time < to && matches!(event.payload, Payload::PolicySet(_))));
+        chosen.extend(self.packs_of(&rotations));
+        let mut last: BTreeMap<(&str, String), Vec<Seq>> = BTreeMap::new();
+        for event in self.events.iter().filter(|event| event.time < from) {
+            self.note_last(event, &mut last);
+        }
+        chosen.extend(last.into_values().flatten());
         chosen
+    }
+
+    /// The last of each thing before a period: an activation by rotation takes the rotation's beginning along.
+    fn note_last(&self, event: &Event, last: &mut BTreeMap<(&'static str, String), Vec<Seq>>) {
+        let (kind, of, seqs) = match &event.payload {
+            Payload::SlotRotationSet(p) => ("policy", p.slot.to_string(), vec![event.seq]),
+            Payload::SlotRotationOverdue(p) => ("overdue", p.slot.to_string(), vec![event.seq]),
+            Payload::KeyActivated(p) => ("active", p.slot.to_string(), vec![event.seq]),
+            Payload::KeyRevoked(p) => ("revoked", p.key.to_string(), vec![event.seq]),
+            Payload::HsmAccessReviewed(p) => ("review", p.backend.to_string(), vec![event.seq]),
+            Payload::RotationCutOver(p) => {
+                let Some((seq, started)) = self.started(p.action) else { return };
+                let end = self.pick(|other| is_end(other, p.action));
+                ("active", started.slot.to_string(), [seq, event.seq].into_iter().chain(end).collect())
+            }
+            _ => return,
+        };
+        last.insert((kind, of), seqs);
+    }
+
+    /// The rotations that began or ended in a period, or stood open in it.
+    fn rotations_of(&self, from: Timestamp, to: Timestamp) -> BTreeSet<ActionId> {
+        let ended: BTreeMap<ActionId, Timestamp> = self
+            .events
+            .iter()
+            .filter_map(|event| match &event.payload {
+                Payload::RotationCompleted(p) => Some((p.action, event.time)),
+                Payload::RotationFailed(p) => Some((p.action, event.time)),
+                _ => None,
+            })
+            .collect();
+        let within = self.events.iter().filter_map(|event| match &event.payload {
+            Payload::RotationStarted(p) if event.time < to => Some(p.action),
+            _ => None,
+        });
+        within.filter(|action| ended.get(action).is_none_or(|ended| from <= *ended)).collect()
+    }
+
+    /// The packs of some rotations: what was issued, and its authorisation.
+    fn packs_of(&self, rotations: &BTreeSet<ActionId>) -> BTreeSet<Seq> {
+        let asked: BTreeSet<Seq> = self
+            .pick(|event| match &event.payload {
+                Payload::DocumentAuthorized(p) => p.action.is_some_and(|action| rotations.contains(&action)),
+                _ => false,
+            })
+            .collect();
+        let issued = self.events.iter().filter_map(|event| match &event.payload {
+            Payload::RepIssued(p) if asked.contains(&p.authorization) => Some([p.authorization, event.seq]),
+            _ => None,
+        });
+        issued.flatten().collect()
     }
 }
 

@@ -11,7 +11,6 @@ use sealbook_ledger::ids::{ActionId, MemberId, Seq};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{Payload, SigningPurpose};
 use sealbook_ledger::receipt::Receipt;
-use sealbook_ledger::rule::Rule;
 
 use super::choosing::{Choosing, KINDS};
 use crate::ledger::{EngineError, Ledger};
@@ -23,6 +22,9 @@ use crate::store::story::StoryFilter;
 /// Most events of a pack, which leaves room for its other files.
 const MAX_EVENTS: usize = 4000;
 
+/// Most tries of a canary that came to nothing: how many there were more, the ledger tells.
+const MAX_FAILURES: usize = 500;
+
 /// What a pack is made of.
 pub(super) struct Gathered {
     pub(super) events: Vec<Event>,
@@ -33,7 +35,7 @@ pub(super) struct Gathered {
     /// How people are called, where that is disclosed.
     pub(super) names: BTreeMap<MemberId, String>,
     pub(super) tenant: String,
-    /// The ledger key in force.
+    /// The ledger key that sealed it.
     pub(super) vkey: Vkey,
 }
 
@@ -49,13 +51,17 @@ pub(super) struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
-    /// Chooses the events and proves them under the first checkpoint that covers them all.
+    /// Chooses the events and proves them under the first checkpoint that covers them all; that of a period covers all that
+    /// there is.
     pub(super) async fn gather(&self, about: About, wait: Duration) -> Result<Gathered, EngineError> {
-        let seqs = self.chosen(about).await?;
-        let last = seqs
-            .last()
-            .copied()
-            .ok_or(EngineError::Fault { what: "an evidence pack without events", source: None })?;
+        let size = self.ledger.size();
+        let (seqs, vkeys) = self.chosen(about).await?;
+        let nothing = EngineError::Fault { what: "an evidence pack without events", source: None };
+        let last = match about {
+            About::Period { .. } => size.checked_sub(1),
+            About::Rotation(_) | About::LedgerKey(_) => seqs.last().map(|seq| seq.get()),
+        };
+        let last = last.ok_or(nothing)?;
         if seqs.len() > MAX_EVENTS {
             return Err(EngineError::Conflict {
                 code: "report.too_large",
@@ -63,6 +69,9 @@ impl Gathering<'_> {
             });
         }
         let checkpoint = self.checkpoint_over(last, wait).await?;
+        // Who verifies the pack pins the key that sealed it, or a later one.
+        let vkey = vkeys.into_iter().rev().find(|vkey| checkpoint.verify(vkey).is_ok());
+        let vkey = vkey.ok_or_else(|| EngineError::Corrupt("a checkpoint is of no ledger key".into()))?;
         let (mut events, mut receipts) = (Vec::new(), Vec::new());
         for seq in &seqs {
             let receipt = proving::under(self.store, self.ledger, seq.get(), checkpoint.clone()).await?;
@@ -71,28 +80,18 @@ impl Gathering<'_> {
         }
         let (disclosures, names) = self.disclosed(&events).await?;
         let tenant = self.ledger.tenant().to_string();
-        let vkey =
-            self.ledger.state().ledger_key().map(|key| key.vkey.clone()).ok_or(Rule::FoundingMissing)?;
         Ok(Gathered { events, receipts, checkpoint, disclosures, names, tenant, vkey })
     }
 
-    async fn chosen(&self, about: About) -> Result<BTreeSet<Seq>, EngineError> {
+    /// The events of a pack, and every ledger key that there was.
+    async fn chosen(&self, about: About) -> Result<(BTreeSet<Seq>, Vec<Vkey>), EngineError> {
         let mut events = self.low_volume().await?;
         if let About::Rotation(action) | About::LedgerKey(action) = about {
             events.extend(self.of_action(action).await?);
         }
         events.sort_by_key(|event| event.seq);
         events.dedup_by_key(|event| event.seq);
-        if let About::Period { to, .. } = about {
-            // What was recorded of packs later still counts.
-            events.retain(|event| {
-                let of_packs =
-                    matches!(event.payload, Payload::DocumentAuthorized(_) | Payload::RepIssued(_));
-                let of_rotations = event.payload.type_name().starts_with("rotation.");
-                let of_key = matches!(event.payload, Payload::LedgerEvidenceKeySet(_));
-                event.time < to || of_packs || of_rotations || of_key
-            });
-        }
+        let vkeys = events.iter().filter_map(|event| vkey_of(&event.payload)).collect();
         let choosing = Choosing { events: &events };
         let mut chosen = choosing.choose(about);
         if let About::Rotation(action) = about
@@ -100,14 +99,12 @@ impl Gathering<'_> {
         {
             chosen.extend(self.canary(action, span).await?);
         }
-        Ok(chosen)
+        Ok((chosen, vkeys))
     }
 
     /// Every event of the types that are chosen from.
     async fn low_volume(&self) -> Result<Vec<Event>, EngineError> {
-        let mut kinds: Vec<String> = KINDS.map(str::to_owned).to_vec();
-        kinds.push("slot.rotation_overdue".to_owned());
-        self.story(kinds, Vec::new()).await
+        self.story(KINDS.map(str::to_owned).to_vec(), Vec::new()).await
     }
 
     async fn of_action(&self, action: ActionId) -> Result<Vec<Event>, EngineError> {
@@ -141,7 +138,7 @@ impl Gathering<'_> {
         let outcomes = ["authorized", "created", "failed", "withheld", "abandoned"];
         let kinds = outcomes.map(|kind| format!("signature.{kind}")).to_vec();
         let filter = EventFilter { kinds, ..EventFilter::default() };
-        let (mut asked, mut chosen) = (BTreeSet::new(), BTreeSet::new());
+        let (mut asked, mut chosen, mut failures) = (BTreeSet::new(), BTreeSet::new(), 0);
         let mut next = Some(from.get());
         while let Some(at) = next.filter(|at| *at <= to.get()) {
             let page = self.store.filtered_page(self.ledger.id(), &filter, at, MAX_PAGE).await?;
@@ -151,9 +148,19 @@ impl Gathering<'_> {
                     asked.insert(event.seq);
                     chosen.extend(original);
                 }
-                if authorization_of(&event.payload).is_some_and(|seq| asked.contains(&seq)) {
-                    chosen.insert(event.seq);
+                let Some(authorization) = authorization_of(&event.payload) else { continue };
+                if !asked.contains(&authorization) {
+                    continue;
                 }
+                // A device that fails for hours must not crowd the pack out: of its failures the first are enough.
+                if !matches!(event.payload, Payload::SignatureCreated(_)) {
+                    failures += 1;
+                    if failures > MAX_FAILURES {
+                        asked.remove(&authorization);
+                        continue;
+                    }
+                }
+                chosen.insert(event.seq);
             }
             next = page.next;
         }
@@ -161,10 +168,10 @@ impl Gathering<'_> {
         Ok(chosen)
     }
 
-    async fn checkpoint_over(&self, last: Seq, wait: Duration) -> Result<SignedCheckpoint, EngineError> {
+    async fn checkpoint_over(&self, last: u64, wait: Duration) -> Result<SignedCheckpoint, EngineError> {
         let pending = || EngineError::unavailable("seal.pending", "no checkpoint covers the events yet");
-        self.ledger.wait_sealed(last.get() + 1, wait).await.ok_or_else(pending)?;
-        let row = self.store.checkpoint_over(self.ledger.id(), last.get()).await?.ok_or_else(pending)?;
+        self.ledger.wait_sealed(last + 1, wait).await.ok_or_else(pending)?;
+        let row = self.store.checkpoint_over(self.ledger.id(), last).await?.ok_or_else(pending)?;
         SignedCheckpoint::parse(row.note.as_bytes())
             .map_err(|_| EngineError::Corrupt("a stored checkpoint can't be read".into()))
     }
@@ -178,7 +185,10 @@ impl Gathering<'_> {
         let told = events.iter().filter(|event| !event.payload.type_name().starts_with("signature."));
         let told: BTreeMap<u64, &Event> = told.map(|event| (event.seq.get(), event)).collect();
         let seqs: Vec<u64> = told.keys().copied().collect();
-        for row in self.store.disclosures_of(self.ledger.id(), &seqs).await? {
+        let mut rows = self.store.disclosures_of(self.ledger.id(), &seqs).await?;
+        // Not by the database's collation.
+        rows.sort_by(|a, b| (a.seq, &a.name).cmp(&(b.seq, &b.name)));
+        for row in rows {
             let Some(event) = told.get(&row.seq) else { continue };
             if let (Payload::MemberEnrolled(p), "display_name") = (&event.payload, row.name.as_str()) {
                 names.insert(p.member, row.value.clone());
@@ -190,6 +200,16 @@ impl Gathering<'_> {
             lines.push(b'\n');
         }
         Ok((lines, names))
+    }
+}
+
+/// The ledger key that an event brings.
+fn vkey_of(payload: &Payload) -> Option<Vkey> {
+    match payload {
+        Payload::LedgerOpened(p) => Some(p.vkey.clone()),
+        Payload::LedgerKeyRotated(p) => Some(p.vkey.clone()),
+        Payload::LedgerKeyRecovered(p) => Some(p.vkey.clone()),
+        _ => None,
     }
 }
 

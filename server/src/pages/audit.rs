@@ -15,7 +15,9 @@ use crate::http::auth::{Demand as _, Export};
 use crate::http::moment::Moment;
 use crate::http::problem::Problem;
 use crate::views::as_at::{ApprovalsAsAt, KeysAsAt, MembersAsAt, RefusalsAsAt};
+use crate::views::calendar::day;
 use crate::views::people::kind_name;
+use crate::views::rotation_audit::RotationAudit;
 
 /// Rows of a page; a file has them all.
 const SHOWN: usize = 200;
@@ -50,10 +52,24 @@ struct Shown {
     headings: &'static [&'static str],
     rows: Vec<Vec<String>>,
     count: usize,
+    /// What an audit came to; lists come to nothing.
+    verdict: Option<Outcome>,
 }
 
-const LISTS: [(&str, &str); 4] =
-    [("members", "Members"), ("approvals", "Approvals"), ("keys", "Keys"), ("refusals", "Refusals")];
+/// What an audit came to, and what stands in its way.
+struct Outcome {
+    passed: bool,
+    sentence: String,
+    blockers: Vec<String>,
+}
+
+const LISTS: [(&str, &str); 5] = [
+    ("members", "Members"),
+    ("approvals", "Approvals"),
+    ("keys", "Keys"),
+    ("refusals", "Refusals"),
+    ("rotation", "Rotations"),
+];
 
 #[get("/t/{tenant}/audit")]
 pub(super) async fn audit(visit: Visit, query: web::Query<AuditQuery>) -> Result<HttpResponse, Problem> {
@@ -96,6 +112,7 @@ async fn shown(visit: &Visit, list: &str, at: Option<Moment>) -> Result<Result<S
         "approvals" => question.approvals().await.map(|list| Shown::approvals(&list)),
         "keys" => question.keys().await.map(|list| Shown::keys(&list)),
         "refusals" => question.refusals().await.map(|list| Shown::refusals(&list)),
+        "rotation" => question.rotation().await.map(|list| Shown::rotation(&list)),
         _ => question.members().await.map(|list| Shown::members(&list)),
     };
     match found {
@@ -141,6 +158,7 @@ impl Shown {
             headings: &["Member", "State", "Roles", "Authenticators"],
             rows: rows.collect(),
             count: list.members.len(),
+            verdict: None,
         }
     }
 
@@ -161,6 +179,7 @@ impl Shown {
             headings: &["Event", "Time (UTC)", "Type", "Decision", "As", "Stood"],
             rows: rows.collect(),
             count: list.decisions.len(),
+            verdict: None,
         }
     }
 
@@ -180,6 +199,7 @@ impl Shown {
             headings: &["Slot", "Key", "Algorithm", "State", "Slot was"],
             rows: rows.collect(),
             count: list.keys.len(),
+            verdict: None,
         }
     }
 
@@ -199,6 +219,58 @@ impl Shown {
             headings: &["Event", "Minute (UTC)", "Caller", "Rule", "Times"],
             rows: rows.collect(),
             count: list.refusals.len(),
+            verdict: None,
         }
+    }
+
+    fn rotation(judged: &RotationAudit) -> Self {
+        let rows = judged.keys.iter().take(SHOWN).map(|key| {
+            let since = key.active_since.map_or_else(|| key.state.replace('_', " "), day);
+            let rotation =
+                key.rotation.map_or_else(|| "first key".to_owned(), |rotation| rotation.to_string());
+            let verdict = if key.reasons.is_empty() {
+                key.verdict.name().to_owned()
+            } else {
+                format!("{}: {}", key.verdict.name(), key.reasons.join(" "))
+            };
+            vec![
+                key.slot.to_string(),
+                key.key.to_string(),
+                since,
+                format!("{} {}", key.came_by.seq, key.came_by.kind),
+                rotation,
+                key.pack.name().to_owned(),
+                verdict,
+            ]
+        });
+        Self {
+            at: judged.moment.at.to_string(),
+            size: judged.moment.size,
+            headings: &[
+                "Slot",
+                "Key",
+                "Active since",
+                "Came by event",
+                "Rotation",
+                "Evidence pack",
+                "Verdict",
+            ],
+            rows: rows.collect(),
+            count: judged.keys.len(),
+            verdict: Some(Outcome::new(judged)),
+        }
+    }
+}
+
+impl Outcome {
+    fn new(judged: &RotationAudit) -> Self {
+        let keys = wording::counted(judged.keys.len(), "key", "keys");
+        let since = day(judged.from);
+        let sentence = match (judged.passed, judged.failed) {
+            (true, _) => format!("{keys} since {since}: all on record, none too old."),
+            (false, 0) => format!("{keys} since {since}: each on record, and yet this is no pass."),
+            (false, failed) => format!("{keys} since {since}: {failed} failed."),
+        };
+        Self { passed: judged.passed, sentence, blockers: judged.blockers.clone() }
     }
 }

@@ -6,6 +6,7 @@
 mod action;
 pub mod assets;
 mod audit;
+mod calendar;
 mod ceremonies;
 mod event;
 mod health;
@@ -44,6 +45,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(ceremonies::found)
         .service(ceremonies::join)
         .service(audit::audit)
+        .service(calendar::calendar_page)
         .service(health::health)
         .service(people::people)
         .service(home::home)

@@ -30,6 +30,8 @@ pub enum Place {
     Propose,
     /// Signing slots and their keys.
     Slots,
+    /// What must come round.
+    Calendar,
     /// The events.
     Ledger,
     /// Members and services.
@@ -46,10 +48,11 @@ pub enum Place {
 
 impl Place {
     /// What the navigation lists, in its order.
-    pub const LISTED: [Self; 8] = [
+    pub const LISTED: [Self; 9] = [
         Self::Inbox,
         Self::Propose,
         Self::Slots,
+        Self::Calendar,
         Self::Ledger,
         Self::People,
         Self::Reports,
@@ -63,6 +66,7 @@ impl Place {
             Self::Inbox => "inbox",
             Self::Propose => "propose",
             Self::Slots => "slots",
+            Self::Calendar => "calendar",
             Self::Ledger => "ledger",
             Self::People => "people",
             Self::Reports => "reports",
@@ -78,6 +82,7 @@ impl Place {
             Self::Inbox => "Inbox",
             Self::Propose => "Propose",
             Self::Slots => "Slots",
+            Self::Calendar => "Calendar",
             Self::Ledger => "Ledger",
             Self::People => "Members and services",
             Self::Reports => "Reports",

@@ -75,6 +75,8 @@ pub enum Block {
     Table(Table),
     /// What was checked, what it came to, and what proves it.
     Checks(Vec<Check>),
+    /// Spans of time, to scale.
+    Scale(Scale),
     /// Commands to copy, each a line.
     Commands(Vec<String>),
     /// Texts to compare or scan, side by side.
@@ -83,6 +85,32 @@ pub enum Block {
     Signatures(Vec<Signature>),
     /// What follows begins a page.
     NewPage,
+}
+
+/// Spans of time over one axis, drawn to scale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scale {
+    /// The axis' first moment.
+    pub from: Timestamp,
+    /// Its last one.
+    pub to: Timestamp,
+    /// What stands at its two ends.
+    pub names: (String, String),
+    /// The rows.
+    pub spans: Vec<Span>,
+}
+
+/// From one moment to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// What it is.
+    pub name: String,
+    /// Its first moment.
+    pub from: Timestamp,
+    /// Its last one.
+    pub to: Timestamp,
+    /// Whether it stands out.
+    pub strong: bool,
 }
 
 /// A value in a fact or a cell.

@@ -7,6 +7,7 @@ mod file;
 mod fonts;
 mod layout;
 mod rows;
+mod scale;
 mod setting;
 mod sheet;
 

@@ -33,7 +33,7 @@ pub struct Source<'a> {
     pub names: &'a BTreeMap<MemberId, String>,
     /// Whose ledger.
     pub tenant: &'a str,
-    /// The ledger key in force.
+    /// The ledger key that sealed it.
     pub vkey: &'a Vkey,
 }
 
@@ -94,8 +94,8 @@ impl Source<'_> {
         let tenant = self.tenant;
         Verification {
             lead: "Whoever has this pack and the ledger's public key, from anywhere but this server, checks offline that the \
-                   ledger sealed every event in it, that its files say what the events say, and that the ledger's evidence \
-                   key signed the whole:"
+                   ledger sealed every event in it, that its other files say what the events say, and that the ledger's \
+                   evidence key signed the whole:"
                 .to_owned(),
             name: "evidence.json".to_owned(),
             digest: self.digest.to_string(),
@@ -104,10 +104,11 @@ impl Source<'_> {
                 format!("sealbook-verify rep.zip --vkey @{tenant}.vkey"),
                 "unzip -p rep.zip evidence.json | sha256sum".to_owned(),
             ],
-            meaning: "VALID and exit status 0 say that all of it holds, and the digest is the one above. It does not say that \
-                      nothing was left out: a pack holds the events that belong to its subject, and the export of the \
-                      whole ledger holds them all. Nor that a device told the truth about its keys: it attested \
-                      nothing."
+            meaning: "VALID and exit status 0 say that all of it holds; the answer names what the pack is about and the checks \
+                      that fail. The digest is the one above. This document itself no program can check: where it differs \
+                      from evidence.json, that counts. Nor does VALID say that nothing was left out: a pack holds the \
+                      events that belong to its subject, the export of the whole ledger holds them all. Nor that a device \
+                      told the truth about its keys: it attested nothing."
                 .to_owned(),
         }
     }

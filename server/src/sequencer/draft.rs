@@ -133,7 +133,7 @@ impl Sequencer {
         if let Some(why) = live.ledger.frozen() {
             return answer(envelope.reply, Err(EngineError::Corrupt(why)));
         }
-        let now = clock::now();
+        let now = self.clock.now();
         draft.note_time(now);
         let verdict = match repeated(&envelope, &ground.earlier, draft) {
             Some(Ok(appended)) => Ok(Verdict::Recorded(appended)),
@@ -199,6 +199,7 @@ fn add(
     from: &Submission,
 ) -> Appended {
     let first_seq = tip.state.size();
+    let correlation = decided.first().map_or(from.correlation, |first| first.event.correlation);
     for one in &decided {
         let seq = one.event.seq.get();
         batch.projections.extend(tip.apply(ledger, one));
@@ -232,11 +233,11 @@ fn add(
             ledger,
             key_hash: key.key_hash,
             body_hash: key.body_hash,
-            correlation: from.correlation.uuid(),
+            correlation: correlation.uuid(),
             seq: first_seq,
         });
     }
-    Appended { events: decided.into(), first_seq, correlation: from.correlation, replayed: false }
+    Appended { events: decided.into(), first_seq, correlation, replayed: false }
 }
 
 fn replay(row: &IdempotencyRow) -> Appended {

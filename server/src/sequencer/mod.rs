@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock::Clock;
 use crate::ledger::{EngineError, Envelope, Lanes, Ledger};
 use crate::store::{LedgerId, Store};
 
@@ -86,12 +87,12 @@ pub(crate) struct Limits {
 }
 
 /// Starts a sequencer on the current runtime. It ends when every door to it is closed.
-pub(crate) fn start(store: Arc<Store>, limits: Limits) -> Door {
+pub(crate) fn start(store: Arc<Store>, limits: Limits, clock: &Clock) -> Door {
     let (usual, submissions) = mpsc::channel(QUEUE);
     let (urgent, containments) = mpsc::channel(URGENT_QUEUE);
     let (adopt, adoptions) = mpsc::channel(16);
     let (look, looks) = mpsc::channel(QUEUE);
-    let sequencer = Sequencer { store, limits, ledgers: HashMap::new(), skew: 0 };
+    let sequencer = Sequencer { store, limits, clock: clock.clone(), ledgers: HashMap::new(), skew: 0 };
     let arrivals = Arrivals { containments, submissions, adoptions, looks };
     tokio::spawn(sequencer.run(arrivals));
     Door { lanes: Lanes { usual, urgent }, adopt, look }
@@ -100,6 +101,7 @@ pub(crate) fn start(store: Arc<Store>, limits: Limits) -> Door {
 struct Sequencer {
     store: Arc<Store>,
     limits: Limits,
+    clock: Clock,
     ledgers: HashMap<LedgerId, Live>,
     /// How far apart the server's and the database's clock were when they were last compared, in microseconds.
     skew: u64,

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use super::draft::{Draft, Earlier, Ground, Tips, Verdict};
 use super::live::{Live, same_head};
 use super::{MAX_BATCH, Sequencer, answer, guard, name};
-use crate::clock;
 use crate::high_water::Mark;
 use crate::ledger::{Appended, EngineError, Envelope, Reply};
 use crate::store::append::{Advance, Batch, Round};
@@ -75,7 +74,7 @@ impl Sequencer {
                 return None;
             }
         };
-        self.skew = guard::skew(clock::now(), round.clock());
+        self.skew = guard::skew(self.clock.now(), round.clock());
         let end = |id| {
             let live = self.ledgers.get(&id).filter(|live| live.ledger.frozen().is_none());
             live.map(|live| live.tip.head(id))

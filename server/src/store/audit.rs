@@ -84,4 +84,19 @@ impl Store {
         let rows = connection.query("list some attachments", SQL, &[&ledger.get(), &seqs]).await?;
         rows.iter().map(|row| Ok((columns::hash(row, 0)?, columns::unsigned(row, 1)?))).collect()
     }
+
+    /// The events by which what has to come round came round, among those from `from` to before `to`, in order.
+    pub async fn milestone_events(
+        &self,
+        ledger: LedgerId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        // None of these is about a signature: the first predicate brings the index that passes over those.
+        const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
+             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND type NOT LIKE 'signature.%' AND type IN \
+             ('ledger.opened', 'ledger.founded', 'ledger.rules_adopted', 'ledger.key_rotated', \
+             'ledger.key_recovered', 'hsm.access_reviewed') ORDER BY seq";
+        self.chosen_events("read what came round", SQL, ledger, from..to).await
+    }
 }

@@ -1,4 +1,4 @@
-//! The gate: whether a slot would sign for a caller now, and if not, why.
+//! The gate: whether suspension, key, age and certificate let a slot sign now, and if not, why.
 
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::{KeyId, SlotName};

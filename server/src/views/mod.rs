@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod artifacts;
 pub mod as_at;
+pub mod calendar;
 pub mod candidates;
 pub mod certificates;
 pub mod changes;
@@ -20,6 +21,7 @@ pub mod ledger;
 pub mod names;
 pub mod people;
 pub mod reports;
+pub mod rotation_audit;
 pub mod rotations;
 pub mod sentence;
 pub mod services;

@@ -1,5 +1,7 @@
 //! Evidence packs: they come by themselves, verify offline, and nothing in them can be changed.
 
+use std::collections::BTreeSet;
+
 use sealbook_ledger::action::{DeviceKeyParams, KeyRotateParams, Params};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::{Envelope, Event};
@@ -29,12 +31,13 @@ pub async fn packs_come_by_themselves(site: &Site) {
     let issued = issued(site).await;
     assert!(issued.len() >= 2, "{issued:?}");
     for one in &issued {
-        let pack = site.app.pack(&site.ledger, one.sha256).await.unwrap();
+        let pack = site.app.pack(&site.ledger, one.sha256).await.unwrap().1;
         assert_eq!(pack.len() as u64, one.size);
         verifies(site, &pack);
         says_what_happened(&pack);
     }
-    let pack = site.app.pack(&site.ledger, issued[0].sha256).await.unwrap();
+    one_correlation_holds_a_rotation(site).await;
+    let pack = site.app.pack(&site.ledger, issued[0].sha256).await.unwrap().1;
     nothing_can_be_changed(site, &pack);
     a_period_has_a_pack_too(site).await;
 }
@@ -55,9 +58,44 @@ async fn rotate_plainly(site: &Site) {
     .await;
 }
 
-async fn issued(site: &Site) -> Vec<RepIssued> {
+/// From its proposal to its evidence.
+async fn one_correlation_holds_a_rotation(site: &Site) {
+    let events = events(site).await;
+    let state = site.ledger.state();
+    for rotation in state.founded().unwrap().rotations().values().filter(|rotation| rotation.has_ended()) {
+        let work = events.iter().filter(|event| event.correlation == rotation.correlation);
+        let types: BTreeSet<&str> = work.map(|event| event.payload.type_name()).collect();
+        for wanted in [
+            "action.proposed",
+            "action.approved",
+            "action.executing",
+            "action.executed",
+            "rotation.started",
+            "key.generation_authorized",
+            "key.generated",
+            "certificate.ordered",
+            "certificate.requested",
+            "certificate.issued",
+            "signature.authorized",
+            "rotation.canary_recorded",
+            "rotation.cut_over",
+            "rotation.completed",
+            "document.authorized",
+            "rep.issued",
+        ] {
+            assert!(types.contains(wanted), "{wanted} of {} stands elsewhere: {types:?}", rotation.slot);
+        }
+    }
+}
+
+async fn events(site: &Site) -> Vec<Event> {
     let rows = site.app.store().page(site.ledger.id(), 0, 100_000).await.unwrap();
-    let events = rows.iter().map(|row| Event::from_envelope(Envelope::parse(&row.bytes).unwrap()).unwrap());
+    let read = |bytes: &[u8]| Event::from_envelope(Envelope::parse(bytes).unwrap()).unwrap();
+    rows.iter().map(|row| read(&row.bytes)).collect()
+}
+
+async fn issued(site: &Site) -> Vec<RepIssued> {
+    let events = events(site).await.into_iter();
     let issued = events.filter_map(|event| match event.payload {
         Payload::RepIssued(issued) => Some(*issued),
         _ => None,
@@ -83,7 +121,9 @@ fn says_what_happened(pack: &[u8]) {
     let evidence: Value = serde_json::from_slice(pack.file(EVIDENCE).unwrap()).unwrap();
     let event = &evidence["rotation_event"];
     assert_eq!(event["outcome"], "completed", "{evidence:#}");
-    assert_eq!(event["verification_results"]["canary_failed"], 0, "{evidence:#}");
+    let results = &event["verification_results"];
+    assert_eq!(results["canary_failed"], 0, "{evidence:#}");
+    assert_eq!(results["canary_signed"], results["canary_verified"], "{evidence:#}");
     assert_eq!(evidence["verdict"], "pass", "{evidence:#}");
     assert_eq!(event["new_certificate_thumbprint"].as_str().unwrap().len(), 64);
     assert!(pack.file("certificates/new.pem").is_some() && pack.file("certificates/new.csr").is_some());
@@ -112,7 +152,7 @@ async fn a_period_has_a_pack_too(site: &Site) {
     let day = 24 * 60 * 60;
     let from = sealbook_ledger::timestamp::Timestamp::from_unix_micros(now.unix_micros() - day * 1_000_000);
     let made = site.app.report_period(&site.ledger, from.unwrap(), now).await.unwrap();
-    let pack = site.app.pack(&site.ledger, made.sha256).await.unwrap();
+    let pack = site.app.pack(&site.ledger, made.sha256).await.unwrap().1;
     verifies(site, &pack);
     let evidence: Value = serde_json::from_slice(Pack::open(&pack).unwrap().file(EVIDENCE).unwrap()).unwrap();
     assert!(evidence["rotations"].as_array().unwrap().len() >= 2, "{evidence:#}");

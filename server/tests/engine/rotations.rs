@@ -21,9 +21,9 @@ use super::moody::Moody;
 use super::{Site, act, enrol_service, export_and_verify, found_under, sign, start, start_moody};
 
 /// A step of a rotation takes a few commits and device calls.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-const OWNERS: [(usize, Role); 2] = [(1, Role::Approver), (2, Role::Approver)];
+pub const OWNERS: [(usize, Role); 2] = [(1, Role::Approver), (2, Role::Approver)];
 
 pub async fn keys_are_replaced_with_certificates_and_canaries(
     folder: &DataFolder,
@@ -145,16 +145,16 @@ async fn restarted(
     (Site { app, ledger, people }, device)
 }
 
-fn rotate(site: &Site, slot: &SlotName, old_key: KeyId) -> KeyRotateParams {
+pub fn rotate(site: &Site, slot: &SlotName, old_key: KeyId) -> KeyRotateParams {
     KeyRotateParams { old_key, policy: policy_of(site, slot), slot: slot.clone() }
 }
 
 /// Digest of a slot's rotation policy.
-fn policy_of(site: &Site, slot: &SlotName) -> Hash {
+pub fn policy_of(site: &Site, slot: &SlotName) -> Hash {
     site.ledger.state().founded().unwrap().slot(slot).unwrap().rotation.digest().unwrap()
 }
 
-fn rotation<'a>(founded: &'a Founded, slot: &SlotName, old: KeyId) -> Option<&'a Rotation> {
+pub fn rotation<'a>(founded: &'a Founded, slot: &SlotName, old: KeyId) -> Option<&'a Rotation> {
     let mut rotations = founded.rotations().values().map(|rotation| rotation.as_ref());
     rotations.find(|rotation| rotation.slot == *slot && rotation.old_key == old)
 }
@@ -163,7 +163,7 @@ pub fn active(site: &Site, slot: &SlotName) -> KeyId {
     site.ledger.state().founded().unwrap().slot(slot).unwrap().active.unwrap()
 }
 
-fn certificate(issuer: IssuerPolicy, usage: Usage, name: &str) -> CertificatePolicy {
+pub fn certificate(issuer: IssuerPolicy, usage: Usage, name: &str) -> CertificatePolicy {
     let issuing = matches!(usage, Usage::Issuing { .. });
     let subject = serde_json::json!({"common_name": name, "country": "CH", "organization": "Acme"});
     CertificatePolicy {
@@ -177,7 +177,7 @@ fn certificate(issuer: IssuerPolicy, usage: Usage, name: &str) -> CertificatePol
     }
 }
 
-async fn slot(site: &Site, name: &str, algorithm: Algorithm, rotation: RotationPolicy) {
+pub async fn slot(site: &Site, name: &str, algorithm: Algorithm, rotation: RotationPolicy) {
     let params = SlotCreateParams {
         algorithm,
         backend: "softhsm".parse().unwrap(),
@@ -192,7 +192,7 @@ async fn slot(site: &Site, name: &str, algorithm: Algorithm, rotation: RotationP
 }
 
 /// Gives a slot's key its first certificate.
-async fn certify(site: &Site, name: &str) -> CertificateId {
+pub async fn certify(site: &Site, name: &str) -> CertificateId {
     let slot: SlotName = name.parse().unwrap();
     let key = active(site, &slot);
     let policy = policy_of(site, &slot);

@@ -3,11 +3,21 @@
 use crate::failure::Failure;
 use crate::stage::{Stage, TENANT, Who, text};
 
+/// A founder's name and, where they are more than everybody's, roles: Grace answers for the repository's key.
+fn invited(who: Who) -> String {
+    let roles = if who == Who::Grace {
+        ":approver,change_board,key_owner,platform_admin,security_reviewer"
+    } else {
+        ""
+    };
+    format!("{}{roles}", who.name())
+}
+
 /// Opens the tenant and founds it. Each founder writes down what verifiers will start from.
 pub(crate) fn found(stage: &Stage) -> Result<(String, ()), Failure> {
     let tickets = stage.place().private("tickets");
     let mut open = vec!["tenant".into(), "open".into(), TENANT.into(), "--out".into(), tickets.clone()];
-    open.extend(Who::FOUNDERS.iter().flat_map(|who| ["--founder".into(), who.name().into()]));
+    open.extend(Who::FOUNDERS.iter().flat_map(|who| ["--founder".into(), invited(*who).into()]));
     let opened = stage.ask(Who::Operator, open)?;
 
     let ticket = |at: usize| tickets.join(format!("{TENANT}-founder-{}.ticket", at + 1));

@@ -15,7 +15,7 @@ const FILES: [&str; 3] = ["/usr/bin/env", "/usr/bin/id", "/usr/bin/sort"];
 pub(crate) const FOLDER: &str = "after-rotation";
 
 /// The new ledger key's file in that folder.
-const NEW_VKEY: &str = "after-rotation/acme.vkey";
+pub(crate) const NEW_VKEY: &str = "after-rotation/acme.vkey";
 
 /// Sets the key that will sign documents.
 pub(crate) fn evidence_key(stage: &Stage) -> Result<(String, ()), Failure> {

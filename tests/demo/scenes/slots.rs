@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use crate::failure::Failure;
+use crate::programs::words;
+use crate::scenes::certifying;
 use crate::stage::{Stage, Who};
 
 /// A signing slot.
@@ -12,7 +14,8 @@ pub(crate) struct Slot {
     pub(crate) name: &'static str,
     /// What it signs with.
     pub(crate) algorithm: &'static str,
-    proposer: Who,
+    /// Who proposes it, and answers for it.
+    pub(crate) proposer: Who,
     reason: &'static str,
 }
 
@@ -28,6 +31,9 @@ impl Slot {
     }
 }
 
+/// The slot whose key has a certificate, and is replaced.
+pub(crate) const CERTIFIED: &str = "apt-repo-rsa3072";
+
 /// The company's slots. Each founder proposes one.
 pub(crate) const SLOTS: [Slot; 3] = [
     Slot {
@@ -37,7 +43,7 @@ pub(crate) const SLOTS: [Slot; 3] = [
         reason: "Releases are signed from this quarter on",
     },
     Slot {
-        name: "apt-repo-rsa3072",
+        name: CERTIFIED,
         algorithm: "rsa3072-pkcs1-sha256",
         proposer: Who::Grace,
         reason: "The package repository needs a key that apt reads",
@@ -53,7 +59,10 @@ pub(crate) const SLOTS: [Slot; 3] = [
 /// Creates the slots; their public keys are written when there is somebody who may read them.
 pub(crate) fn create(stage: &Stage) -> Result<(String, Vec<Slot>), Failure> {
     for slot in &SLOTS {
-        let arguments = ["slot", "create", slot.name, "--algorithm", slot.algorithm];
+        let mut arguments = words(["slot", "create", slot.name, "--algorithm", slot.algorithm]);
+        if slot.name == CERTIFIED {
+            arguments.extend(words(certifying::policy_of_the_certified(stage)?));
+        }
         stage.by_quorum(slot.proposer, arguments, slot.reason)?;
         let pem = stage.tell(slot.proposer, ["slot", "pubkey", slot.name])?;
         let file = slot.public_key(stage);

@@ -17,7 +17,7 @@ pub(crate) enum Tampering {
     DroppedEvent,
     /// Another digest was recorded as evidence, and every later link is recomputed: only the root differs.
     ForgedEvent,
-    /// Everything after the rotation never happened: an older, genuine checkpoint vouches for what is left.
+    /// Everything after the rotation of the ledger key never happened: an older, genuine checkpoint vouches for what is left.
     CutTail,
 }
 

@@ -12,6 +12,7 @@ use integration::{Installation, postgres};
 use pkcs11_shim::record::{RECORD_BYTES, Record};
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::state::State;
 use sealbook_ledger::verify::Verifier;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -97,6 +98,11 @@ impl Oracle {
             abandoned: all.abandoned + one.abandoned,
             open: all.open + one.open,
         })
+    }
+
+    /// The ledger's state, as of the last look.
+    pub fn state(&self) -> &State {
+        self.verifier.state()
     }
 
     /// The labels of the keys of the ledger's slots.

@@ -12,6 +12,7 @@ use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::bundle::Reader;
 use sealbook_ledger::canonical;
+use sealbook_ledger::certificate::{Certificate, PathLen, Request, Usage, verify_path};
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::disclosure::Disclosure;
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
@@ -34,12 +35,13 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("assertion", assertion),
     ("attestation", attestation),
     ("body", body),
     ("bundle", bundle),
     ("canonical", canonical),
+    ("certificate", certificate),
     ("checkpoint", checkpoint),
     ("cose", cose),
     ("disclosure", disclosure),
@@ -242,6 +244,30 @@ fn public_key(data: &[u8]) {
             SigningInput::Digest(&digest)
         };
         let _refused = key.verify(algorithm, input, signature);
+    }
+}
+
+/// A certificate or a request by itself; or a chain from a key on, two bytes of length before each certificate, whose last
+/// one is pinned: there is an answer for every use, and what is read is exact.
+fn certificate(data: &[u8]) {
+    if let Ok(request) = Request::from_der(data) {
+        assert_eq!(request.der(), data);
+        let _own = request.verify();
+    }
+    if let Ok(read) = Certificate::from_der(data) {
+        assert_eq!(read.der(), data);
+    }
+    let (mut chain, mut rest) = (Vec::new(), data);
+    while let Some((der, behind)) = field(rest) {
+        let Ok(read) = Certificate::from_der(der) else { return };
+        chain.push(read);
+        rest = behind;
+    }
+    let (Some(first), Some(last)) = (chain.first(), chain.last()) else { return };
+    let Ok(key) = first.public_key() else { return };
+    let Ok(path_len) = PathLen::try_from(0) else { panic!("a length") };
+    for usage in [Usage::ClientAuth, Usage::CodeSigning, Usage::Issuing { path_len }] {
+        let _judged = verify_path(&chain, &[last.sha256()], &key, usage, first.not_before());
     }
 }
 

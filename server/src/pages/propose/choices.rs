@@ -50,13 +50,23 @@ pub fn of(source: Source, field: &str, founded: &Founded, visit: &Visit, prefill
         }
     }
     if let Some(wanted) = wanted(source, field, prefill)
-        && choices.iter().any(|choice| choice.value == wanted)
+        && choices.iter().any(|choice| is_meant(source, &wanted, &choice.value))
     {
         for choice in &mut choices {
-            choice.chosen = choice.value == wanted || choice.value.starts_with(&format!("{wanted} "));
+            choice.chosen = is_meant(source, &wanted, &choice.value);
         }
     }
     choices
+}
+
+/// Whether a link means a choice. It names slot and key; the policy that goes with them is the one in force.
+fn is_meant(source: Source, wanted: &str, value: &str) -> bool {
+    match source {
+        Source::SlotKeys | Source::CertifiableKeys => {
+            value.rsplit_once(' ').is_some_and(|(slot_and_key, _policy)| slot_and_key == wanted)
+        }
+        _ => value == wanted,
+    }
 }
 
 /// The choice that a link asks for. An authenticator is chosen with its member, and a member by itself.
@@ -262,5 +272,19 @@ mod tests {
             Some("apt-repo")
         );
         assert_eq!(wanted(Source::Credentials, "credential_id", &Prefill::new()), None);
+        // Not an authenticator of the member whom it is about as a whole.
+        assert!(!is_meant(Source::SuspendedPeople, "m-3", "m-3 c-1"));
+    }
+
+    #[test]
+    fn a_link_about_a_slots_key_chooses_it_under_whatever_policy_is_in_force() {
+        let one = link(&[("slot", "apt-repo"), ("old_key", "k-1"), ("key", "k-1")]);
+        for (source, field) in [(Source::SlotKeys, "old_key"), (Source::CertifiableKeys, "key")] {
+            let wanted = wanted(source, field, &one).unwrap();
+            assert!(is_meant(source, &wanted, "apt-repo k-1 p-1"));
+            assert!(!is_meant(source, &wanted, "apt-repo k-10 p-1"));
+            assert!(!is_meant(source, &wanted, "iso k-1 p-1"));
+        }
+        assert_eq!(wanted(Source::SlotKeys, "old_key", &link(&[("slot", "apt-repo")])), None);
     }
 }

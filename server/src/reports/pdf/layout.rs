@@ -136,6 +136,7 @@ impl Sheet {
             Block::Facts(facts) => self.facts(facts),
             Block::Table(table) => self.table(table),
             Block::Checks(checks) => self.checks(checks),
+            Block::Scale(scale) => self.scale(scale),
             Block::Commands(lines) => self.commands(lines),
             Block::Codes(codes) if codes.is_empty() => {}
             Block::Codes(codes) => self.codes(codes),

@@ -32,6 +32,10 @@ fn said(block: &Block) -> Vec<String> {
             names.chain(table.rows.iter().flatten().map(value)).collect()
         }
         Block::Checks(checks) => checks.iter().flat_map(check).collect(),
+        Block::Scale(scale) => {
+            let ends = [scale.names.0.clone(), scale.names.1.clone()];
+            scale.spans.iter().map(|span| span.name.clone()).chain(ends).collect()
+        }
         Block::Commands(commands) => commands.clone(),
         Block::Codes(codes) => codes.iter().flat_map(|code| [code.name.clone(), code.text.clone()]).collect(),
         Block::Signatures(all) => all.iter().flat_map(|by| [by.name.clone(), by.role.clone()]).collect(),

@@ -1,14 +1,11 @@
 //! The report of a span of time.
 
-use sealbook_ledger::evidence::{PeriodEvidence, PeriodRotation, PeriodSlot};
+use sealbook_ledger::evidence::{CADENCE_DAYS, PeriodEvidence, PeriodRotation, PeriodSlot};
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::{Source, checks, day, exact, fact, tally, time, words};
 use crate::reports::document::{Block, Column, Document, Mark, Table, Value};
 use crate::views::sentence::moment;
-
-/// Longest interval that is no blocker, in days.
-const CADENCE_DAYS: u16 = 90;
 
 pub(super) fn document(source: &Source<'_>, evidence: &PeriodEvidence) -> Document {
     let mut blocks = vec![
@@ -24,7 +21,7 @@ pub(super) fn document(source: &Source<'_>, evidence: &PeriodEvidence) -> Docume
         blocks.push(Block::Table(rotations(&evidence.rotations)));
     }
     blocks.push(Block::Section("Slots at the period's end".to_owned()));
-    blocks.push(Block::Table(slots(source, &evidence.slots)));
+    blocks.push(Block::Table(slots(source, &evidence.slots, evidence.to)));
     blocks.push(Block::Section("Keys and digests to compare".to_owned()));
     blocks.extend(source.pins());
     let count = evidence.rotations.len();
@@ -84,7 +81,7 @@ fn rotations(rotations: &[PeriodRotation]) -> Table {
     }
 }
 
-fn slots(source: &Source<'_>, slots: &[PeriodSlot]) -> Table {
+fn slots(source: &Source<'_>, slots: &[PeriodSlot], to: Timestamp) -> Table {
     let row = |slot: &PeriodSlot| {
         let blocked = !slot.issuing && slot.interval_days > CADENCE_DAYS;
         vec![
@@ -93,7 +90,7 @@ fn slots(source: &Source<'_>, slots: &[PeriodSlot]) -> Table {
             words(slot.interval_days.to_string()),
             slot.active.map_or_else(|| words("no key"), |mark| time(mark.time)),
             words(slot.overdue.len().to_string()),
-            Value::Mark(if blocked || !slot.overdue.is_empty() { Mark::Fail } else { Mark::Pass }),
+            Value::Mark(if blocked || slot.is_late(to) { Mark::Fail } else { Mark::Pass }),
         ]
     };
     Table {

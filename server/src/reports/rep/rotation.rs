@@ -3,13 +3,15 @@
 use sealbook_ledger::evidence::{CertificateFacts, KeyFacts, RotationEvidence};
 
 use super::{Source, checks, day, exact, fact, step, tally, time, timeline, words};
-use crate::reports::document::{Block, Column, Document, Mark, Table, Value};
+use crate::reports::document::{Block, Column, Document, Mark, Scale, Span, Table, Value};
 use crate::views::sentence::moment;
 
 pub(super) fn document(source: &Source<'_>, evidence: &RotationEvidence) -> Document {
     let mut blocks = vec![Block::Section("Summary".to_owned()), Block::Facts(summary(source, evidence))];
     blocks.extend([Block::Section("Checks".to_owned()), checks(&evidence.checks)]);
-    blocks.extend([Block::Section("Timeline".to_owned()), timeline(steps(evidence))]);
+    blocks.push(Block::Section("Timeline".to_owned()));
+    blocks.extend(scale(evidence));
+    blocks.push(timeline(steps(evidence)));
     blocks.push(Block::Section("Approvals".to_owned()));
     blocks.extend(source.decision(&evidence.decision));
     blocks.push(Block::Section("Keys".to_owned()));
@@ -19,9 +21,11 @@ pub(super) fn document(source: &Source<'_>, evidence: &RotationEvidence) -> Docu
     }
     blocks.push(Block::Section("Certificates".to_owned()));
     if evidence.certificates.is_empty() {
-        blocks.push(Block::Text(
-            "None: the slot's policy asks for no certificate, and its keys' ages count.".to_owned(),
-        ));
+        let why = match evidence.policies.rotation.policy.certificate {
+            None => "None: the slot's policy asks for no certificate, and its keys' ages count.",
+            Some(_) => "None was issued before the rotation ended.",
+        };
+        blocks.push(Block::Text(why.to_owned()));
     }
     for certificate in &evidence.certificates {
         let key = evidence.keys.iter().find(|key| key.key == certificate.key);
@@ -81,6 +85,25 @@ fn summary(source: &Source<'_>, evidence: &RotationEvidence) -> Vec<(String, Val
         facts.push(fact("Overlap until", words(moment(ends))));
     }
     facts
+}
+
+/// Both keys and the overlap between them, to scale.
+fn scale(evidence: &RotationEvidence) -> Option<Block> {
+    let steps = &evidence.steps;
+    let (cut, ends) = (steps.cut_over?.time, steps.overlap_ends_at?);
+    let from = steps.proposed.time;
+    let completed = steps.completed.map(|mark| mark.time);
+    let to = completed.unwrap_or(ends).max(ends);
+    let span = |name: &str, from, to, strong| Span { name: name.to_owned(), from, to, strong };
+    let mut spans = vec![span("Old key", from, completed.unwrap_or(to), false)];
+    if let Some(approved) = steps.approved {
+        spans.push(span("Decision", from, approved.time, false));
+    }
+    if let Some(started) = steps.started {
+        spans.push(span("Preparation", started.time, cut, true));
+    }
+    spans.extend([span("Overlap", cut, ends, true), span("New key", cut, to, true)]);
+    Some(Block::Scale(Scale { from, to, names: (moment(from), moment(to)), spans }))
 }
 
 fn steps(evidence: &RotationEvidence) -> Vec<Vec<Value>> {
@@ -155,8 +178,8 @@ fn key_facts(key: &KeyFacts) -> Vec<(String, Value)> {
 
 fn certificate_facts(certificate: &CertificateFacts) -> Vec<(String, Value)> {
     let path = match (certificate.path_holds, certificate.imported) {
-        (true, true) => "holds up to an anchor of the slot's policy",
-        (true, false) => "holds up to a root of this ledger",
+        (true, true) => "holds up to the last certificate of the chain from outside",
+        (true, false) => "holds up to the root, or to what a CA elsewhere vouches for",
         (false, _) => "does not hold",
     };
     vec![

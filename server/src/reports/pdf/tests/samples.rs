@@ -4,7 +4,8 @@ use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::timestamp::Timestamp;
 
 use crate::reports::document::{
-    Block, Check, Code, Column, Document, Foot, Mark, Signature, Status, Table, Value, Verification,
+    Block, Check, Code, Column, Document, Foot, Mark, Scale, Signature, Span, Status, Table, Value,
+    Verification,
 };
 
 fn words(text: &str) -> Value {
@@ -46,7 +47,7 @@ pub fn evidence_pack() -> Document {
             .into(),
     ));
     blocks.extend([Block::Section("Checks".into()), Block::Checks(checks())]);
-    blocks.extend([Block::Section("Timeline".into()), Block::Table(timeline())]);
+    blocks.extend([Block::Section("Timeline".into()), Block::Scale(scale()), Block::Table(timeline())]);
     blocks.extend([Block::Section("Approvals".into()), Block::Table(approvals())]);
     blocks.extend([Block::Section("Key attributes".into()), Block::Table(attributes())]);
     blocks.extend([Block::Section("Certificates".into()), Block::Table(certificates())]);
@@ -112,6 +113,21 @@ fn checks() -> Vec<Check> {
         ),
         check(Mark::Pass, "A sealed checkpoint covers every event named here", "size 18242"),
     ]
+}
+
+fn scale() -> Scale {
+    let at = |hours: i64| Timestamp::from_unix_micros(1_795_532_679_000_000 + hours * 3_600_000_000).unwrap();
+    let span = |name: &str, from, to, strong| Span { name: name.into(), from: at(from), to: at(to), strong };
+    Scale {
+        from: at(0),
+        to: at(240),
+        names: ("24 Nov 2026".into(), "4 Dec 2026".into()),
+        spans: vec![
+            span("Generation 3", 0, 200, false),
+            span("Overlap", 32, 200, true),
+            span("Generation 4", 32, 240, true),
+        ],
+    }
 }
 
 fn timeline() -> Table {

@@ -1,0 +1,140 @@
+//! What evidence says follows from the events that it is given, and notices what it can when some are missing.
+
+use sealbook_ledger::command::RotationCommand;
+use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::event::Event;
+use sealbook_ledger::evidence::{
+    About, Check, CheckResult, EvidenceError, Facts, RotationEvidence, Sealed, files,
+};
+use sealbook_ledger::ids::ActionId;
+use sealbook_ledger::payload::Payload;
+use sealbook_ledger::rotation::RotationPolicy;
+
+use crate::rotations::plain_ledger;
+use crate::support::*;
+
+/// A rotation as planned, to its end.
+fn rotated() -> (Vec<Event>, ActionId) {
+    let mut ledger = plain_ledger();
+    let action = ledger.rotation_started("releases");
+    ledger.cut_over(action);
+    ledger.wait(7 * DAY);
+    ledger.step(RotationCommand::Complete(action)).unwrap();
+    (ledger.history.into_iter().map(|decided| decided.event).collect(), action)
+}
+
+fn evidence(events: &[Event], action: ActionId) -> Result<RotationEvidence, EvidenceError> {
+    let sealed = Sealed { root: Hash::ZERO, size: events.len() as u64 };
+    RotationEvidence::new(&Facts::new(events)?, action, sealed)
+}
+
+fn result(evidence: &RotationEvidence, id: &str) -> CheckResult {
+    evidence.checks.iter().find(|check| check.id == id).map(|check: &Check| check.result).unwrap()
+}
+
+fn without(events: &[Event], which: impl Fn(&Payload) -> bool) -> Vec<Event> {
+    let left: Vec<Event> = events.iter().filter(|event| !which(&event.payload)).cloned().collect();
+    assert!(left.len() < events.len());
+    left
+}
+
+#[test]
+fn the_evidence_of_a_planned_rotation_says_what_happened() {
+    let (events, action) = rotated();
+    let evidence = evidence(&events, action).unwrap();
+    let held = [
+        "outcome",
+        "dual_control",
+        "separation_of_duties",
+        "owners",
+        "non_exportable",
+        "cadence",
+        "in_time",
+        "overlap",
+        "retired",
+    ];
+    for id in held {
+        assert_eq!(result(&evidence, id), CheckResult::Pass, "{id}");
+    }
+    for id in ["certificate", "channels", "confirmed", "access_review", "revocation_drill", "fips"] {
+        assert_eq!(result(&evidence, id), CheckResult::None, "{id}");
+    }
+    // The signatures of these tests are no real ones.
+    assert_eq!(result(&evidence, "canary"), CheckResult::Fail);
+    assert_eq!(evidence.rotation_event.outcome, "completed");
+}
+
+#[test]
+fn the_same_events_make_the_same_files() {
+    let (events, action) = rotated();
+    let made = || {
+        let sealed = Sealed { root: Hash::ZERO, size: 1 };
+        files(&Facts::new(&events).unwrap(), About::Rotation(action), sealed).unwrap()
+    };
+    assert_eq!(made(), made());
+    assert!(made().iter().all(|file| !file.bytes.is_empty()));
+}
+
+#[test]
+fn a_canary_that_is_left_out_passes_for_none() {
+    let (events, action) = rotated();
+    let silent = without(&events, |payload| payload.type_name().starts_with("signature."));
+    assert_eq!(result(&evidence(&silent, action).unwrap(), "canary"), CheckResult::Fail);
+}
+
+#[test]
+fn an_approval_that_is_left_out_or_altered_is_noticed() {
+    let (events, action) = rotated();
+    let approved = |payload: &Payload| matches!(payload, Payload::ActionApproved(p) if p.action == action);
+    let alone = without(&events, approved);
+    assert_eq!(result(&evidence(&alone, action).unwrap(), "dual_control"), CheckResult::Fail);
+    let mut forged = events.clone();
+    let other = forged.iter().find_map(|event| match &event.payload {
+        Payload::ActionApproved(p) if p.action != action => Some(p.signature.clone()),
+        _ => None,
+    });
+    for event in &mut forged {
+        if let Payload::ActionApproved(p) = &mut event.payload
+            && p.action == action
+        {
+            p.signature = other.clone().unwrap();
+        }
+    }
+    assert_eq!(result(&evidence(&forged, action).unwrap(), "dual_control"), CheckResult::Fail);
+}
+
+#[test]
+fn another_policy_than_the_one_that_people_approved_is_no_evidence() {
+    let (mut events, action) = rotated();
+    for event in &mut events {
+        if let Payload::SlotCreated(created) = &mut event.payload {
+            created.rotation = Some(RotationPolicy::of_days(30, 7));
+        }
+    }
+    assert_eq!(evidence(&events, action).unwrap_err().code(), "evidence.policy");
+}
+
+#[test]
+fn what_has_to_be_there_is_missed() {
+    let (events, action) = rotated();
+    type Test = fn(&Payload) -> bool;
+    let needed: [(&str, Test); 5] = [
+        ("the end", |payload| matches!(payload, Payload::RotationCompleted(_))),
+        ("the beginning", |payload| matches!(payload, Payload::RotationStarted(_))),
+        ("the slot", |payload| matches!(payload, Payload::SlotCreated(_))),
+        ("the proposal", |payload| matches!(payload, Payload::ActionProposed(_))),
+        ("the old key's activation", |payload| matches!(payload, Payload::KeyActivated(_))),
+    ];
+    for (what, test) in needed {
+        let code = evidence(&without(&events, test), action).map(|_| ()).unwrap_err().code();
+        assert_eq!(code, "evidence.missing", "{what}");
+    }
+}
+
+#[test]
+fn events_out_of_order_or_twice_are_none() {
+    let (events, _) = rotated();
+    let twice = [&events[..1], &events[..]].concat();
+    assert_eq!(Facts::new(&twice).unwrap_err().code(), "evidence.order");
+    assert_eq!(Facts::new(&[]).unwrap_err().code(), "evidence.missing");
+}
