@@ -216,6 +216,9 @@ impl Row {
 fn doing(visit: &Visit, entry: &Entry) -> Option<(String, &'static str)> {
     let tenant = visit.member.ledger.tenant();
     if let Some(action) = entry.action {
+        if entry.state == State::Rotating {
+            return Some((format!("/t/{tenant}/rotations/{action}"), "See how far it is"));
+        }
         return Some((format!("/t/{tenant}/actions/{action}"), "See what was proposed"));
     }
     let (name, key) = (&entry.subject, entry.key.map(|key| key.to_string()).unwrap_or_default());

@@ -137,8 +137,8 @@ impl RotationPage {
             self.steps.iter_mut().for_each(|step| step.after_failure(self.view.policy.certificate.is_some()));
         }
         self.acts = self.steps.iter().any(|step| step.offer.is_some());
-        self.certified = self.old.certificate.is_some()
-            || self.new.as_ref().is_some_and(|new| new.certificate.is_some() || new.request.is_some());
+        let new = self.new.as_ref().and_then(|new| new.certificate.as_ref());
+        self.certified = self.old.certificate.is_some() || new.is_some();
         self
     }
 }

@@ -173,6 +173,16 @@ impl CertificateView {
     }
 }
 
+/// A key's certificate; where it has none yet, the one that was ordered last.
+pub fn of_key(founded: &Founded, key: KeyId) -> Option<(CertificateId, &Issuance)> {
+    let held = founded.keys().get(&key)?.certificate;
+    if let Some(held) = held.and_then(|id| Some((id, founded.issuance(id).ok()?))) {
+        return Some(held);
+    }
+    let ordered = founded.issuances().iter().filter(|(_, issuance)| issuance.key == key);
+    ordered.max_by_key(|(_, issuance)| issuance.ordered).map(|(id, issuance)| (*id, issuance.as_ref()))
+}
+
 /// A certificate and what is above it, its own first: up to a root of this ledger, or as it was brought from outside.
 pub fn chain(founded: &Founded, issuance: &Issuance) -> Option<Vec<B64>> {
     let mut issued = issuance.issued()?;

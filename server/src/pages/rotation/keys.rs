@@ -8,7 +8,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use crate::http::problem::Problem;
 use crate::pages::slot::state_words;
 use crate::pages::slots::Chip;
-use crate::views::certificates::{CertificateState, CertificateView, IssuedView};
+use crate::views::certificates::{self, CertificateState, CertificateView, IssuedView};
 use crate::views::keys::KeyView;
 use crate::views::rotations::RotationView;
 use crate::views::story;
@@ -21,23 +21,28 @@ pub(super) struct KeySide {
     pub(super) fingerprint: Option<Hash>,
     /// Whether it can't leave its device, once the device has told.
     pub(super) confined: Option<bool>,
-    /// Its newest certificate, once there is one.
+    /// Its certificate, from its order on.
     pub(super) certificate: Option<Held>,
     /// The certificate whose request is there.
     pub(super) request: Option<CertificateId>,
 }
 
-/// A certificate that exists.
+/// A certificate, and what it says once it exists.
 pub(super) struct Held {
     pub(super) id: CertificateId,
     pub(super) chip: Chip,
-    pub(super) issued: IssuedView,
+    pub(super) issued: Option<IssuedView>,
 }
 
 impl KeySide {
     /// The key that is replaced.
     pub(super) fn old(founded: &Founded, view: &RotationView, at: Timestamp) -> Result<Self, Problem> {
         Self::of(founded, view.old_key, at)
+    }
+
+    /// What its certificate says, once there is one.
+    pub(super) fn issued(&self) -> Option<&IssuedView> {
+        self.certificate.as_ref()?.issued.as_ref()
     }
 
     /// The key that takes its place, once it is there.
@@ -63,26 +68,24 @@ impl KeySide {
         let is_active = founded.slot(&key.slot)?.active == Some(id);
         let (tone, icon, word) = state_words(key, is_active);
         let view = KeyView::new(id, key)?;
-        let ordered = key.certificate.and_then(|id| founded.issuance(id).ok().map(|one| (id, one)));
-        let certificate = ordered
-            .map(|(id, issuance)| CertificateView::new(id, issuance, founded, at))
-            .transpose()?
-            .and_then(Held::new);
+        let ordered = certificates::of_key(founded, id);
+        let certificate =
+            ordered.map(|(id, issuance)| CertificateView::new(id, issuance, founded, at)).transpose()?;
         Ok(Self {
             key: id,
             short: story::short_end(&id.to_string()),
             chip: Chip { tone, icon, word },
             fingerprint: view.spki_sha256,
             confined: view.attributes.map(|attributes| attributes.is_confined()),
-            certificate,
+            certificate: certificate.map(Held::new),
             request: ordered.filter(|(_, issuance)| issuance.csr.is_some()).map(|(id, _)| id),
         })
     }
 }
 
 impl Held {
-    fn new(view: CertificateView) -> Option<Self> {
-        Some(Self { id: view.certificate, chip: Chip::of_certificate(view.state), issued: view.issued? })
+    fn new(view: CertificateView) -> Self {
+        Self { id: view.certificate, chip: Chip::of_certificate(view.state), issued: view.issued }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::http::problem::Problem;
 use crate::pages::rotations::Progress;
 use crate::pages::slots::Chip;
 use crate::pages::wording;
-use crate::views::certificates::CertificateView;
+use crate::views::certificates::{self, CertificateView};
 use crate::views::gate::GateView;
 use crate::views::rotations::{RotationState, steps_of};
 
@@ -49,8 +49,7 @@ impl GateCard {
     pub(super) fn of(founded: &Founded, name: &SlotName, at: Timestamp) -> Result<Self, Problem> {
         let slot = founded.slot(name)?;
         let view = GateView::new(name, founded, at)?;
-        let certificate = slot.active.and_then(|key| founded.keys().get(&key)?.certificate);
-        let certificate = certificate.and_then(|id| Some((id, founded.issuance(id).ok()?)));
+        let certificate = slot.active.and_then(|key| certificates::of_key(founded, key));
         let certificate =
             certificate.map(|(id, one)| CertificateView::new(id, one, founded, at)).transpose()?;
         let newest = |ended: bool| {
