@@ -11,6 +11,7 @@ use sealbook_ledger::ids::{ActionId, MemberId, Seq};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{Payload, SigningPurpose};
 use sealbook_ledger::receipt::Receipt;
+use sealbook_ledger::rule::Rule;
 
 use super::choosing::{Choosing, KINDS};
 use crate::ledger::{EngineError, Ledger};
@@ -92,6 +93,13 @@ impl Gathering<'_> {
         events.sort_by_key(|event| event.seq);
         events.dedup_by_key(|event| event.seq);
         let vkeys = events.iter().filter_map(|event| vkey_of(&event.payload)).collect();
+        if let About::Period { to, .. } = about {
+            let founded = events.iter().find(|event| matches!(event.payload, Payload::LedgerFounded(_)));
+            // Before the founding there was no policy to hold anything against.
+            if founded.is_none_or(|founded| founded.time >= to) {
+                return Err(Rule::ReportForm.into());
+            }
+        }
         let choosing = Choosing { events: &events };
         let mut chosen = choosing.choose(about);
         if let About::Rotation(action) = about

@@ -75,7 +75,8 @@ impl Source<'_> {
         let failed = checks.iter().any(|check| check.result == CheckResult::Fail);
         let (mark, word) = if failed { (Mark::Fail, "FAIL") } else { (Mark::Pass, "PASS") };
         Document {
-            title: "Rotation Evidence Pack".to_owned(),
+            title: if about.0 == "period" { "Evidence Pack of a Period" } else { "Rotation Evidence Pack" }
+                .to_owned(),
             subtitle,
             status: Some(Status { mark, word: word.to_owned() }),
             banner: None,
@@ -95,12 +96,13 @@ impl Source<'_> {
         Verification {
             lead: "Whoever has this pack and the ledger's public key, from anywhere but this server, checks offline that the \
                    ledger sealed every event in it, that its other files say what the events say, and that the ledger's \
-                   evidence key signed the whole:"
+                   evidence key signed the whole. The key that sealed it is the one in section \u{201c}Keys and digests to \
+                   compare\u{201d}: hold what you have against it."
                 .to_owned(),
             name: "evidence.json".to_owned(),
             digest: self.digest.to_string(),
             commands: vec![
-                format!("printf '%s\\n' '{}' > {tenant}.vkey", self.vkey),
+                format!("cat {tenant}.vkey"),
                 format!("sealbook-verify rep.zip --vkey @{tenant}.vkey"),
                 "unzip -p rep.zip evidence.json | sha256sum".to_owned(),
             ],

@@ -158,6 +158,13 @@ async fn a_period_has_a_pack_too(site: &Site) {
     assert!(evidence["rotations"].as_array().unwrap().len() >= 2, "{evidence:#}");
     let ended = evidence["rotations"].as_array().unwrap().iter().filter(|one| !one["completed"].is_null());
     ended.for_each(|one| assert!(one["pack"]["sha256"].is_string(), "{one:#}"));
+    // Before the founding there is nothing to report.
+    let before = |days: i64| {
+        let micros = now.unix_micros() - days * day * 1_000_000;
+        sealbook_ledger::timestamp::Timestamp::from_unix_micros(micros).unwrap()
+    };
+    let early = site.app.report_period(&site.ledger, before(3), before(2)).await;
+    assert_eq!(early.unwrap_err().code(), "report.form");
     let ahead = site.app.report_period(&site.ledger, now, now.plus_seconds(60)).await;
     assert_eq!(ahead.unwrap_err().code(), "report.form");
 }

@@ -43,7 +43,10 @@ fn summary(evidence: &PeriodEvidence) -> Vec<(String, Value)> {
         fact("Ledger", exact(&evidence.origin)),
         fact("From", words(moment(evidence.from))),
         fact("To, not included", words(moment(evidence.to))),
-        fact("Rotations", words(format!("{}, {packs} with an evidence pack", evidence.rotations.len()))),
+        fact(
+            "Rotations",
+            words(format!("{} began or stood open; {packs} have a pack by now", evidence.rotations.len())),
+        ),
         fact("Reviews of access to devices", words(evidence.reviews.len().to_string())),
         fact("Ledger policy", Value::Digest(evidence.policy.digest.to_string())),
     ]
