@@ -149,7 +149,7 @@ fn the_audit_of_rotations_passes_and_fails_where_an_interval_is_too_long() {
     let failed = sealbook(&server, &tenant, &["audit", "rotation"]).expect(1);
     assert!(failed.stdout.contains("blocker: Slot slow"), "{}", failed.stdout);
     assert!(failed.stderr.contains("audit.failed"), "{}", failed.stderr);
-    let csv = sealbook(&server, &tenant, &["audit", "rotation", "--csv"]).expect(0).stdout;
+    let csv = sealbook(&server, &tenant, &["audit", "rotation", "--csv"]).expect(1).stdout;
     assert!(csv.starts_with("slot,key,state,"), "{csv}");
     tenant.verified();
 }

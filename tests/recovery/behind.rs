@@ -9,6 +9,7 @@ use integration::server::Options;
 use integration::story::Story;
 use integration::tenant::sha256;
 use integration::{Server, programs, waiting};
+use serde_json::json;
 
 use crate::alarm;
 use crate::forged::{evidence, evidence_request, site};
@@ -60,6 +61,13 @@ fn a_database_that_is_behind_is_refused_and_a_backup_puts_the_lost_tail_back_byt
     let mut tenant = story.tenant;
     tenant.sign_in_again();
     tenant.slot("second", "ecdsa-p256-sha256");
+    // The change of the ledger key that the story told gets its evidence pack.
+    tenant.executed("ledger.evidence_key_set", &json!({ "backend": "softhsm" }));
+    let pack = waiting::until("the evidence pack", || {
+        let reports = tenant.get("/reports").expect(200).json();
+        reports["reports"][0]["sha256"].as_str().map(|sha256| format!("/reports/{sha256}"))
+    });
+    let kept = tenant.get(&pack).expect(200).body;
     let before = Bundle::open(&tenant.exported());
     server.stop();
     let backup = server.scratch().join("backup");
@@ -85,6 +93,7 @@ fn a_database_that_is_behind_is_refused_and_a_backup_puts_the_lost_tail_back_byt
     tenant.verified();
     let after = Bundle::open(&tenant.exported());
     assert_eq!(after.events()[..before.events().len()], before.events()[..]);
+    assert_eq!(tenant.get(&pack).expect(200).body, kept, "packs come back byte for byte");
     // Restored read tables are what the events say.
     assert_eq!(tenant.get("/slots/second").expect(200).json()["status"], "active");
 }
