@@ -68,9 +68,9 @@ fn the_same_report_gives_the_same_bytes_and_another_gives_others() {
 fn everything_a_report_says_can_be_read_in_its_order() {
     let pack = samples::evidence_pack();
     let pages = texts(&render(&pack).unwrap());
-    assert_eq!(pages.len(), 9);
+    assert_eq!(pages.len(), 10);
     for (at, page) in pages.iter().enumerate() {
-        assert!(page.starts_with("DRILL") && page.ends_with(&format!("{}/9", at + 1)), "{page}");
+        assert!(page.starts_with("DRILL") && page.ends_with(&format!("{}/10", at + 1)), "{page}");
         assert_eq!(at > 0, page.starts_with("DRILLRotationEvidencePacksealbook.example.com/acme-drill"));
     }
     let all = pages.concat();
@@ -237,14 +237,14 @@ fn the_outline_follows_the_document() {
         "0 1 Summary 1",
         "0 2 Checks 1",
         "0 3 Timeline 2",
-        "0 4 Approvals 2",
+        "0 4 Approvals 3",
         "0 5 Key attributes 3",
         "0 6 Certificates 3",
         "0 7 Canary results 3",
         "1 7.1 Packages 3",
         "1 7.2 Indices 7",
-        "0 8 Policies in force 8",
-        "0 9 How to verify 9",
+        "0 8 Policies in force 9",
+        "0 9 How to verify 10",
     ];
     assert_eq!(lines, meant);
 }
