@@ -9,6 +9,7 @@ use sealbook_ledger::evidence::{
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::rotation::RotationPolicy;
+use sealbook_ledger::timestamp::Timestamp;
 
 use crate::rotations::plain_ledger;
 use crate::support::*;
@@ -88,6 +89,10 @@ fn an_approval_that_is_left_out_or_altered_is_noticed() {
     let approved = |payload: &Payload| matches!(payload, Payload::ActionApproved(p) if p.action == action);
     let alone = without(&events, approved);
     assert_eq!(result(&evidence(&alone, action).unwrap(), "dual_control"), CheckResult::Fail);
+    // Two people, and a seat that nobody fills.
+    let last = events.iter().rposition(|event| approved(&event.payload)).unwrap();
+    let one_short = [&events[..last], &events[last + 1..]].concat();
+    assert_eq!(result(&evidence(&one_short, action).unwrap(), "dual_control"), CheckResult::Fail);
     let mut forged = events.clone();
     let other = forged.iter().find_map(|event| match &event.payload {
         Payload::ActionApproved(p) if p.action != action => Some(p.signature.clone()),
@@ -105,13 +110,42 @@ fn an_approval_that_is_left_out_or_altered_is_noticed() {
 
 #[test]
 fn another_policy_than_the_one_that_people_approved_is_no_evidence() {
-    let (mut events, action) = rotated();
-    for event in &mut events {
-        if let Payload::SlotCreated(created) = &mut event.payload {
+    let (events, action) = rotated();
+    let altered = |alter: fn(&mut Payload)| {
+        let mut events = events.clone();
+        events.iter_mut().for_each(|event| alter(&mut event.payload));
+        evidence(&events, action).map(|_| ()).unwrap_err().code()
+    };
+    let of_slot = altered(|payload| {
+        if let Payload::SlotCreated(created) = payload {
             created.rotation = Some(RotationPolicy::of_days(30, 7));
         }
+    });
+    assert_eq!(of_slot, "evidence.policy");
+    let of_ledger = altered(|payload| {
+        if let Payload::LedgerFounded(founded) = payload {
+            founded.document.policy.credentials.hardware_only = true;
+        }
+    });
+    assert_eq!(of_ledger, "evidence.policy");
+}
+
+#[test]
+fn an_overlap_that_was_too_short_or_not_waited_for_fails() {
+    let (events, action) = rotated();
+    let mut hasty = events.clone();
+    let completed = hasty.last_mut().unwrap();
+    assert_eq!(completed.payload.type_name(), "rotation.completed");
+    let micros = completed.time.unix_micros() - 1_000_000;
+    completed.time = Timestamp::from_unix_micros(micros).unwrap();
+    assert_eq!(result(&evidence(&hasty, action).unwrap(), "overlap"), CheckResult::Fail);
+    let mut short = events.clone();
+    for event in &mut short {
+        if let Payload::RotationCutOver(cut) = &mut event.payload {
+            cut.overlap_ends_at = event.time.plus_seconds(7 * DAY - 1);
+        }
     }
-    assert_eq!(evidence(&events, action).unwrap_err().code(), "evidence.policy");
+    assert_eq!(result(&evidence(&short, action).unwrap(), "overlap"), CheckResult::Fail);
 }
 
 #[test]
