@@ -1,14 +1,28 @@
-//! The two text encodings of the format: lower-case hex for hashes, base64url without padding for other binary.
+//! The two text encodings of the format: lower-case hex for hashes, base64url without padding for other binary; and PEM
+//! for what other programs read.
 
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::display::Base64Display;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::{InvalidId, serde_as_text};
+
+/// One PEM block (RFC 7468): lines of 64 characters ended by LF. The label is a text of RFC 7468 §3, e.g. `CERTIFICATE`.
+pub fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for (at, character) in text.char_indices() {
+        if at > 0 && at % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem + &format!("\n-----END {label}-----\n")
+}
 
 /// A 32-byte hash, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -23,9 +23,9 @@ use serde::Serialize;
 
 pub use canary::{Canary, CanaryResult};
 pub use certificates::CertificateFacts;
-pub use checks::{CADENCE_DAYS, Check, CheckResult, verdict};
+pub use checks::{CADENCE_DAYS, Check, CheckResult};
 pub use decision::{Approval, Assertion, Decision};
-pub use files::{DISCLOSURES, EVIDENCE, REPORT, Summary, files, pem, receipt_name, receipt_seq, summary};
+pub use files::{DISCLOSURES, EVIDENCE, Evidence, REPORT, file, receipt_name, receipt_seq};
 pub use keys::{Attestation, KeyFacts};
 pub use ledger_key::LedgerKeyEvidence;
 pub use period::{Issued, PeriodEvidence, PeriodRotation, PeriodSlot};
@@ -37,7 +37,7 @@ use crate::canonical::Unrepresentable;
 use crate::checkpoint::Checkpoint;
 use crate::encoding::Hash;
 use crate::event::Event;
-use crate::ids::{ActionId, Origin, Seq};
+use crate::ids::{Origin, Seq};
 use crate::payload::{LedgerEvidenceKeySet, Payload};
 use crate::timestamp::Timestamp;
 
@@ -85,22 +85,6 @@ impl EvidenceError {
             Self::Write(_) => "evidence.write",
         }
     }
-}
-
-/// What a pack is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// A rotation, by its action.
-    Rotation(ActionId),
-    /// A change of the ledger key, by its action.
-    LedgerKey(ActionId),
-    /// Everything from one moment to before another.
-    Period {
-        /// First moment.
-        from: Timestamp,
-        /// First moment after it.
-        to: Timestamp,
-    },
 }
 
 /// A place in the ledger, and when it was taken.

@@ -9,8 +9,8 @@ use crate::slot::{KeyState, Slot};
 use crate::state::Founded;
 use crate::timestamp::Timestamp;
 
-/// The rules version from which keys and certificates have an age.
-pub(crate) const AGEING: u64 = 2;
+/// The rules version from which keys and certificates have an age, and reviews are known.
+pub const AGEING: u64 = 2;
 
 /// How long a key that was too old when ages began may go on, in days.
 pub(crate) const GRACE_DAYS: u32 = 30;

@@ -25,7 +25,7 @@ use spki::der::{Decode, Encode};
 use spki::{AlgorithmIdentifier, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use crate::algorithm::KeyType;
-use crate::encoding::{B64, Hash};
+use crate::encoding::{B64, Hash, pem};
 
 pub use verification::{SignatureError, SigningInput};
 pub(crate) use verification::{ed25519_holds, is_strict_ecdsa};
@@ -193,18 +193,7 @@ impl PublicKey {
 
     /// One PEM block labelled `PUBLIC KEY`, lines of 64 characters ended by LF (RFC 7468).
     pub fn to_pem(&self) -> String {
-        use base64::engine::general_purpose::STANDARD;
-        let text = STANDARD.encode(&self.der);
-        let mut pem = String::with_capacity(text.len() + text.len() / 64 + 64);
-        pem.push_str("-----BEGIN PUBLIC KEY-----\n");
-        for (at, character) in text.char_indices() {
-            if at > 0 && at % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(character);
-        }
-        pem.push_str("\n-----END PUBLIC KEY-----\n");
-        pem
+        pem("PUBLIC KEY", &self.der)
     }
 
     /// The 32 bytes of an Ed25519 key (RFC 8032 §5.1.5); `None` for other types.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::DocumentSubject;
 use crate::encoding::{Hash, HexBytes};
 use crate::event::Event;
 use crate::ids::{ActionId, KeyId, Origin, Seq};
-use crate::pack::{PAYLOAD_TYPE, Statement, envelope_algorithm, pae};
+use crate::pack::{Kind, PAYLOAD_TYPE, Statement, envelope_algorithm, pae};
 use crate::payload::{DocumentAbandoned, DocumentAuthorized, DocumentFailed, Payload, RepIssued, ReportKind};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
@@ -40,6 +41,50 @@ pub struct Report<'a> {
     /// First moment after the period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
+}
+
+impl DocumentSubject {
+    /// What a pack about it says of itself.
+    pub const fn kind(self) -> ReportKind {
+        match self {
+            Self::Rotation(_) => ReportKind::Rotation,
+            Self::LedgerKey(_) => ReportKind::LedgerKey,
+            Self::Period { .. } => ReportKind::Period,
+        }
+    }
+
+    /// The predicate of a pack about it.
+    pub fn report(self, origin: &Origin) -> Report<'_> {
+        let (action, from, to) = match self {
+            Self::Rotation(action) | Self::LedgerKey(action) => (Some(action), None, None),
+            Self::Period { from, to } => (None, Some(from), Some(to)),
+        };
+        Report { action, from, kind: self.kind(), origin: Cow::Borrowed(origin), to }
+    }
+}
+
+impl Report<'_> {
+    /// What the pack is about; none where the members are not those of the kind.
+    pub fn subject(&self) -> Option<DocumentSubject> {
+        match (self.kind, self.action, self.from, self.to) {
+            (ReportKind::Rotation, Some(action), None, None) => Some(DocumentSubject::Rotation(action)),
+            (ReportKind::LedgerKey, Some(action), None, None) => Some(DocumentSubject::LedgerKey(action)),
+            (ReportKind::Period, None, Some(from), Some(to)) if from < to => {
+                Some(DocumentSubject::Period { from, to })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<ReportKind> for Kind {
+    fn from(kind: ReportKind) -> Self {
+        match kind {
+            ReportKind::Rotation => Self::Rotation,
+            ReportKind::LedgerKey => Self::LedgerKey,
+            ReportKind::Period => Self::Period,
+        }
+    }
 }
 
 /// A document that the evidence key was asked to sign.
@@ -72,26 +117,23 @@ impl Founded {
         if authorized.key != *key {
             return Err(Rule::EvidenceKey);
         }
-        match (authorized.kind, authorized.action, authorized.from, authorized.to) {
-            (ReportKind::Rotation, Some(action), None, None) => {
-                let rotation = self.rotation(action)?;
-                let open = self.documents.values().any(|document| document.action == Some(action));
-                if !rotation.has_ended() || rotation.reported || open {
-                    return Err(Rule::ReportForm);
-                }
-            }
-            (ReportKind::LedgerKey, Some(action), None, None) => {
-                let reported = self.successions.get(&action).ok_or(Rule::ReportForm)?;
-                let open = self.documents.values().any(|document| document.action == Some(action));
-                if *reported || open {
-                    return Err(Rule::ReportForm);
-                }
-            }
-            (ReportKind::Period, None, Some(from), Some(to)) if from < to && to <= at => {}
-            _ => return Err(Rule::ReportForm),
-        }
         let DocumentAuthorized { action, from, kind, to, .. } = *authorized;
         let report = Report { action, from, kind, origin: Cow::Borrowed(&self.origin), to };
+        let open = |action| self.documents.values().any(|document| document.action == Some(action));
+        let due = match report.subject().ok_or(Rule::ReportForm)? {
+            DocumentSubject::Rotation(action) => {
+                let rotation = self.rotation(action)?;
+                rotation.has_ended() && !rotation.reported && !open(action)
+            }
+            DocumentSubject::LedgerKey(action) => {
+                let reported = self.successions.get(&action).ok_or(Rule::ReportForm)?;
+                !reported && !open(action)
+            }
+            DocumentSubject::Period { to, .. } => to <= at,
+        };
+        if !due {
+            return Err(Rule::ReportForm);
+        }
         if self.document_digest(&report, authorized.manifest)? != authorized.digest {
             return Err(Rule::ReportStatement);
         }

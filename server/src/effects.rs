@@ -12,9 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sealbook_ledger::action::Params;
-use sealbook_ledger::command::{Command, RotationCommand};
+use sealbook_ledger::command::{Command, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::B64;
-use sealbook_ledger::evidence::About;
 use sealbook_ledger::ids::{ActionId, BackendName, CertificateId, Correlation, KeyId, Seq, SlotName};
 use sealbook_ledger::payload::NextVkey;
 use sealbook_ledger::slot::{Key, KeyState};
@@ -87,7 +86,7 @@ enum Step {
     RecordCanary(ActionId),
     Rotate { of: Uuid, correlation: Correlation, command: RotationCommand },
     Propose { slot: SlotName, key: KeyId },
-    Issue { about: About, of: ActionId, correlation: Correlation },
+    Issue { about: DocumentSubject, of: ActionId, correlation: Correlation },
 }
 
 impl Step {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use sealbook_ledger::event::{Envelope, Event};
+use sealbook_ledger::gate::AGEING;
 use sealbook_ledger::ids::{BackendName, Seq};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::timestamp::Timestamp;
@@ -36,9 +37,6 @@ pub struct Review {
     /// The event.
     pub seq: Seq,
 }
-
-/// The rules version from which keys have an age.
-const AGEING: u64 = 2;
 
 impl Milestones {
     /// How many of the ledger's events they take into account.

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use sealbook_ledger::attachment::Attachment;
 use sealbook_ledger::command::{Command, DocumentOutcome, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::{B64, Hash};
-use sealbook_ledger::evidence::{About, DISCLOSURES, Facts, REPORT, files, receipt_name};
-use sealbook_ledger::ids::{Correlation, KeyId, Seq};
-use sealbook_ledger::pack::{FileName, Kind, PackFile, Unsigned, envelope_algorithm};
-use sealbook_ledger::payload::{Payload, ReportKind};
+use sealbook_ledger::evidence::{DISCLOSURES, EVIDENCE, Evidence, Facts, REPORT, file, receipt_name};
+use sealbook_ledger::ids::{Correlation, KeyId, Origin, Seq};
+use sealbook_ledger::pack::{Unsigned, envelope_algorithm};
+use sealbook_ledger::payload::Payload;
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
-use sealbook_ledger::reporting::{PREDICATE_TYPE, Report};
+use sealbook_ledger::reporting::PREDICATE_TYPE;
 use sealbook_ledger::rotation::BAD_SIGNATURE;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::slot::device_label;
@@ -59,15 +59,15 @@ impl Packs {
     pub(crate) async fn issue(
         &self,
         ledger: &Ledger,
-        about: About,
+        about: DocumentSubject,
         correlation: Correlation,
         wait: Duration,
     ) -> Result<Issued, EngineError> {
         let gathering = Gathering { store: &self.store, ledger };
         let gathered = gathering.gather(about, wait).await?;
-        let report = report(about, ledger);
+        let origin = ledger.origin().clone();
         // Hashing, drawing and the canary's verification take their time: not on a thread that others wait for.
-        let made = tokio::task::spawn_blocking(move || unsigned(about, gathered, &report));
+        let made = tokio::task::spawn_blocking(move || unsigned(about, &origin, gathered));
         let pack = made.await.map_err(|error| EngineError::fault("a pack's making ended", error))??;
         let key = self.evidence_key(ledger).await?;
         let asked = self.authorize(ledger, about, pack.manifest_sha256(), correlation).await?;
@@ -121,15 +121,10 @@ impl Packs {
     async fn authorize(
         &self,
         ledger: &Ledger,
-        about: About,
+        about: DocumentSubject,
         manifest: Hash,
         correlation: Correlation,
     ) -> Result<Asked, EngineError> {
-        let about = match about {
-            About::Rotation(action) => DocumentSubject::Rotation(action),
-            About::LedgerKey(action) => DocumentSubject::LedgerKey(action),
-            About::Period { from, to } => DocumentSubject::Period { from, to },
-        };
         let command = RotationCommand::AuthorizeDocument { about, manifest, life_s: LIFE_S };
         let appended = submit(ledger, command, correlation, Vec::new()).await?;
         let event = appended.events.first().map(|decided| &decided.event);
@@ -205,35 +200,23 @@ async fn submit(
     ledger.submit(submission).await
 }
 
-/// What the statement says that the pack is about.
-fn report(about: About, ledger: &Ledger) -> Report<'static> {
-    let (kind, action, from, to) = match about {
-        About::Rotation(action) => (ReportKind::Rotation, Some(action), None, None),
-        About::LedgerKey(action) => (ReportKind::LedgerKey, Some(action), None, None),
-        About::Period { from, to } => (ReportKind::Period, None, Some(from), Some(to)),
-    };
-    Report { action, from, kind, origin: std::borrow::Cow::Owned(ledger.origin().clone()), to }
-}
-
 /// All files of a pack, and the statement about them.
-fn unsigned(about: About, gathered: Gathered, report: &Report<'_>) -> Result<Unsigned, EngineError> {
+fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Result<Unsigned, EngineError> {
     let corrupt = |error| EngineError::fault("the evidence does not follow from the events", error);
     let facts = Facts::new(&gathered.events).map_err(corrupt)?;
-    let sealed = gathered.sealed();
-    let mut all = files(&facts, about, sealed.clone()).map_err(corrupt)?;
-    let evidence = all.iter().find(|file| file.name.as_str() == sealbook_ledger::evidence::EVIDENCE);
-    let digest = evidence.map_or(Hash::ZERO, |file| Hash::sha256(&file.bytes));
-    let about_it = rep::Source {
-        facts,
-        about,
-        sealed,
-        digest,
+    let evidence = Evidence::new(&facts, about, gathered.sealed()).map_err(corrupt)?;
+    let mut all = evidence.files().map_err(corrupt)?;
+    let written = all.iter().find(|file| file.name.as_str() == EVIDENCE);
+    let source = rep::Source {
+        evidence: &evidence,
+        origin,
+        sealed: gathered.checkpoint.checkpoint().size,
+        digest: written.map_or(Hash::ZERO, |file| Hash::sha256(&file.bytes)),
         names: &gathered.names,
         tenant: &gathered.tenant,
         vkey: &gathered.vkey,
     };
-    let document = rep::document(&about_it).map_err(corrupt)?;
-    let pdf = crate::reports::pdf::render(&document)
+    let pdf = crate::reports::pdf::render(&source.document())
         .map_err(|error| EngineError::fault("a report can't be drawn", error))?;
     all.push(file(REPORT, "application/pdf", pdf));
     if !gathered.disclosures.is_empty() {
@@ -243,22 +226,8 @@ fn unsigned(about: About, gathered: Gathered, report: &Report<'_>) -> Result<Uns
         let seq = Seq::new(receipt.index()).ok_or(Rule::SignatureUnknown)?;
         all.push(file(&receipt_name(seq), "text/plain", receipt.to_string().into_bytes()));
     }
-    let kind = match about {
-        About::Rotation(_) => Kind::Rotation,
-        About::LedgerKey(_) => Kind::LedgerKey,
-        About::Period { .. } => Kind::Period,
-    };
-    Unsigned::new(kind, all, PREDICATE_TYPE, report)
+    Unsigned::new(about.kind().into(), all, PREDICATE_TYPE, &about.report(origin))
         .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))
-}
-
-#[allow(clippy::expect_used, reason = "the names are of the right form: literals, and numbers within them")]
-fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> PackFile {
-    PackFile {
-        name: name.parse::<FileName>().expect("a name of a file in a pack"),
-        media_type: media_type.parse().expect("a media type"),
-        bytes,
-    }
 }
 
 #[allow(clippy::expect_used, reason = "the literal is a media type")]

@@ -1,7 +1,5 @@
 //! Decisions on the steps of rotations, certificates and the documents about them.
 
-use std::borrow::Cow;
-
 use super::{Refusal, Trial};
 use crate::action::RevocationReason;
 use crate::attachment::Attachment;
@@ -13,9 +11,8 @@ use crate::issuance::{Issuance, IssuanceStep, Terms};
 use crate::payload::{
     CertificateFailed, CertificateImported, CertificateIssued, CertificateOrdered, CertificateRequested,
     CertificateRevoked, DocumentAbandoned, DocumentAuthorized, DocumentFailed, KeyGenerationAuthorized,
-    RepIssued, ReportKind, RotationCanaryRecorded, RotationChannelMoved, RotationCompleted,
-    RotationConfirmed, RotationCutOver, RotationFailed, SignatureAuthorized, SigningPurpose,
-    SlotRotationOverdue,
+    RepIssued, RotationCanaryRecorded, RotationChannelMoved, RotationCompleted, RotationConfirmed,
+    RotationCutOver, RotationFailed, SignatureAuthorized, SigningPurpose, SlotRotationOverdue,
 };
 use crate::reporting::Report;
 use crate::rule::Rule;
@@ -209,12 +206,8 @@ impl Trial<'_> {
         let expires_at = self.now().plus_seconds(life_s);
         let founded = self.founded()?;
         let key = founded.evidence_key().ok_or(Rule::EvidenceKey)?.0;
-        let (kind, action, from, to) = match about {
-            DocumentSubject::Rotation(action) => (ReportKind::Rotation, Some(action), None, None),
-            DocumentSubject::LedgerKey(action) => (ReportKind::LedgerKey, Some(action), None, None),
-            DocumentSubject::Period { from, to } => (ReportKind::Period, None, Some(from), Some(to)),
-        };
-        let report = Report { action, from, kind, origin: Cow::Borrowed(&founded.origin), to };
+        let report = about.report(&founded.origin);
+        let Report { action, from, kind, to, .. } = report;
         let digest = founded.document_digest(&report, manifest)?;
         self.system(DocumentAuthorized { action, digest, expires_at, from, key, kind, manifest, to })
             .map(drop)

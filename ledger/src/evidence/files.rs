@@ -1,14 +1,13 @@
-//! The files of a pack that follow from its events.
+//! The evidence of whatever a pack is about, and the files that follow from it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::{
-    About, Canary, CheckResult, EvidenceError, Facts, LedgerKeyEvidence, PeriodEvidence, RotationEvidence,
-    Sealed, verdict,
+    Canary, Check, EvidenceError, Facts, LedgerKeyEvidence, PeriodEvidence, RotationEvidence, Sealed,
 };
 use crate::canonical;
+use crate::command::DocumentSubject;
+use crate::encoding::pem;
 use crate::ids::Seq;
 use crate::pack::PackFile;
 
@@ -36,55 +35,68 @@ pub fn receipt_seq(name: &str) -> Option<Seq> {
     (receipt_name(seq) == name).then_some(seq)
 }
 
-/// Every file that follows from a pack's events: all but the receipts, the disclosures and the report.
-pub fn files(facts: &Facts<'_>, about: About, sealed: Sealed) -> Result<Vec<PackFile>, EvidenceError> {
-    match about {
-        About::Rotation(rotation) => of_rotation(&RotationEvidence::new(facts, rotation, sealed)?),
-        About::LedgerKey(action) => {
-            let evidence = LedgerKeyEvidence::new(facts, action, sealed)?;
-            let policy = json("policies/ledger.json", &evidence.policy.policy)?;
-            Ok(vec![json(EVIDENCE, &evidence)?, policy])
-        }
-        About::Period { from, to } => {
-            let evidence = PeriodEvidence::new(facts, (from, to), sealed)?;
-            let policy = json("policies/ledger.json", &evidence.policy.policy)?;
-            Ok(vec![json(EVIDENCE, &evidence)?, policy])
+/// What a pack says, whatever it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evidence {
+    /// About a rotation.
+    Rotation(Box<RotationEvidence>),
+    /// About a change of the ledger key.
+    LedgerKey(Box<LedgerKeyEvidence>),
+    /// About a period.
+    Period(Box<PeriodEvidence>),
+}
+
+impl Evidence {
+    /// What the events say of something.
+    pub fn new(facts: &Facts<'_>, about: DocumentSubject, sealed: Sealed) -> Result<Self, EvidenceError> {
+        Ok(match about {
+            DocumentSubject::Rotation(action) => {
+                Self::Rotation(Box::new(RotationEvidence::new(facts, action, sealed)?))
+            }
+            DocumentSubject::LedgerKey(action) => {
+                Self::LedgerKey(Box::new(LedgerKeyEvidence::new(facts, action, sealed)?))
+            }
+            DocumentSubject::Period { from, to } => {
+                Self::Period(Box::new(PeriodEvidence::new(facts, (from, to), sealed)?))
+            }
+        })
+    }
+
+    /// What was checked.
+    pub fn checks(&self) -> &[Check] {
+        match self {
+            Self::Rotation(evidence) => &evidence.checks,
+            Self::LedgerKey(evidence) => &evidence.checks,
+            Self::Period(evidence) => &evidence.checks,
         }
     }
-}
 
-/// A pack in a few words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
     /// What it is about, in words.
-    pub about: String,
-    /// What its checks came to.
-    pub verdict: CheckResult,
-    /// The checks that fail.
-    pub failed: Vec<&'static str>,
-}
+    pub fn about(&self) -> String {
+        match self {
+            Self::Rotation(evidence) => {
+                let event = &evidence.rotation_event;
+                let how = if event.emergency { " by break-glass" } else { "" };
+                format!("rotation {} of slot {}{how}, {}", event.rotation, event.slot, event.outcome)
+            }
+            Self::LedgerKey(evidence) => format!("the change of the ledger key to {}", evidence.new_vkey),
+            Self::Period(evidence) => format!("the time from {} to before {}", evidence.from, evidence.to),
+        }
+    }
 
-/// What a pack is about, and what its checks came to.
-pub fn summary(facts: &Facts<'_>, about: About, sealed: Sealed) -> Result<Summary, EvidenceError> {
-    let (about, checks) = match about {
-        About::Rotation(rotation) => {
-            let evidence = RotationEvidence::new(facts, rotation, sealed)?;
-            let event = &evidence.rotation_event;
-            let how = if event.emergency { " by break-glass" } else { "" };
-            let about = format!("rotation {rotation} of slot {}{how}, {}", event.slot, event.outcome);
-            (about, evidence.checks)
+    /// Every file that follows from the events: all but the receipts, the disclosures and the report.
+    pub fn files(&self) -> Result<Vec<PackFile>, EvidenceError> {
+        let ledger_policy = "policies/ledger.json";
+        match self {
+            Self::Rotation(evidence) => of_rotation(evidence),
+            Self::LedgerKey(evidence) => {
+                Ok(vec![json(EVIDENCE, evidence)?, json(ledger_policy, &evidence.policy.policy)?])
+            }
+            Self::Period(evidence) => {
+                Ok(vec![json(EVIDENCE, evidence)?, json(ledger_policy, &evidence.policy.policy)?])
+            }
         }
-        About::LedgerKey(action) => {
-            let evidence = LedgerKeyEvidence::new(facts, action, sealed)?;
-            (format!("the change of the ledger key to {}", evidence.new_vkey), evidence.checks)
-        }
-        About::Period { from, to } => {
-            let evidence = PeriodEvidence::new(facts, (from, to), sealed)?;
-            (format!("the time from {from} to before {to}"), evidence.checks)
-        }
-    };
-    let failed = checks.iter().filter(|check| check.result == CheckResult::Fail);
-    Ok(Summary { about, verdict: verdict(&checks), failed: failed.map(|check| check.id).collect() })
+    }
 }
 
 fn of_rotation(evidence: &RotationEvidence) -> Result<Vec<PackFile>, EvidenceError> {
@@ -117,8 +129,12 @@ fn json<T: Serialize>(name: &str, value: &T) -> Result<PackFile, EvidenceError> 
     Ok(file(name, JSON, canonical::to_vec(value)?))
 }
 
-#[allow(clippy::expect_used, reason = "the names and types above are literals of the right form")]
-fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> PackFile {
+/// A file of a pack. Name and type are the program's own: literals, and numbers within them.
+#[allow(
+    clippy::expect_used,
+    reason = "a name or type of the program's own that is malformed is a fault in the program"
+)]
+pub fn file(name: &str, media_type: &str, bytes: Vec<u8>) -> PackFile {
     PackFile {
         name: name.parse().expect("a name of a file in a pack"),
         media_type: media_type.parse().expect("a media type"),
@@ -142,12 +158,4 @@ fn canary_csv(canary: &Canary) -> String {
         ));
     }
     text
-}
-
-/// One PEM block, lines of 64 characters ended by LF (RFC 7468).
-pub fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line));
-    let body: String = lines.flat_map(|line| [line.into_owned(), "\n".to_owned()]).collect();
-    format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
 }

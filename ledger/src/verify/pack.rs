@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::command::DocumentSubject;
 use crate::disclosure::Disclosure;
 use crate::event::{Envelope, Event};
 use crate::evidence::{
-    About, CheckResult, DISCLOSURES, EvidenceError, Facts, REPORT, Sealed, files, receipt_seq, summary,
+    CheckResult, DISCLOSURES, Evidence, EvidenceError, Facts, REPORT, Sealed, receipt_seq,
 };
 use crate::founding::founding_digest;
 use crate::pack::{Kind, Pack};
-use crate::payload::{Payload, ReportKind};
+use crate::payload::Payload;
 use crate::public_key::PublicKey;
 use crate::receipt::Receipt;
 use crate::reporting::{PREDICATE_TYPE, Report as Predicate};
@@ -163,7 +164,8 @@ fn follows(pack: &Pack<'_>, events: &Events) -> Result<Told, Failure> {
     let unreadable = |error: EvidenceError| whole(Layer::Rules, error.code(), &error);
     let facts = Facts::new(&events.events).map_err(unreadable)?;
     let about = about(pack, &facts)?;
-    let made = files(&facts, about, events.sealed.clone()).map_err(unreadable)?;
+    let evidence = Evidence::new(&facts, about, events.sealed.clone()).map_err(unreadable)?;
+    let made = evidence.files().map_err(unreadable)?;
     for file in &made {
         let there = pack.files().find(|(entry, _)| entry.name == file.name);
         let same =
@@ -183,40 +185,30 @@ fn follows(pack: &Pack<'_>, events: &Events) -> Result<Told, Failure> {
     if let Some((entry, _)) = pack.files().find(|(entry, _)| !known(entry.name.as_str())) {
         return Err(refuse(Layer::Rules, "pack.evidence", format!("nothing explains {}", entry.name)));
     }
-    let summary = summary(&facts, about, events.sealed.clone()).map_err(unreadable)?;
-    let passed = match summary.verdict {
-        CheckResult::Fail => format!("its checks FAIL: {}", summary.failed.join(", ")),
-        CheckResult::Pass | CheckResult::None => "its checks pass".to_owned(),
-    };
+    let failed = evidence.checks().iter().filter(|check| check.result == CheckResult::Fail);
+    let failed: Vec<&str> = failed.map(|check| check.id).collect();
     Ok(Told {
-        about: format!("the pack is about {}", summary.about),
-        verdict: passed,
+        about: format!("the pack is about {}", evidence.about()),
+        verdict: match failed.is_empty() {
+            true => "its checks pass".to_owned(),
+            false => format!("its checks FAIL: {}", failed.join(", ")),
+        },
         detail: format!("{} files say what the events say; the rules were not replayed", made.len()),
     })
 }
 
 /// What the statement says that the pack is about, which is what its manifest says.
-fn about(pack: &Pack<'_>, facts: &Facts<'_>) -> Result<About, Failure> {
+fn about(pack: &Pack<'_>, facts: &Facts<'_>) -> Result<DocumentSubject, Failure> {
     let predicate: Predicate<'_> =
         pack.predicate(PREDICATE_TYPE).map_err(|error| whole(Layer::Rules, error.code(), &error))?;
     let wrong = |reason: &str| refuse(Layer::Rules, "pack.about", reason);
     if *predicate.origin != *facts.origin() {
         return Err(wrong("the statement and the events are of different ledgers"));
     }
-    let kinds = match predicate.kind {
-        ReportKind::Rotation => Kind::Rotation,
-        ReportKind::LedgerKey => Kind::LedgerKey,
-        ReportKind::Period => Kind::Period,
-    };
-    if kinds != pack.kind() {
+    if Kind::from(predicate.kind) != pack.kind() {
         return Err(wrong("the statement and the manifest name different kinds"));
     }
-    match (predicate.kind, predicate.action, predicate.from, predicate.to) {
-        (ReportKind::Rotation, Some(action), None, None) => Ok(About::Rotation(action)),
-        (ReportKind::LedgerKey, Some(action), None, None) => Ok(About::LedgerKey(action)),
-        (ReportKind::Period, None, Some(from), Some(to)) if from < to => Ok(About::Period { from, to }),
-        _ => Err(wrong("the statement does not say what the pack is about")),
-    }
+    predicate.subject().ok_or_else(|| wrong("the statement does not say what the pack is about"))
 }
 
 /// Layer *signatures* of a pack: the evidence key that its events name has signed the statement.

@@ -1,10 +1,10 @@
 //! What evidence says follows from the events that it is given, and notices what it can when some are missing.
 
-use sealbook_ledger::command::RotationCommand;
+use sealbook_ledger::command::{DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Event;
 use sealbook_ledger::evidence::{
-    About, Check, CheckResult, EvidenceError, Facts, RotationEvidence, Sealed, files,
+    Check, CheckResult, Evidence, EvidenceError, Facts, RotationEvidence, Sealed,
 };
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::payload::Payload;
@@ -70,7 +70,10 @@ fn the_same_events_make_the_same_files() {
     let (events, action) = rotated();
     let made = || {
         let sealed = Sealed { root: Hash::ZERO, size: 1 };
-        files(&Facts::new(&events).unwrap(), About::Rotation(action), sealed).unwrap()
+        Evidence::new(&Facts::new(&events).unwrap(), DocumentSubject::Rotation(action), sealed)
+            .unwrap()
+            .files()
+            .unwrap()
     };
     assert_eq!(made(), made());
     assert!(made().iter().all(|file| !file.bytes.is_empty()));

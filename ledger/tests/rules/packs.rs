@@ -5,10 +5,10 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use sealbook_ledger::action::{DeviceKeyParams, Params};
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::checkpoint::{Checkpoint, SignedCheckpoint};
-use sealbook_ledger::command::{Command, RotationCommand};
+use sealbook_ledger::command::{Command, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Event;
-use sealbook_ledger::evidence::{About, EVIDENCE, Facts, REPORT, Sealed, files, receipt_name};
+use sealbook_ledger::evidence::{EVIDENCE, Evidence, Facts, REPORT, Sealed, receipt_name};
 use sealbook_ledger::ids::{ActionId, Origin, Seq};
 use sealbook_ledger::merkle::{Tree, leaf_hash};
 use sealbook_ledger::pack::{Kind, PackFile, Unsigned};
@@ -99,8 +99,8 @@ impl Parts {
             .filter(|event| which(&event.payload))
             .collect();
         let sealed = Sealed::from(self.checkpoint(size).1.checkpoint());
-        let about = About::Rotation(self.action);
-        let mut all = files(&Facts::new(&chosen).unwrap(), about, sealed).unwrap();
+        let about = DocumentSubject::Rotation(self.action);
+        let mut all = Evidence::new(&Facts::new(&chosen).unwrap(), about, sealed).unwrap().files().unwrap();
         all.push(file(REPORT, "application/pdf", b"%PDF-1.7\n"));
         all.extend(chosen.iter().map(|event| self.receipt(event.seq.get() as usize, size)));
         all

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealbook_ledger::command::DocumentSubject;
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::evidence::About;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::timestamp::Timestamp;
 
@@ -46,7 +46,7 @@ impl App {
                 return Ok(Issued { seq: same.seq, sha256: same.sha256, size: same.size });
             }
             let packs = Packs::new(Arc::clone(&app.0.store), app.0.devices.clone());
-            packs.issue(&ledger, About::Period { from, to }, clock::correlation(), SEAL_WAIT).await
+            packs.issue(&ledger, DocumentSubject::Period { from, to }, clock::correlation(), SEAL_WAIT).await
         });
         work.await.map_err(|error| EngineError::fault("a report's making ended", error))?
     }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use sealbook_ledger::command::{Command, DocumentOutcome, RotationCommand};
-use sealbook_ledger::evidence::About;
+use sealbook_ledger::command::{Command, DocumentOutcome, DocumentSubject, RotationCommand};
 use sealbook_ledger::ids::{ActionId, Correlation};
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
@@ -36,7 +35,11 @@ impl Effects {
         steps
     }
 
-    pub(super) async fn issue(&self, about: About, correlation: Correlation) -> Result<(), EngineError> {
+    pub(super) async fn issue(
+        &self,
+        about: DocumentSubject,
+        correlation: Correlation,
+    ) -> Result<(), EngineError> {
         match self.packs.issue(&self.ledger, about, correlation, SEAL_WAIT).await {
             Ok(issued) => {
                 tracing::info!(origin = %self.ledger.origin(), seq = %issued.seq, sha256 = %issued.sha256, "an evidence pack was issued");
@@ -48,10 +51,11 @@ impl Effects {
 }
 
 /// What has ended and has no pack.
-fn due(founded: &Founded) -> Vec<(ActionId, About, Correlation)> {
+fn due(founded: &Founded) -> Vec<(ActionId, DocumentSubject, Correlation)> {
     let rotations = founded.rotations().iter().filter(|(_, r)| r.has_ended() && !r.reported);
-    let rotations = rotations.map(|(id, rotation)| (*id, About::Rotation(*id), rotation.correlation));
+    let rotations =
+        rotations.map(|(id, rotation)| (*id, DocumentSubject::Rotation(*id), rotation.correlation));
     let successions = founded.successions().iter().filter(|(_, reported)| !**reported);
-    let successions = successions.map(|(id, _)| (*id, About::LedgerKey(*id), clock::correlation()));
+    let successions = successions.map(|(id, _)| (*id, DocumentSubject::LedgerKey(*id), clock::correlation()));
     rotations.chain(successions).collect()
 }

@@ -5,7 +5,7 @@ use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use sealbook_ledger::certificate::Certificate;
 use sealbook_ledger::command::RotationCommand;
 use sealbook_ledger::decide::Refusal;
-use sealbook_ledger::encoding::{B64, Hash};
+use sealbook_ledger::encoding::{B64, Hash, pem};
 use sealbook_ledger::ids::{CertificateId, KeyId, SlotName};
 use sealbook_ledger::issuance::Issuance;
 use sealbook_ledger::rule::Rule;
@@ -18,7 +18,7 @@ use super::fresh::Fresh;
 use super::problem::{Problem, ProblemDocument};
 use super::rotations::in_work;
 use crate::ledger::EngineError;
-use crate::views::certificates::{self, CertificateView, pem};
+use crate::views::certificates::{self, CertificateView};
 
 /// Most certificates of a chain that is brought.
 const MAX_CHAIN: usize = 5;

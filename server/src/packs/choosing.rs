@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealbook_ledger::certificate::Certificate;
+use sealbook_ledger::command::DocumentSubject;
 use sealbook_ledger::event::Event;
-use sealbook_ledger::evidence::About;
 use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, MemberId, Seq};
 use sealbook_ledger::payload::{Payload, RotationStarted, SlotCreated};
 use sealbook_ledger::policy::Role;
@@ -63,11 +63,11 @@ pub(super) struct Choosing<'a> {
 
 impl Choosing<'_> {
     /// The chosen events.
-    pub(super) fn choose(&self, about: About) -> BTreeSet<Seq> {
+    pub(super) fn choose(&self, about: DocumentSubject) -> BTreeSet<Seq> {
         match about {
-            About::Rotation(action) => self.of_rotation(action),
-            About::LedgerKey(action) => self.of_ledger_key(action),
-            About::Period { from, to } => self.of_period(from, to),
+            DocumentSubject::Rotation(action) => self.of_rotation(action),
+            DocumentSubject::LedgerKey(action) => self.of_ledger_key(action),
+            DocumentSubject::Period { from, to } => self.of_period(from, to),
         }
     }
 

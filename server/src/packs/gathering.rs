@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sealbook_ledger::checkpoint::SignedCheckpoint;
+use sealbook_ledger::command::DocumentSubject;
 use sealbook_ledger::disclosure::Disclosure;
 use sealbook_ledger::event::{Envelope, Event};
-use sealbook_ledger::evidence::{About, Sealed};
+use sealbook_ledger::evidence::Sealed;
 use sealbook_ledger::ids::{ActionId, MemberId, Seq};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::{Payload, SigningPurpose};
@@ -54,13 +55,17 @@ pub(super) struct Gathering<'a> {
 impl Gathering<'_> {
     /// Chooses the events and proves them under the first checkpoint that covers them all; that of a period covers all that
     /// there is.
-    pub(super) async fn gather(&self, about: About, wait: Duration) -> Result<Gathered, EngineError> {
+    pub(super) async fn gather(
+        &self,
+        about: DocumentSubject,
+        wait: Duration,
+    ) -> Result<Gathered, EngineError> {
         let size = self.ledger.size();
         let (seqs, vkeys) = self.chosen(about).await?;
         let nothing = EngineError::Fault { what: "an evidence pack without events", source: None };
         let last = match about {
-            About::Period { .. } => size.checked_sub(1),
-            About::Rotation(_) | About::LedgerKey(_) => seqs.last().map(|seq| seq.get()),
+            DocumentSubject::Period { .. } => size.checked_sub(1),
+            DocumentSubject::Rotation(_) | DocumentSubject::LedgerKey(_) => seqs.last().map(|seq| seq.get()),
         };
         let last = last.ok_or(nothing)?;
         if seqs.len() > MAX_EVENTS {
@@ -85,15 +90,15 @@ impl Gathering<'_> {
     }
 
     /// The events of a pack, and every ledger key that there was.
-    async fn chosen(&self, about: About) -> Result<(BTreeSet<Seq>, Vec<Vkey>), EngineError> {
+    async fn chosen(&self, about: DocumentSubject) -> Result<(BTreeSet<Seq>, Vec<Vkey>), EngineError> {
         let mut events = self.low_volume().await?;
-        if let About::Rotation(action) | About::LedgerKey(action) = about {
+        if let DocumentSubject::Rotation(action) | DocumentSubject::LedgerKey(action) = about {
             events.extend(self.of_action(action).await?);
         }
         events.sort_by_key(|event| event.seq);
         events.dedup_by_key(|event| event.seq);
         let vkeys = events.iter().filter_map(|event| vkey_of(&event.payload)).collect();
-        if let About::Period { to, .. } = about {
+        if let DocumentSubject::Period { to, .. } = about {
             let founded = events.iter().find(|event| matches!(event.payload, Payload::LedgerFounded(_)));
             // Before the founding there was no policy to hold anything against.
             if founded.is_none_or(|founded| founded.time >= to) {
@@ -102,7 +107,7 @@ impl Gathering<'_> {
         }
         let choosing = Choosing { events: &events };
         let mut chosen = choosing.choose(about);
-        if let About::Rotation(action) = about
+        if let DocumentSubject::Rotation(action) = about
             && let Some(span) = choosing.canary_span(action)
         {
             chosen.extend(self.canary(action, span).await?);

@@ -7,11 +7,8 @@ mod rotation;
 use std::collections::BTreeMap;
 
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::evidence::{
-    About, Approval, Check as Checked, CheckResult, Decision, EvidenceError, Facts, LedgerKeyEvidence,
-    Mark as At, PeriodEvidence, RotationEvidence, Sealed,
-};
-use sealbook_ledger::ids::{MemberId, ProposerId, Seq};
+use sealbook_ledger::evidence::{Approval, Check as Checked, CheckResult, Decision, Evidence, Mark as At};
+use sealbook_ledger::ids::{MemberId, Origin, ProposerId, Seq};
 use sealbook_ledger::note::Vkey;
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::CredentialKind;
@@ -21,45 +18,32 @@ use crate::views::sentence::moment;
 
 /// What a report is made of.
 pub struct Source<'a> {
-    /// The pack's events.
-    pub facts: Facts<'a>,
-    /// What it is about.
-    pub about: About,
-    /// What the receipts lead to.
-    pub sealed: Sealed,
+    /// What the pack says.
+    pub evidence: &'a Evidence,
+    /// Whose ledger.
+    pub origin: &'a Origin,
+    /// How many events the checkpoint covers that the receipts lead to.
+    pub sealed: u64,
     /// SHA-256 of `evidence.json`.
     pub digest: Hash,
     /// How people are called, where that is disclosed.
     pub names: &'a BTreeMap<MemberId, String>,
-    /// Whose ledger.
+    /// Whose tenant.
     pub tenant: &'a str,
     /// The ledger key that sealed it.
     pub vkey: &'a Vkey,
 }
 
-/// The report of a pack.
-///
-/// # Errors
-/// [`EvidenceError`]: the events do not tell what it is about.
-pub fn document(source: &Source<'_>) -> Result<Document, EvidenceError> {
-    let sealed = source.sealed.clone();
-    match source.about {
-        About::Rotation(action) => {
-            let evidence = RotationEvidence::new(&source.facts, action, sealed)?;
-            Ok(rotation::document(source, &evidence))
-        }
-        About::LedgerKey(action) => {
-            let evidence = LedgerKeyEvidence::new(&source.facts, action, sealed)?;
-            Ok(ledger_key::document(source, &evidence))
-        }
-        About::Period { from, to } => {
-            let evidence = PeriodEvidence::new(&source.facts, (from, to), sealed)?;
-            Ok(period::document(source, &evidence))
+impl Source<'_> {
+    /// The report of the pack.
+    pub fn document(&self) -> Document {
+        match self.evidence {
+            Evidence::Rotation(evidence) => rotation::document(self, evidence),
+            Evidence::LedgerKey(evidence) => ledger_key::document(self, evidence),
+            Evidence::Period(evidence) => period::document(self, evidence),
         }
     }
-}
 
-impl Source<'_> {
     fn name(&self, member: MemberId) -> String {
         self.names.get(&member).cloned().unwrap_or_else(|| format!("member {member}"))
     }
@@ -80,13 +64,13 @@ impl Source<'_> {
             subtitle,
             status: Some(Status { mark, word: word.to_owned() }),
             banner: None,
-            origin: self.facts.origin().to_string(),
+            origin: self.origin.to_string(),
             made: None,
             blocks,
             verification: Some(self.verification()),
             foot: Foot {
                 tenant: self.tenant.to_owned(),
-                id: format!("{} {}, checkpoint {}", about.0, about.1, self.sealed.size),
+                id: format!("{} {}, checkpoint {}", about.0, about.1, self.sealed),
             },
         }
     }

@@ -9,6 +9,8 @@ mod keys;
 use std::collections::BTreeMap;
 
 use sealbook_ledger::action::{ActionType, Params};
+use sealbook_ledger::evidence::CADENCE_DAYS;
+use sealbook_ledger::gate::AGEING;
 use sealbook_ledger::ids::{ActionId, BackendName, KeyId, SlotName};
 use sealbook_ledger::rotation::Rotation;
 use sealbook_ledger::slot::Slot;
@@ -19,17 +21,11 @@ use utoipa::ToSchema;
 
 use crate::milestones::Milestones;
 
-/// The longest that a slot goes on with one key before every report calls it a blocker, in days.
-pub const LONGEST_INTERVAL_DAYS: u16 = 90;
-
 /// How long before a review of a device's access is due people hear of it, in days.
 pub const REVIEW_AHEAD_DAYS: u16 = 14;
 
 /// How long before a certificate or the ledger key has to be replaced it is called near, in days.
 const NEAR_DAYS: u16 = 30;
-
-/// The rules version from which keys and certificates have an age, and reviews are known.
-const AGEING: u64 = 2;
 
 /// Seconds of a day.
 const DAY_S: u32 = 24 * 60 * 60;
@@ -188,21 +184,14 @@ pub fn reviews_to_tell(
     near.collect()
 }
 
-/// How many days a slot may go on with one key: its own interval, or the ledger policy's where that is shorter. CAs are
-/// exempt from the latter.
-pub fn interval_days(founded: &Founded, slot: &Slot) -> u16 {
-    let own = slot.rotation.rotation_days;
-    if slot.rotation.is_issuing() { own } else { own.min(founded.policy().cadence().rotation_days) }
-}
-
 /// What is wrong with a slot's interval, whoever let it be so.
 pub fn interval_blocker(founded: &Founded, name: &SlotName, slot: &Slot) -> Option<String> {
-    let days = interval_days(founded, slot);
-    let long = !slot.rotation.is_issuing() && days > LONGEST_INTERVAL_DAYS;
+    let days = founded.rotation_interval(slot);
+    let long = !slot.rotation.is_issuing() && days > CADENCE_DAYS;
     long.then(|| {
         format!(
             "Slot {name} goes on with one key for {days} days, which the ledger policy of this tenant lets it: longer \
-             than {LONGEST_INTERVAL_DAYS}."
+             than {CADENCE_DAYS}."
         )
     })
 }

@@ -1,7 +1,5 @@
 //! The certificates of slots' keys, and the chains above them.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use sealbook_ledger::action::RevocationReason;
 use sealbook_ledger::certificate::{Certificate, Subject};
 use sealbook_ledger::encoding::{B64, Hash};
@@ -196,20 +194,6 @@ pub fn chain(founded: &Founded, issuance: &Issuance) -> Option<Vec<B64>> {
         chain.push(above.der.clone());
         (own, issued) = (issuer, above);
     }
-}
-
-/// Bytes as one PEM block, lines of 64 characters ended by LF (RFC 7468).
-pub fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {label}-----\n");
-    for (at, character) in text.char_indices() {
-        if at > 0 && at % 64 == 0 {
-            pem.push('\n');
-        }
-        pem.push(character);
-    }
-    pem.push_str(&format!("\n-----END {label}-----\n"));
-    pem
 }
 
 /// The certificate under which a CA's key signed another: of those that bear the issuer's name the newest at that time.

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::ViewError;
 use super::as_at::Moment;
-use super::calendar::{day, interval_blocker, interval_days};
+use super::calendar::{day, interval_blocker};
 use super::csv::Table;
 
 /// How far back the audit looks where nothing else is asked for, in days.
@@ -309,7 +309,7 @@ impl Judged {
         let Ok(slot) = founded.slot(&key.slot) else { return };
         let in_charge = slot.active == Some(id);
         if let Some(due) = founded.due_at(id).filter(|due| in_charge && at >= *due) {
-            let days = interval_days(founded, slot);
+            let days = founded.rotation_interval(slot);
             self.fail(format!("It was to be replaced by {}: its interval is {days} days.", day(due)));
         }
     }

@@ -7,9 +7,7 @@ use sealbook_ledger::rotation::{Rotation, RotationStep};
 use sealbook_ledger::slot::{KeyState, Slot};
 use sealbook_ledger::timestamp::Timestamp;
 
-use super::{
-    Desk, Entry, Kind, NEAR_DAYS, State, day, days_before, every, interval_blocker, interval_days, unnamed,
-};
+use super::{Desk, Entry, Kind, NEAR_DAYS, State, day, days_before, every, interval_blocker, unnamed};
 
 impl Desk<'_> {
     /// The key that a slot signs with; none where there is none, or it is revoked and nothing comes of it any more.
@@ -53,7 +51,7 @@ impl Desk<'_> {
         state: State,
         rotation: Option<&Rotation>,
     ) -> String {
-        let interval = interval_days(self.founded, slot);
+        let interval = self.founded.rotation_interval(slot);
         match (state, rotation) {
             (State::Overdue, under_way) => {
                 let stops = if slot.rotation.is_issuing() || !self.is_ageing() {
