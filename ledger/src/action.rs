@@ -98,12 +98,16 @@ action_types! {
     CredentialAdd "credential.add" CredentialAddParams [PlatformAdmin SecurityReviewer] [2 Approver];
     /// Gives a slot's key another certificate.
     CertificateIssue "certificate.issue" CertificateIssueParams [KeyOwner SecurityReviewer PlatformAdmin] [2 Approver] rules 2;
+    /// Revokes a certificate, and not its key.
+    CertificateRevoke "certificate.revoke" CertificateRevokeParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver] rules 3;
     /// Takes an authenticator from a member.
     CredentialRemove "credential.remove" CredentialRemoveParams [PlatformAdmin SecurityReviewer] [2 Approver];
     /// Records who can reach a device.
     HsmAccessReview "hsm.access_review" HsmAccessReviewParams [SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 PlatformAdmin] rules 2;
     /// Creates a slot for a key that is in the device already.
     KeyAdopt "key.adopt" KeyAdoptParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver] rules 2;
+    /// Has the device forget a key that signs no longer.
+    KeyDestroy "key.destroy" KeyDestroyParams [SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 PlatformAdmin] rules 3;
     /// Revokes a key for good.
     KeyRevoke "key.revoke" KeyRevokeParams [KeyOwner SecurityReviewer PlatformAdmin] [1 SecurityReviewer, 1 Approver];
     /// Revokes a key for good, now: the proposer's own signature fills one seat.
@@ -210,6 +214,7 @@ impl Params {
         let of_members = match self {
             Self::SlotCreate(p) if p.rotation.is_some() => 2,
             Self::PolicySet(p) if p.policy.cadence.is_some() => 2,
+            Self::HsmAccessReview(p) if p.fips.is_some() => 3,
             _ => 1,
         };
         of_members.max(self.kind().rules())
@@ -300,7 +305,9 @@ impl ActionDocument {
             }
             Params::ApprovalRpSet(_)
             | Params::CertificateIssue(_)
+            | Params::CertificateRevoke(_)
             | Params::KeyAdopt(_)
+            | Params::KeyDestroy(_)
             | Params::KeyRotate(_)
             | Params::KeyRotateEmergency(_)
             | Params::SlotRotationSet(_)

@@ -1,5 +1,6 @@
 //! What somebody asks of a ledger; commands are imperative, events are past tense.
 
+mod revoking;
 mod work;
 
 use crate::attachment::Attachment;
@@ -17,6 +18,8 @@ use crate::payload::{
 };
 use crate::policy::Environment;
 use crate::timestamp::Timestamp;
+
+pub use revoking::{CrlCommand, CrlLife, CrlOutcome};
 
 /// A founder, and the digests of what is private about that person.
 #[derive(Debug, Clone)]
@@ -111,6 +114,8 @@ pub enum RotationCommand {
     },
     /// Gives a certificate up.
     FailCertificate {
+        /// The server, or whoever looks after the slot.
+        by: Actor,
         /// Which.
         certificate: CertificateId,
         /// Why.
@@ -158,9 +163,11 @@ pub enum RotationCommand {
     Overdue(SlotName),
     /// Has the evidence key sign a document.
     AuthorizeDocument {
-        /// Its kind and what it is about.
-        about: DocumentSubject,
-        /// SHA-256 of the pack's manifest.
+        /// What it is.
+        about: Document,
+        /// The member who asked for it, where one did.
+        asked_by: Option<MemberId>,
+        /// SHA-256 of the pack's manifest, or of the trust root.
         manifest: Hash,
         /// How long the signature may take, in seconds.
         life_s: u32,
@@ -209,6 +216,21 @@ pub enum DocumentSubject {
         /// First moment after it.
         to: Timestamp,
     },
+}
+
+/// What the evidence key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Document {
+    /// That a manifest is that of an evidence pack about this.
+    Pack(DocumentSubject),
+    /// The keys of the ledger, and which of them are to be believed (rules version 3).
+    TrustRoot,
+}
+
+impl From<DocumentSubject> for Document {
+    fn from(about: DocumentSubject) -> Self {
+        Self::Pack(about)
+    }
 }
 
 /// What the evidence key's device answered.
@@ -305,6 +327,10 @@ pub enum Command {
     },
     /// Takes a rotation, or a certificate, a step further.
     Rotate(RotationCommand),
+    /// Takes a revocation list a step further.
+    List(CrlCommand),
+    /// A device holds a key no longer.
+    KeyDestroyed(ActionId),
     /// A device made another ledger key, or holds the standby.
     LedgerKeyMade {
         /// The action.

@@ -24,6 +24,7 @@ use crate::slot::device_label;
 use crate::state::{Founded, Prechecked, Progress, Stage, State};
 use crate::timestamp::Timestamp;
 
+mod revoking;
 mod rotating;
 
 /// The newest rules version that a ledger may adopt here: what it promises is carried out.
@@ -189,6 +190,8 @@ impl Trial<'_> {
                 self.key_found(action, key, spki, attributes)
             }
             Command::Rotate(command) => self.rotate(command),
+            Command::List(command) => self.list(command),
+            Command::KeyDestroyed(action) => self.key_destroyed(action),
             Command::LedgerKeyMade { action, vkey, custody, attributes, next } => {
                 let next_vkey_digest = next;
                 match self.founded()?.action(action)?.document().kind() {

@@ -5,18 +5,18 @@ mod permitted;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::action::{ActionDocument, ActionType, KeyRotateParams, Params};
+use crate::action::{ActionDocument, ActionType, CertificateRevokeParams, KeyRotateParams, Params};
 use crate::clearance::cleared_by;
 use crate::encoding::{B64, Hash};
 use crate::event::Event;
 use crate::ids::{ActionId, CertificateId, MemberId, Seq, ServiceId, SlotName};
 use crate::note::Vkey;
 use crate::payload::{
-    ApprovalRpSet, CertificateOrdered, CredentialAdded, CredentialRemoved, HsmAccessReviewed, KeyRevoked,
-    LedgerEvidenceKeySet, LedgerHighWaterAccepted, LedgerKeyRecovered, LedgerKeyRotated, LedgerRulesAdopted,
-    MemberEnrolled, MemberRecovered, MemberRemoved, MemberRestored, NextVkey, Payload, PolicySet,
-    RoleGranted, RoleRevoked, RotationStarted, ServiceEnrolled, ServiceGranted, ServiceRemoved,
-    ServiceRestored, SlotPolicySet, SlotResumed, SlotRotationSet,
+    ApprovalRpSet, CertificateOrdered, CertificateRevoked, CredentialAdded, CredentialRemoved,
+    HsmAccessReviewed, KeyRevoked, LedgerEvidenceKeySet, LedgerHighWaterAccepted, LedgerKeyRecovered,
+    LedgerKeyRotated, LedgerRulesAdopted, MemberEnrolled, MemberRecovered, MemberRemoved, MemberRestored,
+    NextVkey, Payload, PolicySet, RoleGranted, RoleRevoked, RotationStarted, ServiceEnrolled, ServiceGranted,
+    ServiceRemoved, ServiceRestored, SlotPolicySet, SlotResumed, SlotRotationSet,
 };
 use crate::policy::{LedgerPolicy, Role};
 use crate::public_key::PublicKey;
@@ -46,6 +46,7 @@ pub fn effect_of(document: &ActionDocument) -> Effect {
         | Params::LedgerKeyRecover(_)
         | Params::LedgerKeyRotate(_)
         | Params::KeyAdopt(_)
+        | Params::KeyDestroy(_)
         | Params::SlotCreate(_) => return Effect::Device,
         // Told apart above.
         Params::SigningApprove(_) | Params::SigningBatch(_) => return Effect::Device,
@@ -53,6 +54,10 @@ pub fn effect_of(document: &ActionDocument) -> Effect {
         Params::CertificateIssue(p) => {
             let certificate = CertificateId::from(action.uuid());
             CertificateOrdered { action, certificate, key: p.key, slot: p.slot }.into()
+        }
+        Params::CertificateRevoke(p) => {
+            let CertificateRevokeParams { certificate, invalid_since, reason } = p;
+            CertificateRevoked { action, certificate, invalid_since, reason }.into()
         }
         Params::CredentialAdd(p) => {
             CredentialAdded { action, credential: p.credential, member: p.member }.into()
@@ -64,7 +69,8 @@ pub fn effect_of(document: &ActionDocument) -> Effect {
             sd.push(p.holders_digest);
             sd.extend(p.findings_digest);
             sd.sort_by_key(B64::to_string);
-            HsmAccessReviewed { action, backend: p.backend, holder_count: p.holder_count }.into()
+            HsmAccessReviewed { action, backend: p.backend, fips: p.fips, holder_count: p.holder_count }
+                .into()
         }
         Params::KeyRotate(p) => started(action, p, false).into(),
         Params::KeyRotateEmergency(p) => started(action, p, true).into(),
@@ -165,6 +171,13 @@ impl Founded {
             Params::SlotCreate(p) => [p.owner].into(),
             Params::KeyAdopt(p) => [p.slot.owner].into(),
             Params::CertificateIssue(p) => of_slot(&p.slot).into_iter().collect(),
+            Params::CertificateRevoke(p) => {
+                let issuance = self.issuances.get(&p.certificate);
+                issuance.and_then(|issuance| of_slot(&issuance.slot)).into_iter().collect()
+            }
+            Params::KeyDestroy(p) => {
+                self.keys.get(&p.key).and_then(|key| of_slot(&key.slot)).into_iter().collect()
+            }
             Params::KeyRotate(p) | Params::KeyRotateEmergency(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SlotRotationSet(p) => of_slot(&p.slot).into_iter().collect(),
             Params::SlotPolicySet(p) => of_slot(&p.slot).into_iter().collect(),
@@ -289,7 +302,12 @@ impl Founded {
         }
     }
 
-    fn judge_device_effect(&self, id: ActionId, kind: ActionType, at: Timestamp) -> Result<(), Rule> {
+    pub(crate) fn judge_device_effect(
+        &self,
+        id: ActionId,
+        kind: ActionType,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
         let (action, progress) = self.executing(id, at)?;
         if action.document().kind() == kind && progress == Progress::NotBegun {
             Ok(())
@@ -342,10 +360,12 @@ fn action_of(payload: &Payload) -> Option<ActionId> {
     match payload {
         Payload::ApprovalRpSet(p) => Some(p.action),
         Payload::CertificateOrdered(p) => Some(p.action),
+        Payload::CertificateRevoked(p) => Some(p.action),
         Payload::CredentialAdded(p) => Some(p.action),
         Payload::CredentialRemoved(p) => Some(p.action),
         Payload::HsmAccessReviewed(p) => Some(p.action),
         Payload::KeyActivated(p) => Some(p.action),
+        Payload::KeyDestroyed(p) => Some(p.action),
         Payload::KeyRevoked(p) => Some(p.action),
         Payload::LedgerEvidenceKeySet(p) => Some(p.action),
         Payload::LedgerKeyRecovered(p) => Some(p.action),

@@ -258,6 +258,8 @@ impl Founded {
             serials: Arc::default(),
             ageing_since: None,
             documents: Arc::default(),
+            pending_crls: Arc::default(),
+            crls: Arc::default(),
             evidence_key: None,
             former_evidence_keys: Arc::default(),
             successions: Arc::default(),

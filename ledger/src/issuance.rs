@@ -73,8 +73,12 @@ pub enum IssuanceStep {
         issued: Issued,
         /// Why.
         reason: RevocationReason,
+        /// From when on it is not to be believed, where that is before it was revoked.
+        invalid_since: Option<Timestamp>,
         /// When it was revoked.
         at: Timestamp,
+        /// The event by which it was.
+        seq: Seq,
     },
     /// It will not come.
     Failed,
@@ -366,8 +370,17 @@ impl Founded {
         if leaf.sha256() == imported.fingerprint { Ok(()) } else { Err(Rule::CertificateContent) }
     }
 
-    pub(crate) fn judge_certificate_failed(&self, failed: &CertificateFailed) -> Result<(), Rule> {
+    /// The server gives it up, or somebody who looks after the slot: the CA elsewhere will not answer.
+    pub(crate) fn judge_certificate_failed(
+        &self,
+        failed: &CertificateFailed,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
         let issuance = self.issuance(failed.certificate)?;
+        if let Actor::Member(member) = actor {
+            self.judge_keeper(member, self.slot(&issuance.slot)?, at)?;
+        }
         // Once a signature was asked for, a certificate may exist: it is recorded, or its signature did not come.
         if issuance.is_open() && issuance.asked.is_none() { Ok(()) } else { Err(Rule::CertificateStep) }
     }
@@ -406,12 +419,6 @@ impl Founded {
             Payload::CertificateFailed(p) => {
                 self.with_issuance(p.certificate, |issuance| issuance.step = IssuanceStep::Failed);
             }
-            Payload::CertificateRevoked(p) => self.with_issuance(p.certificate, |issuance| {
-                if let IssuanceStep::Active(issued) = &issuance.step {
-                    let (issued, reason, at) = (issued.clone(), p.reason, event.time);
-                    issuance.step = IssuanceStep::Revoked { issued, reason, at };
-                }
-            }),
             _ => {}
         }
     }
@@ -486,7 +493,7 @@ impl Founded {
         });
     }
 
-    fn with_issuance(&mut self, id: CertificateId, change: impl FnOnce(&mut Issuance)) {
+    pub(crate) fn with_issuance(&mut self, id: CertificateId, change: impl FnOnce(&mut Issuance)) {
         if let Some(issuance) = Arc::make_mut(&mut self.issuances).get_mut(&id) {
             change(Arc::make_mut(issuance));
         }

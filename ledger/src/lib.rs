@@ -53,6 +53,7 @@ pub mod receipt;
 pub mod recent;
 pub mod recovery;
 pub mod reporting;
+pub mod revocation;
 pub mod rotation;
 pub mod rule;
 pub mod sample;

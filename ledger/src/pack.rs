@@ -91,7 +91,7 @@ impl Unsigned {
             return Err(PackError::TooLarge { what: "the pack", most: MAX_PACK });
         }
         let manifest = Manifest::new(kind, &files).to_bytes()?;
-        let statement = Statement::write(predicate_type, predicate, Hash::sha256(&manifest))?;
+        let statement = Statement::write(predicate_type, predicate, (MANIFEST, Hash::sha256(&manifest)))?;
         Ok(Self { manifest, files, statement })
     }
 

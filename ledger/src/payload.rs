@@ -28,6 +28,7 @@ mod certificates;
 mod custody;
 mod ledgers;
 mod people;
+mod revocations;
 mod rotations;
 mod signatures;
 
@@ -36,6 +37,7 @@ pub use certificates::*;
 pub use custody::*;
 pub use ledgers::*;
 pub use people::*;
+pub use revocations::*;
 pub use rotations::*;
 pub use signatures::*;
 
@@ -159,6 +161,14 @@ catalogue! {
     CredentialRemoved(CredentialRemoved) "credential.removed" sd 0;
     /// Containment: an authenticator is not to be believed for now.
     CredentialSuspended(CredentialSuspended) "credential.suspended" sd 1;
+    /// Nobody knows whether a CA signed a revocation list.
+    CrlAbandoned(CrlAbandoned) "crl.abandoned" sd 0 rules 3;
+    /// A CA is about to sign a revocation list.
+    CrlAuthorized(CrlAuthorized) "crl.authorized" sd 0 rules 3;
+    /// A CA did not sign a revocation list.
+    CrlFailed(CrlFailed) "crl.failed" sd 0 rules 3;
+    /// A CA signed a revocation list.
+    CrlIssued(CrlIssued) "crl.issued" sd 0 rules 3;
     /// The device holds an object that no event explains.
     CustodyUnexplained(CustodyUnexplained) "custody.unexplained" sd 1;
     /// Nobody knows whether the evidence key signed a document.
@@ -175,6 +185,8 @@ catalogue! {
     KeyActivated(KeyActivated) "key.activated" sd 0;
     /// A key that was in the device already belongs to a slot.
     KeyAdopted(KeyAdopted) "key.adopted" sd 0 rules 2;
+    /// The device holds a key no longer; what it signed can still be verified.
+    KeyDestroyed(KeyDestroyed) "key.destroyed" sd 0 rules 3;
     /// The device made a key.
     KeyGenerated(KeyGenerated) "key.generated" sd 0;
     /// Nobody knows whether the device made a key.
@@ -292,6 +304,9 @@ impl Payload {
     pub fn rules(&self) -> u64 {
         let of_members = match self {
             Self::ActionProposed(p) => p.document.params.rules(),
+            Self::CertificateRevoked(p) if p.invalid_since.is_some() => 3,
+            Self::DocumentAuthorized(p) if p.asked_by.is_some() || p.kind == ReportKind::TrustRoot => 3,
+            Self::HsmAccessReviewed(p) if p.fips.is_some() => 3,
             Self::PolicySet(p) if p.policy.cadence.is_some() => 2,
             Self::SlotCreated(p) if p.rotation.is_some() => 2,
             Self::EvidenceRecorded(p) if matches!(p.subject, Subject::Certificate(_)) => 2,

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::DocumentSubject;
+use crate::command::{Document, DocumentSubject};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::Event;
 use crate::ids::{ActionId, KeyId, Origin, Seq};
-use crate::pack::{Kind, PAYLOAD_TYPE, Statement, envelope_algorithm, pae};
+use crate::pack::{Kind, MANIFEST, PAYLOAD_TYPE, PackError, Statement, envelope_algorithm, pae};
 use crate::payload::{DocumentAbandoned, DocumentAuthorized, DocumentFailed, Payload, RepIssued, ReportKind};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
@@ -24,11 +24,17 @@ use crate::timestamp::Timestamp;
 /// its own, that leads nowhere.
 pub const PREDICATE_TYPE: &str = "sealbook:evidence-pack/v1";
 
+/// `predicateType` of the statements about trust roots; a URI like [`PREDICATE_TYPE`].
+pub const TRUST_ROOT_TYPE: &str = "sealbook:trust-root/v1";
+
+/// The name by which a statement calls a trust root.
+pub const TRUST_ROOT: &str = "trust-root.json";
+
 /// What a statement says that its manifest is: the predicate (packs §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report<'a> {
-    /// The rotation that the pack is about.
+    /// The rotation, or change of the ledger key, that the pack is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionId>,
     /// First moment of the period that it is about.
@@ -63,26 +69,54 @@ impl DocumentSubject {
     }
 }
 
-impl Report<'_> {
-    /// What the pack is about; none where the members are not those of the kind.
-    pub fn subject(&self) -> Option<DocumentSubject> {
-        match (self.kind, self.action, self.from, self.to) {
-            (ReportKind::Rotation, Some(action), None, None) => Some(DocumentSubject::Rotation(action)),
-            (ReportKind::LedgerKey, Some(action), None, None) => Some(DocumentSubject::LedgerKey(action)),
-            (ReportKind::Period, None, Some(from), Some(to)) if from < to => {
-                Some(DocumentSubject::Period { from, to })
+impl Document {
+    /// What the evidence key's statement says that it is.
+    pub fn report(self, origin: &Origin) -> Report<'_> {
+        match self {
+            Self::Pack(about) => about.report(origin),
+            Self::TrustRoot => {
+                let origin = Cow::Borrowed(origin);
+                Report { action: None, from: None, kind: ReportKind::TrustRoot, origin, to: None }
             }
-            _ => None,
         }
     }
 }
 
-impl From<ReportKind> for Kind {
-    fn from(kind: ReportKind) -> Self {
-        match kind {
-            ReportKind::Rotation => Self::Rotation,
-            ReportKind::LedgerKey => Self::LedgerKey,
-            ReportKind::Period => Self::Period,
+impl Report<'_> {
+    /// What the document is; none where the members are not those of the kind.
+    pub fn document(&self) -> Option<Document> {
+        match (self.kind, self.action, self.from, self.to) {
+            (ReportKind::Rotation, Some(action), None, None) => {
+                Some(DocumentSubject::Rotation(action).into())
+            }
+            (ReportKind::LedgerKey, Some(action), None, None) => {
+                Some(DocumentSubject::LedgerKey(action).into())
+            }
+            (ReportKind::Period, None, Some(from), Some(to)) if from < to => {
+                Some(DocumentSubject::Period { from, to }.into())
+            }
+            (ReportKind::TrustRoot, None, None, None) => Some(Document::TrustRoot),
+            _ => None,
+        }
+    }
+
+    /// The canonical JSON of the in-toto statement about the file with this SHA-256: a pack's manifest, or the trust root.
+    pub fn statement(&self, sha256: Hash) -> Result<Vec<u8>, PackError> {
+        match self.kind {
+            ReportKind::LedgerKey | ReportKind::Period | ReportKind::Rotation => {
+                Statement::write(PREDICATE_TYPE, self, (MANIFEST, sha256))
+            }
+            ReportKind::TrustRoot => Statement::write(TRUST_ROOT_TYPE, self, (TRUST_ROOT, sha256)),
+        }
+    }
+}
+
+impl From<DocumentSubject> for Kind {
+    fn from(about: DocumentSubject) -> Self {
+        match about {
+            DocumentSubject::Rotation(_) => Self::Rotation,
+            DocumentSubject::LedgerKey(_) => Self::LedgerKey,
+            DocumentSubject::Period { .. } => Self::Period,
         }
     }
 }
@@ -120,16 +154,21 @@ impl Founded {
         let DocumentAuthorized { action, from, kind, to, .. } = *authorized;
         let report = Report { action, from, kind, origin: Cow::Borrowed(&self.origin), to };
         let open = |action| self.documents.values().any(|document| document.action == Some(action));
-        let due = match report.subject().ok_or(Rule::ReportForm)? {
-            DocumentSubject::Rotation(action) => {
+        if let Some(member) = authorized.asked_by {
+            self.active_member(member, at)?;
+        }
+        let due = match report.document().ok_or(Rule::ReportForm)? {
+            Document::Pack(DocumentSubject::Rotation(action)) => {
                 let rotation = self.rotation(action)?;
                 rotation.has_ended() && !rotation.reported && !open(action)
             }
-            DocumentSubject::LedgerKey(action) => {
+            Document::Pack(DocumentSubject::LedgerKey(action)) => {
                 let reported = self.successions.get(&action).ok_or(Rule::ReportForm)?;
                 !reported && !open(action)
             }
-            DocumentSubject::Period { to, .. } => to <= at,
+            Document::Pack(DocumentSubject::Period { to, .. }) => to <= at,
+            // One at a time.
+            Document::TrustRoot => !self.documents.values().any(|open| open.kind == ReportKind::TrustRoot),
         };
         if !due {
             return Err(Rule::ReportForm);
@@ -145,12 +184,11 @@ impl Founded {
         }
     }
 
-    /// What the evidence key in force signs of a pack with this manifest.
+    /// What the evidence key in force signs of a pack with this manifest, or of a trust root of this digest.
     pub(crate) fn document_digest(&self, report: &Report<'_>, manifest: Hash) -> Result<HexBytes, Rule> {
         let (_, spki) = self.evidence_key.as_ref().ok_or(Rule::EvidenceKey)?;
         let key = PublicKey::from_der(spki.as_bytes()).map_err(|_| Rule::EvidenceKey)?;
-        let statement =
-            Statement::write(PREDICATE_TYPE, report, manifest).map_err(|_| Rule::ReportStatement)?;
+        let statement = report.statement(manifest).map_err(|_| Rule::ReportStatement)?;
         Ok(envelope_algorithm(key.key_type()).digest_of(&pae(PAYLOAD_TYPE, &statement)))
     }
 

@@ -47,7 +47,7 @@ macro_rules! rules {
 }
 
 rules! {
-    AccessReview Conflict "access.review" "A review of who can reach a device names at least one.";
+    AccessReview Conflict "access.review" "A review of who can reach a device names at least one, and a FIPS 140 certificate by number and level where it names any.";
     ActionClosed Conflict "action.closed" "The action has ended; propose it again if it is still wanted.";
     ActionDocument Invalid "action.document" "The document must name this ledger, the action's own proposer, a life of at most 30 days that has begun, and list exactly its private digests.";
     ActionDuplicate Conflict "action.duplicate" "An action of this id exists already; draw up a new document.";
@@ -85,6 +85,11 @@ rules! {
     CredentialForm Invalid "credential.form" "One to eight credentials, sorted by id and distinct, with the ledger's relying party id and a public key that can be read.";
     CredentialPolicy Forbidden "credential.policy" "The ledger policy does not accept this kind of authenticator.";
     CredentialUnknown Forbidden "credential.unknown" "The member has no such credential in force.";
+    CrlBusy Conflict "crl.busy" "A revocation list of this key is being signed.";
+    CrlContent Invalid "crl.content" "A revocation list names every certificate of its key that is revoked, and says nothing else.";
+    CrlDates Invalid "crl.dates" "A revocation list is followed by the next within 7 days; only the last of a key that is destroyed never is.";
+    CrlIssuer Conflict "crl.issuer" "A revocation list is signed by a CA's key that has a certificate for it, is kept, and is not compromised.";
+    CrlLast Conflict "crl.last" "A CA's key is destroyed after its last revocation list, when nothing that it signed is in force; one that was compromised once the list of the CA above it says so.";
     DigestLength Invalid "digest.length" "The digest must have the length that the slot's algorithm fixes.";
     EvidenceKey Conflict "evidence_key.other" "Documents are signed by the ledger's evidence key, and there must be one.";
     EvidenceSubject NotFound "evidence.subject" "What the evidence is about does not exist in this ledger.";
@@ -99,6 +104,8 @@ rules! {
     HighWaterSize Invalid "high_water.size" "An accepted high-water mark names the size that the ledger has at its own place.";
     KeyAttributes Forbidden "key.attributes" "A key must have been made in the device, and never be extractable.";
     KeyBytes Invalid "key.bytes" "The public key must be of the algorithm's type and hash to its digest.";
+    KeyDestroyed Conflict "key.destroyed" "The key is destroyed.";
+    KeyInUse Conflict "key.in_use" "Only a key that is retired or revoked, and signs nothing any more, is destroyed.";
     KeyOverdue Conflict "key.overdue" "The key is past its rotation interval; rotate it.";
     KeyRevoked Conflict "key.revoked" "The key is revoked.";
     KeyUnknown NotFound "key.unknown" "There is no such key.";

@@ -224,7 +224,8 @@ impl Founded {
             KeyState::Generating { .. }
             | KeyState::NotGenerated
             | KeyState::Deactivated { .. }
-            | KeyState::Revoked { .. } => false,
+            | KeyState::Revoked { .. }
+            | KeyState::Destroyed { .. } => false,
         };
         let key_active = self.keys.get(&pending.key).is_some_and(|key| usable(&key.state));
         let (caller_gone, caller_suspended) = match pending.caller {

@@ -1,5 +1,7 @@
 //! Slots and their keys: made in a device under dual control, activated, suspended by one person, revoked for good.
 
+mod key;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,10 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{ActionType, KeyRevokeParams, Params, RevocationReason, SlotCreateParams};
 use crate::algorithm::Algorithm;
-use crate::attributes::KeyAttributes;
-use crate::encoding::{B64, Hash};
+use crate::encoding::Hash;
 use crate::event::{Actor, Event};
-use crate::ids::{ActionId, BackendName, CertificateId, KeyId, MemberId, Origin, Seq, SlotName};
+use crate::ids::{BackendName, KeyId, MemberId, Origin, Seq, SlotName};
 use crate::member::{Suspension, suspended};
 use crate::payload::{
     KeyActivated, KeyGenerated, KeyGenerationAuthorized, KeyGenerationFailed, Payload, SlotCreated,
@@ -22,6 +23,8 @@ use crate::rotation::RotationPolicy;
 use crate::rule::Rule;
 use crate::state::{Founded, OpenAction, Progress, Stage};
 use crate::timestamp::Timestamp;
+
+pub use key::{Distrust, Key, KeyMaterial, KeyState};
 
 /// Fewest days that an old key stays usable beside a new one.
 pub const MIN_OVERLAP_DAYS: u16 = 7;
@@ -54,137 +57,10 @@ pub struct Slot {
     pub created: Seq,
 }
 
-/// One version of a key in a slot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// Its slot.
-    pub slot: SlotName,
-    /// What it signs with.
-    pub algorithm: Algorithm,
-    /// How the device knows it.
-    pub label: String,
-    /// The event that asked for it.
-    pub created: Seq,
-    /// Its newest certificate, once it was issued or imported.
-    pub certificate: Option<CertificateId>,
-    /// The rotation that it was made for.
-    pub rotation: Option<ActionId>,
-    /// Where it stands in its life.
-    pub state: KeyState,
-}
-
 impl Slot {
     /// Whether it signs only with a key whose certificate is active.
     pub fn requires_certificate(&self) -> bool {
         self.rotation.certificate.as_ref().is_some_and(|certificate| certificate.required)
-    }
-}
-
-/// A public key and what the device says about its private half.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyMaterial {
-    /// SubjectPublicKeyInfo, DER.
-    pub spki: B64,
-    /// SHA-256 of it.
-    pub spki_sha256: Hash,
-    /// As the device reported them.
-    pub attributes: KeyAttributes,
-}
-
-/// Where a key stands in its life (SP 800-57 part 1 §7); what holds only later exists only later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyState {
-    /// The device was told to make it.
-    Generating {
-        /// First moment that it no longer may be recorded as made.
-        expires_at: Timestamp,
-    },
-    /// The device made none, or nobody knows.
-    NotGenerated,
-    /// Made, not used yet.
-    PreActivation(KeyMaterial),
-    /// Signing.
-    Active {
-        /// The key.
-        material: KeyMaterial,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// Replaced, and kept beside its successor for a while.
-    Retiring {
-        /// The key.
-        material: KeyMaterial,
-        /// Since when it was active.
-        since: Timestamp,
-        /// Until when it may sign, where its slot's policy lets it.
-        until: Timestamp,
-    },
-    /// Kept for verification.
-    Deactivated {
-        /// The key.
-        material: KeyMaterial,
-        /// Since when.
-        at: Timestamp,
-    },
-    /// Kept for verification, not to be believed since some moment.
-    Revoked {
-        /// The key.
-        material: KeyMaterial,
-        /// Why.
-        reason: RevocationReason,
-        /// Since when it is suspected.
-        compromised_since: Option<Timestamp>,
-        /// When it was revoked.
-        at: Timestamp,
-    },
-}
-
-impl Key {
-    /// The public key and attributes, once there are any.
-    pub fn material(&self) -> Option<&KeyMaterial> {
-        match &self.state {
-            KeyState::Generating { .. } | KeyState::NotGenerated => None,
-            KeyState::PreActivation(material)
-            | KeyState::Active { material, .. }
-            | KeyState::Retiring { material, .. }
-            | KeyState::Deactivated { material, .. }
-            | KeyState::Revoked { material, .. } => Some(material),
-        }
-    }
-
-    /// Makes a key that was not used yet its slot's.
-    pub(crate) fn activate(&mut self, since: Timestamp) {
-        if let KeyState::PreActivation(material) = &self.state {
-            self.state = KeyState::Active { material: material.clone(), since };
-        }
-    }
-
-    /// Another key took over; a revoked key stays so.
-    pub(crate) fn step_back(&mut self, until: Timestamp) {
-        if let KeyState::Active { material, since } = &self.state {
-            self.state = KeyState::Retiring { material: material.clone(), since: *since, until };
-        }
-    }
-
-    /// Ends its use for good; a revoked key stays so.
-    pub(crate) fn retire(&mut self, at: Timestamp) {
-        if let KeyState::PreActivation(material) | KeyState::Retiring { material, .. } = &self.state {
-            self.state = KeyState::Deactivated { material: material.clone(), at };
-        }
-    }
-
-    /// The state's name in SP 800-57's words.
-    pub fn state_name(&self) -> &'static str {
-        match &self.state {
-            KeyState::Generating { .. } => "generating",
-            KeyState::NotGenerated => "not_generated",
-            KeyState::PreActivation(_) => "pre_activation",
-            // A retiring key is active still: it may sign until its overlap ends.
-            KeyState::Active { .. } | KeyState::Retiring { .. } => "active",
-            KeyState::Deactivated { .. } => "deactivated",
-            KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. } => "compromised",
-            KeyState::Revoked { .. } => "deactivated",
-        }
     }
 }
 
@@ -263,6 +139,7 @@ impl Founded {
             | KeyState::Retiring { .. }
             | KeyState::Deactivated { .. } => Ok(()),
             KeyState::Revoked { .. } => Err(Rule::KeyRevoked),
+            KeyState::Destroyed { .. } => Err(Rule::KeyDestroyed),
             KeyState::Generating { .. } | KeyState::NotGenerated => Err(Rule::KeyUnknown),
         }
     }
@@ -324,7 +201,8 @@ impl Founded {
             | KeyState::Active { .. }
             | KeyState::Retiring { .. }
             | KeyState::Deactivated { .. }
-            | KeyState::Revoked { .. } => Err(Rule::GenerationUnknown),
+            | KeyState::Revoked { .. }
+            | KeyState::Destroyed { .. } => Err(Rule::GenerationUnknown),
         }
     }
 
@@ -357,7 +235,7 @@ impl Founded {
 
     /// Whether a key was revoked.
     pub(crate) fn is_revoked(&self, id: KeyId) -> bool {
-        self.keys.get(&id).is_some_and(|key| matches!(key.state, KeyState::Revoked { .. }))
+        self.keys.get(&id).is_some_and(|key| key.distrust().is_some())
     }
 
     pub(crate) fn judge_generation_failed(&self, failed: &KeyGenerationFailed) -> Result<(), Rule> {

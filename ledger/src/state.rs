@@ -25,6 +25,7 @@ use crate::payload::{NextVkey, Payload};
 use crate::policy::{LedgerPolicy, Role};
 use crate::recent::Recent;
 use crate::reporting::PendingDocument;
+use crate::revocation::{Crl, PendingCrl};
 use crate::rotation::Rotation;
 use crate::rule::Rule;
 use crate::signature::Pending;
@@ -35,7 +36,7 @@ use crate::webauthn::ApprovalRp;
 pub use crate::prechecked::Prechecked;
 
 /// The newest rules version that this code knows. It judges every earlier one as well.
-pub const RULES: u64 = 2;
+pub const RULES: u64 = 3;
 
 /// Whether a rules version is known here.
 pub fn knows(rules: u64) -> bool {
@@ -98,6 +99,10 @@ pub struct Founded {
     pub(crate) ageing_since: Option<Timestamp>,
     /// Documents that the evidence key was asked for.
     pub(crate) documents: Arc<BTreeMap<Seq, PendingDocument>>,
+    /// Revocation lists that CAs were asked for.
+    pub(crate) pending_crls: Arc<BTreeMap<Seq, PendingCrl>>,
+    /// The newest revocation list of each CA's key.
+    pub(crate) crls: Arc<BTreeMap<KeyId, Arc<Crl>>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Keys that signed evidence before, and the SHA-256 of their SubjectPublicKeyInfo.
     pub(crate) former_evidence_keys: Arc<BTreeMap<KeyId, Hash>>,

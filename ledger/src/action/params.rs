@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::algorithm::Algorithm;
 use crate::attachment::Attachment;
 use crate::encoding::{B64, Hash, HexBytes};
-use crate::ids::{BackendName, KeyId, MemberId, ServiceId, SlotName};
+use crate::ids::{BackendName, CertificateId, KeyId, MemberId, ServiceId, SlotName};
 use crate::policy::{Environment, LedgerPolicy, Role, SigningPolicy};
 use crate::rotation::RotationPolicy;
 use crate::timestamp::Timestamp;
@@ -43,6 +43,27 @@ pub struct CertificateIssueParams {
     pub slot: SlotName,
 }
 
+/// `certificate.revoke`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateRevokeParams {
+    /// Which certificate.
+    pub certificate: CertificateId,
+    /// From when on it is not to be believed, where that is before its revocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid_since: Option<Timestamp>,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+/// `key.destroy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyDestroyParams {
+    /// Which key.
+    pub key: KeyId,
+}
+
 /// `hsm.access_review`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,10 +73,30 @@ pub struct HsmAccessReviewParams {
     /// The digest of the disclosure `findings`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings_digest: Option<B64>,
+    /// The FIPS 140 certificate that the device runs under; none where absent (rules version 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fips: Option<FipsCertificate>,
     /// How many people and machines can reach the device.
     pub holder_count: u32,
     /// The digest of the disclosure `holders`: who they are, a line each.
     pub holders_digest: B64,
+}
+
+/// A validation of the Cryptographic Module Validation Program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FipsCertificate {
+    /// The certificate's number, from 1 on.
+    pub certificate: u32,
+    /// The security level, 1 to 4 (FIPS 140-3 §1).
+    pub level: u8,
+}
+
+impl FipsCertificate {
+    /// Whether number and level can be.
+    pub fn is_well_formed(self) -> bool {
+        self.certificate > 0 && (1..=4).contains(&self.level)
+    }
 }
 
 /// `key.adopt`: a slot, and the key that it begins with.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use x509_cert::der::oid::ObjectIdentifier;
 
-use crate::ids::{InvalidId, serde_as_text};
+use crate::ids::{InvalidId, KeyId, serde_as_text};
 
 /// A certificate policy (RFC 5280 §4.2.1.4), written as dotted numbers such as `2.23.140.1.4.1`: the second at most 39,
 /// the others of 32 bits, which leaves out some that X.660 has (those made of UUIDs).
@@ -72,6 +72,12 @@ pub struct CrlUrl(String);
 impl CrlUrl {
     /// Longest URL in bytes.
     pub const MAX_LEN: usize = 200;
+
+    /// Where the list of one of the CA's keys is: a file below this URL. It may be longer than what people may write.
+    #[must_use]
+    pub fn of_key(&self, key: KeyId) -> Self {
+        Self(format!("{}/{key}.crl", self.0.trim_end_matches('/')))
+    }
 
     /// The URL as text.
     pub fn as_str(&self) -> &str {

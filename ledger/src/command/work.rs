@@ -1,6 +1,6 @@
 //! Which piece of work a command continues: a rotation stands under one correlation from its proposal to its evidence.
 
-use super::{Command, DocumentSubject, OwnSignature, RotationCommand};
+use super::{Command, CrlCommand, CrlLife, Document, DocumentSubject, OwnSignature, RotationCommand};
 use crate::event::Actor;
 use crate::ids::{ActionId, CertificateId, Correlation, KeyId};
 use crate::state::Founded;
@@ -29,10 +29,15 @@ impl Command {
                 of_key(founded, *key)
             }
             Self::Rotate(command) => of_step(founded, command),
+            Self::KeyDestroyed(action)
+            | Self::List(CrlCommand::Authorize { lasting: CrlLife::Last(action), .. }) => {
+                of_action(founded, *action)
+            }
             Self::Open(_)
             | Self::Found { .. }
             | Self::Propose(_)
             | Self::Contain { .. }
+            | Self::List(_)
             | Self::Authorize { .. }
             | Self::Settle { .. }
             | Self::Abandon(_)
@@ -63,9 +68,10 @@ fn of_step(founded: &Founded, command: &RotationCommand) -> Option<Correlation> 
         RotationCommand::Record(certificate)
         | RotationCommand::Import { certificate, .. }
         | RotationCommand::FailCertificate { certificate, .. } => of_certificate(founded, *certificate),
-        RotationCommand::AuthorizeDocument { about: DocumentSubject::Rotation(action), .. } => {
-            of_rotation(founded, *action)
-        }
+        RotationCommand::AuthorizeDocument {
+            about: Document::Pack(DocumentSubject::Rotation(action)),
+            ..
+        } => of_rotation(founded, *action),
         RotationCommand::AuthorizeDocument { .. }
         | RotationCommand::SettleDocument { .. }
         | RotationCommand::Overdue(_) => None,

@@ -3,10 +3,10 @@
 use super::{Refusal, Trial};
 use crate::action::RevocationReason;
 use crate::attachment::Attachment;
-use crate::command::{DocumentOutcome, DocumentSubject, OwnSignature, RotationCommand};
+use crate::command::{Document, DocumentOutcome, OwnSignature, RotationCommand};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::Actor;
-use crate::ids::{ActionId, CertificateId, KeyId, Seq, SlotName};
+use crate::ids::{ActionId, CertificateId, KeyId, MemberId, Seq, SlotName};
 use crate::issuance::{Issuance, IssuanceStep, Terms};
 use crate::payload::{
     CertificateFailed, CertificateImported, CertificateIssued, CertificateOrdered, CertificateRequested,
@@ -33,8 +33,8 @@ impl Trial<'_> {
                 let imported = CertificateImported { certificate, chain, fingerprint };
                 self.emit(Actor::Member(by), imported, Vec::new()).map(drop)
             }
-            RotationCommand::FailCertificate { certificate, code } => {
-                self.system(CertificateFailed { certificate, code }).map(drop)
+            RotationCommand::FailCertificate { by, certificate, code } => {
+                self.emit(by, CertificateFailed { certificate, code }, Vec::new()).map(drop)
             }
             RotationCommand::Canary { action, results } => self.record_canary(action, results),
             RotationCommand::CutOver(action) => self.cut_over(action),
@@ -50,8 +50,8 @@ impl Trial<'_> {
                 self.emit(by, RotationFailed { action, code }, sd).map(drop)
             }
             RotationCommand::Overdue(slot) => self.overdue(slot),
-            RotationCommand::AuthorizeDocument { about, manifest, life_s } => {
-                self.authorize_document(about, manifest, life_s)
+            RotationCommand::AuthorizeDocument { about, asked_by, manifest, life_s } => {
+                self.authorize_document(about, asked_by, manifest, life_s)
             }
             RotationCommand::SettleDocument { authorization, outcome } => {
                 self.settle_document(authorization, outcome)
@@ -186,7 +186,8 @@ impl Trial<'_> {
             issuances.filter(|(_, issuance)| of_old(issuance)).map(|(id, _)| *id).collect();
         superseded.into_iter().try_for_each(|certificate| {
             let reason = RevocationReason::Superseded;
-            self.system(CertificateRevoked { action, certificate, reason }).map(drop)
+            let invalid_since = None;
+            self.system(CertificateRevoked { action, certificate, invalid_since, reason }).map(drop)
         })
     }
 
@@ -199,7 +200,8 @@ impl Trial<'_> {
 
     fn authorize_document(
         &mut self,
-        about: DocumentSubject,
+        about: Document,
+        asked_by: Option<MemberId>,
         manifest: Hash,
         life_s: u32,
     ) -> Result<(), Refusal> {
@@ -209,8 +211,9 @@ impl Trial<'_> {
         let report = about.report(&founded.origin);
         let Report { action, from, kind, to, .. } = report;
         let digest = founded.document_digest(&report, manifest)?;
-        self.system(DocumentAuthorized { action, digest, expires_at, from, key, kind, manifest, to })
-            .map(drop)
+        let authorized =
+            DocumentAuthorized { action, asked_by, digest, expires_at, from, key, kind, manifest, to };
+        self.system(authorized).map(drop)
     }
 
     fn settle_document(&mut self, authorization: Seq, outcome: DocumentOutcome) -> Result<(), Refusal> {

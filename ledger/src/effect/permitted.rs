@@ -49,9 +49,14 @@ impl Founded {
                 self.permits_change(params, at)
             }
             Params::CertificateIssue(p) => self.permits_issuance(p),
+            Params::CertificateRevoke(p) => self.permits_certificate_revocation(p, at),
             Params::HsmAccessReview(p) if p.holder_count == 0 => Err(Rule::AccessReview),
+            Params::HsmAccessReview(p) if p.fips.is_some_and(|fips| !fips.is_well_formed()) => {
+                Err(Rule::AccessReview)
+            }
             Params::HsmAccessReview(_) => Ok(()),
             Params::KeyAdopt(p) => self.permits_adoption(p, at),
+            Params::KeyDestroy(p) => self.permits_destruction(p, at),
             Params::KeyRotate(p) => self.permits_rotation(p, false, at),
             Params::KeyRotateEmergency(p) => self.permits_rotation(p, true, at),
             Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => self.permits_revocation(p, at),

@@ -2,9 +2,10 @@
 
 use super::checks::{CADENCE_DAYS, Check};
 use super::{Facts, RotationEvidence, people};
+use crate::event::Event;
 use crate::gate::GRACE_DAYS;
 use crate::ids::Seq;
-use crate::payload::Payload;
+use crate::payload::{HsmAccessReviewed, Payload};
 use crate::policy::Role;
 use crate::rotation::DAY_S;
 use crate::slot::MIN_OVERLAP_DAYS;
@@ -28,21 +29,10 @@ pub(super) fn all(facts: &Facts<'_>, evidence: &RotationEvidence) -> Vec<Check> 
         channels(facts, evidence),
         retired(evidence),
         access_review(facts, evidence),
-        nothing_on_record(
-            "revocation_drill",
-            "A revocation drill is on record",
-            "no event of this pack is about one",
-        ),
-        nothing_on_record(
-            "fips",
-            "The device's FIPS 140 certificate and level are on record",
-            "none: no event of this pack names one",
-        ),
+        Check::new("revocation_drill", "A revocation drill is on record")
+            .none("no event of this pack is about one"),
+        fips(facts, evidence),
     ]
-}
-
-fn nothing_on_record(id: &'static str, claim: &str, detail: &str) -> Check {
-    Check::new(id, claim).none(detail)
 }
 
 fn outcome(evidence: &RotationEvidence) -> Check {
@@ -280,17 +270,36 @@ fn retired(evidence: &RotationEvidence) -> Check {
     }
 }
 
-fn access_review(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
-    let (before, at) = start(evidence);
-    let days = evidence.policies.ledger.policy.cadence().access_review_days;
+/// The last review of the slot's device before the rotation began.
+fn last_review<'a>(
+    facts: &Facts<'a>,
+    evidence: &RotationEvidence,
+) -> Option<(&'a Event, &'a HsmAccessReviewed)> {
+    let (before, _) = start(evidence);
     let backend = evidence.backend.clone();
     let mut reviewed = facts.all(|payload| match payload {
         Payload::HsmAccessReviewed(p) => Some(&**p),
         _ => None,
     });
-    let last = reviewed.rfind(|(event, p)| event.seq < before && p.backend == backend);
+    reviewed.rfind(|(event, p)| event.seq < before && p.backend == backend)
+}
+
+fn fips(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
+    let check = Check::new("fips", "The device's FIPS 140 certificate and level are on record");
+    let named = last_review(facts, evidence).and_then(|(event, review)| Some((event, review.fips?)));
+    match named {
+        None => check.none("none: no review of the device in this pack names one"),
+        Some((event, fips)) => check
+            .holds(true, format!("certificate {} of the CMVP, level {}", fips.certificate, fips.level))
+            .at([event.seq]),
+    }
+}
+
+fn access_review(facts: &Facts<'_>, evidence: &RotationEvidence) -> Check {
+    let (_, at) = start(evidence);
+    let days = evidence.policies.ledger.policy.cadence().access_review_days;
     let check = Check::new("access_review", "Who can reach the device was reviewed in time");
-    match last {
+    match last_review(facts, evidence) {
         None => check.none("no review is in this pack"),
         Some((event, p)) => {
             let ends = event.time.plus_seconds(u32::from(days) * DAY_S);

@@ -5,6 +5,7 @@ use crate::encoding::B64;
 use crate::ids::KeyId;
 use crate::issuance::{Issuance, Issued, Terms};
 use crate::public_key::PublicKey;
+use crate::revocation::REVOKING;
 use crate::rotation::{DAY_S, IssuerPolicy};
 use crate::rule::Rule;
 use crate::slot::Key;
@@ -29,13 +30,15 @@ impl Founded {
         let above = above.map(|issued| Certificate::from_der(issued.der.as_bytes()));
         let above = above.transpose().map_err(|_| Rule::CertificateIssuer)?;
         let crl_url = match (&above, self.slots.get(&key.slot)) {
-            (Some(_), Some(ca)) => ca.rotation.certificate.as_ref().and_then(|ca| ca.crl_url.as_ref()),
+            (Some(_), Some(ca)) => ca.rotation.certificate.as_ref().and_then(|ca| ca.crl_url.clone()),
             _ => None,
         };
+        // Each key signs its own list, at a place of its own.
+        let crl_url = if self.rules < REVOKING { crl_url } else { crl_url.map(|url| url.of_key(signer)) };
         let policies: Vec<PolicyOid> = policy.policies.iter().cloned().collect();
         let template = Template {
             algorithm: key.algorithm,
-            crl_url,
+            crl_url: crl_url.as_ref(),
             issuer: above.as_ref().map_or(Issuer::SelfSigned, Issuer::Certificate),
             key: &certified,
             not_after: terms.not_after,

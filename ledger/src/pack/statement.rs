@@ -51,21 +51,21 @@ struct Digest {
 }
 
 impl Statement {
-    /// The canonical JSON of a statement about the manifest with this SHA-256.
+    /// The canonical JSON of a statement about the file of this name and SHA-256.
     ///
     /// The predicate type is a URI with a scheme, at most 200 printable ASCII characters; the predicate serialises as an
     /// object.
     pub fn write<P: Serialize>(
         predicate_type: &str,
         predicate: &P,
-        manifest: Hash,
+        (name, sha256): (&str, Hash),
     ) -> Result<Vec<u8>, PackError> {
         check_predicate_type(predicate_type)?;
         let predicate = serde_json::to_value(predicate).map_err(PackError::Predicate)?;
         if !matches!(predicate, Value::Object(_)) {
             return Err(PackError::PredicateForm);
         }
-        let subject = Subject { digest: Digest { sha256: manifest }, name: MANIFEST.to_owned() };
+        let subject = Subject { digest: Digest { sha256 }, name: name.to_owned() };
         let bytes = canonical::to_vec(&StatementJson {
             statement_type: STATEMENT_TYPE.to_owned(),
             predicate,

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::FailureCode;
-use crate::action::RevocationReason;
+use crate::action::{FipsCertificate, RevocationReason};
 use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash};
 use crate::ids::{ActionId, BackendName, CertificateId, KeyId, Seq, SlotName};
+use crate::timestamp::Timestamp;
 
 payload!(
     /// See [`super::Payload::CertificateOrdered`].
@@ -70,17 +71,20 @@ payload!(
     }
 );
 
-payload!(
-    /// See [`super::Payload::CertificateRevoked`].
-    CertificateRevoked {
-        /// The rotation that made it needless.
-        action: ActionId,
-        /// The certificate.
-        certificate: CertificateId,
-        /// Why.
-        reason: RevocationReason,
-    }
-);
+/// See [`super::Payload::CertificateRevoked`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateRevoked {
+    /// The rotation that made it needless, or the `certificate.revoke` (rules version 3).
+    pub action: ActionId,
+    /// The certificate.
+    pub certificate: CertificateId,
+    /// From when on it is not to be believed, where that is before it was revoked (rules version 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid_since: Option<Timestamp>,
+    /// Why.
+    pub reason: RevocationReason,
+}
 
 payload!(
     /// See [`super::Payload::KeyAdopted`].
@@ -102,14 +106,17 @@ payload!(
     }
 );
 
-payload!(
-    /// See [`super::Payload::HsmAccessReviewed`].
-    HsmAccessReviewed {
-        /// The action.
-        action: ActionId,
-        /// The device.
-        backend: BackendName,
-        /// How many people and machines can reach it; who they are is the disclosure `holders`.
-        holder_count: u32,
-    }
-);
+/// See [`super::Payload::HsmAccessReviewed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HsmAccessReviewed {
+    /// The action.
+    pub action: ActionId,
+    /// The device.
+    pub backend: BackendName,
+    /// The FIPS 140 certificate that the reviewers found it to run under; none where absent (rules version 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fips: Option<FipsCertificate>,
+    /// How many people and machines can reach it; who they are is the disclosure `holders`.
+    pub holder_count: u32,
+}

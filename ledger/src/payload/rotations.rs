@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::FailureCode;
 use crate::attachment::Attachment;
 use crate::encoding::Hash;
-use crate::ids::{ActionId, ChannelName, KeyId, SlotName};
+use crate::ids::{ActionId, ChannelName, KeyId, MemberId, SlotName};
 use crate::rotation::RotationPolicy;
 use crate::timestamp::Timestamp;
 
@@ -132,6 +132,8 @@ pub enum ReportKind {
     Period,
     /// One rotation.
     Rotation,
+    /// The keys of the ledger, and which of them are to be believed (rules version 3).
+    TrustRoot,
 }
 
 /// See [`super::Payload::DocumentAuthorized`].
@@ -141,6 +143,9 @@ pub struct DocumentAuthorized {
     /// The rotation that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionId>,
+    /// The member who asked for it; none where the server did by itself (rules version 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<MemberId>,
     /// The digest that the evidence key signs: of the statement ([`crate::reporting::Report`]) in DSSE's pre-authentication
     /// encoding, by the key's algorithm.
     pub digest: crate::encoding::HexBytes,
@@ -153,7 +158,7 @@ pub struct DocumentAuthorized {
     pub key: KeyId,
     /// What the document is.
     pub kind: ReportKind,
-    /// SHA-256 of the pack's manifest, which names every file of it.
+    /// SHA-256 of the pack's manifest, which names every file of it; of a trust root that of the document itself.
     pub manifest: crate::encoding::Hash,
     /// First moment after the period.
     #[serde(default, skip_serializing_if = "Option::is_none")]

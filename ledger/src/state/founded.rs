@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::event::{Actor, Event};
 use crate::gate::AGEING;
 use crate::payload::{LedgerKeyRecovered, LedgerKeyRotated, Payload};
+use crate::revocation::REVOKING;
 use crate::rule::Rule;
 use crate::state::{Founded, Prechecked, knows};
 
@@ -58,8 +59,14 @@ impl Founded {
             Payload::CertificateRequested(requested) => self.judge_requested(requested),
             Payload::CertificateIssued(issued) => self.judge_issued(issued),
             Payload::CertificateImported(imported) => self.judge_imported(imported, event.actor, at),
-            Payload::CertificateFailed(failed) => self.judge_certificate_failed(failed),
-            Payload::CertificateRevoked(revoked) => self.judge_superseded(revoked),
+            Payload::CertificateFailed(failed) => self.judge_certificate_failed(failed, event.actor, at),
+            Payload::CertificateRevoked(revoked) => self.judge_certificate_revoked(revoked, event),
+
+            Payload::CrlAuthorized(authorized) => self.judge_crl_authorized(authorized, event),
+            Payload::CrlIssued(issued) => self.judge_crl_issued(issued, at),
+            Payload::CrlFailed(failed) => self.judge_crl_failed(failed),
+            Payload::CrlAbandoned(abandoned) => self.judge_crl_abandoned(abandoned, at),
+            Payload::KeyDestroyed(destroyed) => self.judge_destroyed(destroyed, at),
 
             Payload::RotationStarted(started) => self.judge_started(started, event),
             Payload::RotationCanaryRecorded(recorded) => self.judge_canary(recorded, at),
@@ -124,6 +131,9 @@ impl Founded {
             | Payload::RotationConfirmed(_)
             | Payload::RotationChannelMoved(_) => event.actor != Actor::System,
             Payload::CertificateImported(_) => matches!(event.actor, Actor::Member(_)),
+            Payload::CertificateFailed(_) if self.rules >= REVOKING => {
+                !matches!(event.actor, Actor::Service(_))
+            }
             Payload::RotationFailed(_) => !matches!(event.actor, Actor::Service(_)),
             _ => event.actor == Actor::System,
         };
@@ -206,6 +216,13 @@ impl Founded {
             | Payload::CertificateFailed(_)
             | Payload::CertificateRevoked(_) => self.apply_certificate(event),
 
+            // Applied below, after what they bring about elsewhere.
+            Payload::CrlAbandoned(_)
+            | Payload::CrlAuthorized(_)
+            | Payload::CrlFailed(_)
+            | Payload::CrlIssued(_)
+            | Payload::KeyDestroyed(_) => {}
+
             Payload::DocumentAbandoned(_)
             | Payload::DocumentAuthorized(_)
             | Payload::DocumentFailed(_)
@@ -229,5 +246,6 @@ impl Founded {
         }
         self.note_progress(event);
         self.apply_rotation(event);
+        self.apply_revocation(event);
     }
 }

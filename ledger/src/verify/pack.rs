@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::DocumentSubject;
+use crate::command::{Document, DocumentSubject};
 use crate::disclosure::Disclosure;
 use crate::event::{Envelope, Event};
 use crate::evidence::{
@@ -205,10 +205,13 @@ fn about(pack: &Pack<'_>, facts: &Facts<'_>) -> Result<DocumentSubject, Failure>
     if *predicate.origin != *facts.origin() {
         return Err(wrong("the statement and the events are of different ledgers"));
     }
-    if Kind::from(predicate.kind) != pack.kind() {
+    let Some(Document::Pack(about)) = predicate.document() else {
+        return Err(wrong("the statement does not say what the pack is about"));
+    };
+    if Kind::from(about) != pack.kind() {
         return Err(wrong("the statement and the manifest name different kinds"));
     }
-    predicate.subject().ok_or_else(|| wrong("the statement does not say what the pack is about"))
+    Ok(about)
 }
 
 /// Layer *signatures* of a pack: the evidence key that its events name has signed the statement.

@@ -8,7 +8,7 @@ use crate::algorithm::{Algorithm, KeyType};
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::ids::{KeyId, Seq};
 use crate::pack::envelope_algorithm;
-use crate::payload::{Payload, SignatureCreated};
+use crate::payload::{CrlIssued, Payload, SignatureCreated};
 use crate::public_key::{PublicKey, SigningInput};
 use crate::state::State;
 use crate::verify::crew::{Crew, Pending};
@@ -133,6 +133,7 @@ impl Signatures {
                 },
                 signature: created.signature.clone(),
             },
+            Payload::CrlIssued(issued) => self.of_list(pushed, issued, state),
             Payload::RepIssued(issued) => {
                 let key = recorded_key(&mut self.keys, Of::Evidence, issued.key, state);
                 let algorithm =
@@ -149,6 +150,27 @@ impl Signatures {
         self.batch.push(claim);
         if self.batch.len() >= BATCH {
             self.have_checked(crew);
+        }
+    }
+
+    /// A revocation list: the fold holds the bytes that its key signed.
+    fn of_list(&mut self, pushed: &Pushed, issued: &CrlIssued, state: &State) -> Claim {
+        let founded = state.founded().ok();
+        let list = founded.and_then(|founded| founded.crls().get(&issued.key));
+        let list = list.filter(|crl| crl.number == issued.authorization);
+        let algorithm = founded.and_then(|founded| Some(founded.keys().get(&issued.key)?.algorithm));
+        let algorithm = algorithm.unwrap_or(Algorithm::EcdsaP256Sha256);
+        let signed = list.map_or(Signed::Missing, |crl| match algorithm.needs_message() {
+            true => Signed::Message(crl.tbs().into()),
+            false => Signed::Digest(algorithm.digest_of(crl.tbs())),
+        });
+        Claim {
+            seq: pushed.event.seq,
+            type_name: pushed.event.payload.type_name(),
+            key: recorded_key(&mut self.keys, Of::Slot, issued.key, state),
+            algorithm,
+            signed,
+            signature: issued.signature.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A history of rules version 2: every type of event that came with it, and what a forger can't change in one.
 
-use sealbook_ledger::action::{HsmAccessReviewParams, KeyAdoptParams, Params, SlotRotationParams};
+use sealbook_ledger::action::{KeyAdoptParams, Params, SlotRotationParams};
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::certificate::Usage;
 use sealbook_ledger::command::{Command, DocumentOutcome, DocumentSubject, OwnSignature, RotationCommand};
@@ -40,13 +40,7 @@ fn story() -> Ledger {
     documents(&mut ledger);
     outside(&mut ledger);
     adopted(&mut ledger);
-    let holders_digest = Hash::sha256(b"holders").0.as_slice().into();
-    ledger.decree(Params::HsmAccessReview(HsmAccessReviewParams {
-        backend: "softhsm".parse().unwrap(),
-        findings_digest: None,
-        holder_count: 2,
-        holders_digest,
-    }));
+    ledger.decree(review(None));
     let rotation = RotationPolicy { propose_days: 30, ..Ledger::certified_by("root") };
     ledger.decree(Params::SlotRotationSet(SlotRotationParams { rotation, slot: slot_name("releases") }));
     let releases = slot_name("releases");
@@ -73,7 +67,7 @@ fn rotations(ledger: &mut Ledger, client: Actor) {
     let lost = ledger.authorize_own(OwnSignature::Request(certificate)).unwrap();
     ledger.failed(lost, "custody.unavailable");
     let code = || "custody.unavailable".parse().unwrap();
-    ledger.step(RotationCommand::FailCertificate { certificate, code: code() }).unwrap();
+    ledger.step(RotationCommand::FailCertificate { by: Actor::System, certificate, code: code() }).unwrap();
     let fail = RotationCommand::Fail { by: Actor::System, action: broken, code: code(), sd: Vec::new() };
     ledger.step(fail).unwrap();
 }
@@ -84,7 +78,8 @@ fn documents(ledger: &mut Ledger) {
     ledger.wait(10);
     let period = DocumentSubject::Period { from, to: ledger.clock };
     for about in ended.into_iter().map(DocumentSubject::Rotation).chain([period]) {
-        let authorize = || RotationCommand::AuthorizeDocument { about, manifest: Hash::ZERO, life_s: 60 };
+        let (about, asked_by, manifest) = (about.into(), None, Hash::ZERO);
+        let authorize = || RotationCommand::AuthorizeDocument { about, asked_by, manifest, life_s: 60 };
         let authorization = ledger.step(authorize()).unwrap()[0].seq;
         ledger.wait(60);
         let outcome = DocumentOutcome::Abandoned;

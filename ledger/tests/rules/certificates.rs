@@ -426,7 +426,9 @@ fn nobody_vouches_for_a_key_that_was_given_up() {
     let own = ledger.certificate_own(id);
     assert_eq!(rule_of(ledger.authorize_own(own).unwrap_err()), Rule::KeyRevoked);
     let code = || "certificate.needless".parse().unwrap();
-    ledger.step(RotationCommand::FailCertificate { certificate: id, code: code() }).unwrap();
+    ledger
+        .step(RotationCommand::FailCertificate { by: Actor::System, certificate: id, code: code() })
+        .unwrap();
 }
 
 #[test]
@@ -444,7 +446,7 @@ fn a_certificate_that_may_exist_is_recorded_and_its_number_is_never_used_again()
     let own = ledger.certificate_own(id);
     ledger.sign_own(own).unwrap();
     let code = "certificate.needless".parse().unwrap();
-    let fail = RotationCommand::FailCertificate { certificate: id, code };
+    let fail = RotationCommand::FailCertificate { by: Actor::System, certificate: id, code };
     assert_eq!(rule(&mut ledger, fail), Rule::CertificateStep);
     ledger.step(RotationCommand::Record(id)).unwrap();
 }

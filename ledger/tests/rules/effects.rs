@@ -13,6 +13,7 @@ use sealbook_ledger::payload::{
     ActionExecuted, ActionFailed, KeyRevoked, LedgerHighWaterAccepted, NextVkey, Payload, SlotResumed,
 };
 use sealbook_ledger::rule::Rule;
+use sealbook_ledger::state::RULES;
 use sealbook_ledger::state::{Closure, State};
 
 use crate::support::*;
@@ -128,8 +129,9 @@ fn a_rules_version_that_this_code_does_not_know_is_not_adopted_here() {
 /// A newer server's history: this code follows it up to the adoption, and judges nothing after it.
 #[test]
 fn after_other_rules_were_adopted_nothing_is_judged_here() {
-    let mut ledger = Ledger::ageing(3);
-    let action = adopted(&mut ledger, 3);
+    let founders = (0..3).map(|_| DECIDING.to_vec()).collect();
+    let mut ledger = Ledger::founded_under(RULES, "acme", founders, |_| {});
+    let action = adopted(&mut ledger, RULES + 1);
     assert_eq!(ledger.judged(ActionExecuted { action }), Err(Rule::RulesUnknown));
 }
 

@@ -1,5 +1,6 @@
 //! What evidence says follows from the events that it is given, and notices what it can when some are missing.
 
+use sealbook_ledger::action::FipsCertificate;
 use sealbook_ledger::command::{DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Event;
@@ -63,6 +64,26 @@ fn the_evidence_of_a_planned_rotation_says_what_happened() {
     // The signatures of these tests are no real ones.
     assert_eq!(result(&evidence, "canary"), CheckResult::Fail);
     assert_eq!(evidence.rotation_event.outcome, "completed");
+}
+
+#[test]
+fn a_review_before_the_rotation_says_under_which_certificate_the_device_runs() {
+    let founders = (0..3).map(|_| DECIDING.to_vec()).collect();
+    let mut ledger = Ledger::founded_under(3, "acme", founders, |_| {});
+    ledger.rotating_slot("releases", RotationPolicy::of_days(90, 7));
+    let named = FipsCertificate { certificate: 4735, level: 3 };
+    let mut fips = |before: Option<FipsCertificate>, after: Option<FipsCertificate>| {
+        ledger.decree(review(before));
+        let action = ledger.rotation_started("releases");
+        ledger.cut_over(action);
+        ledger.decree(review(after));
+        ledger.wait(7 * DAY);
+        ledger.step(RotationCommand::Complete(action)).unwrap();
+        let events: Vec<Event> = ledger.history.iter().map(|one| one.event.clone()).collect();
+        result(&evidence(&events, action).unwrap(), "fips")
+    };
+    assert_eq!(fips(Some(named), None), CheckResult::Pass);
+    assert_eq!(fips(None, Some(named)), CheckResult::None);
 }
 
 #[test]

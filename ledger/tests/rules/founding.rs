@@ -41,7 +41,7 @@ fn founders_refused(policy: LedgerPolicy, change: impl FnOnce(&mut Vec<Founder>)
 
 #[test]
 fn the_first_event_opens_the_ledger_under_known_rules_with_a_confined_key_of_its_own_name() {
-    assert_eq!(open_refused(|o| o.rules = 3), Rule::RulesUnknown);
+    assert_eq!(open_refused(|o| o.rules = sealbook_ledger::state::RULES + 1), Rule::RulesUnknown);
     assert_eq!(open_refused(|o| o.attributes.extractable = true), Rule::KeyAttributes);
     assert_eq!(
         open_refused(|o| o.vkey = vkey(&"other.example.com/x".parse().unwrap(), 1)),

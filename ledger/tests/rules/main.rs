@@ -24,6 +24,7 @@ mod people;
 mod reachability;
 mod recovery;
 mod reporting;
+mod revocations;
 mod rotations;
 mod signatures;
 

@@ -15,7 +15,8 @@ fn a_rotations_evidence_is_issued_once_and_after_its_end() {
     let mut ledger = plain_ledger();
     let action = ledger.rotation_started("releases");
     let authorize = || RotationCommand::AuthorizeDocument {
-        about: DocumentSubject::Rotation(action),
+        about: DocumentSubject::Rotation(action).into(),
+        asked_by: None,
         manifest: Hash::ZERO,
         life_s: 60,
     };
@@ -59,12 +60,14 @@ fn the_evidence_key_signs_the_statement_that_its_document_makes_and_nothing_else
     let manifest = Hash::sha256(b"a manifest");
     let origin = ledger.state.origin().clone();
     let predicate = serde_json::json!({"action": action, "kind": "rotation", "origin": origin});
-    let statement = Statement::write("sealbook:evidence-pack/v1", &predicate, manifest).unwrap();
+    let statement =
+        Statement::write("sealbook:evidence-pack/v1", &predicate, ("manifest.json", manifest)).unwrap();
     let authorized = |digest, manifest| {
         let expires_at = ledger.clock.plus_seconds(60);
         let (from, to, kind) = (None, None, ReportKind::Rotation);
         DocumentAuthorized {
             action: Some(action),
+            asked_by: None,
             digest,
             expires_at,
             from,

@@ -1,0 +1,383 @@
+//! Revocation: what it takes with it, what CAs' lists say of it, and when a device may forget a key.
+
+use sealbook_ledger::action::{
+    CertificateRevokeParams, FipsCertificate, KeyDestroyParams, KeyRevokeParams, Params, RevocationReason,
+};
+use sealbook_ledger::certificate::RevocationReason as Listed;
+use sealbook_ledger::command::{
+    Command, Containment, CrlCommand, CrlLife, CrlOutcome, Document, RotationCommand, SigningOutcome,
+};
+use sealbook_ledger::encoding::{B64, HexBytes};
+use sealbook_ledger::event::Actor;
+use sealbook_ledger::ids::KeyId;
+use sealbook_ledger::payload::{
+    CertificateFailed, CrlAuthorized, CrlIssued, DocumentAuthorized, KeyDestroyed, Payload,
+};
+use sealbook_ledger::policy::Role;
+use sealbook_ledger::rotation::{IssuerPolicy, RotationPolicy};
+use sealbook_ledger::rule::Rule;
+
+use crate::support::*;
+
+#[test]
+fn a_revoked_key_takes_its_certificates_with_it() {
+    let Pki { mut ledger, root, leaf, certificate } = pki();
+    ledger.wait(10 * DAY);
+    let since = earlier(ledger.clock, 3);
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, Some(since));
+    let founded = ledger.now();
+    assert!(founded.issuance(certificate).unwrap().active().is_none());
+    assert_eq!(founded.certificate_in_force(leaf, ledger.clock).unwrap_err(), Rule::CertificateRevoked);
+    let [entry] = founded.list_entries(root).try_into().unwrap();
+    assert_eq!(entry.reason, Some(Listed::KeyCompromise));
+    // Whoever knows no invalidityDate goes by the date of revocation: both are moved back.
+    assert_eq!((entry.invalid_since, entry.revoked_at), (Some(since.second()), since.second()));
+    assert_eq!(Some(entry.serial), founded.certificate_of(leaf).unwrap().serial);
+}
+
+#[test]
+fn under_version_2_a_revoked_key_leaves_its_certificate_as_it_was() {
+    let Pki { mut ledger, root, leaf, certificate } = pki_under(2);
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, None);
+    assert!(ledger.now().issuance(certificate).unwrap().active().is_some());
+    assert_eq!(ledger.authorize_list(root).unwrap_err(), Rule::TypeUnknown);
+}
+
+#[test]
+fn nothing_is_revoked_before_its_certificate_began() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    ledger.wait(DAY);
+    ledger.revoke(
+        leaf,
+        RevocationReason::KeyCompromise,
+        Some("1912-06-23T00:00:00.000000Z".parse().unwrap()),
+    );
+    let begins = ledger.now().certificate_of(leaf).unwrap().not_before;
+    assert_eq!(ledger.now().list_entries(root)[0].revoked_at, begins);
+    ledger.listed(root);
+}
+
+#[test]
+fn a_certificate_that_comes_after_its_key_was_given_up_is_revoked_at_once() {
+    let Pki { mut ledger, leaf, .. } = pki();
+    let id = ledger.ordered("releases", leaf);
+    ledger.request_of(id);
+    let own = ledger.certificate_own(id);
+    ledger.sign_own(own).unwrap();
+    ledger.revoke(leaf, RevocationReason::PrivilegeWithdrawn, None);
+    ledger.step(RotationCommand::Record(id)).unwrap();
+    assert!(ledger.now().issuance(id).unwrap().active().is_none());
+    let root = ledger.now().slot(&slot_name("root")).unwrap().active.unwrap();
+    assert_eq!(ledger.now().list_entries(root).len(), 2);
+}
+
+#[test]
+fn a_rotation_that_fails_takes_the_new_keys_certificate_with_it() {
+    let Pki { mut ledger, root, .. } = pki();
+    let action = ledger.rotation_started("releases");
+    ledger.generated(action);
+    let id = ledger.certificate_ordered(action);
+    ledger.request_of(id);
+    ledger.issue(id);
+    let code = "rotation.stopped".parse().unwrap();
+    ledger.step(RotationCommand::Fail { by: Actor::System, action, code, sd: vec![] }).unwrap();
+    assert!(ledger.now().issuance(id).unwrap().active().is_none());
+    assert_eq!(ledger.now().list_entries(root)[0].reason, Some(Listed::CessationOfOperation));
+}
+
+#[test]
+fn a_retired_key_keeps_its_certificate() {
+    let Pki { mut ledger, certificate, .. } = pki();
+    let mut rotation = Ledger::certified_by("root");
+    rotation.revoke_superseded = false;
+    rotation.channels.clear();
+    let set = sealbook_ledger::action::SlotRotationParams { rotation, slot: slot_name("releases") };
+    ledger.decree(Params::SlotRotationSet(set));
+    let action = ledger.rotation_started("releases");
+    ledger.cut_over(action);
+    ledger.wait(8 * DAY);
+    ledger.step(RotationCommand::Complete(action)).unwrap();
+    assert!(ledger.now().issuance(certificate).unwrap().active().is_some());
+}
+
+#[test]
+fn people_may_revoke_a_certificate_alone() {
+    let Pki { mut ledger, root, leaf, certificate } = pki();
+    let reason = RevocationReason::AffiliationChanged;
+    let params = |since| {
+        Params::CertificateRevoke(CertificateRevokeParams { certificate, invalid_since: since, reason })
+    };
+    let later = ledger.clock.plus_seconds(60);
+    assert_eq!(rule_of(ledger.propose(0, params(Some(later))).unwrap_err()), Rule::RevocationForm);
+    ledger.decree(params(None));
+    let now = ledger.now();
+    assert_eq!(now.keys()[&leaf].state_name(), "active");
+    assert_eq!(now.gate(&slot_name("releases"), ledger.clock).unwrap(), [Rule::CertificateRevoked]);
+    let entry = &now.list_entries(root)[0];
+    assert_eq!((entry.reason, entry.invalid_since), (Some(Listed::AffiliationChanged), None));
+    assert_eq!(entry.revoked_at, ledger.state.time().unwrap().second());
+    assert_eq!(rule_of(ledger.propose(0, params(None)).unwrap_err()), Rule::CertificateRevoked);
+}
+
+#[test]
+fn a_list_says_what_is_recorded_and_nothing_else() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, None);
+    let state = ledger.state.clone();
+    let authorization = ledger.authorize_list(root).unwrap();
+    let Payload::CrlAuthorized(authorized) =
+        ledger.history[authorization.get() as usize].event.payload.clone()
+    else {
+        panic!("another event")
+    };
+    ledger.state = state;
+    let judged = |change: fn(&mut CrlAuthorized)| {
+        let mut changed = (*authorized).clone();
+        change(&mut changed);
+        ledger.judged(changed)
+    };
+    assert_eq!(judged(|_| {}), Ok(()));
+    assert_eq!(judged(|list| list.digest = HexBytes(vec![1; 32])), Err(Rule::CrlContent));
+    let later = |list: &mut CrlAuthorized| list.next_update = list.next_update.plus_seconds(1);
+    assert_eq!(judged(later), Err(Rule::CrlDates));
+    // A shorter life is another list.
+    let sooner = |list: &mut CrlAuthorized| list.next_update = earlier(list.next_update, 1);
+    assert_eq!(judged(sooner), Err(Rule::CrlContent));
+    assert_eq!(judged(|list| list.next_update = earlier(list.next_update, 8)), Err(Rule::CrlDates));
+    let long = |list: &mut CrlAuthorized| list.expires_at = list.expires_at.plus_seconds(3600);
+    assert_eq!(judged(long), Err(Rule::SignatureLife));
+    assert_eq!(judged(|list| list.action = Some(action_id(0xffff))), Err(Rule::ActionUnknown));
+    let by = |key| ledger.judged(CrlAuthorized { key, ..(*authorized).clone() });
+    assert_eq!(by(leaf), Err(Rule::CrlIssuer));
+    assert_eq!(by(key_id(999)), Err(Rule::KeyUnknown));
+}
+
+#[test]
+fn a_lists_number_is_its_place_and_it_is_complete_until_the_next_revocation() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    assert!(!ledger.now().is_list_complete(root));
+    let first = ledger.listed(root);
+    assert!(ledger.now().is_list_complete(root));
+    assert_eq!((ledger.now().crls()[&root].number, ledger.now().crls()[&root].entries()), (first, 0));
+    ledger.revoke(leaf, RevocationReason::Superseded, None);
+    assert!(!ledger.now().is_list_complete(root));
+    let second = ledger.listed(root);
+    let crl = &ledger.now().crls()[&root];
+    assert_eq!((crl.number, crl.entries(), ledger.now().is_list_complete(root)), (second, 1, true));
+    assert!(second > first);
+}
+
+#[test]
+fn one_list_of_a_key_is_signed_at_a_time_and_ends_once() {
+    let Pki { mut ledger, root, .. } = pki();
+    let authorization = ledger.authorize_list(root).unwrap();
+    assert_eq!(ledger.authorize_list(root).unwrap_err(), Rule::CrlBusy);
+    let abandoned = CrlCommand::Settle { authorization, outcome: CrlOutcome::Abandoned };
+    assert_eq!(ledger.list(abandoned.clone()).unwrap_err(), Rule::SignatureNotExpired);
+    ledger.wait(60);
+    assert_eq!(ledger.list_settled(authorization).unwrap_err(), Rule::ReleaseBarred);
+    ledger.list(abandoned.clone()).unwrap();
+    assert_eq!(ledger.list(abandoned).unwrap_err(), Rule::SignatureUnknown);
+    let again = ledger.authorize_list(root).unwrap();
+    let code = "custody.unavailable".parse().unwrap();
+    ledger.list(CrlCommand::Settle { authorization: again, outcome: CrlOutcome::Failed(code) }).unwrap();
+    let Payload::CrlIssued(issued) = last_list(&mut ledger, root) else { panic!("another event") };
+    let judged = |change: fn(&mut CrlIssued)| {
+        let mut changed = (*issued).clone();
+        change(&mut changed);
+        ledger.judged(changed)
+    };
+    assert_eq!(judged(|_| {}), Ok(()));
+    assert_eq!(judged(|list| list.size += 1), Err(Rule::CrlContent));
+    assert_eq!(judged(|list| list.signature = B64::from([8; 64].as_slice())), Err(Rule::CrlContent));
+    assert_eq!(judged(|list| list.key = key_id(5)), Err(Rule::CrlIssuer));
+}
+
+/// What recording a list would write, from the state before it.
+fn last_list(ledger: &mut Ledger, key: KeyId) -> Payload {
+    let authorization = ledger.authorize_list(key).unwrap();
+    let state = ledger.state.clone();
+    let event = ledger.list_settled(authorization).unwrap();
+    ledger.state = state;
+    event.payload
+}
+
+#[test]
+fn who_is_compromised_signs_no_list_and_a_contained_ca_does() {
+    let Pki { mut ledger, root, .. } = pki();
+    ledger.contain(0, Containment::Slot(slot_name("root"))).unwrap();
+    ledger.listed(root);
+    let authorization = ledger.authorize_list(root).unwrap();
+    ledger.revoke(root, RevocationReason::KeyCompromise, None);
+    let ended = ledger.list_settled(authorization).unwrap();
+    assert!(matches!(ended.payload, Payload::CrlFailed(p) if p.code.as_str() == "crl.issuer"));
+    assert_eq!(ledger.authorize_list(root).unwrap_err(), Rule::CrlIssuer);
+}
+
+#[test]
+fn a_retired_ca_goes_on_signing_the_lists_of_what_it_issued() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    let action = ledger.rotation_started("root");
+    let successor = ledger.cut_over(action);
+    ledger.wait(91 * DAY);
+    ledger.step(RotationCommand::Complete(action)).unwrap();
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, None);
+    assert_eq!(ledger.now().keys()[&root].state_name(), "deactivated");
+    assert_eq!(
+        ledger.now().list_signers().collect::<std::collections::BTreeSet<_>>(),
+        [root, successor].into()
+    );
+    ledger.listed(root);
+    ledger.listed(successor);
+    let crls = ledger.now().crls();
+    assert_eq!((crls[&root].entries(), crls[&successor].entries()), (1, 0));
+}
+
+#[test]
+fn certificates_name_the_place_of_their_own_keys_list() {
+    let place = |pki: &Pki| {
+        let der = pki.ledger.now().certificate_of(pki.leaf).unwrap().der.clone();
+        String::from_utf8_lossy(der.as_bytes()).into_owned()
+    };
+    let (old, new) = (pki_under(2), pki());
+    assert!(place(&old).contains("/crl/acme.crl"));
+    assert!(place(&new).contains(&format!("/crl/acme.crl/{}.crl", new.root)));
+}
+
+#[test]
+fn only_a_key_that_is_out_of_use_is_destroyed() {
+    let Pki { mut ledger, leaf, .. } = pki();
+    assert_eq!(ledger.destruction(leaf).unwrap_err(), Rule::KeyInUse);
+    assert_eq!(ledger.destruction(key_id(999)).unwrap_err(), Rule::KeyUnknown);
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, None);
+    let action = ledger.destroying(leaf);
+    let other = KeyDestroyed { action, key: ledger.now().slot(&slot_name("root")).unwrap().active.unwrap() };
+    assert_eq!(ledger.judged(other), Err(Rule::ActionEffect));
+    let events = ledger.destroyed(action).unwrap();
+    let types: Vec<&str> = events.iter().map(|event| event.payload.type_name()).collect();
+    assert_eq!(types, ["key.destroyed", "action.executed"]);
+    let key = &ledger.now().keys()[&leaf];
+    // What it signed can still be verified, and that it was compromised is not forgotten.
+    assert!(key.material().is_some() && key.distrust().is_some());
+    assert_eq!(key.state_name(), "destroyed_compromised");
+    assert_eq!(ledger.destruction(leaf).unwrap_err(), Rule::KeyDestroyed);
+    let again = KeyRevokeParams { compromised_since: None, key: leaf, reason: RevocationReason::Superseded };
+    assert_eq!(rule_of(ledger.propose(0, Params::KeyRevoke(again)).unwrap_err()), Rule::KeyDestroyed);
+}
+
+#[test]
+fn a_ca_is_destroyed_after_its_last_list_when_nothing_that_it_signed_is_in_force() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    ledger.revoke(root, RevocationReason::CessationOfOperation, None);
+    assert_eq!(ledger.destruction(root).unwrap_err(), Rule::CrlLast);
+    ledger.revoke(leaf, RevocationReason::Superseded, None);
+    let action = ledger.destroying(root);
+    assert_eq!(ledger.destroyed(action).unwrap_err(), Rule::CrlLast);
+    // An ordinary list is not the last one.
+    ledger.listed(root);
+    assert_eq!(ledger.destroyed(action).unwrap_err(), Rule::CrlLast);
+    let last = CrlCommand::Authorize { key: root, lasting: CrlLife::Last(action), life_s: 60 };
+    let authorization = ledger.list(last.clone()).unwrap()[0].seq;
+    assert_eq!(ledger.destroyed(action).unwrap_err(), Rule::CrlBusy);
+    ledger.list_settled(authorization).unwrap();
+    assert_eq!(ledger.now().crls()[&root].next_update().to_string(), "9999-12-31T23:59:59.000000Z");
+    assert_eq!(ledger.authorize_list(root).unwrap_err(), Rule::CrlLast);
+    assert_eq!(ledger.list(last).unwrap_err(), Rule::CrlLast);
+    ledger.destroyed(action).unwrap();
+    assert_eq!(ledger.now().keys()[&root].state_name(), "destroyed");
+    // The list outlives its key.
+    assert!(!ledger.now().crl_der(root).unwrap().is_empty());
+}
+
+#[test]
+fn a_compromised_ca_is_destroyed_once_the_ca_above_it_has_said_so() {
+    let Pki { mut ledger, root, .. } = pki();
+    let policy = certified(IssuerPolicy::Slot { slot: slot_name("root") }, issuing(0), "Acme Linux");
+    let rotation = RotationPolicy { certificate: Some(policy), ..RotationPolicy::of_days(365, 90) };
+    let middle = ledger.rotating_slot("linux", rotation);
+    ledger.certify("linux", middle);
+    ledger.revoke(middle, RevocationReason::KeyCompromise, None);
+    let entry = ledger.now().list_entries(root).remove(0);
+    assert_eq!(entry.reason, Some(Listed::CaCompromise));
+    let action = ledger.destroying(middle);
+    assert_eq!(ledger.destroyed(action).unwrap_err(), Rule::CrlLast);
+    ledger.listed(root);
+    ledger.destroyed(action).unwrap();
+}
+
+#[test]
+fn a_key_with_an_open_authorisation_is_not_destroyed() {
+    let Pki { mut ledger, leaf, .. } = pki();
+    let service = ledger.service(&["releases"]);
+    let request = ledger.request("releases", 32);
+    let authorization = ledger.authorize(service, request).unwrap();
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, None);
+    assert_eq!(ledger.destruction(leaf).unwrap_err(), Rule::KeyInUse);
+    let outcome = SigningOutcome::Signed(B64::from([1; 64].as_slice()));
+    ledger.run(Command::Settle { authorization, outcome }).unwrap();
+    ledger.destruction(leaf).unwrap();
+}
+
+#[test]
+fn whoever_looks_after_a_slot_may_give_up_a_certificate_that_does_not_come() {
+    let mut ledger = pki().ledger;
+    let outside = Outside::new();
+    let anchors = [outside.sha256()].into();
+    let policy =
+        certified(IssuerPolicy::Outside { anchors }, sealbook_ledger::certificate::Usage::CodeSigning, "A");
+    let rotation = RotationPolicy { certificate: Some(policy), ..RotationPolicy::of_days(90, 7) };
+    let key = ledger.rotating_slot("windows", rotation);
+    let id = ledger.ordered("windows", key);
+    ledger.request_of(id);
+    let code = || "certificate.given_up".parse().unwrap();
+    let stranger = Actor::Service(ledger.service(&["windows"]));
+    let mut event = ledger.written(CertificateFailed { certificate: id, code: code() });
+    event.actor = stranger;
+    assert_eq!(ledger.state.judge(&event, &Default::default()), Err(Rule::Actor));
+    let by = Actor::Member(ledger.people[1].id);
+    ledger.step(RotationCommand::FailCertificate { by, certificate: id, code: code() }).unwrap();
+    ledger.ordered("windows", key);
+}
+
+#[test]
+fn a_review_may_name_the_certificate_of_its_device() {
+    let mut ledger = pki().ledger;
+    for (certificate, level) in [(0, 3), (4735, 0), (4735, 5)] {
+        let wrong = review(Some(FipsCertificate { certificate, level }));
+        assert_eq!(rule_of(ledger.propose(0, wrong).unwrap_err()), Rule::AccessReview);
+    }
+    ledger.decree(review(Some(FipsCertificate { certificate: 4735, level: 3 })));
+    ledger.decree(review(None));
+    let mut older = pki_under(2).ledger;
+    let early = review(Some(FipsCertificate { certificate: 4735, level: 3 }));
+    assert_eq!(rule_of(older.propose(0, early).unwrap_err()), Rule::TypeUnknown);
+}
+
+#[test]
+fn the_evidence_key_signs_one_trust_root_at_a_time() {
+    let mut ledger = pki().ledger;
+    ledger.evidence_key();
+    let authorize = |ledger: &mut Ledger, asked_by| {
+        let manifest = sealbook_ledger::encoding::Hash::sha256(b"{}");
+        let about = Document::TrustRoot;
+        ledger.step(RotationCommand::AuthorizeDocument { about, asked_by, manifest, life_s: 60 })
+    };
+    let by = Some(ledger.people[0].id);
+    let events = authorize(&mut ledger, by).unwrap();
+    let Payload::DocumentAuthorized(authorized) = &events[0].payload else { panic!("another event") };
+    assert_eq!(rule_of(authorize(&mut ledger, None).unwrap_err()), Rule::ReportForm);
+    let pack =
+        DocumentAuthorized { kind: sealbook_ledger::payload::ReportKind::Period, ..(**authorized).clone() };
+    assert_eq!(ledger.judged(pack), Err(Rule::ReportForm));
+    let mut older = pki_under(2).ledger;
+    older.evidence_key();
+    assert_eq!(rule_of(authorize(&mut older, None).unwrap_err()), Rule::TypeUnknown);
+}
+
+#[test]
+fn destruction_takes_a_security_reviewer_and_an_administrator() {
+    let Pki { mut ledger, leaf, .. } = pki();
+    ledger.revoke(leaf, RevocationReason::Superseded, None);
+    let params = Params::KeyDestroy(KeyDestroyParams { key: leaf });
+    assert_eq!(rule_of(ledger.propose_as(0, Role::KeyOwner, params).unwrap_err()), Rule::RoleMissing);
+}
