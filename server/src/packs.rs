@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sealbook_ledger::attachment::Attachment;
-use sealbook_ledger::command::{Command, DocumentOutcome, DocumentSubject, RotationCommand};
+use sealbook_ledger::command::{Command, Document, DocumentOutcome, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::evidence::{DISCLOSURES, EVIDENCE, Evidence, Facts, REPORT, file, receipt_name};
-use sealbook_ledger::ids::{Correlation, KeyId, Origin, Seq};
+use sealbook_ledger::ids::{Correlation, KeyId, MemberId, Origin, Seq};
 use sealbook_ledger::pack::{Unsigned, envelope_algorithm};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
@@ -60,6 +60,7 @@ impl Packs {
         &self,
         ledger: &Ledger,
         about: DocumentSubject,
+        asked_by: Option<MemberId>,
         correlation: Correlation,
         wait: Duration,
     ) -> Result<Issued, EngineError> {
@@ -70,7 +71,8 @@ impl Packs {
         let made = tokio::task::spawn_blocking(move || unsigned(about, &origin, gathered));
         let pack = made.await.map_err(|error| EngineError::fault("a pack's making ended", error))??;
         let key = self.evidence_key(ledger).await?;
-        let asked = self.authorize(ledger, about, pack.manifest_sha256(), correlation).await?;
+        let asked =
+            self.authorize(ledger, about.into(), asked_by, pack.manifest_sha256(), correlation).await?;
         // Another key may have come since: then the authorisation is that one's.
         if asked.key != key.id {
             return self.give_up(ledger, asked.seq, correlation, "evidence_key.other").await;
@@ -121,11 +123,12 @@ impl Packs {
     async fn authorize(
         &self,
         ledger: &Ledger,
-        about: DocumentSubject,
+        about: Document,
+        asked_by: Option<MemberId>,
         manifest: Hash,
         correlation: Correlation,
     ) -> Result<Asked, EngineError> {
-        let command = RotationCommand::AuthorizeDocument { about, manifest, life_s: LIFE_S };
+        let command = RotationCommand::AuthorizeDocument { about, asked_by, manifest, life_s: LIFE_S };
         let appended = submit(ledger, command, correlation, Vec::new()).await?;
         let event = appended.events.first().map(|decided| &decided.event);
         match event.map(|event| (event.seq, &event.payload)) {
@@ -226,7 +229,7 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
         let seq = Seq::new(receipt.index()).ok_or(Rule::SignatureUnknown)?;
         all.push(file(&receipt_name(seq), "text/plain", receipt.to_string().into_bytes()));
     }
-    Unsigned::new(about.kind().into(), all, PREDICATE_TYPE, &about.report(origin))
+    Unsigned::new(about.into(), all, PREDICATE_TYPE, &about.report(origin))
         .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))
 }
 

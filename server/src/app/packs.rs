@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sealbook_ledger::command::DocumentSubject;
 use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::revocation::REVOKING;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::timestamp::Timestamp;
 
@@ -27,8 +29,8 @@ impl App {
     pub async fn report_period(
         &self,
         ledger: &Arc<Ledger>,
-        from: Timestamp,
-        to: Timestamp,
+        asked_by: MemberId,
+        (from, to): (Timestamp, Timestamp),
     ) -> Result<Issued, EngineError> {
         if from >= to || to > ledger.now() {
             return Err(Rule::ReportForm.into());
@@ -46,7 +48,10 @@ impl App {
                 return Ok(Issued { seq: same.seq, sha256: same.sha256, size: same.size });
             }
             let packs = Packs::new(Arc::clone(&app.0.store), app.0.devices.clone());
-            packs.issue(&ledger, DocumentSubject::Period { from, to }, clock::correlation(), SEAL_WAIT).await
+            // Earlier rules have no place for who asked.
+            let asked_by = Some(asked_by).filter(|_| state.rules().is_some_and(|rules| rules >= REVOKING));
+            let period = DocumentSubject::Period { from, to };
+            packs.issue(&ledger, period, asked_by, clock::correlation(), SEAL_WAIT).await
         });
         work.await.map_err(|error| EngineError::fault("a report's making ended", error))?
     }

@@ -93,6 +93,7 @@ fn row(report: &ReportView) -> Vec<String> {
         (ReportKind::LedgerKey, ..) => "ledger key".to_owned(),
         (ReportKind::Period, _, Some(from), Some(to)) => format!("{from} to {to}"),
         (ReportKind::Period, ..) => "period".to_owned(),
+        (ReportKind::TrustRoot, ..) => "trust root".to_owned(),
     };
     let (seq, at) = (report.seq.to_string(), report.issued_at.to_string());
     vec![seq, at, about, short(&report.sha256.to_string()), report.size.to_string()]

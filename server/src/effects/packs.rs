@@ -40,7 +40,7 @@ impl Effects {
         about: DocumentSubject,
         correlation: Correlation,
     ) -> Result<(), EngineError> {
-        match self.packs.issue(&self.ledger, about, correlation, SEAL_WAIT).await {
+        match self.packs.issue(&self.ledger, about, None, correlation, SEAL_WAIT).await {
             Ok(issued) => {
                 tracing::info!(origin = %self.ledger.origin(), seq = %issued.seq, sha256 = %issued.sha256, "an evidence pack was issued");
                 Ok(())

@@ -237,7 +237,7 @@ fn next_of_issuance(founded: &Founded, id: CertificateId, issuance: &Issuance) -
     let over = founded.rotations().get(&issuance.action).is_some_and(|rotation| rotation.has_ended());
     if over || !is_usable(founded, issuance.key) {
         let code = failure_code("certificate.needless");
-        return step(RotationCommand::FailCertificate { certificate: id, code });
+        return step(RotationCommand::FailCertificate { by: Actor::System, certificate: id, code });
     }
     match (&issuance.step, &issuance.policy.issuer) {
         // Somebody has to bring it.

@@ -66,7 +66,11 @@ pub(super) async fn report_period(
     body: Body<PeriodBody>,
 ) -> Result<HttpResponse, Problem> {
     let PeriodBody { from, to } = body.value;
-    let issued = exporter.member.app.report_period(&exporter.member.ledger, from.get(), to.get()).await?;
+    let issued = exporter
+        .member
+        .app
+        .report_period(&exporter.member.ledger, exporter.member.id, (from.get(), to.get()))
+        .await?;
     let (sha256, size, seq) = (issued.sha256, issued.size, issued.seq);
     Ok(HttpResponse::Created().json(MadeView { sha256, size, seq }))
 }

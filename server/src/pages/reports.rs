@@ -68,6 +68,7 @@ fn row(report: ReportView) -> PackRow {
             ("Period", format!("{} to before {}", day(from), day(to)))
         }
         (ReportKind::Period, ..) => ("Period", "A period".to_owned()),
+        (ReportKind::TrustRoot, ..) => ("Trust root", "Keys to believe, and those not to".to_owned()),
     };
     let rotation = report.action.filter(|_| report.kind == ReportKind::Rotation);
     PackRow { title, kind, rotation, size: amount(report.size), report }

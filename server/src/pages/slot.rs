@@ -250,6 +250,8 @@ pub(super) fn state_words(key: &Key, is_active: bool) -> (&'static str, &'static
         KeyState::NotGenerated => ("dim", "empty", "Never made"),
         KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. } => ("bad", "alarm", "Compromised"),
         KeyState::Revoked { .. } => ("bad", "stop", "Revoked"),
+        KeyState::Destroyed { revoked: None, .. } => ("dim", "empty", "Destroyed"),
+        KeyState::Destroyed { revoked: Some(_), .. } => ("bad", "empty", "Revoked, destroyed"),
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn slot_status(slot: &Slot, founded: &Founded) -> String {
     let word = match (slot.suspension.is_some(), key.map(|key| &key.state)) {
         (true, _) => "suspended",
         (false, Some(KeyState::Active { .. })) => "active",
-        (false, Some(KeyState::Revoked { .. })) => "revoked",
+        (false, Some(KeyState::Revoked { .. } | KeyState::Destroyed { revoked: Some(_), .. })) => "revoked",
         (
             false,
             Some(
@@ -67,7 +67,8 @@ pub(super) fn slot_status(slot: &Slot, founded: &Founded) -> String {
                 | KeyState::NotGenerated
                 | KeyState::PreActivation(_)
                 | KeyState::Retiring { .. }
-                | KeyState::Deactivated { .. },
+                | KeyState::Deactivated { .. }
+                | KeyState::Destroyed { revoked: None, .. },
             )
             | None,
         ) => "keyless",

@@ -69,6 +69,10 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         Payload::CertificateIssued(p) => touched.keys.extend(certified(before, p.certificate)),
         Payload::CertificateRevoked(p) => touched.keys.extend(certified(before, p.certificate)),
         Payload::KeyAdopted(p) => touched.keys.push(p.key),
+        Payload::KeyDestroyed(p) => {
+            touched.keys.push(p.key);
+            touched.slots.extend(slot_of(before, p.key));
+        }
         Payload::KeyGenerationAuthorized(p) => touched.keys.push(p.key),
         Payload::KeyGenerated(p) => touched.keys.push(p.key),
         Payload::KeyGenerationFailed(p) => touched.keys.push(p.key),
@@ -79,8 +83,7 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         }
         Payload::KeyRevoked(p) => {
             touched.keys.push(p.key);
-            let slot = before.founded().ok().and_then(|f| f.keys().get(&p.key)).map(|key| key.slot.clone());
-            touched.slots.extend(slot);
+            touched.slots.extend(slot_of(before, p.key));
         }
         Payload::RotationCutOver(p) => {
             touched.keys.extend([p.new_key, p.old_key]);
@@ -97,6 +100,10 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         | Payload::CertificateFailed(_)
         | Payload::CertificateOrdered(_)
         | Payload::CertificateRequested(_)
+        | Payload::CrlAbandoned(_)
+        | Payload::CrlAuthorized(_)
+        | Payload::CrlFailed(_)
+        | Payload::CrlIssued(_)
         | Payload::CustodyUnexplained(_)
         | Payload::DocumentAbandoned(_)
         | Payload::DocumentAuthorized(_)
@@ -128,6 +135,10 @@ pub fn touched(before: &State, event: &Event) -> Touched {
 
 fn rotation(before: &State, id: ActionId) -> Option<&Rotation> {
     before.founded().ok()?.rotation(id).ok()
+}
+
+fn slot_of(before: &State, key: KeyId) -> Option<SlotName> {
+    before.founded().ok()?.keys().get(&key).map(|key| key.slot.clone())
 }
 
 /// The key that a certificate names.

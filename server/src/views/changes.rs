@@ -6,10 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use sealbook_ledger::action::{
-    ActionDocument, DeviceKeyParams, KeyRevokeParams, Params, RevocationReason, RoleGrantParams,
-    SlotCreateParams,
-};
+use sealbook_ledger::action::{ActionDocument, DeviceKeyParams, Params, RoleGrantParams, SlotCreateParams};
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{MemberId, SlotName};
 use sealbook_ledger::member::{Grant, Member, Suspension};
@@ -29,6 +26,7 @@ use super::sentence::moment;
 
 mod authenticators;
 mod policies;
+mod revocations;
 mod rotations;
 mod services;
 
@@ -84,9 +82,11 @@ pub fn changes(
         Params::ApprovalRpSet(p) => now.approval_rp(&p.approval_rp),
         Params::CredentialAdd(p) => now.credential_add(p.member, &p.credential),
         Params::CertificateIssue(p) => now.certificate_issue(p),
+        Params::CertificateRevoke(p) => now.certificate_revoke(p),
         Params::CredentialRemove(p) => now.credential_remove(p.member, &p.credential_id),
         Params::HsmAccessReview(p) => rotations::review(p),
         Params::KeyAdopt(p) => now.key_adopt(p),
+        Params::KeyDestroy(p) => now.key_destroy(p),
         Params::KeyRotate(p) => now.key_rotate(p, false),
         Params::KeyRotateEmergency(p) => now.key_rotate(p, true),
         Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => now.key_revoke(p),
@@ -220,30 +220,6 @@ impl Now<'_> {
                 list(left.map(|held| authenticator(&held.credential))),
             ),
         ]
-    }
-
-    fn key_revoke(&self, p: &KeyRevokeParams) -> Vec<Change> {
-        let key = self.founded.keys().get(&p.key);
-        let after = match p.reason {
-            RevocationReason::KeyCompromise => "compromised",
-            _ => "deactivated",
-        };
-        let state = key.map_or("not there", |key| key.state_name()).replace('_', " ");
-        let mut rows = vec![
-            Change::between(format!("State of key {}", p.key), state, format!("{after}, for good")),
-            Change::new("Reason on record", policies::name_of(&p.reason)),
-        ];
-        if let Some(since) = p.compromised_since {
-            rows.push(Change::new("Signatures are doubted since", moment(since)));
-        }
-        let slot = key.and_then(|key| Some((&key.slot, self.founded.slots().get(&key.slot)?)));
-        if let Some((name, slot)) = slot
-            && slot.active == Some(p.key)
-        {
-            let signs = if suspended(slot.suspension, self.at) { "suspended" } else { "signs" };
-            rows.push(Change::between(format!("Slot {name}"), signs, "signs nothing: its key is revoked"));
-        }
-        rows
     }
 
     fn evidence_key(&self, p: &DeviceKeyParams) -> Vec<Change> {

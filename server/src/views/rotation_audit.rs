@@ -207,7 +207,9 @@ fn keys_since(founded: &Founded, from: Timestamp) -> impl Iterator<Item = (KeyId
     let counts = move |key: &Key| match key.state {
         KeyState::Generating { .. } | KeyState::NotGenerated => false,
         KeyState::PreActivation(_) | KeyState::Active { .. } | KeyState::Retiring { .. } => true,
-        KeyState::Deactivated { at, .. } | KeyState::Revoked { at, .. } => at >= from,
+        KeyState::Deactivated { at, .. } | KeyState::Revoked { at, .. } | KeyState::Destroyed { at, .. } => {
+            at >= from
+        }
     };
     founded.keys().iter().filter(move |(_, key)| counts(key)).map(|(id, key)| (*id, key))
 }

@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use sealbook_ledger::action::{
-    ActionDocument, ActionType, KeyRevokeParams, Params, RevocationReason, RoleGrantParams,
-    ServiceGrantParams, SlotCreateParams,
+    ActionDocument, ActionType, Params, RoleGrantParams, ServiceGrantParams, SlotCreateParams,
 };
 use sealbook_ledger::ids::SlotName;
 use sealbook_ledger::policy::{ActionRule, Cadence, Caller, LedgerPolicy, Release, Role, SigningPolicy};
@@ -17,10 +16,11 @@ use sealbook_ledger::webauthn::{ApprovalRp, Credential, CredentialKind};
 
 use super::Names;
 
+mod revocations;
 mod rotations;
 
 pub use rotations::policy as rotation_policy;
-pub(super) use rotations::{holders, span, subject, usage};
+pub(super) use rotations::{certificate_of_device, holders, span, subject, usage};
 
 /// What a document asks for. Names are shown where they are disclosed; everything else stands in the document itself.
 pub fn sentence(document: &ActionDocument, names: &Names) -> String {
@@ -33,13 +33,17 @@ pub fn sentence(document: &ActionDocument, names: &Names) -> String {
             "Issue a certificate for key {} of slot {}, as the slot's rotation policy says",
             p.key, p.slot,
         ),
+        Params::CertificateRevoke(p) => revocations::certificate(p),
         Params::CredentialRemove(p) => {
             format!("Remove authenticator {} from {}", p.credential_id, names.person(p.member))
         }
         Params::HsmAccessReview(p) => rotations::review(p),
         Params::KeyAdopt(p) => rotations::adopt(p, &slot(&p.slot, names)),
-        Params::KeyRevoke(p) => revoke(p),
-        Params::KeyRevokeEmergency(p) => format!("Emergency: {}", lower_first(&revoke(p))),
+        Params::KeyDestroy(p) => {
+            format!("Destroy key {}: its device forgets it, and nothing is signed with it ever again", p.key)
+        }
+        Params::KeyRevoke(p) => revocations::key(p),
+        Params::KeyRevokeEmergency(p) => format!("Emergency: {}", lower_first(&revocations::key(p))),
         Params::KeyRotate(p) => format!("Replace key {} of slot {} by a new one", p.old_key, p.slot),
         Params::KeyRotateEmergency(p) => format!(
             "Emergency: replace key {} of slot {} by a new one, without an overlap",
@@ -152,20 +156,6 @@ fn signing_policy(policy: &SigningPolicy) -> String {
         Release::Sealed => text.push_str(", released once sealed"),
     }
     text
-}
-
-fn revoke(p: &KeyRevokeParams) -> String {
-    let reason = match p.reason {
-        RevocationReason::AffiliationChanged => "its owner's affiliation changed",
-        RevocationReason::CessationOfOperation => "it is no longer needed",
-        RevocationReason::KeyCompromise => "somebody else may hold or have used it",
-        RevocationReason::PrivilegeWithdrawn => "its privileges were withdrawn",
-        RevocationReason::Superseded => "another key took its place",
-    };
-    match p.compromised_since {
-        Some(since) => format!("Revoke key {} for good, because {reason}, since {}", p.key, moment(since)),
-        None => format!("Revoke key {} for good, because {reason}", p.key),
-    }
 }
 
 fn grant(p: &RoleGrantParams, names: &Names) -> String {

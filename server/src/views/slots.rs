@@ -143,7 +143,7 @@ impl SlotView {
 fn status(slot: &Slot, key: Option<&Key>, at: Timestamp) -> SlotStatus {
     let suspended = slot.suspension.is_some_and(|suspension| suspension.holds(at));
     match key.map(|key| &key.state) {
-        Some(KeyState::Revoked { .. }) => SlotStatus::Revoked,
+        Some(KeyState::Revoked { .. } | KeyState::Destroyed { revoked: Some(_), .. }) => SlotStatus::Revoked,
         _ if suspended => SlotStatus::Suspended,
         Some(KeyState::Active { .. }) => SlotStatus::Active,
         Some(
@@ -151,7 +151,8 @@ fn status(slot: &Slot, key: Option<&Key>, at: Timestamp) -> SlotStatus {
             | KeyState::NotGenerated
             | KeyState::PreActivation(_)
             | KeyState::Retiring { .. }
-            | KeyState::Deactivated { .. },
+            | KeyState::Deactivated { .. }
+            | KeyState::Destroyed { revoked: None, .. },
         )
         | None => SlotStatus::Keyless,
     }
@@ -166,6 +167,7 @@ fn age(key: &Key, at: Timestamp) -> Option<u64> {
         | KeyState::NotGenerated
         | KeyState::PreActivation(_)
         | KeyState::Deactivated { .. }
-        | KeyState::Revoked { .. } => None,
+        | KeyState::Revoked { .. }
+        | KeyState::Destroyed { .. } => None,
     }
 }

@@ -72,6 +72,16 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
             names.member(p.member),
             lapse(p.lapses_at)
         ),
+        Payload::CrlAbandoned(p) => {
+            format!("nobody knows whether a CA signed revocation list {}", p.authorization)
+        }
+        Payload::CrlAuthorized(p) => rotations::list_asked(p, event.seq, names),
+        Payload::CrlFailed(p) => {
+            format!("a CA did not sign revocation list {} ({})", p.authorization, p.code)
+        }
+        Payload::CrlIssued(p) => {
+            format!("{} signed revocation list {}", names.key(p.key), p.authorization)
+        }
         Payload::CustodyUnexplained(p) => {
             format!("ALARM: {} holds an object that no event explains", p.backend)
         }
@@ -92,6 +102,7 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
             format!("slot {} signs with key {} now", p.slot, short_end(&p.key.to_string()))
         }
         Payload::KeyAdopted(p) => rotations::adopted(p),
+        Payload::KeyDestroyed(p) => format!("the device has forgotten {}", names.key(p.key)),
         Payload::KeyGenerated(p) => {
             format!("the device made {}, {}", names.key(p.key), confined(p.attributes))
         }

@@ -1,9 +1,11 @@
 //! The choices that a form offers: what the ledger holds now, in words, with what a link preselects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sealbook_ledger::algorithm::{Algorithm, DigestKind};
-use sealbook_ledger::ids::{KeyId, MemberId, SlotName};
+use sealbook_ledger::ids::{CertificateId, KeyId, MemberId, SlotName};
+use sealbook_ledger::issuance::Issuance;
 use sealbook_ledger::member::{Member, Suspension};
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::slot::{Key, KeyState, Slot};
@@ -157,6 +159,21 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
             suspended.map(|(name, _)| Choice::new(name, name.to_string())).collect()
         }
         Source::Keys => living_keys(founded).map(|(id, key)| Choice::new(id, key_label(id, key))).collect(),
+        Source::SpentKeys => {
+            let spent =
+                |key: &Key| matches!(key.state, KeyState::Deactivated { .. } | KeyState::Revoked { .. });
+            let spent = founded.keys().iter().filter(|(_, key)| spent(key));
+            spent.map(|(id, key)| Choice::new(id, key_label(id, key))).collect()
+        }
+        Source::Certificates => {
+            let label = |(id, issuance): (&CertificateId, &Arc<Issuance>)| {
+                let issued = issuance.active()?;
+                let until = issued.not_after.to_string();
+                let until = until.get(..10).unwrap_or(&until);
+                Some(Choice::new(id, format!("{}: until {until} ({id})", issuance.slot)))
+            };
+            founded.issuances().iter().filter_map(label).collect()
+        }
         Source::SlotKeys => {
             let signing = founded.slots().iter().filter_map(|(name, slot)| {
                 let key = slot.active?;
@@ -208,7 +225,8 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
 
 /// Keys that are there and not revoked.
 fn living_keys(founded: &Founded) -> impl Iterator<Item = (&KeyId, &Key)> {
-    let living = |key: &Key| key.material().is_some() && !matches!(key.state, KeyState::Revoked { .. });
+    let gone = |key: &Key| matches!(key.state, KeyState::Revoked { .. } | KeyState::Destroyed { .. });
+    let living = move |key: &Key| key.material().is_some() && !gone(key);
     founded.keys().iter().filter(move |(_, key)| living(key))
 }
 

@@ -138,6 +138,10 @@ pub enum Source {
     Slots,
     /// Slots, each with the key that it signs with.
     SlotKeys,
+    /// Certificates in force.
+    Certificates,
+    /// Keys that are retired or revoked, and not destroyed.
+    SpentKeys,
     /// Keys of slots whose policy says something of certificates.
     CertifiableKeys,
     /// The rules version after the one in force.
@@ -216,6 +220,12 @@ pub fn form(kind: ActionType) -> Form {
                 )]
             },
         ),
+        T::CertificateRevoke => (
+            G::Slots,
+            "Revoke a certificate",
+            "For good, while its key goes on: the slot may have another certificate.",
+            slots::REVOKE_CERTIFICATE,
+        ),
         T::CredentialRemove => (
             G::People,
             "Remove an authenticator",
@@ -233,6 +243,12 @@ pub fn form(kind: ActionType) -> Form {
             "Adopt a key",
             "A slot for a key that was made in a device and has never left it.",
             slots::ADOPT,
+        ),
+        T::KeyDestroy => (
+            G::Slots,
+            "Destroy a key",
+            "The device forgets it, for good. Of a CA its last revocation list comes before.",
+            slots::DESTROY,
         ),
         T::KeyRevoke => {
             (G::Slots, "Revoke a key", "For good. The slot signs nothing with it any more.", slots::REVOKE)

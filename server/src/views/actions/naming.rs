@@ -18,12 +18,14 @@ pub(in crate::views) fn action_of(payload: &Payload) -> Option<ActionId> {
         Payload::ApprovalRpSet(p) => Some(p.action),
         Payload::CertificateOrdered(p) => Some(p.action),
         Payload::CertificateRevoked(p) => Some(p.action),
+        Payload::CrlAuthorized(p) => p.action,
         Payload::CredentialAdded(p) => Some(p.action),
         Payload::CredentialRemoved(p) => Some(p.action),
         Payload::DocumentAuthorized(p) => p.action,
         Payload::HsmAccessReviewed(p) => Some(p.action),
         Payload::KeyAdopted(p) => Some(p.action),
         Payload::KeyActivated(p) => Some(p.action),
+        Payload::KeyDestroyed(p) => Some(p.action),
         Payload::KeyGenerationAuthorized(p) => Some(p.action),
         Payload::KeyRevoked(p) => Some(p.action),
         Payload::LedgerEvidenceKeySet(p) => Some(p.action),
@@ -58,6 +60,9 @@ pub(in crate::views) fn action_of(payload: &Payload) -> Option<ActionId> {
         | Payload::CertificateIssued(_)
         | Payload::CertificateRequested(_)
         | Payload::CredentialSuspended(_)
+        | Payload::CrlAbandoned(_)
+        | Payload::CrlFailed(_)
+        | Payload::CrlIssued(_)
         | Payload::CustodyUnexplained(_)
         | Payload::DocumentAbandoned(_)
         | Payload::DocumentFailed(_)

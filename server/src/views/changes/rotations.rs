@@ -8,7 +8,7 @@ use sealbook_ledger::rotation::{CertificatePolicy, IssuerPolicy, RotationPolicy}
 
 use super::policies::ClauseText;
 use super::{Change, Now, days, list};
-use crate::views::sentence::{moment, span, subject, usage};
+use crate::views::sentence::{certificate_of_device, moment, span, subject, usage};
 
 /// How long keys are used.
 const DAYS: &[ClauseText<RotationPolicy>] = &[
@@ -125,6 +125,10 @@ pub(super) fn review(p: &HsmAccessReviewParams) -> Vec<Change> {
         Change::new("People and machines that can reach it", p.holder_count.to_string()),
         Change::new("Who they are, by digest", p.holders_digest.to_string()),
         Change::new("Findings, by digest", findings),
+        Change::new(
+            "FIPS 140 certificate of the device",
+            p.fips.map_or_else(|| "none".to_owned(), certificate_of_device),
+        ),
     ]
 }
 

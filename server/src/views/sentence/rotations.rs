@@ -1,6 +1,6 @@
 //! Rotations and certificates in plain words.
 
-use sealbook_ledger::action::{HsmAccessReviewParams, KeyAdoptParams};
+use sealbook_ledger::action::{FipsCertificate, HsmAccessReviewParams, KeyAdoptParams};
 use sealbook_ledger::certificate::{Subject, Usage};
 use sealbook_ledger::rotation::{CertificatePolicy, IssuerPolicy, RotationPolicy};
 
@@ -78,7 +78,20 @@ pub(in crate::views) fn holders(count: u32) -> String {
 
 pub(super) fn review(p: &HsmAccessReviewParams) -> String {
     let findings = if p.findings_digest.is_some() { "with findings" } else { "without findings" };
-    format!("Put on record that {} can reach {}, reviewed {findings}", holders(p.holder_count), p.backend)
+    let asked = format!(
+        "Put on record that {} can reach {}, reviewed {findings}",
+        holders(p.holder_count),
+        p.backend
+    );
+    match p.fips {
+        Some(fips) => format!("{asked}, and that it runs under {}", certificate_of_device(fips)),
+        None => asked,
+    }
+}
+
+/// A validation of a device's module.
+pub(in crate::views) fn certificate_of_device(fips: FipsCertificate) -> String {
+    format!("FIPS 140 certificate {} at level {}", fips.certificate, fips.level)
 }
 
 /// `created` is the sentence of the slot that is to be.

@@ -1,14 +1,15 @@
 //! Rotations, certificates and reports, told.
 
+use sealbook_ledger::ids::Seq;
 use sealbook_ledger::payload::{
-    CertificateImported, CertificateIssued, DocumentAuthorized, HsmAccessReviewed, KeyAdopted, ReportKind,
-    RotationCanaryRecorded, RotationCompleted, RotationCutOver, RotationStarted, SignatureAuthorized,
-    SigningPurpose, SlotRotationOverdue,
+    CertificateImported, CertificateIssued, CrlAuthorized, DocumentAuthorized, HsmAccessReviewed, KeyAdopted,
+    ReportKind, RotationCanaryRecorded, RotationCompleted, RotationCutOver, RotationStarted,
+    SignatureAuthorized, SigningPurpose, SlotRotationOverdue,
 };
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::{Names, confined, environment_name, plural, printable, short, short_end};
-use crate::views::sentence::{holders, moment};
+use crate::views::sentence::{certificate_of_device, holders, moment};
 
 /// What an event says of a rotation's beginning.
 pub(super) fn started(event: &RotationStarted, names: &Names) -> String {
@@ -74,11 +75,21 @@ pub(super) fn adopted(event: &KeyAdopted) -> String {
 
 /// Who can reach a device.
 pub(super) fn reviewed(event: &HsmAccessReviewed) -> String {
-    format!(
+    let told = format!(
         "{} can reach {}: the review of its access is on record",
         holders(event.holder_count),
         event.backend
-    )
+    );
+    match event.fips {
+        Some(fips) => format!("{told}; it runs under {}", certificate_of_device(fips)),
+        None => told,
+    }
+}
+
+/// Whose revocation list is asked for.
+pub(super) fn list_asked(event: &CrlAuthorized, number: Seq, names: &Names) -> String {
+    let which = if event.action.is_some() { "the last revocation list" } else { "revocation list" };
+    format!("asked {} to sign {which} {number}", names.key(event.key))
 }
 
 /// What a document is about.
@@ -97,6 +108,7 @@ pub(super) fn report(event: &DocumentAuthorized, names: &Names) -> String {
         (ReportKind::Rotation, None, _, _) => "the evidence pack of a rotation".to_owned(),
         (ReportKind::LedgerKey, None, _, _) => "the evidence pack of a ledger key".to_owned(),
         (ReportKind::Period, ..) => "the evidence pack of a period".to_owned(),
+        (ReportKind::TrustRoot, ..) => "the trust root".to_owned(),
     }
 }
 

@@ -17,8 +17,12 @@ pub fn clause(document: &ActionDocument, names: &Names) -> String {
 pub fn title(document: &ActionDocument, names: &Names) -> String {
     match &document.params {
         Params::CertificateIssue(p) => format!("issue a certificate for {}", p.slot),
+        Params::CertificateRevoke(p) => {
+            format!("revoke {}", names.certificate(p.certificate))
+        }
         Params::HsmAccessReview(p) => format!("review who can reach {}", p.backend),
         Params::KeyAdopt(p) => format!("adopt a key as slot {}", p.slot.slot),
+        Params::KeyDestroy(p) => format!("destroy {}", names.key(p.key)),
         Params::KeyRotate(p) => format!("replace the key of {}", p.slot),
         Params::KeyRotateEmergency(p) => format!("replace the key of {} at once", p.slot),
         Params::MemberEnroll(p) => format!("enrol {}", names.member(p.member)),

@@ -34,6 +34,26 @@ pub(super) const ROTATE: &[Field] = &[field(
     Input::Pick(Source::SlotKeys),
 )];
 
+/// Revoking a certificate alone.
+pub(super) const REVOKE_CERTIFICATE: &[Field] = &[
+    field("certificate", "Certificate", "", Input::Pick(Source::Certificates)),
+    WHY,
+    field(
+        "invalid_since",
+        "Not to be believed since",
+        "Now where empty. Its CA's list says so of both dates that readers go by.",
+        Input::Moment,
+    ),
+];
+
+/// Having a device forget a key.
+pub(super) const DESTROY: &[Field] = &[field(
+    "key",
+    "Key",
+    "Retired or revoked. There is no way back; what it signed can still be verified.",
+    Input::Pick(Source::SpentKeys),
+)];
+
 /// A review of access.
 pub(super) const REVIEW: &[Field] = &[
     field("backend", "Device", "It keeps keys of this ledger.", Input::Pick(Source::Backends)),
@@ -44,6 +64,13 @@ pub(super) const REVIEW: &[Field] = &[
         Input::Holders,
     ),
     field("findings", "Findings", "What was found amiss, if anything; by digest too.", Input::Private),
+    field(
+        "fips.certificate",
+        "FIPS 140 certificate of the device",
+        "Its number in the CMVP's list. Nothing where it has none.",
+        Input::MayNumber,
+    ),
+    field("fips.level", "Security level", "1 to 4, where there is a certificate.", Input::MayNumber),
 ];
 
 /// The names below are of parameters, `prefix` before each.
