@@ -27,7 +27,7 @@ pub enum AuditCommand {
     Keys(AsAtArgs),
     /// Refusals up to a date
     Refusals(AsAtArgs),
-    /// Whether every key of the last 90 days came by a rotation on record, and none is too old; fails where not
+    /// Whether every key of the last 90 days came by a rotation on record, and none was late; fails where not
     Rotation(AsAtArgs),
     /// Draw a random sample with receipts: the same seed draws the same one
     Sample(SampleArgs),

@@ -18,7 +18,7 @@ use crate::views::as_at::{
     self, ACTION_TYPES, ApprovalsAsAt, KeysAsAt, MembersAsAt, REFUSAL_TYPES, RefusalsAsAt,
 };
 use crate::views::calendar::days_before;
-use crate::views::rotation_audit::{RotationAudit, WINDOW_DAYS};
+use crate::views::rotation_audit::{LATENESS, Past, RotationAudit, WINDOW_DAYS};
 
 /// When, and in which form.
 #[derive(Deserialize, IntoParams)]
@@ -162,14 +162,24 @@ impl Question {
         Ok(RefusalsAsAt::new(self.moment(size), &events, &self.names().await?))
     }
 
-    /// Whether every key came by a rotation that is on record, and none is too old.
+    /// Whether every key came by a rotation that is on record, and none was in charge for too long.
     pub(crate) async fn rotation(&self) -> Result<RotationAudit, Problem> {
         let MemberCaller { app, ledger, .. } = &self.member;
         let from = self.since.unwrap_or_else(|| days_before(self.at, WINDOW_DAYS));
         let then = app.as_at(ledger.clone(), self.at).await?;
         let founded = then.state.founded()?;
-        let events = app.events_at(ledger.clone(), RotationAudit::asks(founded, from)).await?;
-        Ok(RotationAudit::new(self.moment(then.size), founded, from, &events)?)
+        let mut events = app.events_at(ledger.clone(), RotationAudit::asks(founded, from)).await?;
+        if let Some(first) = events.iter().map(|event| event.time).min() {
+            events.extend(app.events_until(ledger.clone(), &LATENESS, Some(first), self.at).await?);
+        }
+        let mut past = Past { from, events: &events, beginning: None };
+        // It is folded anew, so only where it decides something.
+        let beginning = match RotationAudit::asks_beginning(founded, &past) {
+            true => Some(app.as_at(ledger.clone(), from).await?),
+            false => None,
+        };
+        past.beginning = beginning.as_ref().map(|then| then.state.founded()).transpose()?;
+        Ok(RotationAudit::new(self.moment(then.size), founded, &past)?)
     }
 
     async fn events(
@@ -268,7 +278,7 @@ pub(super) async fn refusals_as_at(
 }
 
 /// Whether every key that was active since `from`, or in the last 90 days, came by a rotation that is on record with its
-/// evidence pack, and none in charge is older than its slot's interval.
+/// evidence pack, and none was in charge for longer than its slot's interval, though it has been replaced since.
 #[utoipa::path(tag = "audit", params(("tenant" = String, Path), AsAtQuery), responses(
     (status = 200, content((RotationAudit = "application/json"), (String = "text/csv"))),
     (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)

@@ -267,7 +267,7 @@ impl Outcome {
         let keys = wording::counted(judged.keys.len(), "key", "keys");
         let since = day(judged.from);
         let sentence = match (judged.passed, judged.failed) {
-            (true, _) => format!("{keys} since {since}: all on record, none too old."),
+            (true, _) => format!("{keys} since {since}: all on record, none late."),
             (false, 0) => format!("{keys} since {since}: each on record, and yet this is no pass."),
             (false, failed) => format!("{keys} since {since}: {failed} failed."),
         };

@@ -1,7 +1,9 @@
-//! Whether every key came by a rotation that is on record, and none is older than it may be: what auditors ask of the last
-//! quarter.
+//! Whether every key came by a rotation that is on record, and none was in charge for longer than it may be: what auditors
+//! ask of the last quarter.
 //!
-//! Pure: the folded state, and the events by which the keys came.
+//! Pure: the folded state, and the events that say by what the keys came and which of them were late.
+
+mod late;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +21,10 @@ use super::as_at::Moment;
 use super::calendar::{day, interval_blocker};
 use super::csv::Table;
 
+pub use late::LATENESS;
+
+use late::Late;
+
 /// How far back the audit looks where nothing else is asked for, in days.
 pub const WINDOW_DAYS: u16 = 90;
 
@@ -29,11 +35,11 @@ const PACK_WITHIN_S: u32 = 24 * 60 * 60;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// All is on record, and the key is young enough.
+    /// All is on record, and the key was replaced in time, or is young enough.
     Passed,
     /// So far all is on record; its rotation, or its evidence pack, is under way.
     Pending,
-    /// Something is missing, or the key is too old.
+    /// Something is missing, or the key is too old, or was while it was in charge.
     Failed,
 }
 
@@ -137,26 +143,40 @@ pub struct RotationAudit {
     pub keys: Vec<AuditedKey>,
 }
 
+/// What an audit needs of the past, beside the folded state.
+pub struct Past<'a> {
+    /// First moment that is looked at.
+    pub from: Timestamp,
+    /// The events that [`RotationAudit::asks`] for, and those of the types [`LATENESS`] since the earliest of them: no key
+    /// is late before it was made.
+    pub events: &'a [Event],
+    /// The ledger as it was at `from`, where [`RotationAudit::asks_beginning`] says so.
+    pub beginning: Option<&'a Founded>,
+}
+
 impl RotationAudit {
-    /// The events that it needs: those by which keys of the time came.
+    /// The events that it needs by their seqs: those by which keys of the time came.
     pub fn asks(founded: &Founded, from: Timestamp) -> Vec<u64> {
         keys_since(founded, from).map(|(_, key)| key.created.get()).collect()
     }
 
-    /// Judges the keys that were active, or made, since a moment. `events` are those that [`Self::asks`] for.
-    pub fn new(
-        moment: Moment,
-        founded: &Founded,
-        from: Timestamp,
-        events: &[Event],
-    ) -> Result<Self, ViewError> {
-        let came: BTreeMap<Seq, &Event> = events.iter().map(|event| (event.seq, event)).collect();
-        let at = moment.at;
+    /// Whether it needs the ledger as it was at the first moment that is looked at: where a key was recorded as overdue
+    /// before, and its due date may have moved before as well.
+    pub fn asks_beginning(founded: &Founded, past: &Past<'_>) -> bool {
+        Late::new(founded, past).is_open()
+    }
+
+    /// Judges the keys that were active, or made, since a moment.
+    pub fn new(moment: Moment, founded: &Founded, past: &Past<'_>) -> Result<Self, ViewError> {
+        let came: BTreeMap<Seq, &Event> = past.events.iter().map(|event| (event.seq, event)).collect();
+        let (at, from, late) = (moment.at, past.from, Late::new(founded, past));
         let mut keys = Vec::new();
         for (id, key) in keys_since(founded, from) {
             let gone = ViewError::Corrupt { what: "event of a key", seq: key.created.get() };
             let event = came.get(&key.created).ok_or(gone)?;
-            keys.push(AuditedKey::new(founded, id, key, event, at));
+            let mut audited = AuditedKey::new(founded, id, key, event, at);
+            late.reasons(id, key).for_each(|reason| audited.fail(reason));
+            keys.push(audited);
         }
         keys.sort_by(|a, b| (&a.slot, a.came_by.seq).cmp(&(&b.slot, b.came_by.seq)));
         let slots = founded.slots().iter();
@@ -245,6 +265,11 @@ impl AuditedKey {
             verdict: judged.verdict,
             reasons: judged.reasons,
         }
+    }
+
+    fn fail(&mut self, reason: String) {
+        self.verdict = Verdict::Failed;
+        self.reasons.push(reason);
     }
 }
 

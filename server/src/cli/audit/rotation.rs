@@ -1,4 +1,4 @@
-//! `sealbook audit rotation`: fails where a key came by nothing that is on record, or is too old.
+//! `sealbook audit rotation`: fails where a key came by nothing that is on record, or was in charge for too long.
 
 use std::io::Write as _;
 
@@ -80,7 +80,8 @@ impl Audit {
 
     fn outcome(&self) -> String {
         if self.passed {
-            return "The audit passes: every key is on record, and none is too old.".to_owned();
+            return "The audit passes: every key is on record, and none was in charge for too long."
+                .to_owned();
         }
         let (keys, blockers) = (self.keys.len(), self.blockers.len());
         format!("{} of {keys} keys failed, and {blockers} blockers stand in the way", self.failed)

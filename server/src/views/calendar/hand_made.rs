@@ -64,6 +64,16 @@ impl Tale {
         self.state.founded().unwrap()
     }
 
+    /// The ledger as it was at a moment.
+    pub fn as_at(&self, at: Timestamp) -> State {
+        let mut state = State::new(ORIGIN.parse().unwrap());
+        for event in self.events.iter().filter(|event| event.time <= at) {
+            // No chain is looked at here.
+            state.apply(event, Hash::ZERO);
+        }
+        state
+    }
+
     /// Goes on at another day.
     pub fn on(&mut self, day: u32) -> &mut Self {
         self.now = at(day);
@@ -134,6 +144,11 @@ impl Tale {
             "overlap_ends_at": ends});
         let _ = slot;
         self.tell("rotation.cut_over", data);
+    }
+
+    /// A key is recorded as overdue since a day; gives the seq.
+    pub fn overdue(&mut self, slot: &str, key: u32, due: u32) -> u64 {
+        self.tell("slot.rotation_overdue", json!({"due_at": at(due), "key": id('c', key), "slot": slot}))
     }
 
     /// The old key is retired.
