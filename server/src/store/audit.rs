@@ -96,7 +96,7 @@ impl Store {
         const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
              WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND type NOT LIKE 'signature.%' AND type IN \
              ('ledger.opened', 'ledger.founded', 'ledger.rules_adopted', 'ledger.key_rotated', \
-             'ledger.key_recovered', 'hsm.access_reviewed') ORDER BY seq";
+             'ledger.key_recovered', 'ledger.evidence_key_set', 'hsm.access_reviewed') ORDER BY seq";
         self.chosen_events("read what came round", SQL, ledger, from..to).await
     }
 }

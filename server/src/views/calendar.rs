@@ -6,7 +6,7 @@
 mod custody;
 mod keys;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealbook_ledger::action::{ActionType, Params};
 use sealbook_ledger::evidence::CADENCE_DAYS;
@@ -40,7 +40,7 @@ pub enum Kind {
     CaKey,
     /// The certificate of a slot's key.
     Certificate,
-    /// A review of who can reach a device.
+    /// A review of who can reach a device that holds keys.
     AccessReview,
     /// The key that signs checkpoints.
     LedgerKey,
@@ -291,12 +291,12 @@ pub fn day(moment: Timestamp) -> String {
     moment.to_string().chars().take(10).collect()
 }
 
-/// The devices that hold keys of slots.
-pub fn devices_in_use(founded: &Founded) -> impl Iterator<Item = &BackendName> {
+/// The devices that hold keys: of slots, and the ledger key and the evidence key in force. Each is named once.
+fn devices_in_use<'a>(founded: &'a Founded, milestones: &'a Milestones) -> BTreeSet<&'a BackendName> {
     let held = founded.keys().values().filter(|key| key.material().is_some());
-    let slots: std::collections::BTreeSet<&SlotName> = held.map(|key| &key.slot).collect();
+    let slots: BTreeSet<&SlotName> = held.map(|key| &key.slot).collect();
     let backends = slots.into_iter().filter_map(|name| founded.slots().get(name)).map(|slot| &slot.backend);
-    backends.collect::<std::collections::BTreeSet<_>>().into_iter()
+    backends.chain(&milestones.own_devices).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use super::{
 impl Desk<'_> {
     /// A review of each device that holds keys, under rules that know of reviews.
     pub(super) fn reviews(&self) -> impl Iterator<Item = Entry> {
-        devices_in_use(self.founded).filter(|_| self.is_ageing()).filter_map(|backend| self.review(backend))
+        let devices = devices_in_use(self.founded, self.milestones).into_iter();
+        devices.filter(|_| self.is_ageing()).filter_map(|backend| self.review(backend))
     }
 
     /// A device that nobody ever reviewed is due since there were rules that ask for it.

@@ -2,6 +2,7 @@
 
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::{Envelope, Event};
+use sealbook_ledger::note::Vkey;
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::policy::LedgerPolicy;
 use sealbook_ledger::state::{Founded, State};
@@ -9,6 +10,8 @@ use sealbook_ledger::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use crate::milestones::Milestones;
+use crate::store::LedgerId;
+use crate::store::ledgers::{KeyIntentRow, KeyMadeRow};
 
 const ORIGIN: &str = "sealbook.example.com/vectors";
 const VKEY: &str = "sealbook.example.com/vectors+879bfe16+AQo5Byq9k/qhDu68vfjiT2aDu0fy9Aw7FTBIIq+/LBql";
@@ -22,6 +25,8 @@ pub struct Tale {
     pub milestones: Milestones,
     /// The events, as the store would give them back.
     pub events: Vec<Event>,
+    /// Where the server had keys made that are no slot's.
+    places: Vec<(KeyIntentRow, Option<KeyMadeRow>)>,
     now: Timestamp,
 }
 
@@ -42,12 +47,14 @@ pub fn policy(rotation_days: u16) -> Value {
 }
 
 impl Tale {
-    /// A ledger that was founded on day 0, under version 2 and a policy.
+    /// A ledger that was founded on day 0, under version 2 and a policy. Its ledger key is in the device of its slots.
     pub fn founded(change: impl FnOnce(&mut LedgerPolicy)) -> Self {
         let mut policy = LedgerPolicy::default_for(3, 2);
         change(&mut policy);
         let state = State::new(ORIGIN.parse().unwrap());
-        let mut tale = Self { state, milestones: Milestones::default(), events: Vec::new(), now: at(0) };
+        let (milestones, events, places) = (Milestones::default(), Vec::new(), Vec::new());
+        let mut tale = Self { state, milestones, events, places, now: at(0) };
+        tale.place("softhsm", 900, Some(VKEY));
         tale.tell(
             "ledger.opened",
             json!({"attributes": confined(), "custody": "pkcs11", "next_vkey_digest": "none", "rules": 2, "vkey": VKEY}),
@@ -92,8 +99,36 @@ impl Tale {
         let event = Event::from_envelope(Envelope::parse(&bytes).unwrap()).unwrap();
         self.state.apply(&event, Hash::sha256(&bytes));
         self.milestones.note(&event);
+        self.milestones.locate(&self.places);
         self.events.push(event);
         seq
+    }
+
+    /// Another ledger key, in a device.
+    pub fn ledger_key_in(&mut self, backend: &str, key: u8) {
+        let vkey = Vkey::from_ed25519(ORIGIN.parse().unwrap(), [key; 32]).unwrap().to_string();
+        self.place(backend, 900 + u32::from(key), Some(&vkey));
+        let action = id('a', 900 + u32::from(key));
+        self.tell(
+            "ledger.key_rotated",
+            json!({"action": action, "attributes": confined(), "custody": "pkcs11", "next_vkey_digest": "none",
+                "vkey": vkey}),
+        );
+    }
+
+    /// Another evidence key, in a device.
+    pub fn evidence_key_in(&mut self, backend: &str, key: u32) {
+        self.place(backend, key, None);
+        let data = json!({"action": id('a', key), "key": id('c', key), "spki": "AQ"});
+        self.tell("ledger.evidence_key_set", data);
+    }
+
+    /// The server notes where it has a key made that is no slot's.
+    pub fn place(&mut self, backend: &str, key: u32, vkey: Option<&str>) {
+        let (ledger, key) = (LedgerId::from_random(1), id('c', key).parse().unwrap());
+        let made = vkey.map(|vkey| KeyMadeRow { ledger, key, vkey: vkey.to_owned(), made_at: self.now });
+        let (label, backend) = (format!("sealbook/{ORIGIN}/{key}"), backend.parse().unwrap());
+        self.places.push((KeyIntentRow { ledger, key, label, backend, intended_at: self.now }, made));
     }
 
     /// A slot with its first key, made and active the same day; gives the seq that the key came by.

@@ -17,18 +17,56 @@ impl Tale {
 }
 
 fn review(tale: &mut Tale, day: u32) -> u64 {
-    let data = json!({"action": id('a', 500), "backend": "softhsm", "holder_count": 2});
+    review_of(tale, "softhsm", day)
+}
+
+fn review_of(tale: &mut Tale, backend: &str, day: u32) -> u64 {
+    let data = json!({"action": id('a', 500), "backend": backend, "holder_count": 2});
     tale.on(day).tell("hsm.access_reviewed", data)
 }
 
+/// The devices whose reviews the calendar asks for, and how near each is.
+fn reviews(tale: &Tale, day: u32) -> Vec<(String, State)> {
+    let entries = tale.calendar(day).entries.into_iter();
+    let reviews = entries.filter(|entry| entry.kind == Kind::AccessReview);
+    reviews.map(|entry| (entry.subject, entry.state)).collect()
+}
+
 #[test]
-fn a_fresh_ledger_has_its_own_key_to_replace_and_no_device_to_review() {
-    let tale = Tale::founded(|_| {});
+fn a_fresh_ledger_has_its_own_key_to_replace_and_its_device_to_review() {
+    let mut tale = Tale::founded(|_| {});
     let calendar = tale.calendar(0);
-    let [entry] = calendar.entries.as_slice() else { panic!("{:?}", calendar.entries) };
+    let [review_due, entry] = calendar.entries.as_slice() else { panic!("{:?}", calendar.entries) };
+    assert_eq!((review_due.kind, review_due.subject.as_str()), (Kind::AccessReview, "softhsm"));
+    assert_eq!((review_due.state, review_due.due_at), (State::Overdue, at(0)));
     assert_eq!((entry.kind, entry.state, entry.due_at), (Kind::LedgerKey, State::Fine, at(365)));
     assert_eq!(entry.propose_from, None, "the server proposes rotations of slots alone");
-    assert_eq!(calendar.days_to_next(), Some(365));
+    review(&mut tale, 0);
+    assert_eq!(tale.calendar(0).days_to_next(), Some(90));
+}
+
+#[test]
+fn devices_of_the_ledger_key_and_of_the_evidence_key_are_reviewed_like_those_of_slots() {
+    let mut tale = Tale::founded(|_| {});
+    tale.slot("apt-repo", 1, policy(90));
+    tale.evidence_key_in("hsm-a", 800);
+    let overdue = |names: &[&str]| -> Vec<(String, State)> {
+        names.iter().map(|name| ((*name).to_owned(), State::Overdue)).collect()
+    };
+    assert_eq!(reviews(&tale, 1), overdue(&["hsm-a", "softhsm"]), "one a device, whatever it holds");
+    tale.on(2).ledger_key_in("hsm-b", 1);
+    assert_eq!(reviews(&tale, 2), overdue(&["hsm-a", "hsm-b", "softhsm"]));
+    // A key that was made and never came into force is not the ledger's.
+    tale.place("hsm-c", 802, None);
+    tale.on(3).evidence_key_in("hsm-b", 801);
+    assert_eq!(reviews(&tale, 3), overdue(&["hsm-b", "softhsm"]));
+
+    review_of(&mut tale, "hsm-b", 4);
+    let [late, fine] = reviews(&tale, 5).try_into().unwrap();
+    assert_eq!((late.0.as_str(), late.1), ("softhsm", State::Overdue));
+    assert_eq!((fine.0.as_str(), fine.1), ("hsm-b", State::Fine));
+    let told = reviews_to_tell(tale.now(), &tale.milestones, at(94));
+    assert!(told.contains(&("hsm-b".to_owned(), "overdue", at(94))), "{told:?}");
 }
 
 #[test]
