@@ -171,8 +171,8 @@ impl ActionType {
         self.name().ends_with("_emergency")
     }
 
-    /// Whether a device makes a key for it: its beginning is an intent, as an authorisation is one.
-    pub fn makes_key(self) -> bool {
+    /// Whether a device makes, or destroys, a key for it: its beginning is an intent, as an authorisation is one.
+    pub fn asks_a_device(self) -> bool {
         matches!(
             self,
             Self::LedgerEvidenceKeySet
@@ -180,6 +180,7 @@ impl ActionType {
                 | Self::LedgerKeyRotate
                 | Self::SlotCreate
                 | Self::KeyAdopt
+                | Self::KeyDestroy
         )
     }
 

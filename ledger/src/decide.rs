@@ -28,7 +28,7 @@ mod revoking;
 mod rotating;
 
 /// The newest rules version that a ledger may adopt here: what it promises is carried out.
-pub const ADOPTABLE: u64 = 2;
+pub const ADOPTABLE: u64 = 3;
 
 /// What a decision needs besides the state and the command.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{CertificateIssueParams, RevocationReason};
+use crate::action::CertificateIssueParams;
 use crate::certificate::{self, Certificate, SerialNumber};
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::event::{Actor, Event};
@@ -21,6 +21,7 @@ use crate::payload::{
     CertificateFailed, CertificateImported, CertificateIssued, CertificateOrdered, CertificateRequested,
     Payload,
 };
+use crate::revocation::Revocation;
 use crate::rotation::{CertificatePolicy, DAY_S, IssuerPolicy, RotationStep};
 use crate::rule::Rule;
 use crate::slot::KeyState;
@@ -71,14 +72,8 @@ pub enum IssuanceStep {
     Revoked {
         /// What it was.
         issued: Issued,
-        /// Why.
-        reason: RevocationReason,
-        /// From when on it is not to be believed, where that is before it was revoked.
-        invalid_since: Option<Timestamp>,
-        /// When it was revoked.
-        at: Timestamp,
-        /// The event by which it was.
-        seq: Seq,
+        /// Why, and since when.
+        revocation: Revocation,
     },
     /// It will not come.
     Failed,

@@ -8,9 +8,11 @@
 mod destruction;
 mod list;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::{CertificateRevokeParams, RevocationReason};
 use crate::event::Event;
-use crate::ids::{CertificateId, KeyId, Seq};
+use crate::ids::{ActionId, CertificateId, KeyId, Seq};
 use crate::issuance::{Issuance, IssuanceStep};
 use crate::payload::{CertificateRevoked, Payload};
 use crate::rule::Rule;
@@ -24,13 +26,19 @@ pub use list::{Crl, MAX_CRL_LIFE_S, PendingCrl};
 /// The rules version from which CAs sign lists, and a key that is given up takes its certificates with it.
 pub const REVOKING: u64 = 3;
 
-/// Why, when and since when a certificate is revoked.
-#[derive(Debug, Clone, Copy)]
-struct Cause {
-    reason: RevocationReason,
-    invalid_since: Option<Timestamp>,
-    at: Timestamp,
-    seq: Seq,
+/// Why a key or a certificate is not to be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Why.
+    pub reason: RevocationReason,
+    /// From when on it is not to be believed, where that is before it was revoked.
+    pub since: Option<Timestamp>,
+    /// When it was revoked.
+    pub at: Timestamp,
+    /// The event by which it was.
+    pub seq: Seq,
+    /// The action that people approved, or the rotation that made it needless.
+    pub action: ActionId,
 }
 
 impl Founded {
@@ -66,22 +74,23 @@ impl Founded {
     pub(crate) fn apply_revocation(&mut self, event: &Event) {
         match &event.payload {
             Payload::CertificateRevoked(p) => {
-                let cause = Cause {
+                let revocation = Revocation {
                     reason: p.reason,
-                    invalid_since: p.invalid_since,
+                    since: p.invalid_since,
                     at: event.time,
                     seq: event.seq,
+                    action: p.action,
                 };
-                self.with_issuance(p.certificate, |issuance| revoke(issuance, cause));
+                self.with_issuance(p.certificate, |issuance| issuance.revoke(revocation));
             }
-            Payload::KeyRevoked(p) => self.revoke_certificates_of(p.key, event),
+            Payload::KeyRevoked(p) => self.revoke_certificates_of(p.key, p.action, event),
             Payload::RotationFailed(p) => {
                 let given_up = |key: &Key| {
                     key.rotation == Some(p.action) && matches!(key.state, KeyState::Deactivated { .. })
                 };
                 let keys = self.keys.iter().filter(|(_, key)| given_up(key));
                 for key in keys.map(|(id, _)| *id).collect::<Vec<_>>() {
-                    self.revoke_certificates_of(key, event);
+                    self.revoke_certificates_of(key, p.action, event);
                 }
             }
             // A certificate that comes after its key was given up is none that anybody should believe.
@@ -97,47 +106,50 @@ impl Founded {
     }
 
     /// A key that is given up takes its certificates with it.
-    fn revoke_certificates_of(&mut self, key: KeyId, event: &Event) {
-        let Some(cause) = self.given_up(key, event) else { return };
+    fn revoke_certificates_of(&mut self, key: KeyId, action: ActionId, event: &Event) {
+        let Some(revocation) = self.given_up(key, action, event) else { return };
         let of_key = |issuance: &Issuance| issuance.key == key && issuance.active().is_some();
         let held = self.issuances.iter().filter(|(_, issuance)| of_key(issuance));
         for certificate in held.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.with_issuance(certificate, |issuance| revoke(issuance, cause));
+            self.with_issuance(certificate, |issuance| issuance.revoke(revocation));
         }
     }
 
     fn revoke_late(&mut self, certificate: CertificateId, event: &Event) {
-        let Ok(key) = self.issuance(certificate).map(|issuance| issuance.key) else { return };
-        if let Some(cause) = self.given_up(key, event) {
-            self.with_issuance(certificate, |issuance| revoke(issuance, cause));
+        let Ok(Issuance { key, action, .. }) = self.issuance(certificate) else { return };
+        if let Some(revocation) = self.given_up(*key, *action, event) {
+            self.with_issuance(certificate, |issuance| issuance.revoke(revocation));
         }
     }
 
-    /// Why certificates of a key are revoked from now on, where they are.
-    fn given_up(&self, key: KeyId, event: &Event) -> Option<Cause> {
+    /// Why certificates of a key are revoked by an event, where they are.
+    fn given_up(&self, key: KeyId, action: ActionId, event: &Event) -> Option<Revocation> {
         if self.rules < REVOKING {
             return None;
         }
-        let (reason, invalid_since) = match &self.keys.get(&key)?.state {
-            KeyState::Revoked { reason, compromised_since, .. } => (*reason, *compromised_since),
-            KeyState::Deactivated { .. } => (RevocationReason::CessationOfOperation, None),
-            KeyState::Destroyed { revoked, .. } => match revoked {
-                Some(revoked) => (revoked.reason, revoked.compromised_since),
-                None => (RevocationReason::CessationOfOperation, None),
-            },
+        let (at, seq) = (event.time, event.seq);
+        match &self.keys.get(&key)?.state {
             KeyState::Generating { .. }
             | KeyState::NotGenerated
             | KeyState::PreActivation(_)
             | KeyState::Active { .. }
-            | KeyState::Retiring { .. } => return None,
-        };
-        Some(Cause { reason, invalid_since, at: event.time, seq: event.seq })
+            | KeyState::Retiring { .. } => None,
+            KeyState::Revoked { revocation, .. }
+            | KeyState::Destroyed { revocation: Some(revocation), .. } => {
+                Some(Revocation { at, seq, ..*revocation })
+            }
+            KeyState::Deactivated { .. } | KeyState::Destroyed { revocation: None, .. } => {
+                let reason = RevocationReason::CessationOfOperation;
+                Some(Revocation { reason, since: None, at, seq, action })
+            }
+        }
     }
 }
 
-fn revoke(issuance: &mut Issuance, cause: Cause) {
-    if let IssuanceStep::Active(issued) = &issuance.step {
-        let Cause { reason, invalid_since, at, seq } = cause;
-        issuance.step = IssuanceStep::Revoked { issued: issued.clone(), reason, invalid_since, at, seq };
+impl Issuance {
+    fn revoke(&mut self, revocation: Revocation) {
+        if let IssuanceStep::Active(issued) = &self.step {
+            self.step = IssuanceStep::Revoked { issued: issued.clone(), revocation };
+        }
     }
 }

@@ -19,12 +19,13 @@ use crate::payload::{
 };
 use crate::policy::SigningPolicy;
 use crate::public_key::PublicKey;
+use crate::revocation::Revocation;
 use crate::rotation::RotationPolicy;
 use crate::rule::Rule;
 use crate::state::{Founded, OpenAction, Progress, Stage};
 use crate::timestamp::Timestamp;
 
-pub use key::{Distrust, Key, KeyMaterial, KeyState};
+pub use key::{Key, KeyMaterial, KeyState};
 
 /// Fewest days that an old key stays usable beside a new one.
 pub const MIN_OVERLAP_DAYS: u16 = 7;
@@ -235,7 +236,7 @@ impl Founded {
 
     /// Whether a key was revoked.
     pub(crate) fn is_revoked(&self, id: KeyId) -> bool {
-        self.keys.get(&id).is_some_and(|key| key.distrust().is_some())
+        self.keys.get(&id).is_some_and(|key| key.revocation().is_some())
     }
 
     pub(crate) fn judge_generation_failed(&self, failed: &KeyGenerationFailed) -> Result<(), Rule> {
@@ -345,12 +346,16 @@ impl Founded {
                 self.with_key(p.key, |key| key.activate(event.time));
                 self.with_slot(&p.slot, |slot| slot.active = Some(p.key));
             }
-            Payload::KeyRevoked(p) => self.with_key(p.key, |key| {
-                if let Some(material) = key.material().cloned() {
-                    let (reason, compromised_since) = (p.reason, p.compromised_since);
-                    key.state = KeyState::Revoked { material, reason, compromised_since, at: event.time };
-                }
-            }),
+            Payload::KeyRevoked(p) => {
+                let revocation = Revocation {
+                    reason: p.reason,
+                    since: p.compromised_since,
+                    at: event.time,
+                    seq: event.seq,
+                    action: p.action,
+                };
+                self.with_key(p.key, |key| key.revoke(revocation));
+            }
             _ => {}
         }
     }

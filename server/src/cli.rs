@@ -29,6 +29,7 @@ mod private_file;
 mod proposal;
 mod receipt;
 mod report;
+mod revocation;
 mod rotation;
 pub mod sentence;
 mod serve;
@@ -116,6 +117,9 @@ enum ClientCommand {
     /// Certificates of slots' keys
     Certificate(certificate::CertificateCommand),
     #[command(subcommand)]
+    /// What is not to be believed any more, and the lists in which CAs say so
+    Revocation(revocation::RevocationCommand),
+    #[command(subcommand)]
     /// Devices, and who can reach them
     Hsm(hsm::HsmCommand),
     #[command(subcommand)]
@@ -191,6 +195,7 @@ impl ClientCommand {
             Self::Key(command) => key::run(command, context),
             Self::Rotation(command) => rotation::run(command, context),
             Self::Certificate(command) => certificate::run(command, context),
+            Self::Revocation(command) => revocation::run(command, context),
             Self::Hsm(command) => hsm::run(command, context),
             Self::LedgerKey(command) => governance::ledger_key(command, context),
             Self::EvidenceKey(command) => governance::evidence_key(command, context),

@@ -4,6 +4,7 @@
 //! is left to it until its time is over.
 
 mod calendar;
+mod lists;
 mod packs;
 mod rotating;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sealbook_ledger::action::Params;
-use sealbook_ledger::command::{Command, DocumentSubject, RotationCommand};
+use sealbook_ledger::command::{Command, CrlLife, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{ActionId, BackendName, CertificateId, Correlation, KeyId, Seq, SlotName};
 use sealbook_ledger::payload::NextVkey;
@@ -57,7 +58,7 @@ pub(crate) struct Effects {
     looked: HashMap<KeyId, Instant>,
     signer: Arc<Signer>,
     /// What failed lately, by the action, certificate or key that it was about: when it may be tried again.
-    waits: HashMap<Uuid, Wait>,
+    waits: HashMap<Subject, Wait>,
     /// In which turn the rotation of which key was last proposed.
     proposed: HashMap<KeyId, i64>,
     packs: Packs,
@@ -87,6 +88,19 @@ enum Step {
     Rotate { of: Uuid, correlation: Correlation, command: RotationCommand },
     Propose { slot: SlotName, key: KeyId },
     Issue { about: DocumentSubject, of: ActionId, correlation: Correlation },
+    List { key: KeyId, lasting: CrlLife, correlation: Correlation },
+    Destroy { action: ActionId, key: KeyId },
+}
+
+/// What a step that failed is about: while it waits, others about the same thing need not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Subject {
+    /// A rotation, a certificate, a pack, a destruction, by id.
+    Work(Uuid),
+    /// The proposal of a key's rotation.
+    Proposal(KeyId),
+    /// A CA key's revocation list.
+    List(KeyId),
 }
 
 impl Step {
@@ -99,13 +113,17 @@ impl Step {
     }
 
     /// What a rotation's step is about; none for steps that are simply tried again at the next tick.
-    fn subject(&self) -> Option<Uuid> {
+    fn subject(&self) -> Option<Subject> {
         match self {
-            Self::Generate(action) | Self::Canary(action) | Self::RecordCanary(action) => Some(action.uuid()),
-            Self::SignCertificate(id) => Some(id.uuid()),
-            Self::Rotate { of, .. } => Some(*of),
-            Self::Propose { key, .. } => Some(key.uuid()),
-            Self::Issue { of, .. } => Some(of.uuid()),
+            Self::Generate(action) | Self::Canary(action) | Self::RecordCanary(action) => {
+                Some(Subject::Work(action.uuid()))
+            }
+            Self::SignCertificate(id) => Some(Subject::Work(id.uuid())),
+            Self::Rotate { of, .. } => Some(Subject::Work(*of)),
+            Self::Propose { key, .. } => Some(Subject::Proposal(*key)),
+            Self::Issue { of, .. } => Some(Subject::Work(of.uuid())),
+            Self::List { key, .. } => Some(Subject::List(*key)),
+            Self::Destroy { action, .. } => Some(Subject::Work(action.uuid())),
             Self::Submit(_)
             | Self::Begin(_)
             | Self::MakeSlotKey { .. }
@@ -201,6 +219,7 @@ impl Effects {
         steps.extend(abandoned.map(|seq| Step::Submit(Command::Abandon(*seq))));
         steps.extend(self.rotation_steps(founded, at));
         steps.extend(self.calendar_steps(founded, at));
+        steps.extend(self.list_steps(founded, at));
         steps.extend(self.pack_steps(founded, at));
         steps
     }
@@ -216,7 +235,7 @@ impl Effects {
         self.ledger.clock().steady().saturating_duration_since(moment)
     }
 
-    fn note_attempt(&mut self, subject: Uuid, longest: Duration, well: bool) {
+    fn note_attempt(&mut self, subject: Subject, longest: Duration, well: bool) {
         if well {
             self.waits.remove(&subject);
             return;
@@ -253,6 +272,9 @@ impl Effects {
             Progress::Generating(key) => self.interrupted(founded, key),
             Progress::SlotCreated if !over && matches!(open.document().params, Params::KeyAdopt(_)) => {
                 Some(Step::FindAdopted(action))
+            }
+            Progress::NotBegun if !over && matches!(open.document().params, Params::KeyDestroy(_)) => {
+                self.destruction_step(founded, action, open)
             }
             Progress::NotBegun if mine && !over => match &open.document().params {
                 Params::LedgerKeyRotate(p) | Params::LedgerKeyRecover(p) => {
@@ -298,6 +320,10 @@ impl Effects {
             }
             Step::Propose { slot, key } => self.propose(slot, key).await,
             Step::Issue { about, correlation, .. } => self.issue(about, correlation).await,
+            Step::List { key, lasting, correlation } => {
+                self.signer.sign_list(&self.ledger, key, lasting, correlation).await.map(drop)
+            }
+            Step::Destroy { action, key } => self.destroy(action, key).await,
             Step::MakeLedgerKey { action, backend } => self.make_ledger_key(action, &backend).await,
             Step::MakeEvidenceKey { action, backend } => self.make_evidence_key(action, &backend).await,
         }

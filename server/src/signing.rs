@@ -7,6 +7,7 @@
 //!    authorisation is abandoned after its expiry
 
 mod call;
+mod lists;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ use sealbook_ledger::payload::{Payload, SignatureAuthorized, SignatureCreated, W
 use sealbook_ledger::policy::{Release, SigningPolicy};
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
 use sealbook_ledger::rule::Rule;
+use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
@@ -281,23 +283,33 @@ impl Signer {
     ) -> Result<Vec<u8>, DeviceFailure> {
         let state = ledger.state();
         let founded = state.founded().map_err(|rule| DeviceFailure::Certain(rule.into()))?;
-        let key =
-            founded.keys().get(&authorized.key).ok_or(DeviceFailure::Certain(Rule::KeyUnknown.into()))?;
-        let slot = founded.slot(&authorized.slot).map_err(|rule| DeviceFailure::Certain(rule.into()))?;
-        let device = self.devices.get(&slot.backend).map_err(DeviceFailure::Certain)?;
         let input = match message {
             Some(message) => SigningInput::Message(message),
             None => SigningInput::Digest(authorized.digest.0.clone()),
         };
+        self.signed_by(founded, authorized.key, authorized.algorithm, input).await
+    }
+
+    /// A key's signature by its device, verified against the recorded public key.
+    async fn signed_by(
+        &self,
+        founded: &Founded,
+        id: KeyId,
+        algorithm: Algorithm,
+        input: SigningInput,
+    ) -> Result<Vec<u8>, DeviceFailure> {
+        let key = founded.keys().get(&id).ok_or(DeviceFailure::Certain(Rule::KeyUnknown.into()))?;
+        let slot = founded.slot(&key.slot).map_err(|rule| DeviceFailure::Certain(rule.into()))?;
+        let device = self.devices.get(&slot.backend).map_err(DeviceFailure::Certain)?;
         let deadline = Instant::now() + SIGNING_DEADLINE;
-        let signature = device.sign(&key.label, authorized.algorithm, input.clone(), deadline).await;
+        let signature = device.sign(&key.label, algorithm, input.clone(), deadline).await;
         let signature = signature.map_err(|error| match error.outcome_is_unknown() {
             true => DeviceFailure::Unknown(custody_error(error)),
             false => DeviceFailure::Certain(custody_error(error)),
         })?;
-        let public = self.public_key(authorized.key, key.material().map(|material| &material.spki));
+        let public = self.public_key(id, key.material().map(|material| &material.spki));
         let public = public.map_err(DeviceFailure::Certain)?;
-        check(&public, authorized.algorithm, &input, &signature).map_err(DeviceFailure::Certain)?;
+        check(&public, algorithm, &input, &signature).map_err(DeviceFailure::Certain)?;
         Ok(signature)
     }
 

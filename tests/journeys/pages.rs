@@ -1,5 +1,6 @@
 //! Pages of actions: every type of action is read, and proposed, in a page of its own.
 
+use integration::rotating::certify;
 use integration::tenant::{in_seconds, sha256, signing_policy, text};
 use integration::{Server, Tenant};
 use sealbook::ceremony::RULES;
@@ -51,6 +52,8 @@ struct Stage {
     tenant: Tenant,
     slot: Value,
     root: Value,
+    certificate: Value,
+    spent: Value,
     service: String,
     credential: String,
 }
@@ -66,6 +69,9 @@ impl Stage {
         root["overlap_days"] = json!(90);
         root["rotation"] = issuing();
         let root = tenant.executed("slot.create", &root);
+        let certificate = certify(&tenant, "root", "active")["certificate"].take();
+        let spent = tenant.slot("spent", "ecdsa-p256-sha256");
+        tenant.executed("key.revoke", &json!({ "key": spent["created"]["key"], "reason": "superseded" }));
         let service = tenant.service(&["apt-repo"]).id;
         let other = tenant.stranger();
         let member = &tenant.person(2).id;
@@ -75,7 +81,7 @@ impl Stage {
             tenant.post(&format!("/{suspended}/suspend"), &json!({})).expect(201);
         }
         tenant.post(&format!("/members/{member}/credentials/{credential}/suspend"), &json!({})).expect(201);
-        Self { tenant, slot, root, service, credential }
+        Self { tenant, slot, root, certificate, spent, service, credential }
     }
 
     fn params(&self, kind: ActionType) -> Value {
@@ -90,10 +96,12 @@ impl Stage {
                 { "id": "localhost", "origins": ["http://localhost:1"], "shared": true } }),
             T::CredentialAdd => json!({ "member": member, "credential": credential }),
             T::CertificateIssue => json!({ "slot": "root", "key": root_key, "policy": digest(&issuing()) }),
+            T::CertificateRevoke => json!({ "certificate": self.certificate, "reason": "superseded" }),
             T::CredentialRemove => json!({ "member": member, "credential_id": self.credential }),
             T::HsmAccessReview => json!({ "backend": "softhsm", "holder_count": 2 }),
             T::KeyAdopt => json!({ "label": "an older key", "spki_sha256": sha256(b"its public key"),
                 "slot": tenant.slot_params("adopted", "ed25519", &signing_policy()) }),
+            T::KeyDestroy => json!({ "key": self.spent["created"]["key"] }),
             T::KeyRotate | T::KeyRotateEmergency => {
                 json!({ "slot": "root", "old_key": root_key, "policy": digest(&issuing()) })
             }

@@ -1,6 +1,6 @@
 //! When a device may be told to forget a key. What it signed, and what is known of it, stays.
 
-use crate::action::{ActionType, KeyDestroyParams, Params, RevocationReason};
+use crate::action::{ActionType, KeyDestroyParams, Params};
 use crate::ids::{ActionId, KeyId};
 use crate::issuance::IssuanceStep;
 use crate::payload::KeyDestroyed;
@@ -29,30 +29,34 @@ impl Founded {
         Ok(())
     }
 
+    /// Whether a key has yet to sign its last list before it may be destroyed.
+    pub fn awaits_last_list(&self, key: KeyId) -> bool {
+        self.list_issuer(key).is_ok() && !self.crls.get(&key).is_some_and(|crl| crl.is_last())
+    }
+
     /// Whether everything is said that only the key itself, or the CA above it, can say.
     fn judge_said(&self, key: KeyId) -> Result<(), Rule> {
         if self.pending_crls.values().any(|pending| pending.key == key) {
             return Err(Rule::CrlBusy);
         }
-        let said = if self.list_issuer(key).is_ok() {
-            self.crls.get(&key).is_some_and(|crl| crl.is_last())
-        } else {
-            self.is_listed_where_compromised(key)
-        };
-        if said { Ok(()) } else { Err(Rule::CrlLast) }
+        if self.awaits_last_list(key) || !self.is_listed_where_compromised(key) {
+            return Err(Rule::CrlLast);
+        }
+        Ok(())
     }
 
     /// A compromised key's own list says nothing: that of the CA above it, where there is one here, has to name it.
     fn is_listed_where_compromised(&self, id: KeyId) -> bool {
         let Some(key) = self.keys.get(&id) else { return false };
-        let compromised =
-            matches!(key.state, KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. });
         let certificate = key.certificate.and_then(|certificate| self.issuances.get(&certificate));
-        let Some(issuance) = certificate.filter(|_| compromised && self.is_ca(key)) else { return true };
+        let Some(issuance) = certificate.filter(|_| key.is_compromised() && self.is_ca(key)) else {
+            return true;
+        };
         let above = issuance.issued().and_then(|issued| issued.issuer).filter(|above| *above != id);
         match (&issuance.step, above) {
-            (IssuanceStep::Revoked { seq, .. }, Some(above)) => {
-                self.list_issuer(above).is_err() || self.crls.get(&above).is_some_and(|crl| crl.number > *seq)
+            (IssuanceStep::Revoked { revocation, .. }, Some(above)) => {
+                self.list_issuer(above).is_err()
+                    || self.crls.get(&above).is_some_and(|crl| crl.number > revocation.seq)
             }
             _ => true,
         }

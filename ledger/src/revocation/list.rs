@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Cause;
+use super::Revocation;
 use crate::action::RevocationReason;
 use crate::certificate::{
     Certificate, RevocationList, RevocationReason as ListedReason, Revoked, Usage, assemble_crl, tbs_crl,
@@ -123,7 +123,7 @@ impl Founded {
     /// Whether a key's newest list names every certificate of its own that is revoked by now.
     pub fn is_list_complete(&self, key: KeyId) -> bool {
         let Some(crl) = self.crls.get(&key) else { return false };
-        !self.revoked_by(key).any(|(_, _, cause)| cause.seq > crl.number)
+        !self.revoked_by(key).any(|(_, _, revocation)| revocation.seq > crl.number)
     }
 
     /// The keys that could sign a revocation list now: those of CAs that have a certificate which lets them, are kept, and
@@ -138,7 +138,7 @@ impl Founded {
         let kept = match &key.state {
             KeyState::Active { .. } | KeyState::Retiring { .. } | KeyState::Deactivated { .. } => true,
             // Whoever else has the key signs lists as well: its own say nothing.
-            KeyState::Revoked { reason, .. } => *reason != RevocationReason::KeyCompromise,
+            KeyState::Revoked { .. } => !key.is_compromised(),
             KeyState::Generating { .. }
             | KeyState::NotGenerated
             | KeyState::PreActivation(_)
@@ -166,11 +166,9 @@ impl Founded {
             .filter(move |(_, issued)| issued.issuer == Some(ca))
     }
 
-    fn revoked_by(&self, ca: KeyId) -> impl Iterator<Item = (&Issuance, &Issued, Cause)> {
-        self.issued_by(ca).filter_map(|(issuance, issued)| match issuance.step {
-            IssuanceStep::Revoked { reason, invalid_since, at, seq, .. } => {
-                Some((issuance, issued, Cause { reason, invalid_since, at, seq }))
-            }
+    fn revoked_by(&self, ca: KeyId) -> impl Iterator<Item = (&Issuance, &Issued, &Revocation)> {
+        self.issued_by(ca).filter_map(|(issuance, issued)| match &issuance.step {
+            IssuanceStep::Revoked { revocation, .. } => Some((issuance, issued, revocation)),
             _ => None,
         })
     }
@@ -185,14 +183,14 @@ impl Founded {
 
     /// What a key's list says of each certificate that it signed and that is revoked. None is ever taken off.
     pub fn list_entries(&self, ca: KeyId) -> Vec<Revoked> {
-        let entry = |(issuance, issued, cause): (&Issuance, &Issued, Cause)| {
+        let entry = |(issuance, issued, revocation): (&Issuance, &Issued, &Revocation)| {
             // Readers who know no invalidityDate go by the date of revocation, so both are moved back. Before its beginning
             // there is nothing to revoke.
-            let invalid_since = cause.invalid_since.map(|since| since.second().max(issued.not_before));
+            let invalid_since = revocation.since.map(|since| since.second().max(issued.not_before));
             Some(Revoked {
                 invalid_since,
-                reason: Some(listed_reason(cause.reason, issuance)),
-                revoked_at: invalid_since.unwrap_or(cause.at.second()),
+                reason: Some(listed_reason(revocation.reason, issuance)),
+                revoked_at: invalid_since.unwrap_or(revocation.at.second()),
                 serial: issued.serial.clone()?,
             })
         };

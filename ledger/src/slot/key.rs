@@ -7,6 +7,7 @@ use crate::algorithm::Algorithm;
 use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash};
 use crate::ids::{ActionId, CertificateId, Seq, SlotName};
+use crate::revocation::Revocation;
 use crate::timestamp::Timestamp;
 
 /// One version of a key in a slot.
@@ -74,37 +75,24 @@ pub enum KeyState {
         /// Since when.
         at: Timestamp,
     },
-    /// Kept for verification, not to be believed since some moment.
+    /// Kept for verification, not to be believed.
     Revoked {
         /// The key.
         material: KeyMaterial,
-        /// Why.
-        reason: RevocationReason,
-        /// Since when it is suspected.
-        compromised_since: Option<Timestamp>,
-        /// When it was revoked.
-        at: Timestamp,
+        /// Why, and since when.
+        revocation: Revocation,
     },
     /// The device holds it no longer; its public half is kept for verification.
     Destroyed {
         /// The key.
         material: KeyMaterial,
-        /// What it had been revoked for, if it had.
-        revoked: Option<Distrust>,
-        /// Since when.
+        /// Why it was not to be believed, where it had been revoked.
+        revocation: Option<Revocation>,
+        /// Since when it was out of use.
+        retired_at: Timestamp,
+        /// Since when it is gone.
         at: Timestamp,
     },
-}
-
-/// Why a key that was destroyed is not to be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Distrust {
-    /// Why it was revoked.
-    pub reason: RevocationReason,
-    /// Since when it is suspected.
-    pub compromised_since: Option<Timestamp>,
-    /// When it was revoked.
-    pub at: Timestamp,
 }
 
 impl Key {
@@ -142,28 +130,37 @@ impl Key {
         }
     }
 
+    /// Ends its use, and belief in it, for good.
+    pub(crate) fn revoke(&mut self, revocation: Revocation) {
+        if let Some(material) = self.material().cloned() {
+            self.state = KeyState::Revoked { material, revocation };
+        }
+    }
+
     /// Notes that the device holds it no longer.
     pub(crate) fn destroy(&mut self, at: Timestamp) {
-        let (material, revoked) = match &self.state {
-            KeyState::Deactivated { material, .. } => (material.clone(), None),
-            KeyState::Revoked { material, reason, compromised_since, at } => {
-                let (reason, compromised_since, at) = (*reason, *compromised_since, *at);
-                (material.clone(), Some(Distrust { reason, compromised_since, at }))
+        let (material, revocation, retired_at) = match &self.state {
+            KeyState::Deactivated { material, at } => (material.clone(), None, *at),
+            KeyState::Revoked { material, revocation } => {
+                (material.clone(), Some(*revocation), revocation.at)
             }
             _ => return,
         };
-        self.state = KeyState::Destroyed { material, revoked, at };
+        self.state = KeyState::Destroyed { material, revocation, retired_at, at };
     }
 
     /// Why it is not to be believed, where it was revoked.
-    pub fn distrust(&self) -> Option<Distrust> {
-        match self.state {
-            KeyState::Revoked { reason, compromised_since, at, .. } => {
-                Some(Distrust { reason, compromised_since, at })
-            }
-            KeyState::Destroyed { revoked, .. } => revoked,
+    pub fn revocation(&self) -> Option<&Revocation> {
+        match &self.state {
+            KeyState::Revoked { revocation, .. } => Some(revocation),
+            KeyState::Destroyed { revocation, .. } => revocation.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether somebody else may hold it.
+    pub fn is_compromised(&self) -> bool {
+        self.revocation().is_some_and(|revocation| revocation.reason == RevocationReason::KeyCompromise)
     }
 
     /// The state's name in SP 800-57's words.
@@ -175,12 +172,10 @@ impl Key {
             // A retiring key is active still: it may sign until its overlap ends.
             KeyState::Active { .. } | KeyState::Retiring { .. } => "active",
             KeyState::Deactivated { .. } => "deactivated",
-            KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. } => "compromised",
+            KeyState::Revoked { .. } if self.is_compromised() => "compromised",
             KeyState::Revoked { .. } => "deactivated",
-            KeyState::Destroyed { .. } => match self.distrust().map(|revoked| revoked.reason) {
-                Some(RevocationReason::KeyCompromise) => "destroyed_compromised",
-                Some(_) | None => "destroyed",
-            },
+            KeyState::Destroyed { .. } if self.is_compromised() => "destroyed_compromised",
+            KeyState::Destroyed { .. } => "destroyed",
         }
     }
 }

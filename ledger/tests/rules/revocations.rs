@@ -258,7 +258,7 @@ fn only_a_key_that_is_out_of_use_is_destroyed() {
     assert_eq!(types, ["key.destroyed", "action.executed"]);
     let key = &ledger.now().keys()[&leaf];
     // What it signed can still be verified, and that it was compromised is not forgotten.
-    assert!(key.material().is_some() && key.distrust().is_some());
+    assert!(key.material().is_some() && key.is_compromised());
     assert_eq!(key.state_name(), "destroyed_compromised");
     assert_eq!(ledger.destruction(leaf).unwrap_err(), Rule::KeyDestroyed);
     let again = KeyRevokeParams { compromised_since: None, key: leaf, reason: RevocationReason::Superseded };

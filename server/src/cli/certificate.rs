@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use sealbook_ledger::action::{ActionType, CertificateIssueParams};
+use sealbook_ledger::action::{ActionType, CertificateIssueParams, CertificateRevokeParams};
 use sealbook_ledger::ids::SlotName;
+use sealbook_ledger::timestamp::Timestamp;
 use serde_json::json;
 
 use super::context::Context;
 use super::document::Asked;
 use super::failure::Failure;
+use super::key::Because;
 use super::output::{fields, printable, printable_lines, table};
 use super::proposal::Terms;
 use super::rotation::{policy_digest, shown_slot, signing_key};
@@ -60,6 +62,24 @@ pub enum CertificateCommand {
         /// A PEM file: the key's certificate first, each followed by its issuer's, up to an anchor of the slot's policy
         file: PathBuf,
     },
+    /// Give up a certificate that its CA outside does not return
+    GiveUp {
+        /// Which
+        certificate: IdArg,
+    },
+    /// Propose to revoke a certificate for good, and not its key
+    Revoke {
+        /// Which
+        certificate: IdArg,
+        /// Why, by RFC 5280
+        #[arg(long, value_enum)]
+        because: Because,
+        /// From when on it is not to be believed, where that is before now
+        #[arg(long)]
+        invalid_since: Option<Timestamp>,
+        #[command(flatten)]
+        terms: Terms,
+    },
     /// Propose another certificate for a slot's key, as its rotation policy says
     Propose {
         /// Which
@@ -88,6 +108,21 @@ pub fn run(command: &CertificateCommand, context: &Context) -> Result<(), Failur
             print(context, certificate, "chain.pem", out.as_deref())
         }
         CertificateCommand::Import { certificate, file } => import(context, certificate, file),
+        CertificateCommand::GiveUp { certificate } => {
+            let client = context.person()?.client;
+            let id = context.certificate_id(&client, certificate)?;
+            let path = context.path(&format!("/certificates/{id}/give-up"))?;
+            show(context, &client.json(&Call::post(path, &json!({}))?)?)
+        }
+        CertificateCommand::Revoke { certificate, because, invalid_since, terms } => {
+            let person = context.person()?;
+            let params = CertificateRevokeParams {
+                certificate: context.certificate_id(&person.client, certificate)?,
+                invalid_since: *invalid_since,
+                reason: (*because).into(),
+            };
+            context.propose(&person, &Asked::new(ActionType::CertificateRevoke, &params)?, terms)
+        }
         CertificateCommand::Propose { slot, key, terms } => propose(context, slot, key.as_ref(), terms),
     }
 }

@@ -30,6 +30,12 @@ pub enum HsmCommand {
         /// What was found amiss; by digest too
         #[arg(long, value_name = "TEXT")]
         findings: Option<String>,
+        /// The number of the device's FIPS 140 certificate, where it has one
+        #[arg(long, value_name = "NUMBER", requires = "fips_level")]
+        fips_certificate: Option<u32>,
+        /// Its security level, 1 to 4
+        #[arg(long, value_name = "LEVEL", requires = "fips_certificate")]
+        fips_level: Option<u8>,
         #[command(flatten)]
         terms: Terms,
     },
@@ -37,9 +43,12 @@ pub enum HsmCommand {
 
 /// Runs the command.
 pub fn run(command: &HsmCommand, context: &Context) -> Result<(), Failure> {
-    let HsmCommand::Review { backend, holders, findings, terms } = command;
+    let HsmCommand::Review { backend, holders, findings, fips_certificate, fips_level, terms } = command;
     let holders = read_lines(holders)?;
-    let params = json!({ "backend": backend, "holder_count": holders.len() });
+    let mut params = json!({ "backend": backend, "holder_count": holders.len() });
+    if let (Some(certificate), Some(level)) = (fips_certificate, fips_level) {
+        params["fips"] = json!({ "certificate": certificate, "level": level });
+    }
     let asked = Asked::new(ActionType::HsmAccessReview, &params)?
         .with_private("holders", Some(PrivateField::Lines(holders)))
         .with_private("findings", findings.clone().map(PrivateField::Text));

@@ -1,7 +1,9 @@
 //! `sealbook key`: the versions of keys in slots.
 
 use clap::{Subcommand, ValueEnum};
-use sealbook_ledger::action::{ActionType, KeyAdoptParams, KeyRevokeParams, RevocationReason};
+use sealbook_ledger::action::{
+    ActionType, KeyAdoptParams, KeyDestroyParams, KeyRevokeParams, RevocationReason,
+};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::timestamp::Timestamp;
 
@@ -35,6 +37,13 @@ pub enum KeyCommand {
         public_key_sha256: Hash,
         #[command(flatten)]
         slot: Box<SlotArgs>,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Propose to have its device forget a key that is retired or revoked
+    Destroy {
+        /// Which
+        key: IdArg,
         #[command(flatten)]
         terms: Terms,
     },
@@ -111,6 +120,10 @@ pub fn run(command: &KeyCommand, context: &Context) -> Result<(), Failure> {
             let slot = slot.params(context, &person)?;
             let params = KeyAdoptParams { label: label.clone(), slot, spki_sha256: *public_key_sha256 };
             context.propose(&person, &Asked::new(ActionType::KeyAdopt, &params)?, terms)
+        }
+        KeyCommand::Destroy { key, terms } => {
+            let params = KeyDestroyParams { key: context.key_id(key)? };
+            context.propose_params(ActionType::KeyDestroy, &params, terms)
         }
         KeyCommand::Revoke { key, because, compromised_since, emergency, terms } => {
             let kind = if *emergency { ActionType::KeyRevokeEmergency } else { ActionType::KeyRevoke };

@@ -78,6 +78,14 @@ pub trait Backend: Send + Sync {
         deadline: Instant,
     ) -> Call<'a, Vec<u8>>;
 
+    /// Makes the device forget a key pair: the private key under the label whose public key has this SHA-256, then its public
+    /// half. That the device has no such key, or no longer, is success: a call may be repeated.
+    ///
+    /// # Errors
+    /// [`CustodyError::Refused`] where the label is another key's, [`CustodyError::Ambiguous`] where it is that of several:
+    /// nothing is destroyed then.
+    fn destroy<'a>(&'a self, label: &'a str, spki_sha256: Hash, deadline: Instant) -> Call<'a, ()>;
+
     /// Every private key in the device, also those that no event explains and those of types unknown here.
     fn inventory(&self) -> Call<'_, Vec<DeviceObject>>;
 

@@ -6,8 +6,10 @@ use sealbook_ledger::certificate::Certificate;
 use sealbook_ledger::command::RotationCommand;
 use sealbook_ledger::decide::Refusal;
 use sealbook_ledger::encoding::{B64, Hash, pem};
+use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{CertificateId, KeyId, SlotName};
-use sealbook_ledger::issuance::Issuance;
+use sealbook_ledger::issuance::{Issuance, IssuanceStep};
+use sealbook_ledger::rotation::IssuerPolicy;
 use sealbook_ledger::rule::Rule;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +19,7 @@ use super::body::Body;
 use super::fresh::Fresh;
 use super::problem::{Problem, ProblemDocument};
 use super::rotations::in_work;
-use crate::ledger::EngineError;
+use crate::ledger::{EngineError, failure_code};
 use crate::views::certificates::{self, CertificateView};
 
 /// Most certificates of a chain that is brought.
@@ -153,6 +155,32 @@ pub(super) async fn import_chain(
         Err(error) => return Err(error.into()),
     }
     Ok(HttpResponse::Ok().json(CertificateView::new(certificate, issuance, founded, at)?))
+}
+
+/// Gives up a certificate that does not come from its CA outside. Giving it up again changes nothing.
+#[utoipa::path(tag = "certificates", params(("tenant" = String, Path), ("certificate" = uuid::Uuid, Path)),
+    responses((status = 200, body = CertificateView), (status = "4XX", body = ProblemDocument)))]
+#[post("/v1/tenants/{tenant}/certificates/{certificate}/give-up")]
+pub(super) async fn give_up_certificate(
+    member: ActingMember,
+    path: web::Path<(String, CertificateId)>,
+) -> Result<HttpResponse, Problem> {
+    let (member, (_, certificate)) = (MemberCaller::from(member), path.into_inner());
+    let founded = member.founded()?;
+    let issuance = founded.issuance(certificate)?;
+    if issuance.step != IssuanceStep::Failed {
+        // Only what somebody has to bring is given up by people: for the rest the server answers.
+        if !matches!(issuance.policy.issuer, IssuerPolicy::Outside { .. }) {
+            return Err(Rule::CertificateIssuer.into());
+        }
+        let (by, code) = (Actor::Member(member.id), failure_code("certificate.given_up"));
+        let fail = RotationCommand::FailCertificate { by, certificate, code };
+        member.ledger.submit(in_work(fail, issuance.correlation)).await?;
+    }
+    let (state, at) = (member.ledger.state(), member.ledger.now());
+    let founded = state.founded()?;
+    let view = CertificateView::new(certificate, founded.issuance(certificate)?, founded, at)?;
+    Ok(HttpResponse::Ok().json(view))
 }
 
 /// The certificates of a PEM text, each one that can be read. Anything else in it is refused: nobody is to send a private

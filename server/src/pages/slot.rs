@@ -248,10 +248,10 @@ pub(super) fn state_words(key: &Key, is_active: bool) -> (&'static str, &'static
         KeyState::PreActivation(_) => ("calm", "key", "Not used yet"),
         KeyState::Generating { .. } => ("calm", "clock", "Being made"),
         KeyState::NotGenerated => ("dim", "empty", "Never made"),
-        KeyState::Revoked { reason: RevocationReason::KeyCompromise, .. } => ("bad", "alarm", "Compromised"),
+        KeyState::Revoked { .. } if key.is_compromised() => ("bad", "alarm", "Compromised"),
         KeyState::Revoked { .. } => ("bad", "stop", "Revoked"),
-        KeyState::Destroyed { revoked: None, .. } => ("dim", "empty", "Destroyed"),
-        KeyState::Destroyed { revoked: Some(_), .. } => ("bad", "empty", "Revoked, destroyed"),
+        KeyState::Destroyed { revocation: None, .. } => ("dim", "empty", "Destroyed"),
+        KeyState::Destroyed { revocation: Some(_), .. } => ("bad", "empty", "Revoked, destroyed"),
     }
 }
 

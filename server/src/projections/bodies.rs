@@ -59,7 +59,9 @@ pub(super) fn slot_status(slot: &Slot, founded: &Founded) -> String {
     let word = match (slot.suspension.is_some(), key.map(|key| &key.state)) {
         (true, _) => "suspended",
         (false, Some(KeyState::Active { .. })) => "active",
-        (false, Some(KeyState::Revoked { .. } | KeyState::Destroyed { revoked: Some(_), .. })) => "revoked",
+        (false, Some(KeyState::Revoked { .. } | KeyState::Destroyed { revocation: Some(_), .. })) => {
+            "revoked"
+        }
         (
             false,
             Some(
@@ -68,7 +70,7 @@ pub(super) fn slot_status(slot: &Slot, founded: &Founded) -> String {
                 | KeyState::PreActivation(_)
                 | KeyState::Retiring { .. }
                 | KeyState::Deactivated { .. }
-                | KeyState::Destroyed { revoked: None, .. },
+                | KeyState::Destroyed { revocation: None, .. },
             )
             | None,
         ) => "keyless",

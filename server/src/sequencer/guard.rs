@@ -58,11 +58,11 @@ pub(super) fn guard(
     Ok(())
 }
 
-/// Whether something new is asked of a device: a signature or a key (LEDGER_FORMAT §4). What an approved action changes
+/// Whether something new is asked of a device: a signature, a key, or to forget one (LEDGER_FORMAT §4). What an approved action changes
 /// without one is recorded whether or not it can be sealed, and recovering a lost ledger key is what ends a lack of seals.
 fn asks_a_device(command: &Command, begins: Option<ActionType>) -> bool {
-    let makes_key = |kind: ActionType| kind.makes_key() && kind != ActionType::LedgerKeyRecover;
-    matches!(command, Command::Authorize { .. }) || begins.is_some_and(makes_key)
+    let asks = |kind: ActionType| kind.asks_a_device() && kind != ActionType::LedgerKeyRecover;
+    matches!(command, Command::Authorize { .. }) || begins.is_some_and(asks)
 }
 
 /// The type of the approved action that a submission begins.
@@ -74,5 +74,5 @@ fn begun(state: &State, submission: &Submission) -> Option<ActionType> {
 
 /// Revoking contains, once it is approved (LEDGER_FORMAT §4).
 fn is_revocation(kind: ActionType) -> bool {
-    matches!(kind, ActionType::KeyRevoke | ActionType::KeyRevokeEmergency)
+    matches!(kind, ActionType::CertificateRevoke | ActionType::KeyRevoke | ActionType::KeyRevokeEmergency)
 }

@@ -149,7 +149,7 @@ impl CertificateView {
         at: Timestamp,
     ) -> Result<Self, ViewError> {
         let (revocation_reason, revoked_at) = match &issuance.step {
-            IssuanceStep::Revoked { reason, at, .. } => (Some(*reason), Some(*at)),
+            IssuanceStep::Revoked { revocation, .. } => (Some(revocation.reason), Some(revocation.at)),
             _ => (None, None),
         };
         Ok(Self {

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod names;
 pub mod people;
 pub mod reports;
+pub mod revocations;
 pub mod rotation_audit;
 pub mod rotations;
 pub mod sentence;

@@ -98,7 +98,8 @@ fn issued(events: &[Event], founded: &Founded) -> Vec<ReportView> {
         .collect();
     let view = |event: &Event| {
         let Payload::RepIssued(issued) = &event.payload else { return None };
-        let about = asked.get(&issued.authorization)?;
+        // A trust root is no pack: it is handed out at a place of its own.
+        let about = asked.get(&issued.authorization).filter(|about| about.kind != ReportKind::TrustRoot)?;
         let slot = about.action.and_then(|action| founded.rotation(action).ok()).map(|r| r.slot.clone());
         Some(ReportView {
             sha256: issued.sha256,

@@ -227,9 +227,8 @@ fn keys_since(founded: &Founded, from: Timestamp) -> impl Iterator<Item = (KeyId
     let counts = move |key: &Key| match key.state {
         KeyState::Generating { .. } | KeyState::NotGenerated => false,
         KeyState::PreActivation(_) | KeyState::Active { .. } | KeyState::Retiring { .. } => true,
-        KeyState::Deactivated { at, .. } | KeyState::Revoked { at, .. } | KeyState::Destroyed { at, .. } => {
-            at >= from
-        }
+        KeyState::Deactivated { at, .. } | KeyState::Destroyed { retired_at: at, .. } => at >= from,
+        KeyState::Revoked { revocation, .. } => revocation.at >= from,
     };
     founded.keys().iter().filter(move |(_, key)| counts(key)).map(|(id, key)| (*id, key))
 }
@@ -284,7 +283,11 @@ fn is_first(founded: &Founded, key: &Key) -> bool {
 fn pack_of(rotation: &Rotation, key: &Key, at: Timestamp) -> Pack {
     let ended = match (rotation.step, &key.state) {
         (RotationStep::Completed { at, .. }, _) => Some(at),
-        (RotationStep::Failed, KeyState::Deactivated { at, .. } | KeyState::Revoked { at, .. }) => Some(*at),
+        (
+            RotationStep::Failed,
+            KeyState::Deactivated { at, .. } | KeyState::Destroyed { retired_at: at, .. },
+        ) => Some(*at),
+        (RotationStep::Failed, KeyState::Revoked { revocation, .. }) => Some(revocation.at),
         _ => None,
     };
     match ended {

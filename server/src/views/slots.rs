@@ -143,7 +143,9 @@ impl SlotView {
 fn status(slot: &Slot, key: Option<&Key>, at: Timestamp) -> SlotStatus {
     let suspended = slot.suspension.is_some_and(|suspension| suspension.holds(at));
     match key.map(|key| &key.state) {
-        Some(KeyState::Revoked { .. } | KeyState::Destroyed { revoked: Some(_), .. }) => SlotStatus::Revoked,
+        Some(KeyState::Revoked { .. } | KeyState::Destroyed { revocation: Some(_), .. }) => {
+            SlotStatus::Revoked
+        }
         _ if suspended => SlotStatus::Suspended,
         Some(KeyState::Active { .. }) => SlotStatus::Active,
         Some(
@@ -152,7 +154,7 @@ fn status(slot: &Slot, key: Option<&Key>, at: Timestamp) -> SlotStatus {
             | KeyState::PreActivation(_)
             | KeyState::Retiring { .. }
             | KeyState::Deactivated { .. }
-            | KeyState::Destroyed { revoked: None, .. },
+            | KeyState::Destroyed { revocation: None, .. },
         )
         | None => SlotStatus::Keyless,
     }

@@ -11,6 +11,7 @@ use sealbook::custody::{
     SigningInput, Unavailability,
 };
 use sealbook_ledger::algorithm::{Algorithm, KeyType};
+use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::BackendName;
 use tokio::sync::watch;
 
@@ -193,6 +194,10 @@ impl Backend for Fickle {
             }
             signed
         })
+    }
+
+    fn destroy<'a>(&'a self, label: &'a str, spki_sha256: Hash, deadline: Instant) -> Call<'a, ()> {
+        self.device.destroy(label, spki_sha256, deadline)
     }
 
     fn inventory(&self) -> Call<'_, Vec<DeviceObject>> {

@@ -10,6 +10,7 @@ use sealbook::custody::{
     SigningInput, Unavailability,
 };
 use sealbook_ledger::algorithm::{Algorithm, KeyType};
+use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::BackendName;
 
 /// A real device with moods.
@@ -112,6 +113,10 @@ impl Backend for Moody {
             return Box::pin(std::future::ready(Err(gone)));
         }
         self.device.sign(label, algorithm, input, deadline)
+    }
+
+    fn destroy<'a>(&'a self, label: &'a str, spki_sha256: Hash, deadline: Instant) -> Call<'a, ()> {
+        self.device.destroy(label, spki_sha256, deadline)
     }
 
     fn inventory(&self) -> Call<'_, Vec<DeviceObject>> {

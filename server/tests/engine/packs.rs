@@ -149,9 +149,10 @@ fn nothing_can_be_changed(site: &Site, pack: &[u8]) {
 
 async fn a_period_has_a_pack_too(site: &Site) {
     let now = site.ledger.now();
+    let asker = *site.ledger.state().founded().unwrap().members().keys().next().unwrap();
     let day = 24 * 60 * 60;
     let from = sealbook_ledger::timestamp::Timestamp::from_unix_micros(now.unix_micros() - day * 1_000_000);
-    let made = site.app.report_period(&site.ledger, from.unwrap(), now).await.unwrap();
+    let made = site.app.report_period(&site.ledger, asker, (from.unwrap(), now)).await.unwrap();
     let pack = site.app.pack(&site.ledger, made.sha256).await.unwrap().1;
     verifies(site, &pack);
     let evidence: Value = serde_json::from_slice(Pack::open(&pack).unwrap().file(EVIDENCE).unwrap()).unwrap();
@@ -163,8 +164,8 @@ async fn a_period_has_a_pack_too(site: &Site) {
         let micros = now.unix_micros() - days * day * 1_000_000;
         sealbook_ledger::timestamp::Timestamp::from_unix_micros(micros).unwrap()
     };
-    let early = site.app.report_period(&site.ledger, before(3), before(2)).await;
+    let early = site.app.report_period(&site.ledger, asker, (before(3), before(2))).await;
     assert_eq!(early.unwrap_err().code(), "report.form");
-    let ahead = site.app.report_period(&site.ledger, now, now.plus_seconds(60)).await;
+    let ahead = site.app.report_period(&site.ledger, asker, (now, now.plus_seconds(60))).await;
     assert_eq!(ahead.unwrap_err().code(), "report.form");
 }

@@ -19,7 +19,7 @@ use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Envelope, Event};
 use sealbook_ledger::ids::{ActionId, Correlation, MemberId, Origin, SlotName};
 use sealbook_ledger::note::{SignedNote, Vkey};
-use sealbook_ledger::pack::{Envelope as SignedEnvelope, Manifest, Pack, Statement};
+use sealbook_ledger::pack::{Envelope as SignedEnvelope, MANIFEST, Manifest, Pack, Statement};
 use sealbook_ledger::payload::{FoundingDocument, NextVkey};
 use sealbook_ledger::policy::{LedgerPolicy, SigningPolicy};
 use sealbook_ledger::public_key::{PublicKey, SigningInput};
@@ -117,8 +117,9 @@ fn pack(data: &[u8]) {
     }
     if let Ok(statement) = Statement::parse(data) {
         let predicate: Result<Value, _> = statement.predicate(statement.predicate_type());
-        let again = predicate
-            .and_then(|read| Statement::write(statement.predicate_type(), &read, statement.manifest()));
+        let again = predicate.and_then(|read| {
+            Statement::write(statement.predicate_type(), &read, (MANIFEST, statement.manifest()))
+        });
         assert_eq!(again.ok().as_deref(), Some(data));
     }
     let Ok(pack) = Pack::open(data) else { return };

@@ -112,6 +112,30 @@ pub(super) fn find(session: &Session, label: &Label) -> Result<DeviceKey, Failur
     Ok(DeviceKey { key_type, spki_der, attributes: custody_attributes(session, private)? })
 }
 
+/// Destroys the private key under a label, where its public key is the one that is meant.
+///
+/// # Errors
+/// `NotFound`, `Ambiguous`, or `Refused` where it is another key.
+pub(super) fn destroy_private(session: &Session, label: &Label, spki_sha256: Hash) -> Result<(), Failure> {
+    let private = find_private(session, label)?;
+    let (_, spki_der) = registered_key(session, private)?;
+    if Hash::sha256(&spki_der) != spki_sha256 {
+        let why = format!("the key labelled {:?} is another one than is to be destroyed", label.0);
+        return Err(CustodyError::refused(why).into());
+    }
+    session.destroy_object(private)?;
+    Ok(())
+}
+
+/// Destroys what is left under the label of a private key that is gone: its public half.
+pub(super) fn destroy_public(session: &Session, label: &Label) -> Result<(), Failure> {
+    let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Token(true), label.attribute()];
+    for handle in session.find_objects(&template)? {
+        session.destroy_object(handle)?;
+    }
+    Ok(())
+}
+
 /// The handle for signing, remembered per session; `None` where it isn't known and may not be searched for.
 ///
 /// # Errors
@@ -160,7 +184,7 @@ pub(super) fn inventory(session: &Session) -> Result<Vec<DeviceObject>, Failure>
     Ok(objects)
 }
 
-fn find_private(session: &Session, label: &Label) -> Result<ObjectHandle, Failure> {
+pub(super) fn find_private(session: &Session, label: &Label) -> Result<ObjectHandle, Failure> {
     let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true), label.attribute()];
     match session.find_objects(&template)?.as_slice() {
         [] => Err(label.not_found().into()),

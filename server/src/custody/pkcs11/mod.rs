@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sealbook_ledger::algorithm::{Algorithm, KeyType};
+use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::BackendName;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -280,6 +281,30 @@ impl Backend for Pkcs11Backend {
                 self.counters.sign_failed();
             }
             signed
+        })
+    }
+
+    fn destroy<'a>(&'a self, label: &'a str, spki_sha256: Hash, deadline: Instant) -> Call<'a, ()> {
+        Box::pin(async move {
+            let label = Label::parse(label)?;
+            let _alone = in_time(deadline, self.alone()).await?;
+            let work = move |connection: &mut Connection| {
+                let gone = |outcome: Result<(), CustodyError>| match outcome {
+                    Err(CustodyError::NotFound { .. }) => Ok(()),
+                    // The device went away while it worked.
+                    Err(error @ CustodyError::Unavailable { .. }) => Err(CustodyError::interrupted_by(error)),
+                    other => other,
+                };
+                gone(connection.step(|session, _| keys::destroy_private(session, &label, spki_sha256)))?;
+                gone(connection.step(|session, _| keys::destroy_public(session, &label)))?;
+                // Looked for, not believed: a device may say yes and keep it.
+                match connection.step(|session, _| keys::find_private(session, &label).map(drop)) {
+                    Err(CustodyError::NotFound { .. }) => Ok(()),
+                    Ok(()) => Err(CustodyError::refused("the device still has the key")),
+                    Err(error) => Err(CustodyError::interrupted_by(error)),
+                }
+            };
+            self.pool.call(deadline, work).await
         })
     }
 

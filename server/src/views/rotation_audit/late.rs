@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sealbook_ledger::event::Event;
 use sealbook_ledger::ids::KeyId;
 use sealbook_ledger::payload::{Payload, SlotRotationOverdue};
-use sealbook_ledger::slot::{Key, KeyState};
+use sealbook_ledger::slot::Key;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 
@@ -68,10 +68,7 @@ impl<'a> Late<'a> {
 
     /// Until when a key was in charge of its slot; none where it still is. A revoked key is in charge of nothing.
     fn in_charge_until(&self, id: KeyId, key: &Key) -> Option<Timestamp> {
-        let revoked = match key.state {
-            KeyState::Revoked { at, .. } => Some(at),
-            _ => None,
-        };
+        let revoked = key.revocation().map(|revocation| revocation.at);
         self.replaced.get(&id).copied().into_iter().chain(revoked).min()
     }
 

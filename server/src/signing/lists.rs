@@ -1,0 +1,48 @@
+//! A revocation list, on the path of every signature: intent, device, outcome.
+
+use sealbook_ledger::command::{Command, CrlCommand, CrlLife, CrlOutcome};
+use sealbook_ledger::encoding::B64;
+use sealbook_ledger::ids::{Correlation, KeyId, Seq};
+use sealbook_ledger::rule::Rule;
+
+use super::{AUTHORIZATION_S, DeviceFailure, Signer};
+use crate::custody::SigningInput;
+use crate::ledger::{EngineError, Ledger, Submission, failure_code};
+
+impl Signer {
+    /// Has a CA's key sign the list that it owes, and records it.
+    pub(crate) async fn sign_list(
+        &self,
+        ledger: &Ledger,
+        key: KeyId,
+        lasting: CrlLife,
+        correlation: Correlation,
+    ) -> Result<Seq, EngineError> {
+        let authorize = CrlCommand::Authorize { key, lasting, life_s: AUTHORIZATION_S };
+        let appended = ledger.submit(submission(authorize, correlation)).await?;
+        let number = Seq::new(appended.first_seq).ok_or(Rule::SignatureUnknown)?;
+        let state = ledger.state();
+        let founded = state.founded()?;
+        let pending = founded.pending_crls().get(&number).ok_or(Rule::SignatureUnknown)?;
+        let algorithm = founded.keys().get(&key).ok_or(Rule::KeyUnknown)?.algorithm;
+        let input = match algorithm.needs_message() {
+            true => SigningInput::Message(pending.bytes().to_vec()),
+            false => SigningInput::Digest(pending.digest.0.clone()),
+        };
+        let (outcome, error) = match self.signed_by(founded, key, algorithm, input).await {
+            Ok(signature) => (CrlOutcome::Signed(B64::from(signature)), None),
+            // Nobody knows whether the device signed: the authorisation stays open until it is abandoned.
+            Err(DeviceFailure::Unknown(error)) => return Err(error),
+            Err(DeviceFailure::Certain(error)) => {
+                (CrlOutcome::Failed(failure_code(error.code())), Some(error))
+            }
+        };
+        let settle = CrlCommand::Settle { authorization: number, outcome };
+        ledger.submit(submission(settle, correlation)).await?;
+        error.map_or(Ok(number), Err)
+    }
+}
+
+fn submission(command: CrlCommand, correlation: Correlation) -> Submission {
+    Submission { correlation, ..Submission::new(Command::List(command)) }
+}
