@@ -21,7 +21,7 @@ use crate::payload::{
     CertificateFailed, CertificateImported, CertificateIssued, CertificateOrdered, CertificateRequested,
     Payload,
 };
-use crate::revocation::Revocation;
+use crate::revocation::{REVOKING, Revocation};
 use crate::rotation::{CertificatePolicy, DAY_S, IssuerPolicy, RotationStep};
 use crate::rule::Rule;
 use crate::slot::KeyState;
@@ -33,6 +33,9 @@ pub const MAX_BACKDATING_S: u32 = 60 * 60;
 
 /// Fewest octets of a serial number that is issued: 64 bits (CA/Browser Forum code signing requirements §7.1.1).
 pub const MIN_SERIAL_LEN: usize = 8;
+
+/// Most CAs above a certificate that are followed: path lengths go down to 0 from 3, and a root is above them.
+const MAX_ABOVE: u8 = 5;
 
 /// A certificate, from its order on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +161,11 @@ impl Issuance {
         self.asked.as_ref().is_some_and(|asked| asked.signature.is_none())
     }
 
+    /// Whether a key was asked to sign the certificate, and what came of it is not recorded yet.
+    pub(crate) fn awaits_signature_of(&self, signer: KeyId) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.signer == signer && asked.terms.is_some())
+    }
+
     /// The authorisation whose signature waits to be put into the request or the certificate.
     pub fn signed(&self) -> Option<Seq> {
         self.asked.as_ref().filter(|asked| asked.signature.is_some()).map(|asked| asked.authorization)
@@ -181,16 +189,34 @@ impl Founded {
         self.issuances.get(&id)?.issued()
     }
 
-    /// A key's certificate, where it is in force.
+    /// A key's certificate, where it is in force: of the later rules also those of the CAs above it.
     pub fn certificate_in_force(&self, key: KeyId, at: Timestamp) -> Result<&Issued, Rule> {
         let id = self.keys.get(&key).and_then(|key| key.certificate).ok_or(Rule::CertificateMissing)?;
         match &self.issuance(id)?.step {
-            IssuanceStep::Active(issued) if issued.covers(at) => Ok(issued),
+            IssuanceStep::Active(issued) if issued.covers(at) => {
+                self.judge_above(key, issued, at, MAX_ABOVE).map(|()| issued)
+            }
             IssuanceStep::Active(_) => Err(Rule::CertificateExpired),
             IssuanceStep::Revoked { .. } => Err(Rule::CertificateRevoked),
             IssuanceStep::Ordered | IssuanceStep::Requested | IssuanceStep::Failed => {
                 Err(Rule::CertificateMissing)
             }
+        }
+    }
+
+    /// Whether a CA here that signed a certificate has itself one in force, up to where the path leaves the ledger.
+    fn judge_above(&self, key: KeyId, issued: &Issued, at: Timestamp, left: u8) -> Result<(), Rule> {
+        let Some(above) = issued.issuer.filter(|above| *above != key && self.rules >= REVOKING) else {
+            return Ok(());
+        };
+        // Policies that change may turn a path upon itself.
+        let left = left.checked_sub(1).ok_or(Rule::CertificateIssuer)?;
+        let own = self.issuances.values().filter(|issuance| issuance.key == above);
+        let mut in_force = own.filter_map(|issuance| issuance.active()).filter(|issued| issued.covers(at));
+        if in_force.any(|issued| self.judge_above(above, issued, at, left).is_ok()) {
+            Ok(())
+        } else {
+            Err(Rule::CertificateIssuer)
         }
     }
 
@@ -289,8 +315,11 @@ impl Founded {
             return Err(Rule::CertificateDates);
         }
         let (_, above) = self.issuer_of(issuance)?;
-        if above.is_some_and(|above| !above.covers(at)) {
-            return Err(Rule::CertificateIssuer);
+        if let Some(above) = above {
+            if !above.covers(at) {
+                return Err(Rule::CertificateIssuer);
+            }
+            self.judge_above(signer, above, at, MAX_ABOVE)?;
         }
         if terms.serial.as_bytes().len() < MIN_SERIAL_LEN || self.serials.contains_key(&terms.serial) {
             return Err(Rule::CertificateSerial);

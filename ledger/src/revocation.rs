@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::ids::{ActionId, CertificateId, KeyId, Seq};
 use crate::issuance::{Issuance, IssuanceStep};
 use crate::payload::{CertificateRevoked, Payload};
+use crate::rotation::RotationStep;
 use crate::rule::Rule;
 use crate::slot::{Key, KeyState};
 use crate::state::Founded;
@@ -41,6 +42,13 @@ pub struct Revocation {
     pub action: ActionId,
 }
 
+impl Revocation {
+    /// Whether it says more than an earlier one: that somebody else may hold the key.
+    fn outweighs(&self, earlier: &Self) -> bool {
+        self.reason == RevocationReason::KeyCompromise && earlier.reason != RevocationReason::KeyCompromise
+    }
+}
+
 impl Founded {
     /// Whether people may revoke a certificate without its key.
     pub(crate) fn permits_certificate_revocation(
@@ -55,7 +63,10 @@ impl Founded {
                 return Err(Rule::CertificateMissing);
             }
         }
-        if params.invalid_since.is_some_and(|since| since > at) { Err(Rule::RevocationForm) } else { Ok(()) }
+        // Whoever else holds the key gets by with another certificate: the key itself has to be revoked then.
+        let compromise = params.reason == RevocationReason::KeyCompromise;
+        let ahead = params.invalid_since.is_some_and(|since| since > at);
+        if compromise || ahead { Err(Rule::RevocationForm) } else { Ok(()) }
     }
 
     /// By a rotation that made it needless, or by the action that people approved.
@@ -93,6 +104,7 @@ impl Founded {
                     self.revoke_certificates_of(key, p.action, event);
                 }
             }
+            Payload::LedgerRulesAdopted(p) if p.rules == REVOKING => self.revoke_certificates_of_old(event),
             // A certificate that comes after its key was given up is none that anybody should believe.
             Payload::CertificateIssued(p) => self.revoke_late(p.certificate, event),
             Payload::CertificateImported(p) => self.revoke_late(p.certificate, event),
@@ -108,10 +120,26 @@ impl Founded {
     /// A key that is given up takes its certificates with it.
     fn revoke_certificates_of(&mut self, key: KeyId, action: ActionId, event: &Event) {
         let Some(revocation) = self.given_up(key, action, event) else { return };
-        let of_key = |issuance: &Issuance| issuance.key == key && issuance.active().is_some();
-        let held = self.issuances.iter().filter(|(_, issuance)| of_key(issuance));
+        let held = self.issuances.iter().filter(|(_, issuance)| issuance.key == key);
         for certificate in held.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.with_issuance(certificate, |issuance| issuance.revoke(revocation));
+        }
+    }
+
+    /// What earlier rules left in force: certificates of keys that were revoked, or never took over.
+    fn revoke_certificates_of_old(&mut self, event: &Event) {
+        let failed = |action: &ActionId| {
+            self.rotations.get(action).is_some_and(|rotation| rotation.step == RotationStep::Failed)
+        };
+        let given_up = |key: &Key| match &key.state {
+            KeyState::Revoked { revocation, .. } => Some(revocation.action),
+            KeyState::Deactivated { .. } => key.rotation.filter(failed),
+            _ => None,
+        };
+        let keys: Vec<(KeyId, ActionId)> =
+            self.keys.iter().filter_map(|(id, key)| Some((*id, given_up(key)?))).collect();
+        for (key, action) in keys {
+            self.revoke_certificates_of(key, action, event);
         }
     }
 
@@ -148,8 +176,18 @@ impl Founded {
 
 impl Issuance {
     fn revoke(&mut self, revocation: Revocation) {
-        if let IssuanceStep::Active(issued) = &self.step {
-            self.step = IssuanceStep::Revoked { issued: issued.clone(), revocation };
+        match &self.step {
+            IssuanceStep::Active(issued) => {
+                self.step = IssuanceStep::Revoked { issued: issued.clone(), revocation };
+            }
+            IssuanceStep::Revoked { issued, revocation: held } if revocation.outweighs(held) => {
+                // What was not to be believed before is no more to be believed now.
+                let before = held.since.unwrap_or(held.at);
+                let since = Some(revocation.since.map_or(before, |since| since.min(before)));
+                let revocation = Revocation { since, ..revocation };
+                self.step = IssuanceStep::Revoked { issued: issued.clone(), revocation };
+            }
+            _ => {}
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::payload::{
 };
 use crate::policy::SigningPolicy;
 use crate::public_key::PublicKey;
-use crate::revocation::Revocation;
+use crate::revocation::{REVOKING, Revocation};
 use crate::rotation::RotationPolicy;
 use crate::rule::Rule;
 use crate::state::{Founded, OpenAction, Progress, Stage};
@@ -139,6 +139,12 @@ impl Founded {
             | KeyState::Active { .. }
             | KeyState::Retiring { .. }
             | KeyState::Deactivated { .. } => Ok(()),
+            // That somebody else may hold it can be found out later.
+            KeyState::Revoked { .. } | KeyState::Destroyed { .. }
+                if self.rules >= REVOKING && compromise && !key.is_compromised() =>
+            {
+                Ok(())
+            }
             KeyState::Revoked { .. } => Err(Rule::KeyRevoked),
             KeyState::Destroyed { .. } => Err(Rule::KeyDestroyed),
             KeyState::Generating { .. } | KeyState::NotGenerated => Err(Rule::KeyUnknown),

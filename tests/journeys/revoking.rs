@@ -175,7 +175,7 @@ fn lists_are_for_everybody_and_say_for_how_long_they_may_be_kept() {
         fetched(&tenant, &nothing).refused(404, "path.unknown");
     }
     // Who may not read the ledger learns nothing else.
-    fetched(&tenant, &tenant.path("/revocations")).refused(401, "auth.missing");
+    fetched(&tenant, &tenant.path("/revocations")).refused(401, "auth.token");
     let service = tenant.service(&["releases"]);
     assert_eq!(service.api.get(&tenant.path("/revocations")).status, 403);
 }

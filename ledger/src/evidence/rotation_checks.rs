@@ -263,7 +263,7 @@ fn retired(evidence: &RotationEvidence) -> Check {
             let revoked = evidence.certificate_of(old).and_then(|certificate| certificate.revoked);
             let text = match revoked {
                 None => "retired",
-                Some(_) => "retired, its certificate revoked as superseded",
+                Some(_) => "retired, its certificate revoked",
             };
             check.holds(true, text).at([completed.seq].into_iter().chain(revoked.map(|mark| mark.seq)))
         }

@@ -29,9 +29,10 @@ impl Founded {
         Ok(())
     }
 
-    /// Whether a key has yet to sign its last list before it may be destroyed.
+    /// Whether a key has yet to sign its last list before it may be destroyed: one that names everything.
     pub fn awaits_last_list(&self, key: KeyId) -> bool {
-        self.list_issuer(key).is_ok() && !self.crls.get(&key).is_some_and(|crl| crl.is_last())
+        let last = self.crls.get(&key).is_some_and(|crl| crl.is_last());
+        self.list_issuer(key).is_ok() && !(last && self.is_list_complete(key))
     }
 
     /// Whether everything is said that only the key itself, or the CA above it, can say.
@@ -45,21 +46,23 @@ impl Founded {
         Ok(())
     }
 
-    /// A compromised key's own list says nothing: that of the CA above it, where there is one here, has to name it.
+    /// A compromised key's own list says nothing: those of the CAs above it, where there are any here, have to name it.
     fn is_listed_where_compromised(&self, id: KeyId) -> bool {
         let Some(key) = self.keys.get(&id) else { return false };
-        let certificate = key.certificate.and_then(|certificate| self.issuances.get(&certificate));
-        let Some(issuance) = certificate.filter(|_| key.is_compromised() && self.is_ca(key)) else {
+        if !key.is_compromised() || !self.is_ca(key) {
             return true;
-        };
-        let above = issuance.issued().and_then(|issued| issued.issuer).filter(|above| *above != id);
-        match (&issuance.step, above) {
-            (IssuanceStep::Revoked { revocation, .. }, Some(above)) => {
-                self.list_issuer(above).is_err()
-                    || self.crls.get(&above).is_some_and(|crl| crl.number > revocation.seq)
-            }
-            _ => true,
         }
+        let mut own = self.issuances.values().filter(|issuance| issuance.key == id);
+        own.all(|issuance| {
+            let above = issuance.issued().and_then(|issued| issued.issuer).filter(|above| *above != id);
+            match (&issuance.step, above) {
+                (IssuanceStep::Revoked { revocation, .. }, Some(above)) => {
+                    self.list_issuer(above).is_err()
+                        || self.crls.get(&above).is_some_and(|crl| crl.number > revocation.seq)
+                }
+                _ => true,
+            }
+        })
     }
 
     /// The last list of a key is signed when its destruction has begun.

@@ -25,8 +25,8 @@ use crate::timestamp::Timestamp;
 /// Longest time from a list to the next, in seconds: 7 days (CA/Browser Forum code signing requirements §4.9.7).
 pub const MAX_CRL_LIFE_S: u32 = 7 * DAY_S;
 
-/// `nextUpdate` of the last list of a key that is to be destroyed, 99991231235959Z: there is no later one
-/// (RFC 5280 §4.1.2.5).
+/// `nextUpdate` of the last list of a key that is to be destroyed, 99991231235959Z: what RFC 5280 §4.1.2.5 writes for an end
+/// that is not known.
 const NEVER_S: i64 = 253_402_300_799;
 
 /// A revocation list that a CA's key was asked to sign.
@@ -178,7 +178,9 @@ impl Founded {
         let in_force = |(issuance, issued): (&Issuance, &Issued)| {
             issuance.active().is_some() && at.second() <= issued.not_after
         };
-        self.issued_by(ca).any(in_force)
+        // What it has signed may yet be recorded.
+        let to_come = |issuance: &Arc<Issuance>| issuance.key != ca && issuance.awaits_signature_of(ca);
+        self.issued_by(ca).any(in_force) || self.issuances.values().any(to_come)
     }
 
     /// What a key's list says of each certificate that it signed and that is revoked. None is ever taken off.
@@ -197,6 +199,12 @@ impl Founded {
         self.revoked_by(ca).filter_map(entry).collect()
     }
 
+    /// When the first certificate of a CA's key began: since nothing leaves its lists, they go back as far.
+    fn began(&self, key: KeyId) -> Option<Timestamp> {
+        let own = self.issuances.values().filter(|issuance| issuance.key == key);
+        own.filter_map(|issuance| issuance.issued()).map(|issued| issued.not_before).min()
+    }
+
     fn listed(
         &self,
         key: KeyId,
@@ -210,8 +218,7 @@ impl Founded {
         let list = RevocationList {
             algorithm,
             entries: &entries,
-            // Nothing leaves the list, so it goes back to the issuer's own beginning.
-            expired_since: Some(issuer.not_before()),
+            expired_since: Some(self.began(key).unwrap_or(issuer.not_before())),
             issuer: &issuer,
             next_update,
             number: number.get(),
@@ -238,9 +245,6 @@ impl Founded {
         self.list_issuer(key)?;
         if self.pending_crls.values().any(|pending| pending.key == key) {
             return Err(Rule::CrlBusy);
-        }
-        if self.crls.get(&key).is_some_and(|crl| crl.is_last()) {
-            return Err(Rule::CrlLast);
         }
         let begins = at.second();
         let dated = match authorized.action {

@@ -111,7 +111,9 @@ impl Founded {
         let rotation = self.rotation(revoked.action)?;
         let issuance = self.issuance(revoked.certificate)?;
         let over = matches!(rotation.step, RotationStep::Completed { .. });
-        let due = rotation.policy.revoke_superseded && revoked.reason == RevocationReason::Superseded;
+        let due = rotation.policy.revoke_superseded
+            && revoked.reason == RevocationReason::Superseded
+            && revoked.invalid_since.is_none();
         if over && due && issuance.key == rotation.old_key && issuance.active().is_some() {
             Ok(())
         } else {

@@ -4,6 +4,7 @@ use crate::action::{SlotCreateParams, SlotRotationParams};
 use crate::algorithm::Algorithm;
 use crate::certificate::{Usage, is_certifiable};
 use crate::ids::SlotName;
+use crate::revocation::REVOKING;
 use crate::rotation::{IssuerPolicy, RotationPolicy};
 use crate::rule::Rule;
 use crate::slot::rotation_of;
@@ -57,6 +58,14 @@ impl Founded {
     pub(crate) fn permits_rotation_set(&self, params: &SlotRotationParams) -> Result<(), Rule> {
         let slot = self.slot(&params.slot)?;
         if slot.rotation.is_issuing() != params.rotation.is_issuing() {
+            return Err(Rule::SlotForm);
+        }
+        // Its lists bear one name, and have to be those of every certificate that it signed.
+        let name = |policy: &RotationPolicy| {
+            policy.certificate.as_ref().map(|certificate| certificate.subject.clone())
+        };
+        let renamed = slot.rotation.is_issuing() && name(&slot.rotation) != name(&params.rotation);
+        if renamed && self.rules >= REVOKING {
             return Err(Rule::SlotForm);
         }
         self.permits_rotation_policy(&params.slot, &params.rotation, slot.algorithm)

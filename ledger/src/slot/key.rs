@@ -98,15 +98,7 @@ pub enum KeyState {
 impl Key {
     /// The public key and attributes, once there are any.
     pub fn material(&self) -> Option<&KeyMaterial> {
-        match &self.state {
-            KeyState::Generating { .. } | KeyState::NotGenerated => None,
-            KeyState::PreActivation(material)
-            | KeyState::Active { material, .. }
-            | KeyState::Retiring { material, .. }
-            | KeyState::Deactivated { material, .. }
-            | KeyState::Revoked { material, .. }
-            | KeyState::Destroyed { material, .. } => Some(material),
-        }
+        material_of(&self.state)
     }
 
     /// Makes a key that was not used yet its slot's.
@@ -132,8 +124,13 @@ impl Key {
 
     /// Ends its use, and belief in it, for good.
     pub(crate) fn revoke(&mut self, revocation: Revocation) {
-        if let Some(material) = self.material().cloned() {
-            self.state = KeyState::Revoked { material, revocation };
+        match &mut self.state {
+            KeyState::Destroyed { revocation: held, .. } => *held = Some(revocation),
+            other => {
+                if let Some(material) = material_of(other).cloned() {
+                    self.state = KeyState::Revoked { material, revocation };
+                }
+            }
         }
     }
 
@@ -177,5 +174,17 @@ impl Key {
             KeyState::Destroyed { .. } if self.is_compromised() => "destroyed_compromised",
             KeyState::Destroyed { .. } => "destroyed",
         }
+    }
+}
+
+fn material_of(state: &KeyState) -> Option<&KeyMaterial> {
+    match state {
+        KeyState::Generating { .. } | KeyState::NotGenerated => None,
+        KeyState::PreActivation(material)
+        | KeyState::Active { material, .. }
+        | KeyState::Retiring { material, .. }
+        | KeyState::Deactivated { material, .. }
+        | KeyState::Revoked { material, .. }
+        | KeyState::Destroyed { material, .. } => Some(material),
     }
 }

@@ -2,16 +2,18 @@
 
 use sealbook_ledger::action::{
     CertificateRevokeParams, FipsCertificate, KeyDestroyParams, KeyRevokeParams, Params, RevocationReason,
+    RulesAdoptParams, SlotRotationParams,
 };
 use sealbook_ledger::certificate::RevocationReason as Listed;
 use sealbook_ledger::command::{
     Command, Containment, CrlCommand, CrlLife, CrlOutcome, Document, RotationCommand, SigningOutcome,
 };
 use sealbook_ledger::encoding::{B64, HexBytes};
-use sealbook_ledger::event::Actor;
+use sealbook_ledger::event::{Actor, Event};
 use sealbook_ledger::ids::KeyId;
 use sealbook_ledger::payload::{
-    CertificateFailed, CrlAuthorized, CrlIssued, DocumentAuthorized, KeyDestroyed, Payload,
+    CertificateFailed, CertificateRevoked, CrlAuthorized, CrlIssued, DocumentAuthorized, KeyDestroyed,
+    Payload,
 };
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::rotation::{IssuerPolicy, RotationPolicy};
@@ -101,12 +103,135 @@ fn a_retired_key_keeps_its_certificate() {
 }
 
 #[test]
+fn what_a_rotation_makes_needless_is_revoked_when_it_says_so_and_not_before() {
+    let Pki { mut ledger, certificate, .. } = pki();
+    let action = ledger.rotation_started("releases");
+    ledger.cut_over(action);
+    ledger.wait(8 * DAY);
+    ledger
+        .step(RotationCommand::MoveChannel {
+            by: Actor::Member(ledger.people[0].id),
+            action,
+            channel: "stable".parse().unwrap(),
+        })
+        .unwrap();
+    let state = ledger.state.clone();
+    let events = ledger.step(RotationCommand::Complete(action)).unwrap();
+    let Payload::CertificateRevoked(revoked) = events[1].payload.clone() else { panic!("another event") };
+    assert_eq!(revoked.certificate, certificate);
+    ledger.state = state;
+    let completed = Event { time: events[0].time, ..events[0].clone() };
+    ledger.state.apply(&completed, sealbook_ledger::encoding::Hash::ZERO);
+    assert_eq!(ledger.judged((*revoked).clone()), Ok(()));
+    let backdated = CertificateRevoked { invalid_since: Some(earlier(ledger.clock, 9)), ..*revoked };
+    assert_eq!(ledger.judged(backdated), Err(Rule::RotationStep));
+}
+
+#[test]
+fn that_somebody_else_holds_a_key_can_be_found_out_later() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    ledger.wait(10 * DAY);
+    ledger.revoke(leaf, RevocationReason::Superseded, None);
+    let first = ledger.state.time().unwrap().second();
+    ledger.wait(DAY);
+    let again = KeyRevokeParams { compromised_since: None, key: leaf, reason: RevocationReason::Superseded };
+    assert_eq!(rule_of(ledger.propose(0, Params::KeyRevoke(again)).unwrap_err()), Rule::KeyRevoked);
+    let action = ledger.destroying(leaf);
+    ledger.destroyed(action).unwrap();
+    // Destroyed or not: what was signed before is doubted from then on.
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, None);
+    assert_eq!(ledger.now().keys()[&leaf].state_name(), "destroyed_compromised");
+    let entry = ledger.now().list_entries(root).remove(0);
+    assert_eq!((entry.reason, entry.revoked_at), (Some(Listed::KeyCompromise), first));
+    let since = earlier(ledger.clock, 5);
+    let again = KeyRevokeParams {
+        compromised_since: Some(since),
+        key: leaf,
+        reason: RevocationReason::KeyCompromise,
+    };
+    assert_eq!(rule_of(ledger.propose(0, Params::KeyRevoke(again)).unwrap_err()), Rule::KeyDestroyed);
+}
+
+#[test]
+fn an_adoption_revokes_what_earlier_rules_left_in_force() {
+    let Pki { mut ledger, root, leaf, certificate } = pki_under(2);
+    let since = ledger.clock;
+    ledger.wait(DAY);
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, Some(since));
+    assert!(ledger.now().issuance(certificate).unwrap().active().is_some());
+    ledger.decree(Params::RulesAdopt(RulesAdoptParams { rules: 3 }));
+    let entry = ledger.now().list_entries(root).remove(0);
+    assert_eq!((entry.reason, entry.revoked_at), (Some(Listed::KeyCompromise), since.second()));
+    ledger.listed(root);
+}
+
+#[test]
+fn nothing_is_signed_under_a_ca_that_is_revoked() {
+    let Pki { mut ledger, root, .. } = pki();
+    let gate = |ledger: &Ledger| ledger.now().gate(&slot_name("releases"), ledger.clock).unwrap();
+    assert_eq!(gate(&ledger), []);
+    ledger.revoke(root, RevocationReason::KeyCompromise, None);
+    assert_eq!(gate(&ledger), [Rule::CertificateIssuer]);
+    let service = ledger.service(&["releases"]);
+    let request = ledger.request("releases", 32);
+    assert_eq!(rule_of(ledger.authorize(service, request).unwrap_err()), Rule::CertificateIssuer);
+}
+
+#[test]
+fn a_ca_keeps_its_name() {
+    let mut ledger = pki().ledger;
+    let mut rotation = ledger.now().slot(&slot_name("root")).unwrap().rotation.clone();
+    let set = |rotation: &RotationPolicy| {
+        let params = SlotRotationParams { rotation: rotation.clone(), slot: slot_name("root") };
+        Params::SlotRotationSet(params)
+    };
+    rotation.propose_days = 30;
+    ledger.propose(0, set(&rotation)).unwrap();
+    let certificate = rotation.certificate.as_mut().unwrap();
+    certificate.subject = serde_json::from_value(serde_json::json!({"common_name": "Another Root"})).unwrap();
+    assert_eq!(rule_of(ledger.propose(0, set(&rotation)).unwrap_err()), Rule::SlotForm);
+}
+
+#[test]
+fn a_ca_that_has_signed_what_is_not_recorded_yet_is_not_destroyed() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    let id = ledger.ordered("releases", leaf);
+    ledger.request_of(id);
+    let own = ledger.certificate_own(id);
+    ledger.sign_own(own).unwrap();
+    ledger.revoke(leaf, RevocationReason::Superseded, None);
+    ledger.revoke(root, RevocationReason::CessationOfOperation, None);
+    assert_eq!(ledger.destruction(root).unwrap_err(), Rule::CrlLast);
+    ledger.step(RotationCommand::Record(id)).unwrap();
+    ledger.destruction(root).unwrap();
+}
+
+#[test]
+fn a_list_that_was_to_be_the_last_is_followed_by_others_where_its_key_stays() {
+    let Pki { mut ledger, root, leaf, .. } = pki();
+    ledger.revoke(leaf, RevocationReason::Superseded, None);
+    ledger.revoke(root, RevocationReason::CessationOfOperation, None);
+    let action = ledger.destroying(root);
+    let last = CrlCommand::Authorize { key: root, lasting: CrlLife::Last(action), life_s: 60 };
+    let authorization = ledger.list(last).unwrap()[0].seq;
+    ledger.list_settled(authorization).unwrap();
+    // What is found out meanwhile stands on no list yet.
+    ledger.revoke(leaf, RevocationReason::KeyCompromise, None);
+    assert!(ledger.now().awaits_last_list(root));
+    assert_eq!(ledger.destroyed(action).unwrap_err(), Rule::CrlLast);
+    ledger.listed(root);
+    assert!(!ledger.now().crls()[&root].is_last());
+}
+
+#[test]
 fn people_may_revoke_a_certificate_alone() {
     let Pki { mut ledger, root, leaf, certificate } = pki();
-    let reason = RevocationReason::AffiliationChanged;
-    let params = |since| {
-        Params::CertificateRevoke(CertificateRevokeParams { certificate, invalid_since: since, reason })
+    let revoke = |invalid_since, reason| {
+        Params::CertificateRevoke(CertificateRevokeParams { certificate, invalid_since, reason })
     };
+    let params = |since| revoke(since, RevocationReason::AffiliationChanged);
+    let stolen = revoke(None, RevocationReason::KeyCompromise);
+    assert_eq!(rule_of(ledger.propose(0, stolen).unwrap_err()), Rule::RevocationForm);
     let later = ledger.clock.plus_seconds(60);
     assert_eq!(rule_of(ledger.propose(0, params(Some(later))).unwrap_err()), Rule::RevocationForm);
     ledger.decree(params(None));
@@ -281,9 +406,9 @@ fn a_ca_is_destroyed_after_its_last_list_when_nothing_that_it_signed_is_in_force
     assert_eq!(ledger.destroyed(action).unwrap_err(), Rule::CrlBusy);
     ledger.list_settled(authorization).unwrap();
     assert_eq!(ledger.now().crls()[&root].next_update().to_string(), "9999-12-31T23:59:59.000000Z");
-    assert_eq!(ledger.authorize_list(root).unwrap_err(), Rule::CrlLast);
-    assert_eq!(ledger.list(last).unwrap_err(), Rule::CrlLast);
     ledger.destroyed(action).unwrap();
+    assert_eq!(ledger.authorize_list(root).unwrap_err(), Rule::CrlIssuer);
+    assert_eq!(ledger.list(last).unwrap_err(), Rule::CrlIssuer);
     assert_eq!(ledger.now().keys()[&root].state_name(), "destroyed");
     // The list outlives its key.
     assert!(!ledger.now().crl_der(root).unwrap().is_empty());

@@ -84,7 +84,7 @@ fn is_due(founded: &Founded, key: KeyId, at: Timestamp) -> bool {
     let old = |crl: &Crl| at >= crl.this_update().plus_seconds(RENEW_AFTER_S);
     match last {
         _ if signing || ended => false,
-        Some(crl) if crl.is_last() => false,
+        Some(crl) if crl.is_last() => !founded.is_list_complete(key),
         Some(crl) => old(crl) || !founded.is_list_complete(key),
         None => true,
     }
