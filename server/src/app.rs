@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::OriginPrefix;
 use crate::custody::BackendHealth;
 use crate::devices::Devices;
-use crate::effects::Effects;
+use crate::effects::{Effects, Lists};
 use crate::high_water::HighWaterFile;
 use crate::inventory;
 use crate::ledger::{EngineError, Ledger, Submission};
@@ -309,6 +309,7 @@ impl App {
         let inner = &self.0;
         let stop = || inner.stop.subscribe();
         let (store, signer) = (Arc::clone(&inner.store), Arc::clone(&inner.signer));
+        let lists = Lists::new(Arc::clone(ledger), inner.devices.clone(), Arc::clone(&signer));
         let effects = Effects::new(Arc::clone(ledger), store, inner.devices.clone(), signer);
         let projector = Projector::new(Arc::clone(&inner.store), ledger.id());
         let refusals = Arc::new(Refusals::default());
@@ -323,6 +324,7 @@ impl App {
         inner.tasks.lock().await.extend([
             self.task(sealer.run(stop())),
             self.task(effects.run(stop())),
+            self.task(lists.run(stop())),
             self.task(projector.run(Arc::clone(ledger), stop())),
             self.task(refusals.run(Arc::clone(ledger), stop())),
             self.task(scrubbing),

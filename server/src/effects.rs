@@ -7,13 +7,16 @@ mod calendar;
 mod lists;
 mod packs;
 mod rotating;
+mod waits;
+
+pub(crate) use lists::Lists;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sealbook_ledger::action::Params;
-use sealbook_ledger::command::{Command, CrlLife, DocumentSubject, RotationCommand};
+use sealbook_ledger::command::{Command, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::B64;
 use sealbook_ledger::ids::{ActionId, BackendName, CertificateId, Correlation, KeyId, Seq, SlotName};
 use sealbook_ledger::payload::NextVkey;
@@ -29,6 +32,7 @@ use crate::ledger::{Disclosure, EngineError, Ledger, Submission, failure_code};
 use crate::packs::Packs;
 use crate::signing::Signer;
 use crate::store::{LedgerId, Store};
+use waits::{Setback, Subject, Waits};
 
 /// How long an execution may take, in seconds.
 const EXECUTION_S: u32 = 5 * 60;
@@ -38,12 +42,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How long after a look in vain the device is asked again for an interrupted key.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-
-/// The longest pause before a step of a rotation that failed is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// The longest pause before an evidence pack is tried again: each try is on record.
-const LONGEST_PAUSE_OF_PACKS: Duration = Duration::from_secs(60 * 60);
 
 /// An authorisation is left to whoever made it for this long after its expiry.
 const ABANDON_AFTER_S: u32 = 5;
@@ -57,19 +55,12 @@ pub(crate) struct Effects {
     /// When the device was last asked for a key that another process began to make, by the ledger's clock like the rest.
     looked: HashMap<KeyId, Instant>,
     signer: Arc<Signer>,
-    /// What failed lately, by the action, certificate or key that it was about: when it may be tried again.
-    waits: HashMap<Subject, Wait>,
+    waits: Waits,
     /// In which turn the rotation of which key was last proposed.
     proposed: HashMap<KeyId, i64>,
     packs: Packs,
     /// When the events were last looked through for what came round.
     reckoned: Option<Instant>,
-}
-
-/// A pause after a failure; the next one is twice as long.
-struct Wait {
-    until: Instant,
-    pause: Duration,
 }
 
 /// One thing to do next.
@@ -88,42 +79,23 @@ enum Step {
     Rotate { of: Uuid, correlation: Correlation, command: RotationCommand },
     Propose { slot: SlotName, key: KeyId },
     Issue { about: DocumentSubject, of: ActionId, correlation: Correlation },
-    List { key: KeyId, lasting: CrlLife, correlation: Correlation },
+    LastList { action: ActionId, key: KeyId },
     Destroy { action: ActionId, key: KeyId },
 }
 
-/// What a step that failed is about: while it waits, others about the same thing need not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Subject {
-    /// A rotation, a certificate, a pack, a destruction, by id.
-    Work(Uuid),
-    /// The proposal of a key's rotation.
-    Proposal(KeyId),
-    /// A CA key's revocation list.
-    List(KeyId),
-}
-
 impl Step {
-    /// The longest pause before it is tried again.
-    const fn longest_pause(&self) -> Duration {
-        match self {
-            Self::Issue { .. } => LONGEST_PAUSE_OF_PACKS,
-            _ => LONGEST_PAUSE,
-        }
-    }
-
     /// What a rotation's step is about; none for steps that are simply tried again at the next tick.
     fn subject(&self) -> Option<Subject> {
         match self {
-            Self::Generate(action) | Self::Canary(action) | Self::RecordCanary(action) => {
-                Some(Subject::Work(action.uuid()))
+            Self::Generate(action) => Some(Subject::NewKey(*action)),
+            Self::Canary(action) | Self::Issue { of: action, .. } | Self::Destroy { action, .. } => {
+                Some(Subject::Signature(action.uuid()))
             }
-            Self::SignCertificate(id) => Some(Subject::Work(id.uuid())),
-            Self::Rotate { of, .. } => Some(Subject::Work(*of)),
-            Self::Propose { key, .. } => Some(Subject::Proposal(*key)),
-            Self::Issue { of, .. } => Some(Subject::Work(of.uuid())),
-            Self::List { key, .. } => Some(Subject::List(*key)),
-            Self::Destroy { action, .. } => Some(Subject::Work(action.uuid())),
+            Self::LastList { key, .. } => Some(Subject::List(*key)),
+            Self::SignCertificate(id) => Some(Subject::Signature(id.uuid())),
+            Self::RecordCanary(action) => Some(Subject::Record(action.uuid())),
+            Self::Rotate { of, .. } => Some(Subject::Record(*of)),
+            Self::Propose { key, .. } => Some(Subject::Record(key.uuid())),
             Self::Submit(_)
             | Self::Begin(_)
             | Self::MakeSlotKey { .. }
@@ -145,7 +117,7 @@ impl Effects {
             mine: HashSet::new(),
             looked: HashMap::new(),
             signer,
-            waits: HashMap::new(),
+            waits: Waits::default(),
             proposed: HashMap::new(),
             reckoned: None,
         }
@@ -163,12 +135,12 @@ impl Effects {
                 if *stop.borrow() {
                     return;
                 }
-                let (subject, longest) = (step.subject(), step.longest_pause());
+                let subject = step.subject();
                 let taken = self.take(step).await;
                 if let Some(subject) = subject {
-                    self.note_attempt(subject, longest, taken.is_ok());
+                    self.waits.note(subject, &taken, self.ledger.clock().steady());
                 }
-                match taken {
+                match taken.map_err(|setback| setback.error) {
                     Ok(()) => {}
                     // Somebody else was first, or it is not time yet: it is not tried again at once.
                     Err(EngineError::Refused(refusal)) => {
@@ -219,29 +191,18 @@ impl Effects {
         steps.extend(abandoned.map(|seq| Step::Submit(Command::Abandon(*seq))));
         steps.extend(self.rotation_steps(founded, at));
         steps.extend(self.calendar_steps(founded, at));
-        steps.extend(self.list_steps(founded, at));
         steps.extend(self.pack_steps(founded, at));
         steps
     }
 
     /// Whether a step failed so lately that it has to wait.
     fn has_to_wait(&self, step: &Step) -> bool {
-        let wait = step.subject().and_then(|subject| self.waits.get(&subject));
-        wait.is_some_and(|wait| self.ledger.clock().steady() < wait.until)
+        step.subject().is_some_and(|subject| self.waits.holds(subject, self.ledger.clock().steady()))
     }
 
     /// How much time has passed since a moment of the ledger's clock.
     fn since(&self, moment: Instant) -> Duration {
         self.ledger.clock().steady().saturating_duration_since(moment)
-    }
-
-    fn note_attempt(&mut self, subject: Subject, longest: Duration, well: bool) {
-        if well {
-            self.waits.remove(&subject);
-            return;
-        }
-        let pause = self.waits.get(&subject).map_or(TICK, |wait| (wait.pause * 2).min(longest));
-        self.waits.insert(subject, Wait { until: self.ledger.clock().steady() + pause, pause });
     }
 
     fn step_of(&self, founded: &Founded, id: ActionId, action: &OpenAction, at: Timestamp) -> Option<Step> {
@@ -304,29 +265,31 @@ impl Effects {
         due.then_some(Step::FindSlotKey { key })
     }
 
-    async fn take(&mut self, step: Step) -> Result<(), EngineError> {
-        match step {
+    async fn take(&mut self, step: Step) -> Result<(), Setback> {
+        let taken = match step {
             Step::Submit(command) => self.submit(command).await,
             Step::Begin(action) => self.begin(action).await,
             Step::MakeSlotKey { key } => self.make_slot_key(key).await,
             Step::FindSlotKey { key } => self.find_slot_key(key).await,
             Step::FindAdopted(action) => self.find_adopted(action).await,
             Step::Generate(action) => self.generate(action).await,
-            Step::SignCertificate(id) => self.sign_certificate(id).await,
-            Step::Canary(action) => self.run_canary(action).await,
+            Step::SignCertificate(id) => return self.sign_certificate(id).await,
+            Step::Canary(action) => return self.run_canary(action).await,
             Step::RecordCanary(action) => self.record_canary(action).await,
             Step::Rotate { correlation, command, .. } => {
                 self.ledger.submit(rotating::step_of(command, correlation)).await.map(drop)
             }
             Step::Propose { slot, key } => self.propose(slot, key).await,
-            Step::Issue { about, correlation, .. } => self.issue(about, correlation).await,
-            Step::List { key, lasting, correlation } => {
-                self.signer.sign_list(&self.ledger, key, lasting, correlation).await.map(drop)
+            Step::Issue { about, correlation, .. } => {
+                // Once the pack is put together, its try is on record.
+                return self.issue(about, correlation).await.map_err(Setback::on_record);
             }
+            Step::LastList { action, key } => return self.sign_last_list(action, key).await,
             Step::Destroy { action, key } => self.destroy(action, key).await,
             Step::MakeLedgerKey { action, backend } => self.make_ledger_key(action, &backend).await,
             Step::MakeEvidenceKey { action, backend } => self.make_evidence_key(action, &backend).await,
-        }
+        };
+        taken.map_err(Setback::from)
     }
 
     /// Submits; a refusal means that somebody else was first, which is as good.

@@ -33,7 +33,7 @@ use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
 use crate::ledger::{Appended, EngineError, Ledger, Submission, failure_code};
 use crate::store::Store;
 use crate::store::load::EventFilter;
-pub(crate) use call::OwnCall;
+pub(crate) use call::{OwnCall, OwnWork};
 pub use call::{SignCall, SignInput};
 use call::{check_artifact, own_submission, submission};
 
@@ -139,16 +139,23 @@ impl Signer {
         Ok(reply)
     }
 
-    /// A signature that a process of the server's needs, on the same path: its authorisation fixes what is signed.
-    pub(crate) async fn sign_own(&self, ledger: &Ledger, call: OwnCall) -> Result<Signed, EngineError> {
+    /// Authorises a signature that a process of the server's needs, on the same path: the authorisation fixes what is signed.
+    /// Where it fails, no try is on record.
+    pub(crate) async fn authorize_own(&self, ledger: &Ledger, call: OwnCall) -> Result<OwnWork, EngineError> {
         let message = call.message.clone();
         let appended = ledger.submit(own_submission(call)).await?;
+        Ok(OwnWork { appended, message })
+    }
+
+    /// Has the device sign what was authorised, up to its outcome.
+    pub(crate) async fn perform_own(&self, ledger: &Ledger, work: OwnWork) -> Result<(), EngineError> {
+        let OwnWork { appended, message } = work;
         let authorized = appended.events.first().map(|decided| &decided.event.payload);
         let Some(Payload::SignatureAuthorized(authorized)) = authorized else {
             return Err(EngineError::Fault { what: "an authorisation without its event", source: None });
         };
         let slot = authorized.slot.clone();
-        self.perform(ledger, slot, appended, message).await
+        self.perform(ledger, slot, appended, message).await.map(drop)
     }
 
     async fn authorize_and_perform(&self, ledger: &Ledger, call: SignCall) -> Result<Reply, EngineError> {

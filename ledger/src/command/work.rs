@@ -33,6 +33,9 @@ impl Command {
             | Self::List(CrlCommand::Authorize { lasting: CrlLife::Last(action), .. }) => {
                 of_action(founded, *action)
             }
+            Self::List(CrlCommand::Settle { authorization, .. }) => {
+                founded.pending_crls().get(authorization).map(|pending| pending.correlation)
+            }
             Self::Open(_)
             | Self::Found { .. }
             | Self::Propose(_)

@@ -12,7 +12,7 @@ use crate::certificate::{
 };
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::event::Event;
-use crate::ids::{KeyId, Seq};
+use crate::ids::{Correlation, KeyId, Seq};
 use crate::issuance::{Issuance, IssuanceStep, Issued};
 use crate::payload::{CrlAbandoned, CrlAuthorized, CrlFailed, CrlIssued};
 use crate::rotation::DAY_S;
@@ -38,6 +38,8 @@ pub struct PendingCrl {
     pub digest: HexBytes,
     /// First moment that it no longer may be issued.
     pub expires_at: Timestamp,
+    /// Under which correlation it stands.
+    pub correlation: Correlation,
     /// Its dates, and the TBSCertList.
     list: Listed,
 }
@@ -317,7 +319,7 @@ impl Founded {
             return;
         };
         let (digest, expires_at) = (authorized.digest.clone(), authorized.expires_at);
-        let pending = PendingCrl { key, digest, expires_at, list };
+        let pending = PendingCrl { key, digest, expires_at, correlation: event.correlation, list };
         Arc::make_mut(&mut self.pending_crls).insert(event.seq, pending);
     }
 

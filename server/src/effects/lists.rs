@@ -1,6 +1,7 @@
 //! Revocation lists come by themselves: at once where something was revoked, and otherwise long before the last one ends.
 //! Keys are destroyed once people have approved it, of a CA after its last list.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use sealbook_ledger::action::Params;
@@ -10,53 +11,126 @@ use sealbook_ledger::revocation::{Crl, MAX_CRL_LIFE_S, REVOKING};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, OpenAction};
 use sealbook_ledger::timestamp::Timestamp;
+use tokio::sync::watch;
 
-use super::{ABANDON_AFTER_S, Effects, Step};
+use super::waits::{Setback, Subject, Waits};
+use super::{ABANDON_AFTER_S, Effects, Step, TICK};
 use crate::clock;
-use crate::devices::{SIGNING_DEADLINE, custody_error};
-use crate::ledger::EngineError;
+use crate::custody::CustodyError;
+use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
+use crate::ledger::{EngineError, Ledger, Submission};
+use crate::signing::Signer;
 
 /// How old a list gets before the next one, in seconds: 3 days. A device that is away for as long again keeps nobody without
 /// a list.
 const RENEW_AFTER_S: u32 = 3 * 24 * 60 * 60;
 
-impl Effects {
-    /// Lists that are due, and authorisations of which nobody knows what became.
-    pub(super) fn list_steps(&self, founded: &Founded, at: Timestamp) -> Vec<Step> {
-        if founded.rules() < REVOKING {
-            return Vec::new();
-        }
-        let pending = founded.pending_crls();
-        let over = pending.iter().filter(|(_, p)| at >= p.expires_at.plus_seconds(ABANDON_AFTER_S));
-        let abandon = |authorization| CrlCommand::Settle { authorization, outcome: CrlOutcome::Abandoned };
-        let mut steps: Vec<Step> = over.map(|(seq, _)| Step::Submit(Command::List(abandon(*seq)))).collect();
-        let lasting = CrlLife::Seconds(MAX_CRL_LIFE_S);
-        let due = founded.list_signers().filter(|key| is_due(founded, *key, at));
-        let lists = due.map(|key| Step::List { key, lasting, correlation: clock::correlation() });
-        steps.extend(lists.filter(|step| !self.has_to_wait(step)));
-        steps
+/// Keeps the lists of a ledger's CAs: a runner of its own, so that nothing else that a device does holds a revocation up.
+pub(crate) struct Lists {
+    ledger: Arc<Ledger>,
+    devices: Devices,
+    signer: Arc<Signer>,
+    waits: Waits,
+}
+
+impl Lists {
+    pub(crate) fn new(ledger: Arc<Ledger>, devices: Devices, signer: Arc<Signer>) -> Self {
+        Self { ledger, devices, signer, waits: Waits::default() }
     }
 
+    /// Runs until `stop` says so.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let (mut size, mut pauses) = (self.ledger.watch_size(), self.ledger.clock().pauses());
+        while !*stop.borrow() {
+            size.borrow_and_update();
+            self.abandon().await;
+            for key in self.due() {
+                let signed = self.sign(key).await;
+                if let Err(setback) = &signed {
+                    let error = &setback.error;
+                    tracing::warn!(origin = %self.ledger.origin(), %key, code = error.code(), error = error as &dyn std::error::Error, "a revocation list has to wait");
+                }
+                self.waits.note(Subject::List(key), &signed, self.ledger.clock().steady());
+            }
+            tokio::select! {
+                _ = size.changed() => {}
+                () = pauses.pause(TICK) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    /// The keys that owe a list, and were not asked for it in vain just now.
+    fn due(&self) -> Vec<KeyId> {
+        let state = self.ledger.state();
+        let Some(founded) = state.founded().ok().filter(|founded| founded.rules() >= REVOKING) else {
+            return Vec::new();
+        };
+        let (at, now) = (self.ledger.now(), self.ledger.clock().steady());
+        let due = founded.list_signers().filter(|key| is_due(founded, *key, at));
+        due.filter(|key| !self.waits.holds(Subject::List(*key), now)).collect()
+    }
+
+    async fn sign(&self, key: KeyId) -> Result<(), Setback> {
+        let state = self.ledger.state();
+        device_of(&self.devices, state.founded()?, key)?;
+        let lasting = CrlLife::Seconds(MAX_CRL_LIFE_S);
+        let number = self.signer.authorize_list(&self.ledger, key, lasting, clock::correlation()).await?;
+        self.signer.perform_list(&self.ledger, number, key).await.map_err(Setback::on_record)
+    }
+
+    /// Ends what nobody knows the outcome of.
+    async fn abandon(&self) {
+        let (state, at) = (self.ledger.state(), self.ledger.now());
+        let Ok(founded) = state.founded() else { return };
+        let pending = founded.pending_crls().iter();
+        let over = pending.filter(|(_, p)| at >= p.expires_at.plus_seconds(ABANDON_AFTER_S));
+        for authorization in over.map(|(seq, _)| *seq) {
+            let abandon = CrlCommand::Settle { authorization, outcome: CrlOutcome::Abandoned };
+            // Refused, somebody else was first; anything else is tried again at the next tick.
+            if let Err(error) = self.ledger.submit(Submission::new(Command::List(abandon))).await {
+                tracing::debug!(origin = %self.ledger.origin(), code = error.code(), "a list was not abandoned");
+            }
+        }
+    }
+}
+
+/// Nothing is authorised for a device that is known to be away.
+fn device_of(devices: &Devices, founded: &Founded, key: KeyId) -> Result<(), EngineError> {
+    let held = founded.keys().get(&key).ok_or(Rule::KeyUnknown)?;
+    devices.present(&founded.slot(&held.slot)?.backend).map(drop)
+}
+
+impl Effects {
     /// What the destruction of a key needs next. Whoever takes it up may: a device that has forgotten a key has nothing to
     /// forget a second time.
     pub(super) fn destruction_step(
         &self,
         founded: &Founded,
-        id: ActionId,
-        action: &OpenAction,
+        action: ActionId,
+        open: &OpenAction,
     ) -> Option<Step> {
-        let Params::KeyDestroy(params) = &action.document().params else { return None };
+        let Params::KeyDestroy(params) = &open.document().params else { return None };
         let key = params.key;
-        let signing = founded.pending_crls().values().any(|pending| pending.key == key);
+        if founded.pending_crls().values().any(|pending| pending.key == key) {
+            return None;
+        }
         let step = match founded.awaits_last_list(key) {
-            _ if signing => return None,
-            true => {
-                let correlation = action.proposal().correlation;
-                Step::List { key, lasting: CrlLife::Last(id), correlation }
-            }
-            false => Step::Destroy { action: id, key },
+            true => Step::LastList { action, key },
+            false => Step::Destroy { action, key },
         };
         Some(step).filter(|step| !self.has_to_wait(step))
+    }
+
+    /// The list after which a key signs none.
+    pub(super) async fn sign_last_list(&self, action: ActionId, key: KeyId) -> Result<(), Setback> {
+        let state = self.ledger.state();
+        let founded = state.founded()?;
+        device_of(&self.devices, founded, key)?;
+        let correlation = founded.action(action)?.proposal().correlation;
+        let lasting = CrlLife::Last(action);
+        let number = self.signer.authorize_list(&self.ledger, key, lasting, correlation).await?;
+        self.signer.perform_list(&self.ledger, number, key).await.map_err(Setback::on_record)
     }
 
     /// Has the device forget a key, and records that it has.
@@ -69,8 +143,8 @@ impl Effects {
         let deadline = Instant::now() + SIGNING_DEADLINE;
         match device.destroy(&held.label, material.spki_sha256, deadline).await {
             Ok(()) => self.submit(Command::KeyDestroyed(action)).await,
+            Err(error @ CustodyError::Unavailable { .. }) => Err(custody_error(error)),
             Err(error) if error.outcome_is_unknown() => Err(custody_error(error)),
-            Err(error @ crate::custody::CustodyError::Unavailable { .. }) => Err(custody_error(error)),
             Err(error) => self.give_up(action, custody_error(error)).await,
         }
     }

@@ -14,7 +14,7 @@ use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 use uuid::Uuid;
 
-use super::{Effects, Step};
+use super::{Effects, Setback, Step};
 use crate::canary;
 use crate::ledger::{EngineError, Submission, failure_code};
 use crate::signing::OwnCall;
@@ -101,7 +101,7 @@ impl Effects {
     }
 
     /// A signature that the process itself needs: over a request or a certificate.
-    pub(super) async fn sign_certificate(&self, id: CertificateId) -> Result<(), EngineError> {
+    pub(super) async fn sign_certificate(&self, id: CertificateId) -> Result<(), Setback> {
         let state = self.ledger.state();
         let founded = state.founded()?;
         let issuance = founded.issuance(id)?;
@@ -119,11 +119,11 @@ impl Effects {
         self.device_is_there(founded, key)?;
         let pure = founded.keys().get(&key).is_some_and(|key| key.algorithm.needs_message());
         let call = OwnCall { own, message: pure.then_some(bytes), correlation: issuance.correlation };
-        self.signer.sign_own(&self.ledger, call).await.map(drop)
+        self.sign(call).await
     }
 
     /// Has the new key sign what is due, and records the whole once it is.
-    pub(super) async fn run_canary(&self, action: ActionId) -> Result<(), EngineError> {
+    pub(super) async fn run_canary(&self, action: ActionId) -> Result<(), Setback> {
         let state = self.ledger.state();
         let founded = state.founded()?;
         let rotation = founded.rotation(action)?;
@@ -134,9 +134,15 @@ impl Effects {
                 canary::message_of(&self.store, &self.ledger, action, rotation, &due.digest).await?;
             let own = OwnSignature::Canary { action, digest: due.digest.clone() };
             let call = OwnCall { own, message, correlation: rotation.correlation };
-            self.signer.sign_own(&self.ledger, call).await?;
+            self.sign(call).await?;
         }
         Ok(())
+    }
+
+    /// What fails once it is authorised is on record.
+    async fn sign(&self, call: OwnCall) -> Result<(), Setback> {
+        let authorized = self.signer.authorize_own(&self.ledger, call).await?;
+        self.signer.perform_own(&self.ledger, authorized).await.map_err(Setback::on_record)
     }
 
     pub(super) async fn record_canary(&self, action: ActionId) -> Result<(), EngineError> {

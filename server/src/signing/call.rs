@@ -9,7 +9,7 @@ use sealbook_ledger::payload::ClearanceUse;
 use sealbook_ledger::policy::{ArtifactField, Environment, SigningPolicy};
 
 use super::AUTHORIZATION_S;
-use crate::ledger::{Disclosure, EngineError, IdempotencyKey, Submission, digests};
+use crate::ledger::{Appended, Disclosure, EngineError, IdempotencyKey, Submission, digests};
 
 /// A request for one signature, as a caller makes it.
 #[derive(Debug)]
@@ -93,6 +93,13 @@ pub(crate) struct OwnCall {
     pub(crate) message: Option<Vec<u8>>,
     /// The process.
     pub(crate) correlation: Correlation,
+}
+
+/// One that is authorised, and that no device was asked for yet.
+#[derive(Debug)]
+pub(crate) struct OwnWork {
+    pub(super) appended: Appended,
+    pub(super) message: Option<Vec<u8>>,
 }
 
 /// The authorisation of one.

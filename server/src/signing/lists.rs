@@ -10,8 +10,8 @@ use crate::custody::SigningInput;
 use crate::ledger::{EngineError, Ledger, Submission, failure_code};
 
 impl Signer {
-    /// Has a CA's key sign the list that it owes, and records it.
-    pub(crate) async fn sign_list(
+    /// Authorises a CA key's list: its number. Where it fails, no try is on record.
+    pub(crate) async fn authorize_list(
         &self,
         ledger: &Ledger,
         key: KeyId,
@@ -20,7 +20,16 @@ impl Signer {
     ) -> Result<Seq, EngineError> {
         let authorize = CrlCommand::Authorize { key, lasting, life_s: AUTHORIZATION_S };
         let appended = ledger.submit(submission(authorize, correlation)).await?;
-        let number = Seq::new(appended.first_seq).ok_or(Rule::SignatureUnknown)?;
+        Ok(Seq::new(appended.first_seq).ok_or(Rule::SignatureUnknown)?)
+    }
+
+    /// Has the device sign a list that was authorised, and records it.
+    pub(crate) async fn perform_list(
+        &self,
+        ledger: &Ledger,
+        number: Seq,
+        key: KeyId,
+    ) -> Result<(), EngineError> {
         let state = ledger.state();
         let founded = state.founded()?;
         let pending = founded.pending_crls().get(&number).ok_or(Rule::SignatureUnknown)?;
@@ -38,8 +47,8 @@ impl Signer {
             }
         };
         let settle = CrlCommand::Settle { authorization: number, outcome };
-        ledger.submit(submission(settle, correlation)).await?;
-        error.map_or(Ok(number), Err)
+        ledger.submit(Submission::new(Command::List(settle))).await?;
+        error.map_or(Ok(()), Err)
     }
 }
 

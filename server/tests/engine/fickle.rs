@@ -24,6 +24,8 @@ pub enum Trouble {
     StopsAfter,
     /// The device is away from then on.
     Leaves,
+    /// The device is there, and does nothing for slots from then on.
+    Refuses,
     /// The signature is one of something else.
     SignsWrongly,
 }
@@ -42,6 +44,7 @@ pub struct Fickle {
     evidence: OnceLock<String>,
     plan: Mutex<Plan>,
     away: AtomicBool,
+    refuses: AtomicBool,
     /// Whether its health says that it is away.
     admits: AtomicBool,
     stopped: watch::Sender<bool>,
@@ -56,6 +59,7 @@ impl Fickle {
             evidence: OnceLock::new(),
             plan: Mutex::default(),
             away: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
             admits: AtomicBool::new(false),
             stopped: watch::Sender::new(false),
             signed: AtomicUsize::new(0),
@@ -72,6 +76,7 @@ impl Fickle {
     /// is over.
     pub fn plan(&self, at: Option<(usize, Trouble)>) {
         *self.lock() = Plan { calls: 0, at };
+        self.refuses.store(false, Ordering::SeqCst);
         self.stopped.send_replace(false);
     }
 
@@ -96,7 +101,7 @@ impl Fickle {
         self.signed.load(Ordering::SeqCst)
     }
 
-    /// When it did not answer because it was away.
+    /// When it did nothing because it was away, or refused.
     pub fn refusals(&self) -> Vec<Instant> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -110,8 +115,10 @@ impl Fickle {
         let mut plan = self.lock();
         plan.calls += 1;
         let trouble = plan.at.filter(|(call, _)| *call == plan.calls).map(|(_, trouble)| trouble);
-        if trouble == Some(Trouble::Leaves) {
-            self.away.store(true, Ordering::SeqCst);
+        match trouble {
+            Some(Trouble::Leaves) => self.away.store(true, Ordering::SeqCst),
+            Some(Trouble::Refuses) => self.refuses.store(true, Ordering::SeqCst),
+            _ => {}
         }
         trouble
     }
@@ -125,7 +132,9 @@ impl Fickle {
 
     /// Whether a call of a slot may be made; notes those that may not.
     fn admit(&self) -> Result<(), CustodyError> {
-        self.is_there().inspect_err(|_| {
+        let refused = CustodyError::Refused { why: "it refuses".to_owned(), source: None };
+        let willing = if self.refuses.load(Ordering::SeqCst) { Err(refused) } else { self.is_there() };
+        willing.inspect_err(|_| {
             self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         })
     }

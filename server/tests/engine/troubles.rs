@@ -23,15 +23,26 @@ const SLOT: &str = "releases";
 /// What a break-glass rotation asks of the device: a key, a request, a certificate, a canary of one.
 const CALLS: usize = 4;
 
-/// The call that signs the canary.
-const CANARY: usize = 4;
+/// The call that makes the key.
+const KEY: usize = 1;
 
 /// The call that signs the request.
 const REQUEST: usize = 2;
 
-/// The first pause after a step that failed, and the longest.
+/// The call by which the CA signs the certificate.
+const CERTIFICATE: usize = 3;
+
+/// The call that signs the canary.
+const CANARY: usize = 4;
+
+/// The first pause after a step that failed, and the longest after one that left nothing on record.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(61);
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Tries after which the pause after a refusal is as long as it gets: 1 s doubles twelve times to more than an hour.
+const TRIES: usize = 13;
 
 pub async fn a_device_that_fails_puts_no_key_in_charge(path: &Path) {
     let world = World::begin(path).await;
@@ -43,6 +54,9 @@ pub async fn a_device_that_fails_puts_no_key_in_charge(path: &Path) {
         known_to_be_away_from(&world, call).await;
     }
     it_is_asked_more_and_more_seldom(&world).await;
+    for call in [CERTIFICATE, KEY, CANARY] {
+        a_refusal_that_lasts_costs_two_events_an_hour(&world, call).await;
+    }
     a_wrong_canary_ends_the_rotation(&world, service).await;
     a_wrong_request_is_signed_again(&world).await;
     export_and_verify(&world.site).await;
@@ -100,6 +114,39 @@ async fn it_is_asked_more_and_more_seldom(world: &World) {
     assert!(times[2] - times[1] >= 2 * PAUSE, "{times:?}");
     world.device.set_away(false, false);
     completes(world, &before, action).await;
+}
+
+/// A device that answers and does nothing is asked once an hour in the end, whatever it is asked for: a try is an
+/// authorisation and its failure.
+async fn a_refusal_that_lasts_costs_two_events_an_hour(world: &World, call: usize) {
+    let before = Before::of_slot(world, SLOT);
+    world.device.plan(Some((call, Trouble::Refuses)));
+    let refused = world.device.refusals().len();
+    let action = emergency(world).await;
+    for tries in 1..=TRIES {
+        refuses(world, &before, action, refused + tries).await;
+        passes(world, HOUR).await;
+    }
+    refuses(world, &before, action, refused + TRIES + 1).await;
+    let (refused, asked) = (world.device.refusals().len(), asked_of_devices(world).await);
+    for _ in 0..2 * 10 {
+        passes(world, HOUR / 2).await;
+    }
+    let tries = world.device.refusals().len() - refused;
+    assert!((1..=11).contains(&tries), "call {call} was tried {tries} times in ten hours");
+    assert_eq!(asked_of_devices(world).await - asked, tries, "a try is one authorisation");
+    world.device.plan(None);
+    passes(world, HOUR).await;
+    completes(world, &before, action).await;
+}
+
+/// Time passes, once all that is on record is sealed: what was unsealed for so long would stop signatures.
+async fn passes(world: &World, time: Duration) {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let ledger = &world.site.ledger;
+    ledger.wait_sealed(ledger.size(), super::rotations::PATIENCE).await.unwrap();
+    world.clocks.advance(time).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 /// A canary's signature that does not verify leaves the old key in charge, for good; another rotation may start.
