@@ -213,8 +213,10 @@ impl Params {
     /// The first rules version that knows these parameters: that of their type, or of a member that came later.
     pub fn rules(&self) -> u64 {
         let of_members = match self {
+            Self::SlotCreate(p) if p.drill => 4,
+            Self::KeyAdopt(p) if p.slot.drill => 4,
             Self::SlotCreate(p) if p.rotation.is_some() => 2,
-            Self::PolicySet(p) if p.policy.cadence.is_some() => 2,
+            Self::PolicySet(p) => p.policy.rules(),
             Self::HsmAccessReview(p) if p.fips.is_some() => 3,
             _ => 1,
         };

@@ -145,7 +145,7 @@ impl Founded {
         len: u64,
         count: u32,
     ) -> Result<(), Rule> {
-        let slot = self.slot(slot)?;
+        let (name, slot) = (slot, self.slot(slot)?);
         if !(1..=MAX_CLEARED).contains(&count) {
             return Err(Rule::SigningList);
         }
@@ -155,7 +155,7 @@ impl Founded {
         if !slot.signing_policy.environments.contains(&environment) {
             return Err(Rule::SignatureEnvironment);
         }
-        if !slot.signing_policy.approval.contains(&environment) {
+        if !self.asks_approval(name, slot, environment) {
             return Err(Rule::SigningApprovalNeedless);
         }
         Ok(())
@@ -169,7 +169,7 @@ impl Founded {
         slot: &Slot,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let needed = slot.signing_policy.approval.contains(&environment);
+        let needed = self.asks_approval(&authorized.slot, slot, environment);
         let used = match (&authorized.clearance, needed) {
             (None, false) => return Ok(()),
             (None, true) => return Err(Rule::SigningApproval),

@@ -1,5 +1,6 @@
 //! What somebody asks of a ledger; commands are imperative, events are past tense.
 
+mod incidents;
 mod revoking;
 mod work;
 
@@ -8,7 +9,7 @@ use crate::attributes::KeyAttributes;
 use crate::encoding::{B64, Hash, HexBytes};
 use crate::event::Actor;
 use crate::ids::{
-    ActionId, BackendName, CertificateId, ChannelName, KeyId, MemberId, Seq, ServiceId, SlotName,
+    ActionId, BackendName, CertificateId, ChannelName, IncidentId, KeyId, MemberId, Seq, ServiceId, SlotName,
 };
 use crate::issuance::Terms;
 use crate::note::Vkey;
@@ -19,6 +20,7 @@ use crate::payload::{
 use crate::policy::Environment;
 use crate::timestamp::Timestamp;
 
+pub use incidents::{FoundScope, IncidentCommand, IncidentMove};
 pub use revoking::{CrlCommand, CrlLife, CrlOutcome};
 
 /// A founder, and the digests of what is private about that person.
@@ -184,6 +186,13 @@ pub enum RotationCommand {
 /// What the server has signed on its own.
 #[derive(Debug, Clone)]
 pub enum OwnSignature {
+    /// What a drill takes for an artifact.
+    Sample {
+        /// The slot, which is for drills.
+        slot: SlotName,
+        /// Which sample.
+        number: u8,
+    },
     /// A digest of the slot's past, by the new key.
     Canary {
         /// The rotation.
@@ -216,6 +225,8 @@ pub enum DocumentSubject {
         /// First moment after it.
         to: Timestamp,
     },
+    /// One incident or drill.
+    Incident(IncidentId),
 }
 
 /// What the evidence key signs.
@@ -327,6 +338,8 @@ pub enum Command {
     },
     /// Takes a rotation, or a certificate, a step further.
     Rotate(RotationCommand),
+    /// Takes an incident a step further.
+    Incident(IncidentCommand),
     /// Takes a revocation list a step further.
     List(CrlCommand),
     /// A device holds a key no longer.

@@ -24,6 +24,7 @@ use crate::slot::device_label;
 use crate::state::{Founded, Prechecked, Progress, Stage, State};
 use crate::timestamp::Timestamp;
 
+mod incidents;
 mod revoking;
 mod rotating;
 
@@ -190,6 +191,7 @@ impl Trial<'_> {
                 self.key_found(action, key, spki, attributes)
             }
             Command::Rotate(command) => self.rotate(command),
+            Command::Incident(command) => self.incident(command),
             Command::List(command) => self.list(command),
             Command::KeyDestroyed(action) => self.key_destroyed(action),
             Command::LedgerKeyMade { action, vkey, custody, attributes, next } => {
@@ -274,6 +276,7 @@ impl Trial<'_> {
             action,
             algorithm: params.algorithm,
             backend: params.backend,
+            drill: params.drill,
             overlap_days: params.overlap_days,
             owner: params.owner,
             rotation: params.rotation,

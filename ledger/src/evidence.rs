@@ -10,6 +10,7 @@ mod certificates;
 mod checks;
 mod decision;
 mod files;
+mod incident;
 mod keys;
 mod ledger_key;
 mod people;
@@ -25,7 +26,11 @@ pub use canary::{Canary, CanaryResult};
 pub use certificates::CertificateFacts;
 pub use checks::{CADENCE_DAYS, Check, CheckResult};
 pub use decision::{Approval, Assertion, Decision};
-pub use files::{DISCLOSURES, EVIDENCE, Evidence, REPORT, file, receipt_name, receipt_seq};
+pub use files::{AFFECTED, Annex, DISCLOSURES, EVIDENCE, Evidence, REPORT, file, receipt_name, receipt_seq};
+pub use incident::{
+    CLOSED_WITHIN_S, ChannelFacts, Clock, IncidentEvidence, ListFacts, REVOKED_WITHIN_S, ResignedFacts,
+    RevocationFacts, ScopeFacts, Taken,
+};
 pub use keys::{Attestation, KeyFacts};
 pub use ledger_key::LedgerKeyEvidence;
 pub use period::{Issued, PeriodEvidence, PeriodRotation, PeriodSlot};

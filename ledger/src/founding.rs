@@ -260,6 +260,7 @@ impl Founded {
             documents: Arc::default(),
             pending_crls: Arc::default(),
             crls: Arc::default(),
+            incidents: Arc::default(),
             evidence_key: None,
             former_evidence_keys: Arc::default(),
             successions: Arc::default(),

@@ -62,10 +62,14 @@ impl Founded {
     }
 
     /// Days after which a slot's key has to be replaced: its own, or the ledger policy's where those are fewer and the slot
-    /// is no CA.
+    /// is neither a CA nor for drills.
     pub fn rotation_interval(&self, slot: &Slot) -> u16 {
         let own = slot.rotation.rotation_days;
-        if slot.rotation.is_issuing() { own } else { own.min(self.policy.cadence().rotation_days) }
+        if slot.rotation.is_issuing() || slot.drill {
+            own
+        } else {
+            own.min(self.policy.cadence().rotation_days)
+        }
     }
 
     /// Past its interval a key signs nothing.

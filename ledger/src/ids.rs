@@ -229,6 +229,11 @@ uuid_id!(
     "certificate id"
 );
 uuid_id!(
+    /// One incident or drill.
+    IncidentId,
+    "incident id"
+);
+uuid_id!(
     /// One record of outside evidence.
     EvidenceId,
     "evidence id"

@@ -36,6 +36,7 @@ pub mod evidence;
 pub mod founding;
 pub mod gate;
 pub mod ids;
+pub mod incident;
 pub mod issuance;
 pub mod member;
 pub mod merkle;

@@ -26,6 +26,7 @@ macro_rules! payload {
 mod actions;
 mod certificates;
 mod custody;
+mod incidents;
 mod ledgers;
 mod people;
 mod revocations;
@@ -35,6 +36,7 @@ mod signatures;
 pub use actions::*;
 pub use certificates::*;
 pub use custody::*;
+pub use incidents::*;
 pub use ledgers::*;
 pub use people::*;
 pub use revocations::*;
@@ -181,6 +183,24 @@ catalogue! {
     EvidenceRecorded(EvidenceRecorded) "evidence.recorded" sd 2;
     /// People looked at who can reach a device.
     HsmAccessReviewed(HsmAccessReviewed) "hsm.access_reviewed" sd 2 rules 2;
+    /// Somebody takes part in an incident.
+    IncidentAcknowledged(IncidentAcknowledged) "incident.acknowledged" sd 0 rules 4;
+    /// Those who rely on the key were told.
+    IncidentAdvised(IncidentAdvised) "incident.advised" sd 2 rules 4;
+    /// An incident has ended.
+    IncidentClosed(IncidentClosed) "incident.closed" sd 1 rules 4;
+    /// Somebody said something about an incident.
+    IncidentNoted(IncidentNoted) "incident.noted" sd 1 rules 4;
+    /// Containment: somebody else may hold or have used a key.
+    IncidentOpened(IncidentOpened) "incident.opened" sd 1 rules 4;
+    /// Replacements, which verify, are offered where affected artifacts were.
+    IncidentReinstated(IncidentReinstated) "incident.reinstated" sd 1 rules 4;
+    /// What was affected is signed again, or given up.
+    IncidentResigned(IncidentResigned) "incident.resigned" sd 1 rules 4;
+    /// The signatures that may be affected are known.
+    IncidentScoped(IncidentScoped) "incident.scoped" sd 0 rules 4;
+    /// Affected artifacts are offered no longer in a channel.
+    IncidentWithdrawn(IncidentWithdrawn) "incident.withdrawn" sd 1 rules 4;
     /// A key became the one its slot signs with.
     KeyActivated(KeyActivated) "key.activated" sd 0;
     /// A key that was in the device already belongs to a slot.
@@ -305,11 +325,14 @@ impl Payload {
         let of_members = match self {
             Self::ActionProposed(p) => p.document.params.rules(),
             Self::CertificateRevoked(p) if p.invalid_since.is_some() => 3,
+            Self::DocumentAuthorized(p) if p.incident.is_some() || p.kind == ReportKind::Incident => 4,
             Self::DocumentAuthorized(p) if p.asked_by.is_some() || p.kind == ReportKind::TrustRoot => 3,
             Self::HsmAccessReviewed(p) if p.fips.is_some() => 3,
-            Self::PolicySet(p) if p.policy.cadence.is_some() => 2,
+            Self::PolicySet(p) => p.policy.rules(),
+            Self::SlotCreated(p) if p.drill => 4,
             Self::SlotCreated(p) if p.rotation.is_some() => 2,
             Self::EvidenceRecorded(p) if matches!(p.subject, Subject::Certificate(_)) => 2,
+            Self::SignatureAuthorized(p) if matches!(p.purpose, Some(SigningPurpose::Sample { .. })) => 4,
             Self::SignatureAuthorized(p) if p.purpose.is_some() || p.signing.is_some() => 2,
             Self::SignatureCreated(p) if p.signing.is_some() => 2,
             _ => 1,

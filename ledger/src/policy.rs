@@ -199,6 +199,9 @@ impl CredentialRules {
 pub struct Cadence {
     /// Between two reviews of who can reach a device: 1 to 366, by default 90.
     pub access_review_days: u16,
+    /// Between two drills: 1 to 366, by default 92 (rules version 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill_days: Option<u16>,
     /// Between two keys of the ledger: 1 to 1830, by default 365.
     pub ledger_key_days: u16,
     /// The longest that a slot may go on with one key: 90 to 3650, by default 90. Whatever lies beyond 90 is a blocker in
@@ -208,14 +211,23 @@ pub struct Cadence {
 
 impl Default for Cadence {
     fn default() -> Self {
-        Self { access_review_days: 90, ledger_key_days: 365, rotation_days: 90 }
+        Self { access_review_days: 90, drill_days: None, ledger_key_days: 365, rotation_days: 90 }
     }
 }
 
+/// Days between two drills where the tenant says nothing: a quarter.
+pub const DRILL_DAYS: u16 = 92;
+
 impl Cadence {
+    /// Days between two drills.
+    pub fn drill_days(&self) -> u16 {
+        self.drill_days.unwrap_or(DRILL_DAYS)
+    }
+
     /// Whether every interval lies within its bounds.
     pub fn is_well_formed(&self) -> bool {
         (1..=366).contains(&self.access_review_days)
+            && self.drill_days.is_none_or(|days| (1..=366).contains(&days))
             && (1..=1830).contains(&self.ledger_key_days)
             && (90..=3650).contains(&self.rotation_days)
     }
@@ -242,6 +254,15 @@ impl LedgerPolicy {
         self.cadence.unwrap_or_default()
     }
 
+    /// The first rules version that knows its members; its action types are judged apart.
+    pub fn rules(&self) -> u64 {
+        match self.cadence {
+            None => 1,
+            Some(Cadence { drill_days: None, .. }) => 2,
+            Some(_) => 4,
+        }
+    }
+
     /// SHA-256 over the policy's canonical form: how action documents refer to it.
     pub fn digest(&self) -> Result<Hash, Unrepresentable> {
         Ok(Hash::sha256(&canonical::to_vec(self)?))
@@ -255,7 +276,7 @@ impl LedgerPolicy {
             && self.actions.keys().all(|kind| kind.rules() <= rules);
         let cadence = match &self.cadence {
             None => true,
-            Some(cadence) => rules >= 2 && cadence.is_well_formed(),
+            Some(cadence) => rules >= self.rules() && cadence.is_well_formed(),
         };
         let sane = |rule: &ActionRule| {
             let seats: u32 = rule.quorum.iter().map(|clause| u32::from(clause.count)).sum();

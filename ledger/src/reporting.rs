@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Document, DocumentSubject};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::Event;
-use crate::ids::{ActionId, KeyId, Origin, Seq};
+use crate::ids::{ActionId, IncidentId, KeyId, Origin, Seq};
 use crate::pack::{Kind, MANIFEST, PAYLOAD_TYPE, PackError, Statement, envelope_algorithm, pae};
 use crate::payload::{DocumentAbandoned, DocumentAuthorized, DocumentFailed, Payload, RepIssued, ReportKind};
 use crate::public_key::PublicKey;
@@ -40,6 +40,9 @@ pub struct Report<'a> {
     /// First moment of the period that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
+    /// The incident that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
     /// What the pack is.
     pub kind: ReportKind,
     /// The ledger.
@@ -56,16 +59,25 @@ impl DocumentSubject {
             Self::Rotation(_) => ReportKind::Rotation,
             Self::LedgerKey(_) => ReportKind::LedgerKey,
             Self::Period { .. } => ReportKind::Period,
+            Self::Incident(_) => ReportKind::Incident,
         }
     }
 
     /// The predicate of a pack about it.
     pub fn report(self, origin: &Origin) -> Report<'_> {
-        let (action, from, to) = match self {
-            Self::Rotation(action) | Self::LedgerKey(action) => (Some(action), None, None),
-            Self::Period { from, to } => (None, Some(from), Some(to)),
+        let of_kind = Report {
+            action: None,
+            from: None,
+            incident: None,
+            kind: self.kind(),
+            origin: Cow::Borrowed(origin),
+            to: None,
         };
-        Report { action, from, kind: self.kind(), origin: Cow::Borrowed(origin), to }
+        match self {
+            Self::Rotation(action) | Self::LedgerKey(action) => Report { action: Some(action), ..of_kind },
+            Self::Period { from, to } => Report { from: Some(from), to: Some(to), ..of_kind },
+            Self::Incident(incident) => Report { incident: Some(incident), ..of_kind },
+        }
     }
 }
 
@@ -76,7 +88,8 @@ impl Document {
             Self::Pack(about) => about.report(origin),
             Self::TrustRoot => {
                 let origin = Cow::Borrowed(origin);
-                Report { action: None, from: None, kind: ReportKind::TrustRoot, origin, to: None }
+                let kind = ReportKind::TrustRoot;
+                Report { action: None, from: None, incident: None, kind, origin, to: None }
             }
         }
     }
@@ -85,7 +98,13 @@ impl Document {
 impl Report<'_> {
     /// What the document is; none where the members are not those of the kind.
     pub fn document(&self) -> Option<Document> {
+        if let (ReportKind::Incident, None, None, None, Some(incident)) =
+            (self.kind, self.action, self.from, self.to, self.incident)
+        {
+            return Some(DocumentSubject::Incident(incident).into());
+        }
         match (self.kind, self.action, self.from, self.to) {
+            _ if self.incident.is_some() => None,
             (ReportKind::Rotation, Some(action), None, None) => {
                 Some(DocumentSubject::Rotation(action).into())
             }
@@ -103,7 +122,7 @@ impl Report<'_> {
     /// The canonical JSON of the in-toto statement about the file with this SHA-256: a pack's manifest, or the trust root.
     pub fn statement(&self, sha256: Hash) -> Result<Vec<u8>, PackError> {
         match self.kind {
-            ReportKind::LedgerKey | ReportKind::Period | ReportKind::Rotation => {
+            ReportKind::Incident | ReportKind::LedgerKey | ReportKind::Period | ReportKind::Rotation => {
                 Statement::write(PREDICATE_TYPE, self, (MANIFEST, sha256))
             }
             ReportKind::TrustRoot => Statement::write(TRUST_ROOT_TYPE, self, (TRUST_ROOT, sha256)),
@@ -117,6 +136,7 @@ impl From<DocumentSubject> for Kind {
             DocumentSubject::Rotation(_) => Self::Rotation,
             DocumentSubject::LedgerKey(_) => Self::LedgerKey,
             DocumentSubject::Period { .. } => Self::Period,
+            DocumentSubject::Incident(_) => Self::Incident,
         }
     }
 }
@@ -124,8 +144,10 @@ impl From<DocumentSubject> for Kind {
 /// A document that the evidence key was asked to sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingDocument {
-    /// The rotation that it is about; none where it is about a period.
+    /// The rotation, or change of the ledger key, that it is about.
     pub action: Option<ActionId>,
+    /// The incident that it is about.
+    pub incident: Option<IncidentId>,
     /// What it is.
     pub kind: ReportKind,
     /// The evidence key.
@@ -151,8 +173,8 @@ impl Founded {
         if authorized.key != *key {
             return Err(Rule::EvidenceKey);
         }
-        let DocumentAuthorized { action, from, kind, to, .. } = *authorized;
-        let report = Report { action, from, kind, origin: Cow::Borrowed(&self.origin), to };
+        let DocumentAuthorized { action, from, incident, kind, to, .. } = *authorized;
+        let report = Report { action, from, incident, kind, origin: Cow::Borrowed(&self.origin), to };
         let open = |action| self.documents.values().any(|document| document.action == Some(action));
         if let Some(member) = authorized.asked_by {
             self.active_member(member, at)?;
@@ -167,6 +189,11 @@ impl Founded {
                 !reported && !open(action)
             }
             Document::Pack(DocumentSubject::Period { to, .. }) => to <= at,
+            // Also before it is closed: who has to tell others can't wait for the end.
+            Document::Pack(DocumentSubject::Incident(id)) => {
+                self.incident(id)?;
+                !self.documents.values().any(|open| open.incident == Some(id))
+            }
             // One at a time.
             Document::TrustRoot => !self.documents.values().any(|open| open.kind == ReportKind::TrustRoot),
         };
@@ -229,6 +256,7 @@ impl Founded {
             Payload::DocumentAuthorized(p) => {
                 let pending = PendingDocument {
                     action: p.action,
+                    incident: p.incident,
                     kind: p.kind,
                     key: p.key,
                     digest: p.digest.clone(),
@@ -244,6 +272,13 @@ impl Founded {
             }
             Payload::RepIssued(p) => {
                 let pending = Arc::make_mut(&mut self.documents).remove(&p.authorization);
+                if let Some(incident) = pending.as_ref().and_then(|pending| pending.incident) {
+                    // A statement from before the end is followed by another one.
+                    self.with_incident(incident, |incident| {
+                        incident.reported =
+                            incident.closed.is_some_and(|(_, closed)| closed.seq < p.authorization);
+                    });
+                }
                 if let Some(action) = pending.and_then(|pending| pending.action) {
                     self.with_rotation(action, |rotation| rotation.reported = true);
                     if let Some(reported) = Arc::make_mut(&mut self.successions).get_mut(&action) {

@@ -25,6 +25,9 @@ use crate::timestamp::Timestamp;
 /// Longest life of an authorisation, in seconds: ten minutes.
 pub const MAX_AUTHORIZATION_S: u32 = 10 * 60;
 
+/// Most samples of a slot for drills.
+pub const MAX_SAMPLES: u8 = 100;
+
 /// An authorisation that waits for its outcome. Until then it counts as signed in every report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
@@ -164,6 +167,7 @@ impl Founded {
             SigningPurpose::Canary { action, original } => {
                 self.judge_canary_signature(*action, *original, authorized)
             }
+            SigningPurpose::Sample { number } => self.judge_sample(*number, slot, authorized),
             SigningPurpose::CertificateRequest { certificate } => {
                 self.judge_request_signature(*certificate, signer, digest)
             }
@@ -171,6 +175,19 @@ impl Founded {
                 let terms = purpose.terms().ok_or(Rule::CertificateContent)?;
                 self.judge_certificate_signature(*certificate, &terms, (signer, digest), at)
             }
+        }
+    }
+
+    /// What a drill takes for artifacts, by the key that its slot signs with.
+    fn judge_sample(&self, number: u8, slot: &Slot, authorized: &SignatureAuthorized) -> Result<(), Rule> {
+        if !slot.drill || slot.active != Some(authorized.key) {
+            return Err(Rule::IncidentDrill);
+        }
+        let sample = slot.algorithm.digest_of(&drill_sample(&authorized.slot, number));
+        if (1..=MAX_SAMPLES).contains(&number) && sample == authorized.digest {
+            Ok(())
+        } else {
+            Err(Rule::IncidentForm)
         }
     }
 
@@ -245,7 +262,9 @@ impl Founded {
             SigningPurpose::Certificate { certificate, .. } => {
                 self.issuance(*certificate).is_ok_and(|issuance| self.judge_certified_key(issuance).is_err())
             }
-            SigningPurpose::Canary { .. } | SigningPurpose::CertificateRequest { .. } => false,
+            SigningPurpose::Canary { .. }
+            | SigningPurpose::CertificateRequest { .. }
+            | SigningPurpose::Sample { .. } => false,
         });
         let slot_suspended =
             !break_glass && self.slots.get(&pending.slot).is_none_or(|slot| suspended(slot.suspension, at));
@@ -308,7 +327,7 @@ impl Founded {
             Some(purpose @ SigningPurpose::Certificate { certificate, .. }) => {
                 self.note_asked(*certificate, event.seq, purpose.terms().as_ref());
             }
-            Some(SigningPurpose::Canary { .. }) | None => {}
+            Some(SigningPurpose::Canary { .. } | SigningPurpose::Sample { .. }) | None => {}
         }
         if let Some(used) = &authorized.clearance {
             self.use_clearance(used);
@@ -388,6 +407,11 @@ impl Founded {
 /// What a canary signs where it must not, or can't, sign what the slot signed: a message that nobody else has signed.
 pub fn canary_message(rotation: ActionId) -> Vec<u8> {
     [b"sealbook canary v1\0".as_slice(), rotation.to_string().as_bytes()].concat()
+}
+
+/// What stands for an artifact in a drill: a message that nobody else has signed.
+pub fn drill_sample(slot: &SlotName, number: u8) -> Vec<u8> {
+    [b"sealbook drill sample v1\0".as_slice(), format!("{slot}\0{number}").as_bytes()].concat()
 }
 
 /// A digest of the algorithm's length; the message beside it exactly where the algorithm needs one.

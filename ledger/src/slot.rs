@@ -40,6 +40,8 @@ pub struct Slot {
     pub algorithm: Algorithm,
     /// The device that makes and keeps its keys.
     pub backend: BackendName,
+    /// Whether it is for drills alone.
+    pub drill: bool,
     /// The member who answers for it.
     pub owner: MemberId,
     /// What may be signed, by whom.
@@ -161,6 +163,7 @@ impl Founded {
         let copies = created.slot == params.slot
             && created.algorithm == params.algorithm
             && created.backend == params.backend
+            && created.drill == params.drill
             && created.owner == params.owner
             && created.signing_policy == params.signing_policy
             && created.rotation_days == params.rotation_days
@@ -298,6 +301,7 @@ impl Founded {
                 let slot = Slot {
                     algorithm: p.algorithm,
                     backend: p.backend.clone(),
+                    drill: p.drill,
                     owner: p.owner,
                     // A typed policy always has a canonical form.
                     policy_digest: p.signing_policy.digest().unwrap_or(Hash::ZERO),

@@ -17,7 +17,10 @@ use crate::clearance::Clearance;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::founding::FounderEntry;
-use crate::ids::{ActionId, CertificateId, Correlation, KeyId, MemberId, Origin, Seq, ServiceId, SlotName};
+use crate::ids::{
+    ActionId, CertificateId, Correlation, IncidentId, KeyId, MemberId, Origin, Seq, ServiceId, SlotName,
+};
+use crate::incident::Incident;
 use crate::issuance::Issuance;
 use crate::member::{Member, Service};
 use crate::note::Vkey;
@@ -36,7 +39,7 @@ use crate::webauthn::ApprovalRp;
 pub use crate::prechecked::Prechecked;
 
 /// The newest rules version that this code knows. It judges every earlier one as well.
-pub const RULES: u64 = 3;
+pub const RULES: u64 = 4;
 
 /// Whether a rules version is known here.
 pub fn knows(rules: u64) -> bool {
@@ -103,6 +106,7 @@ pub struct Founded {
     pub(crate) pending_crls: Arc<BTreeMap<Seq, PendingCrl>>,
     /// The newest revocation list of each CA's key.
     pub(crate) crls: Arc<BTreeMap<KeyId, Arc<Crl>>>,
+    pub(crate) incidents: Arc<BTreeMap<IncidentId, Arc<Incident>>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Keys that signed evidence before, and the SHA-256 of their SubjectPublicKeyInfo.
     pub(crate) former_evidence_keys: Arc<BTreeMap<KeyId, Hash>>,

@@ -9,7 +9,7 @@ impl Command {
     /// Whether it is containment: it goes through whatever else is refused (LEDGER_FORMAT §4).
     pub fn is_containment(&self) -> bool {
         let stops = matches!(self, Self::Rotate(RotationCommand::Fail { by: Actor::Member(_), .. }));
-        stops || matches!(self, Self::Contain { .. } | Self::Reject { .. })
+        stops || matches!(self, Self::Contain { .. } | Self::Incident(_) | Self::Reject { .. })
     }
 
     /// The correlation of the action, rotation or certificate that it takes a step further; none where it begins
@@ -29,6 +29,9 @@ impl Command {
                 of_key(founded, *key)
             }
             Self::Rotate(command) => of_step(founded, command),
+            Self::Incident(command) => {
+                founded.incidents().get(&command.incident).map(|incident| incident.correlation)
+            }
             Self::KeyDestroyed(action)
             | Self::List(CrlCommand::Authorize { lasting: CrlLife::Last(action), .. }) => {
                 of_action(founded, *action)
@@ -64,6 +67,7 @@ fn of_step(founded: &Founded, command: &RotationCommand) -> Option<Correlation> 
         | RotationCommand::Fail { action, .. } => of_rotation(founded, *action),
         RotationCommand::Authorize { own, .. } => match own {
             OwnSignature::Canary { action, .. } => of_rotation(founded, *action),
+            OwnSignature::Sample { .. } => None,
             OwnSignature::Request(certificate) | OwnSignature::Certificate { certificate, .. } => {
                 of_certificate(founded, *certificate)
             }
@@ -75,6 +79,10 @@ fn of_step(founded: &Founded, command: &RotationCommand) -> Option<Correlation> 
             about: Document::Pack(DocumentSubject::Rotation(action)),
             ..
         } => of_rotation(founded, *action),
+        RotationCommand::AuthorizeDocument {
+            about: Document::Pack(DocumentSubject::Incident(incident)),
+            ..
+        } => founded.incidents().get(incident).map(|incident| incident.correlation),
         RotationCommand::AuthorizeDocument { .. }
         | RotationCommand::SettleDocument { .. }
         | RotationCommand::Overdue(_) => None,

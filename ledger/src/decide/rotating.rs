@@ -16,6 +16,7 @@ use crate::payload::{
 };
 use crate::reporting::Report;
 use crate::rule::Rule;
+use crate::signature::drill_sample;
 use crate::slot::device_label;
 
 /// The code of a rotation that made way for a break-glass one.
@@ -104,6 +105,10 @@ impl Trial<'_> {
                 let due = rotation.due.iter().find(|due| due.digest == digest);
                 let original = due.and_then(|due| due.original);
                 (key, Err(digest), SigningPurpose::Canary { action, original })
+            }
+            OwnSignature::Sample { slot, number } => {
+                let key = founded.slot(&slot)?.active.ok_or(Rule::SlotKeyless)?;
+                (key, Ok(drill_sample(&slot, number)), SigningPurpose::Sample { number })
             }
             OwnSignature::Request(certificate) => {
                 let issuance = founded.issuance(certificate)?;
@@ -209,10 +214,20 @@ impl Trial<'_> {
         let founded = self.founded()?;
         let key = founded.evidence_key().ok_or(Rule::EvidenceKey)?.0;
         let report = about.report(&founded.origin);
-        let Report { action, from, kind, to, .. } = report;
+        let Report { action, from, incident, kind, to, .. } = report;
         let digest = founded.document_digest(&report, manifest)?;
-        let authorized =
-            DocumentAuthorized { action, asked_by, digest, expires_at, from, key, kind, manifest, to };
+        let authorized = DocumentAuthorized {
+            action,
+            asked_by,
+            digest,
+            expires_at,
+            from,
+            incident,
+            key,
+            kind,
+            manifest,
+            to,
+        };
         self.system(authorized).map(drop)
     }
 

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::{
-    Canary, Check, EvidenceError, Facts, LedgerKeyEvidence, PeriodEvidence, RotationEvidence, Sealed,
+    Canary, Check, EvidenceError, Facts, IncidentEvidence, LedgerKeyEvidence, PeriodEvidence,
+    RotationEvidence, Sealed,
 };
 use crate::canonical;
 use crate::command::DocumentSubject;
-use crate::encoding::pem;
+use crate::encoding::{Hash, pem};
 use crate::ids::Seq;
 use crate::pack::PackFile;
 
@@ -35,6 +36,22 @@ pub fn receipt_seq(name: &str) -> Option<Seq> {
     (receipt_name(seq) == name).then_some(seq)
 }
 
+/// The list of signatures that an incident may affect (docs/spec/blast-radius.md).
+pub const AFFECTED: &str = "affected.jsonl";
+
+/// A file that an event names by its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Annex {
+    /// Its name in the pack.
+    pub name: &'static str,
+    /// SHA-256 of it.
+    pub sha256: Hash,
+    /// How many lines it has.
+    pub lines: u64,
+    /// The event.
+    pub seq: Seq,
+}
+
 /// What a pack says, whatever it is about.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Evidence {
@@ -44,6 +61,8 @@ pub enum Evidence {
     LedgerKey(Box<LedgerKeyEvidence>),
     /// About a period.
     Period(Box<PeriodEvidence>),
+    /// About an incident or drill.
+    Incident(Box<IncidentEvidence>),
 }
 
 impl Evidence {
@@ -55,6 +74,9 @@ impl Evidence {
             }
             DocumentSubject::LedgerKey(action) => {
                 Self::LedgerKey(Box::new(LedgerKeyEvidence::new(facts, action, sealed)?))
+            }
+            DocumentSubject::Incident(incident) => {
+                Self::Incident(Box::new(IncidentEvidence::new(facts, incident, sealed)?))
             }
             DocumentSubject::Period { from, to } => {
                 Self::Period(Box::new(PeriodEvidence::new(facts, (from, to), sealed)?))
@@ -68,6 +90,7 @@ impl Evidence {
             Self::Rotation(evidence) => &evidence.checks,
             Self::LedgerKey(evidence) => &evidence.checks,
             Self::Period(evidence) => &evidence.checks,
+            Self::Incident(evidence) => &evidence.checks,
         }
     }
 
@@ -80,7 +103,24 @@ impl Evidence {
                 format!("rotation {} of slot {}{how}, {}", event.rotation, event.slot, event.outcome)
             }
             Self::LedgerKey(evidence) => format!("the change of the ledger key to {}", evidence.new_vkey),
+            Self::Incident(evidence) => {
+                let what = if evidence.drill { "drill" } else { "incident" };
+                format!("{what} {} of slot {}, key {}", evidence.incident, evidence.slot, evidence.key.key)
+            }
             Self::Period(evidence) => format!("the time from {} to before {}", evidence.from, evidence.to),
+        }
+    }
+
+    /// The list that may come along with the pack: an event names its digest.
+    pub fn annex(&self) -> Option<Annex> {
+        match self {
+            Self::Incident(evidence) => evidence.scope.as_ref().map(|scope| Annex {
+                name: AFFECTED,
+                sha256: scope.list,
+                lines: scope.count,
+                seq: scope.taken.mark.seq,
+            }),
+            Self::Rotation(_) | Self::LedgerKey(_) | Self::Period(_) => None,
         }
     }
 
@@ -90,6 +130,9 @@ impl Evidence {
         match self {
             Self::Rotation(evidence) => of_rotation(evidence),
             Self::LedgerKey(evidence) => {
+                Ok(vec![json(EVIDENCE, evidence)?, json(ledger_policy, &evidence.policy.policy)?])
+            }
+            Self::Incident(evidence) => {
                 Ok(vec![json(EVIDENCE, evidence)?, json(ledger_policy, &evidence.policy.policy)?])
             }
             Self::Period(evidence) => {

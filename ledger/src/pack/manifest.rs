@@ -22,11 +22,13 @@ pub enum Kind {
     LedgerKey,
     /// A span of time of one ledger.
     Period,
+    /// One incident or drill.
+    Incident,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Rotation, Self::LedgerKey, Self::Period];
+    pub const ALL: [Self; 4] = [Self::Rotation, Self::LedgerKey, Self::Period, Self::Incident];
 
     /// The kind's name in the manifest.
     pub const fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Rotation => "rotation",
             Self::LedgerKey => "ledger_key",
             Self::Period => "period",
+            Self::Incident => "incident",
         }
     }
 }
@@ -43,7 +46,7 @@ impl FromStr for Kind {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let known = Self::ALL.into_iter().find(|kind| kind.name() == text);
-        known.ok_or(InvalidId { what: "kind of pack", why: "rotation, ledger_key or period" })
+        known.ok_or(InvalidId { what: "kind of pack", why: "rotation, ledger_key, period or incident" })
     }
 }
 

@@ -112,6 +112,9 @@ pub struct SlotCreated {
     pub algorithm: Algorithm,
     /// The device that makes and keeps its keys.
     pub backend: BackendName,
+    /// Whether it is for drills alone (rules version 4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
     /// Days that an old key stays usable beside a new one.
     pub overlap_days: u16,
     /// The member who answers for it.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::FailureCode;
 use crate::attachment::Attachment;
 use crate::encoding::Hash;
-use crate::ids::{ActionId, ChannelName, KeyId, MemberId, SlotName};
+use crate::ids::{ActionId, ChannelName, IncidentId, KeyId, MemberId, SlotName};
 use crate::rotation::RotationPolicy;
 use crate::timestamp::Timestamp;
 
@@ -126,6 +126,8 @@ payload!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportKind {
+    /// One incident or drill (rules version 4).
+    Incident,
     /// One change of the ledger key.
     LedgerKey,
     /// Rotations of a period.
@@ -154,6 +156,9 @@ pub struct DocumentAuthorized {
     /// First moment of the period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
+    /// The incident that it is about (rules version 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
     /// The evidence key.
     pub key: KeyId,
     /// What the document is.

@@ -135,6 +135,11 @@ pub enum SigningPurpose {
         /// Its serial number.
         serial: SerialNumber,
     },
+    /// An artifact that stands for one in a drill; `digest` is that of the slot's sample of this number (rules version 4).
+    Sample {
+        /// Which sample: 1 to 100.
+        number: u8,
+    },
     /// A key's own request for a certificate; `digest` is that of the CertificationRequestInfo.
     CertificateRequest {
         /// The certificate.
@@ -146,7 +151,7 @@ impl SigningPurpose {
     /// The certificate that it is about.
     pub fn certificate(&self) -> Option<CertificateId> {
         match self {
-            Self::Canary { .. } => None,
+            Self::Canary { .. } | Self::Sample { .. } => None,
             Self::Certificate { certificate, .. } | Self::CertificateRequest { certificate } => {
                 Some(*certificate)
             }
@@ -159,7 +164,7 @@ impl SigningPurpose {
             Self::Certificate { not_after, not_before, serial, .. } => {
                 Some(Terms { serial: serial.clone(), not_before: *not_before, not_after: *not_after })
             }
-            Self::Canary { .. } | Self::CertificateRequest { .. } => None,
+            Self::Canary { .. } | Self::CertificateRequest { .. } | Self::Sample { .. } => None,
         }
     }
 }

@@ -20,7 +20,7 @@ impl Founded {
         if !given {
             return Err(Rule::SlotForm);
         }
-        self.permits_rotation_policy(&params.slot, &policy, params.algorithm)
+        self.permits_rotation_policy(&params.slot, &policy, params.algorithm, params.drill)
     }
 
     /// Whether a slot of an algorithm may have a rotation policy. Before version 2 there were none.
@@ -29,6 +29,7 @@ impl Founded {
         name: &SlotName,
         policy: &RotationPolicy,
         algorithm: Algorithm,
+        drill: bool,
     ) -> Result<(), Rule> {
         if self.rules < 2 {
             return Ok(());
@@ -36,12 +37,18 @@ impl Founded {
         if !policy.is_well_formed() || (policy.certificate.is_some() && !is_certifiable(algorithm)) {
             return Err(Rule::SlotForm);
         }
-        if !policy.is_issuing() && policy.rotation_days > self.policy.cadence().rotation_days {
+        // Keys for drills wait for the next one.
+        if !policy.is_issuing() && !drill && policy.rotation_days > self.policy.cadence().rotation_days {
             return Err(Rule::RotationInterval);
         }
         let Some(certificate) = &policy.certificate else { return Ok(()) };
         let IssuerPolicy::Slot { slot } = &certificate.issuer else { return Ok(()) };
-        let ca = self.slot(slot)?.rotation.certificate.as_ref().ok_or(Rule::CertificateIssuer)?;
+        let issuer = self.slot(slot)?;
+        let ca = issuer.rotation.certificate.as_ref().ok_or(Rule::CertificateIssuer)?;
+        // No drill is on a list that anybody outside reads, and nothing that counts is on a drill's.
+        if issuer.drill != drill {
+            return Err(Rule::CertificateIssuer);
+        }
         let may_issue = match (ca.usage, certificate.usage) {
             (Usage::Issuing { path_len }, Usage::Issuing { path_len: below }) => below < path_len,
             (Usage::Issuing { .. }, _) => true,
@@ -68,6 +75,6 @@ impl Founded {
         if renamed && self.rules >= REVOKING {
             return Err(Rule::SlotForm);
         }
-        self.permits_rotation_policy(&params.slot, &params.rotation, slot.algorithm)
+        self.permits_rotation_policy(&params.slot, &params.rotation, slot.algorithm, slot.drill)
     }
 }

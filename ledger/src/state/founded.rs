@@ -77,6 +77,24 @@ impl Founded {
             Payload::RotationFailed(failed) => self.judge_rotation_failed(failed, event.actor, at),
             Payload::SlotRotationOverdue(overdue) => self.judge_overdue(overdue, at),
 
+            Payload::IncidentOpened(opened) => self.judge_incident_opened(opened, event),
+            Payload::IncidentAcknowledged(acknowledged) => {
+                self.judge_incident_acknowledged(acknowledged.incident, event.actor, at)
+            }
+            Payload::IncidentNoted(noted) => self.judge_incident_noted(noted.incident, event.actor, at),
+            Payload::IncidentScoped(scoped) => self.judge_incident_scoped(scoped, event),
+            Payload::IncidentWithdrawn(withdrawn) => {
+                self.judge_incident_withdrawn(withdrawn, event.actor, at)
+            }
+            Payload::IncidentResigned(resigned) => self.judge_incident_resigned(resigned, event),
+            Payload::IncidentReinstated(reinstated) => {
+                self.judge_incident_reinstated(reinstated, event.actor, at)
+            }
+            Payload::IncidentAdvised(advised) => {
+                self.judge_incident_advised(advised.incident, event.actor, at)
+            }
+            Payload::IncidentClosed(closed) => self.judge_incident_closed(closed, event),
+
             Payload::DocumentAbandoned(abandoned) => self.judge_document_abandoned(abandoned, at),
             Payload::DocumentAuthorized(authorized) => self.judge_document_authorized(authorized, at),
             Payload::DocumentFailed(failed) => self.judge_document_failed(failed),
@@ -128,8 +146,17 @@ impl Founded {
             | Payload::ServiceSuspended(_) => matches!(event.actor, Actor::Member(_)),
             Payload::SignatureAuthorized(p) => (event.actor == Actor::System) == p.purpose.is_some(),
             Payload::EvidenceRecorded(_)
+            | Payload::IncidentReinstated(_)
+            | Payload::IncidentWithdrawn(_)
             | Payload::RotationConfirmed(_)
             | Payload::RotationChannelMoved(_) => event.actor != Actor::System,
+            Payload::IncidentAcknowledged(_)
+            | Payload::IncidentAdvised(_)
+            | Payload::IncidentClosed(_)
+            | Payload::IncidentNoted(_)
+            | Payload::IncidentOpened(_)
+            | Payload::IncidentResigned(_)
+            | Payload::IncidentScoped(_) => matches!(event.actor, Actor::Member(_)),
             Payload::CertificateImported(_) => matches!(event.actor, Actor::Member(_)),
             Payload::CertificateFailed(_) if self.rules >= REVOKING => {
                 !matches!(event.actor, Actor::Service(_))
@@ -221,6 +248,15 @@ impl Founded {
             | Payload::CrlAuthorized(_)
             | Payload::CrlFailed(_)
             | Payload::CrlIssued(_)
+            | Payload::IncidentAcknowledged(_)
+            | Payload::IncidentAdvised(_)
+            | Payload::IncidentClosed(_)
+            | Payload::IncidentNoted(_)
+            | Payload::IncidentOpened(_)
+            | Payload::IncidentReinstated(_)
+            | Payload::IncidentResigned(_)
+            | Payload::IncidentScoped(_)
+            | Payload::IncidentWithdrawn(_)
             | Payload::KeyDestroyed(_) => {}
 
             Payload::DocumentAbandoned(_)
@@ -247,5 +283,6 @@ impl Founded {
         self.note_progress(event);
         self.apply_rotation(event);
         self.apply_revocation(event);
+        self.apply_incident(event);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::command::{Document, DocumentSubject};
 use crate::disclosure::Disclosure;
+use crate::encoding::Hash;
 use crate::event::{Envelope, Event};
 use crate::evidence::{
     CheckResult, DISCLOSURES, Evidence, EvidenceError, Facts, REPORT, Sealed, receipt_seq,
@@ -178,9 +179,11 @@ fn follows(pack: &Pack<'_>, events: &Events) -> Result<Told, Failure> {
     if pack.file(REPORT).is_none() {
         return Err(refuse(Layer::Rules, "pack.evidence", format!("{REPORT} is missing")));
     }
+    judge_annex(pack, &evidence)?;
+    let annex = evidence.annex().map(|annex| annex.name);
     let known = |name: &str| {
         let own = [REPORT, DISCLOSURES].contains(&name) || receipt_seq(name).is_some();
-        own || made.iter().any(|file| file.name.as_str() == name)
+        own || annex == Some(name) || made.iter().any(|file| file.name.as_str() == name)
     };
     if let Some((entry, _)) = pack.files().find(|(entry, _)| !known(entry.name.as_str())) {
         return Err(refuse(Layer::Rules, "pack.evidence", format!("nothing explains {}", entry.name)));
@@ -195,6 +198,18 @@ fn follows(pack: &Pack<'_>, events: &Events) -> Result<Told, Failure> {
         },
         detail: format!("{} files say what the events say; the rules were not replayed", made.len()),
     })
+}
+
+/// A list that an event names by its digest, where the pack brings it along.
+fn judge_annex(pack: &Pack<'_>, evidence: &Evidence) -> Result<(), Failure> {
+    let Some(annex) = evidence.annex() else { return Ok(()) };
+    let Some(bytes) = pack.file(annex.name) else { return Ok(()) };
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    if Hash::sha256(bytes) == annex.sha256 && lines == annex.lines {
+        return Ok(());
+    }
+    let reason = format!("{} is not the list that event {} names", annex.name, annex.seq);
+    Err(refuse(Layer::Rules, "pack.evidence", reason))
 }
 
 /// What the statement says that the pack is about, which is what its manifest says.

@@ -111,6 +111,7 @@ pub fn params(world: &mut World<'_>, dice: &mut Dice) -> Option<Params> {
         23 => Params::SlotCreate(SlotCreateParams {
             algorithm: Algorithm::EcdsaP256Sha256,
             backend: "softhsm".parse().unwrap(),
+            drill: false,
             overlap_days: 7,
             owner: member,
             rotation: None,

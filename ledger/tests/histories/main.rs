@@ -13,6 +13,7 @@ mod ageing;
 mod forged;
 mod invariants;
 mod random;
+mod responding;
 mod revoking;
 
 use proptest::prelude::*;

@@ -19,6 +19,7 @@ mod custody;
 mod effects;
 mod evidence;
 mod founding;
+mod incidents;
 mod packs;
 mod people;
 mod reachability;

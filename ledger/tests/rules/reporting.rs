@@ -68,6 +68,7 @@ fn the_evidence_key_signs_the_statement_that_its_document_makes_and_nothing_else
         DocumentAuthorized {
             action: Some(action),
             asked_by: None,
+            incident: None,
             digest,
             expires_at,
             from,

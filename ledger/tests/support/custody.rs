@@ -19,6 +19,7 @@ impl Ledger {
         SlotCreateParams {
             algorithm,
             backend: "softhsm".parse().unwrap(),
+            drill: false,
             overlap_days: 7,
             owner: self.people[0].id,
             rotation: None,

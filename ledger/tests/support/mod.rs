@@ -11,6 +11,7 @@
 
 mod custody;
 mod deciding;
+mod responding;
 mod revoking;
 mod rotating;
 mod signed;
@@ -40,6 +41,8 @@ use sealbook_ledger::state::{Founded, Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
 use sealbook_ledger::webauthn::{ApprovalRp, CosePublicKey, Credential, CredentialKind, Purpose};
 
+#[allow(unused_imports, reason = "each test binary uses its own part of this module")]
+pub use responding::*;
 #[allow(unused_imports, reason = "each test binary uses its own part of this module")]
 pub use revoking::*;
 #[allow(unused_imports, reason = "each test binary uses its own part of this module")]

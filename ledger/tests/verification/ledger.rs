@@ -308,6 +308,7 @@ impl Ledger {
         SlotCreateParams {
             algorithm,
             backend: "softhsm".parse().unwrap(),
+            drill: false,
             overlap_days: 7,
             owner: self.people[0].id,
             rotation: None,
@@ -325,6 +326,7 @@ impl Ledger {
             action,
             algorithm,
             backend: params.backend,
+            drill: false,
             overlap_days: params.overlap_days,
             owner: params.owner,
             rotation: None,

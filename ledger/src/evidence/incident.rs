@@ -1,0 +1,308 @@
+//! The evidence of an incident or drill: what its statement says.
+
+mod checked;
+mod course;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use course::Course;
+
+use super::checks::{Check, CheckResult, verdict};
+use super::policies::{InForce, ledger_policy};
+use super::{Decision, EvidenceError, Facts, KeyFacts, Listed, Mark, Sealed};
+use crate::action::RevocationReason;
+use crate::encoding::Hash;
+use crate::event::{Actor, Event};
+use crate::ids::{ActionId, ChannelName, Correlation, IncidentId, KeyId, MemberId, Origin, Seq, SlotName};
+use crate::incident::{IncidentOutcome, IncidentStep};
+use crate::payload::{IncidentOpened, Payload, SlotCreated};
+use crate::policy::LedgerPolicy;
+use crate::timestamp::Timestamp;
+
+/// `schema` of an incident's statement.
+const SCHEMA: &str = "sealbook:incident-statement/v1";
+
+/// Within which a key that may be in other hands is to be revoked, in seconds: 24 hours (CA/Browser Forum code signing
+/// requirements §4.9.1.1).
+pub const REVOKED_WITHIN_S: u32 = 24 * 60 * 60;
+
+/// Within which an incident is to be closed, in seconds: 5 days.
+pub const CLOSED_WITHIN_S: u32 = 5 * 24 * 60 * 60;
+
+/// A step that was taken, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// The action that people approved, where it took one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionId>,
+    /// Who recorded it.
+    pub by: Actor,
+    /// When.
+    #[serde(flatten)]
+    pub mark: Mark,
+}
+
+impl Taken {
+    fn of(event: &Event, action: Option<ActionId>) -> Self {
+        Self { action, by: event.actor, mark: Mark::of(event) }
+    }
+}
+
+/// A time within which something is to be done, from the opening on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Clock {
+    /// The last moment, and whether it was kept: absent while it runs.
+    pub due: Timestamp,
+    /// Its stable name.
+    pub id: &'static str,
+    /// Whether it was done in time; absent while nobody can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub met: Option<bool>,
+}
+
+/// Which signatures may be affected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScopeFacts {
+    /// How many.
+    pub count: u64,
+    /// The first of their authorisations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Seq>,
+    /// The last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Seq>,
+    /// SHA-256 of the list.
+    pub list: Hash,
+    /// From when on they count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The size of the ledger that was looked through.
+    pub size: u64,
+    /// The event that says so.
+    #[serde(flatten)]
+    pub taken: Taken,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResignedFacts {
+    /// How many were given up.
+    pub dropped: u64,
+    /// How many were signed again.
+    pub resigned: u64,
+    /// The event that says so.
+    #[serde(flatten)]
+    pub taken: Taken,
+}
+
+/// A channel from which affected artifacts were taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelFacts {
+    /// When replacements took their place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reinstated: Option<Taken>,
+    /// When they were.
+    pub withdrawn: Taken,
+}
+
+/// Why the key is not to be believed, and where that is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RevocationFacts {
+    /// Since when it is suspected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compromised_since: Option<Timestamp>,
+    /// The first revocation list after it, by its number and CA key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ListFacts>,
+    /// Why.
+    pub reason: RevocationReason,
+    /// The event.
+    #[serde(flatten)]
+    pub taken: Taken,
+}
+
+/// A revocation list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListFacts {
+    /// The CA's key.
+    pub key: KeyId,
+    /// Its number.
+    pub number: Seq,
+    /// SHA-256 of it, DER.
+    pub sha256: Hash,
+    /// When it was issued.
+    #[serde(flatten)]
+    pub mark: Mark,
+}
+
+/// The statement about an incident or drill: `evidence.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IncidentEvidence {
+    /// Who has said to take part, and when.
+    pub acknowledged: BTreeMap<MemberId, Mark>,
+    /// When those who rely on the key were told; reference and text are disclosures of the event.
+    pub advised: Vec<Taken>,
+    /// By channel.
+    pub channels: BTreeMap<ChannelName, ChannelFacts>,
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// The times within which something was to be done.
+    pub clocks: Vec<Clock>,
+    /// When it was closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Taken>,
+    /// When its slot was contained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contained: Option<Taken>,
+    /// Under which its own events stand.
+    pub correlation_id: Correlation,
+    /// Who asked and who approved, by action.
+    pub decisions: Vec<Decision>,
+    /// Whether it was practised.
+    pub drill: bool,
+    /// Every event of the pack.
+    pub events: Vec<Listed>,
+    /// The incident.
+    pub incident: IncidentId,
+    /// The key.
+    pub key: KeyFacts,
+    /// What was said of it, by event: the texts are disclosures.
+    pub notes: Vec<Taken>,
+    /// When it was opened, and by whom.
+    pub opened: Taken,
+    /// The ledger.
+    pub origin: Origin,
+    /// What it came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<IncidentOutcome>,
+    /// The ledger policy in force at the opening.
+    pub policy: InForce<LedgerPolicy>,
+    /// The key that took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<KeyFacts>,
+    /// What became of what was affected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resigned: Option<ResignedFacts>,
+    /// When its slot signed again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Taken>,
+    /// The revocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<RevocationFacts>,
+    /// When another key took over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotated: Option<Taken>,
+    /// Which form this is.
+    pub schema: &'static str,
+    /// What is affected, as found last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeFacts>,
+    /// What the receipts lead to.
+    pub sealed: Sealed,
+    /// The slot.
+    pub slot: SlotName,
+    /// Since when somebody else was suspected to hold the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspected_since: Option<Timestamp>,
+    /// `fail` where any check does, else `pass`.
+    pub verdict: CheckResult,
+}
+
+impl IncidentEvidence {
+    /// What the events say of an incident.
+    pub fn new(facts: &Facts<'_>, id: IncidentId, sealed: Sealed) -> Result<Self, EvidenceError> {
+        let (event, opened) = facts
+            .first(move |payload| match payload {
+                Payload::IncidentOpened(p) if p.incident == id => Some(&**p),
+                _ => None,
+            })
+            .ok_or(EvidenceError::Missing { what: "opening of the incident" })?;
+        let slot = slot_of(facts, opened)?;
+        let course = Course { facts, opened, from: event.seq };
+        let (rotated, replacement) = course.rotated(slot)?;
+        let closed = course.closed();
+        let mut evidence = Self {
+            acknowledged: course.acknowledged(),
+            advised: course.all(move |p| matches!(p, Payload::IncidentAdvised(p) if p.incident == id)),
+            channels: course.channels(),
+            checks: Vec::new(),
+            clocks: Vec::new(),
+            outcome: closed.as_ref().map(|(outcome, _)| *outcome),
+            closed: closed.map(|(_, taken)| taken),
+            contained: course.contained(),
+            correlation_id: event.correlation,
+            decisions: decisions(facts)?,
+            drill: opened.drill,
+            events: facts.listed(),
+            incident: id,
+            key: KeyFacts::of(facts, opened.key, slot)?,
+            notes: course.all(move |p| matches!(p, Payload::IncidentNoted(p) if p.incident == id)),
+            opened: Taken::of(event, None),
+            origin: facts.origin().clone(),
+            policy: ledger_policy(facts, event.seq)?,
+            replacement,
+            resigned: course.resigned(),
+            resumed: course.resumed(),
+            revoked: course.revoked(),
+            rotated,
+            schema: SCHEMA,
+            scope: course.scope(),
+            sealed,
+            slot: opened.slot.clone(),
+            suspected_since: opened.suspected_since,
+            verdict: CheckResult::None,
+        };
+        evidence.clocks = evidence.clocks(facts);
+        evidence.checks = evidence.checked(facts);
+        evidence.verdict = verdict(&evidence.checks);
+        Ok(evidence)
+    }
+
+    fn clocks(&self, facts: &Facts<'_>) -> Vec<Clock> {
+        let last = facts.events().last().map_or(self.opened.mark.time, |event| event.time);
+        let clock = |id, within, done: Option<Timestamp>| {
+            let due = self.opened.mark.time.plus_seconds(within);
+            // Nothing to do in time where it was a false alarm.
+            let late = (last > due && self.outcome != Some(IncidentOutcome::FalseAlarm)).then_some(false);
+            Clock { due, id, met: done.map(|at| at <= due).or(late) }
+        };
+        vec![
+            clock("revoked", REVOKED_WITHIN_S, self.revoked.as_ref().map(|revoked| revoked.taken.mark.time)),
+            clock("closed", CLOSED_WITHIN_S, self.closed.as_ref().map(|closed| closed.mark.time)),
+        ]
+    }
+
+    /// When a step was taken, and by whom.
+    pub fn step(&self, step: IncidentStep) -> Option<&Taken> {
+        match step {
+            IncidentStep::Contained => self.contained.as_ref(),
+            IncidentStep::Scoped => self.scope.as_ref().map(|scope| &scope.taken),
+            IncidentStep::Withdrawn => self.channels.values().map(|channel| &channel.withdrawn).next_back(),
+            IncidentStep::Rotated => self.rotated.as_ref(),
+            IncidentStep::Resigned => self.resigned.as_ref().map(|resigned| &resigned.taken),
+            IncidentStep::Revoked => self.revoked.as_ref().map(|revoked| &revoked.taken),
+            IncidentStep::Advised => self.advised.last(),
+            IncidentStep::Resumed => self.resumed.as_ref(),
+        }
+    }
+}
+
+fn slot_of<'a>(facts: &Facts<'a>, opened: &IncidentOpened) -> Result<&'a SlotCreated, EvidenceError> {
+    let name = opened.slot.clone();
+    let created = facts.last(move |payload| match payload {
+        Payload::SlotCreated(p) if p.slot == name => Some(&**p),
+        _ => None,
+    });
+    created.map(|(_, slot)| slot).ok_or(EvidenceError::Missing { what: "slot's creation" })
+}
+
+/// Every action that is in the pack with its end.
+fn decisions(facts: &Facts<'_>) -> Result<Vec<Decision>, EvidenceError> {
+    let executed = facts.all(|payload| match payload {
+        Payload::ActionExecuted(p) => Some(p.action),
+        _ => None,
+    });
+    executed.map(|(_, action)| Decision::of(facts, action)).collect()
+}

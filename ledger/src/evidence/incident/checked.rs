@@ -1,0 +1,112 @@
+//! What an auditor asks of an incident.
+
+use super::{Clock, IncidentEvidence};
+use crate::evidence::checks::{Check, CheckResult};
+use crate::evidence::{Decision, Facts};
+use crate::incident::{IncidentOutcome, IncidentStep};
+
+impl IncidentEvidence {
+    pub(super) fn checked(&self, facts: &Facts<'_>) -> Vec<Check> {
+        let mut checks: Vec<Check> = [
+            ("contained", "The key was kept from signing", IncidentStep::Contained),
+            ("scoped", "The signatures that may be affected are known", IncidentStep::Scoped),
+            ("rotated", "The slot has another key", IncidentStep::Rotated),
+            ("revoked", "The key is not to be believed", IncidentStep::Revoked),
+            ("advised", "Those who rely on it were told", IncidentStep::Advised),
+        ]
+        .into_iter()
+        .map(|(id, claim, step)| self.taken(id, claim, step))
+        .collect();
+        checks.push(self.accounted());
+        checks.push(self.reinstated());
+        checks.push(self.listed());
+        checks.extend(self.clocks.iter().map(|clock| self.in_time(clock)));
+        checks.push(self.approved(facts));
+        checks
+    }
+
+    /// A step that is not there is open as long as the incident is, and needless in a false alarm.
+    fn taken(&self, id: &'static str, claim: &str, step: IncidentStep) -> Check {
+        let check = Check::new(id, claim);
+        match (self.step(step), self.outcome) {
+            (Some(taken), _) => check.holds(true, "on record").at([taken.mark.seq]),
+            (None, None) => check.none("not yet"),
+            (None, Some(IncidentOutcome::FalseAlarm)) => check.none("it was a false alarm"),
+            (None, Some(IncidentOutcome::Resolved)) => check.none("no event of this pack says so"),
+        }
+    }
+
+    fn accounted(&self) -> Check {
+        let check = Check::new("resigned", "Everything that was affected is signed again, or given up");
+        let scope = self.scope.as_ref();
+        match (&self.resigned, scope) {
+            (Some(resigned), Some(scope)) => {
+                let all = resigned.resigned + resigned.dropped == scope.count;
+                let text = format!(
+                    "{} signed again and {} given up of {}",
+                    resigned.resigned, resigned.dropped, scope.count
+                );
+                check.holds(all, text).at([scope.taken.mark.seq, resigned.taken.mark.seq])
+            }
+            (None, Some(scope)) if scope.count == 0 => {
+                check.holds(true, "nothing was affected").at([scope.taken.mark.seq])
+            }
+            _ => check.none("no event of this pack says so"),
+        }
+    }
+
+    fn reinstated(&self) -> Check {
+        let check = Check::new("channels", "Channels offer replacements in place of what was withdrawn");
+        if self.channels.is_empty() {
+            return check.none("nothing was withdrawn");
+        }
+        let all = self.channels.values().all(|channel| channel.reinstated.is_some());
+        let seqs = self.channels.values().flat_map(|channel| {
+            [Some(&channel.withdrawn), channel.reinstated.as_ref()].into_iter().flatten()
+        });
+        let check = check.at(seqs.map(|taken| taken.mark.seq));
+        if all || self.outcome.is_some() {
+            check.holds(all, format!("{} channels", self.channels.len()))
+        } else {
+            check.none("not all of them yet")
+        }
+    }
+
+    fn listed(&self) -> Check {
+        let check = Check::new("listed", "A revocation list of the key's CA was issued after its revocation");
+        let revoked = self.revoked.as_ref();
+        match revoked.and_then(|revoked| revoked.listed.as_ref()) {
+            Some(list) => check.holds(true, format!("list number {}", list.number)).at([list.mark.seq]),
+            None => {
+                check.none("no list is in this pack: the key had no certificate of a CA here, or goes on")
+            }
+        }
+    }
+
+    fn in_time(&self, clock: &Clock) -> Check {
+        let (id, claim) = match clock.id {
+            "revoked" => ("revoked_in_time", "The key was revoked within 24 hours"),
+            _ => ("closed_in_time", "The incident was closed within 5 days"),
+        };
+        let check = Check::new(id, claim).at([self.opened.mark.seq]);
+        match clock.met {
+            Some(met) => check.holds(met, format!("due {}", clock.due)),
+            None => check.none("the time is not over, or did not matter"),
+        }
+    }
+
+    /// What takes people's consent had it.
+    fn approved(&self, facts: &Facts<'_>) -> Check {
+        let check = Check::new("dual_control", "Whatever takes more than one person was approved by others");
+        if self.decisions.is_empty() {
+            return check.none("nothing was decided by a quorum");
+        }
+        let holds = |decision: &Decision| {
+            decision.checks(facts).iter().all(|check| check.result == CheckResult::Pass)
+        };
+        let all = self.decisions.iter().all(holds);
+        check
+            .holds(all, format!("{} decisions", self.decisions.len()))
+            .at(self.decisions.iter().flat_map(Decision::seqs))
+    }
+}

@@ -1,0 +1,169 @@
+//! Who may take which step of an incident, and when.
+
+use crate::event::{Actor, Event};
+use crate::ids::{ChannelName, IncidentId};
+use crate::incident::{Incident, IncidentOutcome, IncidentStep};
+use crate::payload::{
+    IncidentClosed, IncidentOpened, IncidentReinstated, IncidentResigned, IncidentScoped, IncidentWithdrawn,
+};
+use crate::rule::Rule;
+use crate::state::Founded;
+use crate::timestamp::Timestamp;
+
+impl Founded {
+    fn open(&self, id: IncidentId) -> Result<&Incident, Rule> {
+        let incident = self.incident(id)?;
+        if incident.is_open() { Ok(incident) } else { Err(Rule::IncidentClosed) }
+    }
+
+    /// An open incident, and an actor who may take its steps: whoever may contain its slot.
+    fn in_hands_of(&self, id: IncidentId, actor: Actor, at: Timestamp) -> Result<&Incident, Rule> {
+        let incident = self.open(id)?;
+        self.judge_containment(actor, Some(&incident.slot), at)?;
+        Ok(incident)
+    }
+
+    pub(crate) fn judge_incident_opened(&self, opened: &IncidentOpened, event: &Event) -> Result<(), Rule> {
+        let at = event.time;
+        // The right to stop comes first: which slots and keys there are is not for everybody.
+        self.judge_containment(event.actor, Some(&opened.slot), at)?;
+        let slot = self.slot(&opened.slot)?;
+        let key =
+            self.keys.get(&opened.key).filter(|key| key.slot == opened.slot && key.material().is_some());
+        key.ok_or(Rule::KeyUnknown)?;
+        if slot.drill != opened.drill {
+            return Err(Rule::IncidentDrill);
+        }
+        let ahead = opened.suspected_since.is_some_and(|since| since > at);
+        if ahead || self.incidents.contains_key(&opened.incident) {
+            return Err(Rule::IncidentForm);
+        }
+        if self.open_incident(&opened.slot).is_some() { Err(Rule::IncidentBusy) } else { Ok(()) }
+    }
+
+    pub(crate) fn judge_incident_acknowledged(
+        &self,
+        id: IncidentId,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let incident = self.open(id)?;
+        let Actor::Member(member) = actor else { return Err(Rule::Actor) };
+        self.active_member(member, at)?;
+        if incident.acknowledged.contains(&member) { Err(Rule::IncidentStep) } else { Ok(()) }
+    }
+
+    /// Notes are anybody's who is enrolled: what somebody saw is not to be lost.
+    pub(crate) fn judge_incident_noted(
+        &self,
+        id: IncidentId,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        self.incident(id)?;
+        let Actor::Member(member) = actor else { return Err(Rule::Actor) };
+        self.active_member(member, at).map(drop)
+    }
+
+    pub(crate) fn judge_incident_scoped(&self, scoped: &IncidentScoped, event: &Event) -> Result<(), Rule> {
+        self.in_hands_of(scoped.incident, event.actor, event.time)?;
+        let bounds = match (scoped.first, scoped.last) {
+            (None, None) => scoped.count == 0,
+            (Some(first), Some(last)) => {
+                let span = last.get().checked_sub(first.get());
+                // There are no more signatures than events.
+                scoped.count > 0
+                    && span.is_some_and(|span| scoped.count <= span + 1)
+                    && last.get() < scoped.size
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        let ahead = scoped.since.is_some_and(|since| since > event.time);
+        if bounds && !ahead && scoped.size <= event.seq.get() { Ok(()) } else { Err(Rule::IncidentForm) }
+    }
+
+    pub(crate) fn judge_incident_withdrawn(
+        &self,
+        withdrawn: &IncidentWithdrawn,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let incident = self.open(withdrawn.incident)?;
+        self.judge_channel(incident, &withdrawn.channel, actor, at)?;
+        let held = incident.channels.get(&withdrawn.channel);
+        if held.is_some_and(|held| held.reinstated.is_none()) { Err(Rule::IncidentStep) } else { Ok(()) }
+    }
+
+    /// Until replacements are there, nothing is offered again.
+    pub(crate) fn judge_incident_reinstated(
+        &self,
+        reinstated: &IncidentReinstated,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let incident = self.open(reinstated.incident)?;
+        self.judge_channel(incident, &reinstated.channel, actor, at)?;
+        let held = incident.channels.get(&reinstated.channel);
+        let waits = held.is_some_and(|held| held.reinstated.is_none());
+        if waits && self.is_done(incident, IncidentStep::Resigned, at) {
+            Ok(())
+        } else {
+            Err(Rule::IncidentStep)
+        }
+    }
+
+    /// Who contains the slot, or looks after it, says what its channels offer; services do so for themselves.
+    fn judge_channel(
+        &self,
+        incident: &Incident,
+        channel: &ChannelName,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let slot = self.slot(&incident.slot)?;
+        match actor {
+            Actor::Member(id) => self
+                .judge_containment(actor, Some(&incident.slot), at)
+                .or_else(|_| self.judge_keeper(id, slot, at))?,
+            Actor::Service(_) => self.judge_caller(&incident.slot, actor, at)?,
+            Actor::System => return Err(Rule::Actor),
+        }
+        if slot.rotation.channels.contains(channel) { Ok(()) } else { Err(Rule::ChannelUnknown) }
+    }
+
+    /// Every signature that may be affected is accounted for, under another key.
+    pub(crate) fn judge_incident_resigned(
+        &self,
+        resigned: &IncidentResigned,
+        event: &Event,
+    ) -> Result<(), Rule> {
+        let incident = self.in_hands_of(resigned.incident, event.actor, event.time)?;
+        let scope = incident.scope.ok_or(Rule::IncidentStep)?;
+        if !self.is_done(incident, IncidentStep::Rotated, event.time) {
+            return Err(Rule::IncidentStep);
+        }
+        let all = resigned.resigned.checked_add(resigned.dropped) == Some(scope.count);
+        if all { Ok(()) } else { Err(Rule::IncidentForm) }
+    }
+
+    pub(crate) fn judge_incident_advised(
+        &self,
+        id: IncidentId,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        self.in_hands_of(id, actor, at).map(drop)
+    }
+
+    pub(crate) fn judge_incident_closed(&self, closed: &IncidentClosed, event: &Event) -> Result<(), Rule> {
+        let incident = self.in_hands_of(closed.incident, event.actor, event.time)?;
+        let done = |step| self.is_done(incident, step, event.time);
+        let ready = match closed.outcome {
+            IncidentOutcome::Resolved => IncidentStep::ALL.into_iter().all(done),
+            IncidentOutcome::FalseAlarm => {
+                done(IncidentStep::Withdrawn) && done(IncidentStep::Resumed) && !done(IncidentStep::Revoked)
+            }
+        };
+        if ready { Ok(()) } else { Err(Rule::IncidentOpen) }
+    }
+}

@@ -1,0 +1,114 @@
+//! Payloads of incidents and drills (rules version 4).
+
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::Hash;
+use crate::ids::{ChannelName, IncidentId, KeyId, Seq, SlotName};
+use crate::incident::IncidentOutcome;
+use crate::timestamp::Timestamp;
+
+/// See [`super::Payload::IncidentOpened`]; who opens it is the event's actor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentOpened {
+    /// Whether it is practised on a key that was made for it.
+    pub drill: bool,
+    /// Its id.
+    pub incident: IncidentId,
+    /// The key that somebody else may hold or have used.
+    pub key: KeyId,
+    /// Its slot.
+    pub slot: SlotName,
+    /// Since when that is suspected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspected_since: Option<Timestamp>,
+}
+
+payload!(
+    /// See [`super::Payload::IncidentAcknowledged`]; who takes part is the event's actor.
+    IncidentAcknowledged {
+        /// The incident.
+        incident: IncidentId,
+    }
+);
+
+payload!(
+    /// See [`super::Payload::IncidentNoted`]; the note is a disclosure.
+    IncidentNoted {
+        /// The incident.
+        incident: IncidentId,
+    }
+);
+
+/// See [`super::Payload::IncidentScoped`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentScoped {
+    /// How many signatures may be affected.
+    pub count: u64,
+    /// The first of their authorisations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Seq>,
+    /// The incident.
+    pub incident: IncidentId,
+    /// The last of their authorisations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Seq>,
+    /// SHA-256 of the list of them (docs/spec/blast-radius.md).
+    pub list: Hash,
+    /// From when on they count; all of the key's where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The size of the ledger that was looked through.
+    pub size: u64,
+}
+
+payload!(
+    /// See [`super::Payload::IncidentWithdrawn`].
+    IncidentWithdrawn {
+        /// Where affected artifacts are offered no longer.
+        channel: ChannelName,
+        /// The incident.
+        incident: IncidentId,
+    }
+);
+
+payload!(
+    /// See [`super::Payload::IncidentResigned`].
+    IncidentResigned {
+        /// How many of the signatures need no other one: what they are over is given up.
+        dropped: u64,
+        /// The incident.
+        incident: IncidentId,
+        /// How many of them the slot's new key has signed again.
+        resigned: u64,
+    }
+);
+
+payload!(
+    /// See [`super::Payload::IncidentReinstated`].
+    IncidentReinstated {
+        /// Where replacements, which verify, are offered instead.
+        channel: ChannelName,
+        /// The incident.
+        incident: IncidentId,
+    }
+);
+
+payload!(
+    /// See [`super::Payload::IncidentAdvised`]; reference and text are disclosures.
+    IncidentAdvised {
+        /// The incident.
+        incident: IncidentId,
+    }
+);
+
+payload!(
+    /// See [`super::Payload::IncidentClosed`].
+    IncidentClosed {
+        /// The incident.
+        incident: IncidentId,
+        /// What it came to.
+        outcome: IncidentOutcome,
+    }
+);
