@@ -78,7 +78,7 @@ enum Step {
     RecordCanary(ActionId),
     Rotate { of: Uuid, correlation: Correlation, command: RotationCommand },
     Propose { slot: SlotName, key: KeyId },
-    Issue { about: DocumentSubject, of: ActionId, correlation: Correlation },
+    Issue { about: DocumentSubject, of: Uuid, correlation: Correlation },
     LastList { action: ActionId, key: KeyId },
     Destroy { action: ActionId, key: KeyId },
 }
@@ -88,9 +88,8 @@ impl Step {
     fn subject(&self) -> Option<Subject> {
         match self {
             Self::Generate(action) => Some(Subject::NewKey(*action)),
-            Self::Canary(action) | Self::Issue { of: action, .. } | Self::Destroy { action, .. } => {
-                Some(Subject::Signature(action.uuid()))
-            }
+            Self::Canary(action) | Self::Destroy { action, .. } => Some(Subject::Signature(action.uuid())),
+            Self::Issue { of, .. } => Some(Subject::Signature(*of)),
             Self::LastList { key, .. } => Some(Subject::List(*key)),
             Self::SignCertificate(id) => Some(Subject::Signature(id.uuid())),
             Self::RecordCanary(action) => Some(Subject::Record(action.uuid())),

@@ -216,6 +216,7 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
         sealed: gathered.checkpoint.checkpoint().size,
         digest: written.map_or(Hash::ZERO, |file| Hash::sha256(&file.bytes)),
         names: &gathered.names,
+        advisories: &gathered.advisories,
         tenant: &gathered.tenant,
         vkey: &gathered.vkey,
     };

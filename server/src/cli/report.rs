@@ -93,6 +93,8 @@ fn row(report: &ReportView) -> Vec<String> {
         (ReportKind::LedgerKey, ..) => "ledger key".to_owned(),
         (ReportKind::Period, _, Some(from), Some(to)) => format!("{from} to {to}"),
         (ReportKind::Period, ..) => "period".to_owned(),
+        (ReportKind::Incident, Some(slot), ..) => format!("incident of {slot}"),
+        (ReportKind::Incident, None, ..) => "incident".to_owned(),
         (ReportKind::TrustRoot, ..) => "trust root".to_owned(),
     };
     let (seq, at) = (report.seq.to_string(), report.issued_at.to_string());

@@ -126,6 +126,7 @@ impl SlotArgs {
         Ok(SlotCreateParams {
             algorithm: self.algorithm,
             backend: self.backend.clone(),
+            drill: false,
             overlap_days,
             owner,
             rotation,

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use sealbook_ledger::command::{Command, DocumentOutcome, DocumentSubject, RotationCommand};
-use sealbook_ledger::ids::{ActionId, Correlation};
+use sealbook_ledger::ids::{ActionId, Correlation, IncidentId};
+use sealbook_ledger::reporting::PendingDocument;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
+
+use uuid::Uuid;
 
 use super::{ABANDON_AFTER_S, Effects, Step};
 use crate::clock;
@@ -26,7 +29,12 @@ impl Effects {
         let mut steps: Vec<Step> =
             over.map(|(seq, _)| Step::Submit(Command::Rotate(abandon(*seq)))).collect();
         if founded.evidence_key().is_some() {
-            let open = |of: ActionId| pending.values().any(|pending| pending.action == Some(of));
+            let open = |of: Uuid| {
+                let subject = |pending: &PendingDocument| {
+                    pending.action.map(ActionId::uuid).or(pending.incident.map(IncidentId::uuid))
+                };
+                pending.values().any(|pending| subject(pending) == Some(of))
+            };
             let due = due(founded).into_iter().filter(|(of, ..)| !open(*of));
             let issue = due.map(|(of, about, correlation)| Step::Issue { about, of, correlation });
             // One at a time, and after everything else: a pack reads and draws for a while, and nobody waits for it.
@@ -51,11 +59,16 @@ impl Effects {
 }
 
 /// What has ended and has no pack.
-fn due(founded: &Founded) -> Vec<(ActionId, DocumentSubject, Correlation)> {
+fn due(founded: &Founded) -> Vec<(Uuid, DocumentSubject, Correlation)> {
     let rotations = founded.rotations().iter().filter(|(_, r)| r.has_ended() && !r.reported);
     let rotations =
-        rotations.map(|(id, rotation)| (*id, DocumentSubject::Rotation(*id), rotation.correlation));
+        rotations.map(|(id, rotation)| (id.uuid(), DocumentSubject::Rotation(*id), rotation.correlation));
     let successions = founded.successions().iter().filter(|(_, reported)| !**reported);
-    let successions = successions.map(|(id, _)| (*id, DocumentSubject::LedgerKey(*id), clock::correlation()));
-    rotations.chain(successions).collect()
+    let successions =
+        successions.map(|(id, _)| (id.uuid(), DocumentSubject::LedgerKey(*id), clock::correlation()));
+    let incidents = founded.incidents().iter().filter(|(_, i)| !i.is_open() && !i.reported);
+    let incidents =
+        incidents.map(|(id, incident)| (id.uuid(), DocumentSubject::Incident(*id), incident.correlation));
+    // People wait for what an incident came to.
+    incidents.chain(rotations).chain(successions).collect()
 }

@@ -1,6 +1,8 @@
 //! Which events a pack holds: those that its evidence is about, and those that say what was in force. Pure: the same
 //! events give the same choice.
 
+mod incident;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealbook_ledger::certificate::Certificate;
@@ -12,7 +14,7 @@ use sealbook_ledger::policy::Role;
 use sealbook_ledger::timestamp::Timestamp;
 
 /// The types that a pack's events are chosen from; those of the action and of the canary are looked for by themselves.
-pub(super) const KINDS: [&str; 41] = [
+pub(super) const KINDS: [&str; 54] = [
     "approval_rp.set",
     "certificate.failed",
     "certificate.imported",
@@ -21,8 +23,19 @@ pub(super) const KINDS: [&str; 41] = [
     "certificate.requested",
     "certificate.revoked",
     "credential.added",
+    "crl.authorized",
+    "crl.issued",
     "document.authorized",
     "hsm.access_reviewed",
+    "incident.acknowledged",
+    "incident.advised",
+    "incident.closed",
+    "incident.noted",
+    "incident.opened",
+    "incident.reinstated",
+    "incident.resigned",
+    "incident.scoped",
+    "incident.withdrawn",
     "key.activated",
     "key.adopted",
     "key.generated",
@@ -52,8 +65,10 @@ pub(super) const KINDS: [&str; 41] = [
     "rotation.started",
     "slot.created",
     "slot.policy_set",
+    "slot.resumed",
     "slot.rotation_overdue",
     "slot.rotation_set",
+    "slot.suspended",
 ];
 
 /// The events of [`KINDS`] and of the action that a pack is about: what it is chosen from.
@@ -67,6 +82,7 @@ impl Choosing<'_> {
         match about {
             DocumentSubject::Rotation(action) => self.of_rotation(action),
             DocumentSubject::LedgerKey(action) => self.of_ledger_key(action),
+            DocumentSubject::Incident(incident) => self.of_incident(incident),
             DocumentSubject::Period { from, to } => self.of_period(from, to),
         }
     }
@@ -108,23 +124,23 @@ impl Choosing<'_> {
         founded.chain(parties).chain(policy).chain(rules).chain(evidence).collect()
     }
 
-    /// The action, the people in it, and what is known of them.
-    fn decision(&self, action: ActionId, others: &[MemberId]) -> BTreeSet<Seq> {
+    /// The action, the people in it and others who matter, and what is known of them.
+    fn decision(&self, action: Option<ActionId>, others: &[MemberId]) -> BTreeSet<Seq> {
         let mut people: BTreeSet<MemberId> = others.iter().copied().chain(self.accountable()).collect();
         let mut chosen = BTreeSet::new();
         for event in self.events {
             let of_action = match &event.payload {
-                Payload::ActionProposed(p) if p.document.action == action => {
+                Payload::ActionProposed(p) if Some(p.document.action) == action => {
                     people.extend(p.signed.as_ref().map(|signed| signed.member));
                     true
                 }
-                Payload::ActionApproved(p) if p.action == action => {
+                Payload::ActionApproved(p) if Some(p.action) == action => {
                     people.insert(p.member);
                     true
                 }
-                Payload::ActionExecuting(p) => p.action == action,
-                Payload::ActionExecuted(p) => p.action == action,
-                Payload::ActionFailed(p) => p.action == action,
+                Payload::ActionExecuting(p) => Some(p.action) == action,
+                Payload::ActionExecuted(p) => Some(p.action) == action,
+                Payload::ActionFailed(p) => Some(p.action) == action,
                 _ => false,
             };
             if of_action {
@@ -165,7 +181,7 @@ impl Choosing<'_> {
         let owner: Vec<MemberId> = created.iter().map(|created| created.owner).collect();
         let keys = self.keys_of(action, started.old_key);
         let mut chosen = self.common(start);
-        chosen.extend(self.decision(action, &owner));
+        chosen.extend(self.decision(Some(action), &owner));
         chosen.extend(self.pick(|event| is_of_rotation(event, action) || is_of_keys(event, &keys)));
         chosen.extend(self.slot_in_force(start, started, created));
         // What came after its end is another story's, but for what ended with it and the key that vouches for it all.
@@ -258,7 +274,7 @@ impl Choosing<'_> {
             matches!(event.payload, Payload::LedgerKeyRotated(_) | Payload::LedgerKeyRecovered(_))
         });
         let mut chosen = self.common(event.seq);
-        chosen.extend(self.decision(action, &[]));
+        chosen.extend(self.decision(Some(action), &[]));
         chosen.extend(old.map(|old| old.seq).into_iter().chain([event.seq]));
         chosen
     }

@@ -17,6 +17,7 @@ use sealbook_ledger::rule::Rule;
 use super::choosing::{Choosing, KINDS};
 use crate::ledger::{EngineError, Ledger};
 use crate::proving;
+use crate::reports::rep::Advisory;
 use crate::store::Store;
 use crate::store::load::{EventFilter, MAX_PAGE};
 use crate::store::story::StoryFilter;
@@ -27,6 +28,9 @@ const MAX_EVENTS: usize = 4000;
 /// Most tries of a canary that came to nothing: how many there were more, the ledger tells.
 const MAX_FAILURES: usize = 500;
 
+/// Disclosures as lines, how people are called, and what was told to others.
+type Disclosed = (Vec<u8>, BTreeMap<MemberId, String>, BTreeMap<Seq, Advisory>);
+
 /// What a pack is made of.
 pub(super) struct Gathered {
     pub(super) events: Vec<Event>,
@@ -36,6 +40,8 @@ pub(super) struct Gathered {
     pub(super) disclosures: Vec<u8>,
     /// How people are called, where that is disclosed.
     pub(super) names: BTreeMap<MemberId, String>,
+    /// What those were told who rely on a key, by event: reference and text.
+    pub(super) advisories: BTreeMap<Seq, Advisory>,
     pub(super) tenant: String,
     /// The ledger key that sealed it.
     pub(super) vkey: Vkey,
@@ -65,7 +71,9 @@ impl Gathering<'_> {
         let nothing = EngineError::Fault { what: "an evidence pack without events", source: None };
         let last = match about {
             DocumentSubject::Period { .. } => size.checked_sub(1),
-            DocumentSubject::Rotation(_) | DocumentSubject::LedgerKey(_) => seqs.last().map(|seq| seq.get()),
+            DocumentSubject::Incident(_) | DocumentSubject::LedgerKey(_) | DocumentSubject::Rotation(_) => {
+                seqs.last().map(|seq| seq.get())
+            }
         };
         let last = last.ok_or(nothing)?;
         if seqs.len() > MAX_EVENTS {
@@ -84,15 +92,23 @@ impl Gathering<'_> {
             events.push(read(receipt.event_bytes())?);
             receipts.push(receipt);
         }
-        let (disclosures, names) = self.disclosed(&events).await?;
+        let (disclosures, names, advisories) = self.disclosed(&events).await?;
         let tenant = self.ledger.tenant().to_string();
-        Ok(Gathered { events, receipts, checkpoint, disclosures, names, tenant, vkey })
+        Ok(Gathered { events, receipts, checkpoint, disclosures, names, advisories, tenant, vkey })
     }
 
     /// The events of a pack, and every ledger key that there was.
     async fn chosen(&self, about: DocumentSubject) -> Result<(BTreeSet<Seq>, Vec<Vkey>), EngineError> {
         let mut events = self.low_volume().await?;
-        if let DocumentSubject::Rotation(action) | DocumentSubject::LedgerKey(action) = about {
+        events.sort_by_key(|event| event.seq);
+        let decided = match about {
+            DocumentSubject::Incident(incident) => Choosing { events: &events }.actions_of(incident),
+            DocumentSubject::LedgerKey(action) | DocumentSubject::Rotation(action) => {
+                BTreeSet::from([action])
+            }
+            DocumentSubject::Period { .. } => BTreeSet::new(),
+        };
+        for action in decided {
             events.extend(self.of_action(action).await?);
         }
         events.sort_by_key(|event| event.seq);
@@ -189,13 +205,14 @@ impl Gathering<'_> {
             .map_err(|_| EngineError::Corrupt("a stored checkpoint can't be read".into()))
     }
 
-    /// What the chosen events disclose: how the people are called, and what was said of the work.
-    async fn disclosed(
-        &self,
-        events: &[Event],
-    ) -> Result<(Vec<u8>, BTreeMap<MemberId, String>), EngineError> {
-        let (mut lines, mut names) = (Vec::new(), BTreeMap::new());
-        let told = events.iter().filter(|event| !event.payload.type_name().starts_with("signature."));
+    /// What the chosen events disclose: how the people are called, and what was said of the work. What people noted while
+    /// they were at it is not for everybody who gets a statement: it stays a digest.
+    async fn disclosed(&self, events: &[Event]) -> Result<Disclosed, EngineError> {
+        let (mut lines, mut names, mut advisories) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let told = events.iter().filter(|event| {
+            !event.payload.type_name().starts_with("signature.")
+                && !matches!(event.payload, Payload::IncidentNoted(_))
+        });
         let told: BTreeMap<u64, &Event> = told.map(|event| (event.seq.get(), event)).collect();
         let seqs: Vec<u64> = told.keys().copied().collect();
         let mut rows = self.store.disclosures_of(self.ledger.id(), &seqs).await?;
@@ -206,13 +223,21 @@ impl Gathering<'_> {
             if let (Payload::MemberEnrolled(p), "display_name") = (&event.payload, row.name.as_str()) {
                 names.insert(p.member, row.value.clone());
             }
+            if matches!(event.payload, Payload::IncidentAdvised(_)) {
+                let advisory: &mut Advisory = advisories.entry(event.seq).or_default();
+                match row.name.as_str() {
+                    "reference" => advisory.reference.clone_from(&row.value),
+                    "text" => advisory.text.clone_from(&row.value),
+                    _ => {}
+                }
+            }
             let line = Disclosure::new(event.seq, row.name, row.value, row.salt)
                 .to_line()
                 .map_err(|error| EngineError::fault("a disclosure can't be written", error))?;
             lines.extend(line);
             lines.push(b'\n');
         }
-        Ok((lines, names))
+        Ok((lines, names, advisories))
     }
 }
 

@@ -68,6 +68,8 @@ fn row(report: ReportView) -> PackRow {
             ("Period", format!("{} to before {}", day(from), day(to)))
         }
         (ReportKind::Period, ..) => ("Period", "A period".to_owned()),
+        (ReportKind::Incident, Some(slot), ..) => ("Incident", format!("Incident of {slot}")),
+        (ReportKind::Incident, None, ..) => ("Incident", "An incident".to_owned()),
         (ReportKind::TrustRoot, ..) => ("Trust root", "Keys to believe, and those not to".to_owned()),
     };
     let rotation = report.action.filter(|_| report.kind == ReportKind::Rotation);

@@ -1,5 +1,6 @@
 //! `REP.pdf`: an evidence pack as an auditor reads it. It says what `evidence.json` says, and how people are called.
 
+mod incident;
 mod ledger_key;
 mod period;
 mod rotation;
@@ -16,6 +17,15 @@ use sealbook_ledger::webauthn::CredentialKind;
 use super::document::{Block, Check, Code, Column, Document, Foot, Mark, Status, Table, Value, Verification};
 use crate::views::sentence::moment;
 
+/// What those were told who rely on a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Advisory {
+    /// What it is called where it was published.
+    pub reference: String,
+    /// What it says.
+    pub text: String,
+}
+
 /// What a report is made of.
 pub struct Source<'a> {
     /// What the pack says.
@@ -28,6 +38,8 @@ pub struct Source<'a> {
     pub digest: Hash,
     /// How people are called, where that is disclosed.
     pub names: &'a BTreeMap<MemberId, String>,
+    /// What those were told who rely on a key, by event.
+    pub advisories: &'a BTreeMap<Seq, Advisory>,
     /// Whose tenant.
     pub tenant: &'a str,
     /// The ledger key that sealed it.
@@ -41,6 +53,7 @@ impl Source<'_> {
             Evidence::Rotation(evidence) => rotation::document(self, evidence),
             Evidence::LedgerKey(evidence) => ledger_key::document(self, evidence),
             Evidence::Period(evidence) => period::document(self, evidence),
+            Evidence::Incident(evidence) => incident::document(self, evidence),
         }
     }
 
@@ -59,11 +72,16 @@ impl Source<'_> {
         let failed = checks.iter().any(|check| check.result == CheckResult::Fail);
         let (mark, word) = if failed { (Mark::Fail, "FAIL") } else { (Mark::Pass, "PASS") };
         Document {
-            title: if about.0 == "period" { "Evidence Pack of a Period" } else { "Rotation Evidence Pack" }
-                .to_owned(),
+            title: match about.0 {
+                "period" => "Evidence Pack of a Period",
+                "incident" => "Incident Statement",
+                "drill" => "Drill Statement",
+                _ => "Rotation Evidence Pack",
+            }
+            .to_owned(),
             subtitle,
             status: Some(Status { mark, word: word.to_owned() }),
-            banner: None,
+            banner: (about.0 == "drill").then(|| "DRILL".to_owned()),
             origin: self.origin.to_string(),
             made: None,
             blocks,

@@ -1,5 +1,6 @@
 //! A ledger told as a story: one readable line an event, for people. Command line and pages tell it in the same words.
 
+mod incidents;
 mod names;
 mod page;
 mod rotations;
@@ -98,6 +99,25 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
             format!("recorded evidence {} about {}", short(&p.digest.to_string()), subject(&p.subject, names))
         }
         Payload::HsmAccessReviewed(p) => rotations::reviewed(p),
+        Payload::IncidentAcknowledged(p) => format!("takes part in {}", incidents::named(p.incident)),
+        Payload::IncidentAdvised(p) => {
+            format!("told those who rely on the key: {}", incidents::named(p.incident))
+        }
+        Payload::IncidentClosed(p) => incidents::closed(p),
+        Payload::IncidentNoted(p) => format!("noted something about {}", incidents::named(p.incident)),
+        Payload::IncidentOpened(p) => incidents::opened(p, names),
+        Payload::IncidentReinstated(p) => {
+            format!("channel {} offers replacements: {}", p.channel, incidents::named(p.incident))
+        }
+        Payload::IncidentResigned(p) => incidents::resigned(p),
+        Payload::IncidentScoped(p) => incidents::scoped(p),
+        Payload::IncidentWithdrawn(p) => {
+            format!(
+                "channel {} offers what is affected no longer: {}",
+                p.channel,
+                incidents::named(p.incident)
+            )
+        }
         Payload::KeyActivated(p) => {
             format!("slot {} signs with key {} now", p.slot, short_end(&p.key.to_string()))
         }

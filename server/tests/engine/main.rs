@@ -339,6 +339,7 @@ async fn propose_slot(site: &Site, name: &str, algorithm: Algorithm) -> ActionId
     let params = SlotCreateParams {
         algorithm,
         backend: "softhsm".parse().unwrap(),
+        drill: false,
         overlap_days: 7,
         owner: site.people[0].id,
         rotation: None,

@@ -181,6 +181,7 @@ pub async fn slot(site: &Site, name: &str, algorithm: Algorithm, rotation: Rotat
     let params = SlotCreateParams {
         algorithm,
         backend: "softhsm".parse().unwrap(),
+        drill: false,
         overlap_days: rotation.overlap_days,
         owner: site.people[0].id,
         rotation_days: rotation.rotation_days,

@@ -108,6 +108,10 @@ pub(super) fn report(event: &DocumentAuthorized, names: &Names) -> String {
         (ReportKind::Rotation, None, _, _) => "the evidence pack of a rotation".to_owned(),
         (ReportKind::LedgerKey, None, _, _) => "the evidence pack of a ledger key".to_owned(),
         (ReportKind::Period, ..) => "the evidence pack of a period".to_owned(),
+        (ReportKind::Incident, ..) => match event.incident {
+            Some(incident) => format!("the statement about incident {}", short_end(&incident.to_string())),
+            None => "the statement about an incident".to_owned(),
+        },
         (ReportKind::TrustRoot, ..) => "the trust root".to_owned(),
     }
 }
@@ -118,6 +122,7 @@ pub(super) fn purpose(event: &SignatureAuthorized) -> &'static str {
         (Some(SigningPurpose::Canary { .. }), _) => "a canary: the new key is tried before it takes over",
         (Some(SigningPurpose::Certificate { .. }), _) => "a certificate",
         (Some(SigningPurpose::CertificateRequest { .. }), _) => "a request for a certificate",
+        (Some(SigningPurpose::Sample { .. }), _) => "a drill: a sample of what the slot would sign",
         (None, Some(environment)) => environment_name(environment),
         (None, None) => "no environment",
     }

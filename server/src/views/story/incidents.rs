@@ -1,0 +1,42 @@
+//! Incidents and drills, told.
+
+use sealbook_ledger::ids::IncidentId;
+use sealbook_ledger::incident::IncidentOutcome;
+use sealbook_ledger::payload::{IncidentClosed, IncidentOpened, IncidentResigned, IncidentScoped};
+
+use super::{Names, plural, short_end};
+use crate::views::sentence::moment;
+
+/// How an incident is called.
+pub(super) fn named(incident: IncidentId) -> String {
+    format!("incident {}", short_end(&incident.to_string()))
+}
+
+/// Which key may be in other hands.
+pub(super) fn opened(event: &IncidentOpened, names: &Names) -> String {
+    let what = if event.drill { "DRILL" } else { "INCIDENT" };
+    let since = event.suspected_since.map(|since| format!(", since {}", moment(since))).unwrap_or_default();
+    let (key, id) = (names.key(event.key), short_end(&event.incident.to_string()));
+    format!("{what} {id}: somebody else may hold {key} of slot {}{since}", event.slot)
+}
+
+/// How many signatures are affected.
+pub(super) fn scoped(event: &IncidentScoped) -> String {
+    let signatures = plural(usize::try_from(event.count).unwrap_or(usize::MAX), "signature");
+    format!("found {signatures} that may be affected: {}", named(event.incident))
+}
+
+/// What became of them.
+pub(super) fn resigned(event: &IncidentResigned) -> String {
+    let (again, dropped) = (event.resigned, event.dropped);
+    format!("{again} of what was affected is signed again, {dropped} given up: {}", named(event.incident))
+}
+
+/// What it came to.
+pub(super) fn closed(event: &IncidentClosed) -> String {
+    let outcome = match event.outcome {
+        IncidentOutcome::FalseAlarm => "a false alarm",
+        IncidentOutcome::Resolved => "resolved",
+    };
+    format!("closed {}: {outcome}", named(event.incident))
+}
