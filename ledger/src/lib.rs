@@ -63,5 +63,6 @@ pub mod slot;
 pub mod snapshot;
 pub mod state;
 pub mod timestamp;
+pub mod trust_root;
 pub mod verify;
 pub mod webauthn;

@@ -23,6 +23,7 @@ mod render;
 mod report;
 mod seals;
 mod signatures;
+mod trust_root;
 
 pub use artifact::{Signed, verify_artifact};
 pub use failure::{Failure, Layer, Place};
@@ -33,6 +34,7 @@ pub use read::Read;
 pub use receipts::verify_receipt;
 pub use render::{Style, render};
 pub use report::{Founding, LayerReport, NotChecked, Report, Step, Subject, Verdict};
+pub use trust_root::verify_trust_root;
 
 use crate::checkpoint::SignedCheckpoint;
 use crate::encoding::Hash;

@@ -38,6 +38,7 @@ use crate::inventory;
 use crate::ledger::{EngineError, Ledger, Submission};
 use crate::loading;
 use crate::notifying::{Notifier, Notifying};
+use crate::packs::{Packs, TrustRoots};
 use crate::passkeys::AttestationRoots;
 use crate::projector::Projector;
 use crate::refusals::Refusals;
@@ -310,6 +311,8 @@ impl App {
         let stop = || inner.stop.subscribe();
         let (store, signer) = (Arc::clone(&inner.store), Arc::clone(&inner.signer));
         let lists = Lists::new(Arc::clone(ledger), inner.devices.clone(), Arc::clone(&signer));
+        let packs = Packs::new(Arc::clone(&store), inner.devices.clone());
+        let trust_roots = TrustRoots::new(Arc::clone(ledger), packs);
         let effects = Effects::new(Arc::clone(ledger), store, inner.devices.clone(), signer);
         let projector = Projector::new(Arc::clone(&inner.store), ledger.id());
         let refusals = Arc::new(Refusals::default());
@@ -325,6 +328,7 @@ impl App {
             self.task(sealer.run(stop())),
             self.task(effects.run(stop())),
             self.task(lists.run(stop())),
+            self.task(trust_roots.run(stop())),
             self.task(projector.run(Arc::clone(ledger), stop())),
             self.task(refusals.run(Arc::clone(ledger), stop())),
             self.task(scrubbing),

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use sealbook_ledger::attachment::Attachment;
 use sealbook_ledger::canonical;
 use sealbook_ledger::checkpoint::SignedCheckpoint;
@@ -15,11 +16,12 @@ use sealbook_ledger::command::Command;
 use sealbook_ledger::decide::{Decided, Refusal};
 use sealbook_ledger::disclosure;
 use sealbook_ledger::encoding::{B64, Hash};
-use sealbook_ledger::ids::{Correlation, Origin, Seq, TenantName};
+use sealbook_ledger::ids::{Correlation, KeyId, Origin, Seq, TenantName};
 use sealbook_ledger::merkle::Tree;
 use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::state::{Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
+use sealbook_ledger::trust_root::TrustRootFile;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -299,6 +301,22 @@ pub struct Ledger {
     milestones: Mutex<Arc<Milestones>>,
     lanes: Lanes,
     pub(crate) high_water: Arc<Mutex<HighWaterFile>>,
+    trust_root: ArcSwapOption<TrustRootKept>,
+}
+
+/// A trust root that was issued, as it is handed out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrustRootKept {
+    /// The `rep.issued`.
+    pub seq: Seq,
+    /// The evidence key that signed it.
+    pub key: KeyId,
+    /// SHA-256 of the file.
+    pub sha256: Hash,
+    /// What it says.
+    pub file: TrustRootFile,
+    /// Its bytes.
+    pub bytes: Bytes,
 }
 
 /// Longest wait for a place in the sequencer's queue, and for its answer.
@@ -329,6 +347,7 @@ impl Ledger {
             milestones: Mutex::default(),
             lanes,
             high_water: Arc::new(Mutex::new(high_water)),
+            trust_root: ArcSwapOption::empty(),
         }
     }
 
@@ -350,6 +369,15 @@ impl Ledger {
     /// The folded state as of the last commit.
     pub fn state(&self) -> Arc<State> {
         self.state.load_full()
+    }
+
+    /// The newest trust root that this server knows of.
+    pub fn trust_root(&self) -> Option<Arc<TrustRootKept>> {
+        self.trust_root.load_full()
+    }
+
+    pub(crate) fn keep_trust_root(&self, kept: Arc<TrustRootKept>) {
+        self.trust_root.store(Some(kept));
     }
 
     /// The moment to judge by: the clock, or the last event's time where that is later.

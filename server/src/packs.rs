@@ -1,4 +1,4 @@
-//! Evidence packs: their events are chosen, their files follow from them (`sealbook_ledger::evidence`), the evidence key
+//! Evidence packs and trust roots. The events of a pack are chosen, their files follow from them (`sealbook_ledger::evidence`), the evidence key
 //! signs the statement over their manifest, and the bytes are kept beside the event that records them.
 //!
 //! The way is that of every signature: intent, device, outcome. Until a pack is recorded it is given to nobody; whatever
@@ -6,16 +6,17 @@
 
 mod choosing;
 mod gathering;
+mod trust_root;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealbook_ledger::attachment::Attachment;
+use sealbook_ledger::attachment::{Attachment, MediaType};
 use sealbook_ledger::command::{Command, Document, DocumentOutcome, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::evidence::{DISCLOSURES, EVIDENCE, Evidence, Facts, REPORT, file, receipt_name};
 use sealbook_ledger::ids::{Correlation, KeyId, MemberId, Origin, Seq};
-use sealbook_ledger::pack::{Unsigned, envelope_algorithm};
+use sealbook_ledger::pack::{PackError, Unsigned, envelope_algorithm};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
 use sealbook_ledger::reporting::PREDICATE_TYPE;
@@ -29,6 +30,9 @@ use crate::ledger::{Appended, EngineError, Ledger, Submission, failure_code};
 use crate::reports::rep;
 use crate::store::Store;
 use gathering::{Gathered, Gathering};
+use trust_root::UnsignedRoot;
+
+pub(crate) use trust_root::TrustRoots;
 
 /// How long the evidence key's device may take, in seconds: whoever takes up what a dead server began waits as long.
 const LIFE_S: u32 = 120;
@@ -70,9 +74,20 @@ impl Packs {
         // Hashing, drawing and the canary's verification take their time: not on a thread that others wait for.
         let made = tokio::task::spawn_blocking(move || unsigned(about, &origin, gathered));
         let pack = made.await.map_err(|error| EngineError::fault("a pack's making ended", error))??;
+        self.have_signed(ledger, about.into(), asked_by, correlation, Unfinished::Pack(pack)).await
+    }
+
+    /// Intent, device, outcome.
+    async fn have_signed(
+        &self,
+        ledger: &Ledger,
+        about: Document,
+        asked_by: Option<MemberId>,
+        correlation: Correlation,
+        pack: Unfinished,
+    ) -> Result<Issued, EngineError> {
         let key = self.evidence_key(ledger).await?;
-        let asked =
-            self.authorize(ledger, about.into(), asked_by, pack.manifest_sha256(), correlation).await?;
+        let asked = self.authorize(ledger, about, asked_by, pack.sha256(), correlation).await?;
         // Another key may have come since: then the authorisation is that one's.
         if asked.key != key.id {
             return self.give_up(ledger, asked.seq, correlation, "evidence_key.other").await;
@@ -96,10 +111,7 @@ impl Packs {
         let outcome = DocumentOutcome::Failed(failure_code(code));
         submit(ledger, RotationCommand::SettleDocument { authorization, outcome }, correlation, Vec::new())
             .await?;
-        Err(EngineError::unavailable(
-            code,
-            "the evidence key signed no evidence pack; it is tried again later",
-        ))
+        Err(EngineError::unavailable(code, "the evidence key signed no document; it is tried again later"))
     }
 
     async fn evidence_key(&self, ledger: &Ledger) -> Result<EvidenceKey, EngineError> {
@@ -137,7 +149,7 @@ impl Packs {
         }
     }
 
-    async fn sign(&self, key: &EvidenceKey, pack: &Unsigned) -> Result<Vec<u8>, CustodyError> {
+    async fn sign(&self, key: &EvidenceKey, pack: &Unfinished) -> Result<Vec<u8>, CustodyError> {
         let algorithm = envelope_algorithm(key.public.key_type());
         let input = if algorithm.needs_message() {
             SigningInput::Message(pack.pae())
@@ -154,7 +166,7 @@ impl Packs {
         authorization: Seq,
         correlation: Correlation,
         key: &EvidenceKey,
-        (pack, signature): (Unsigned, Vec<u8>),
+        (pack, signature): (Unfinished, Vec<u8>),
     ) -> Result<Issued, EngineError> {
         let algorithm = envelope_algorithm(key.public.key_type());
         let (pae, digest) = (pack.pae(), algorithm.digest_of(&pack.pae()));
@@ -168,14 +180,53 @@ impl Packs {
         }
         let bytes = pack
             .sign(&key.public, signature.clone())
-            .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))?;
+            .map_err(|error| EngineError::fault("a document can't be put together", error))?;
         let (sha256, size) = (Hash::sha256(&bytes), bytes.len() as u64);
         let outcome = DocumentOutcome::Signed { signature: B64::from(signature), sha256, size };
         let settle = RotationCommand::SettleDocument { authorization, outcome };
-        let kept = (Attachment { sha256, size, media_type: zip() }, bytes);
+        let kept = (Attachment { sha256, size, media_type: pack.media_type() }, bytes);
         let appended = submit(ledger, settle, correlation, vec![kept]).await?;
         let seq = Seq::new(appended.first_seq).ok_or(Rule::SignatureUnknown)?;
         Ok(Issued { seq, sha256, size })
+    }
+}
+
+/// What the evidence key is to sign.
+enum Unfinished {
+    Pack(Unsigned),
+    TrustRoot(UnsignedRoot),
+}
+
+impl Unfinished {
+    /// What the statement names: of a pack its manifest.
+    fn sha256(&self) -> Hash {
+        match self {
+            Self::Pack(pack) => pack.manifest_sha256(),
+            Self::TrustRoot(root) => root.sha256(),
+        }
+    }
+
+    fn pae(&self) -> Vec<u8> {
+        match self {
+            Self::Pack(pack) => pack.pae(),
+            Self::TrustRoot(root) => root.pae(),
+        }
+    }
+
+    fn sign(&self, key: &PublicKey, signature: Vec<u8>) -> Result<Vec<u8>, PackError> {
+        match self {
+            Self::Pack(pack) => pack.sign(key, signature),
+            Self::TrustRoot(root) => root.sign(key, signature),
+        }
+    }
+
+    #[allow(clippy::expect_used, reason = "the literals are media types")]
+    fn media_type(&self) -> MediaType {
+        let name = match self {
+            Self::Pack(_) => "application/zip",
+            Self::TrustRoot(_) => "application/json",
+        };
+        name.parse().expect("a media type")
     }
 }
 
@@ -232,9 +283,4 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
     }
     Unsigned::new(about.into(), all, PREDICATE_TYPE, &about.report(origin))
         .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))
-}
-
-#[allow(clippy::expect_used, reason = "the literal is a media type")]
-fn zip() -> sealbook_ledger::attachment::MediaType {
-    "application/zip".parse().expect("a media type")
 }

@@ -22,3 +22,4 @@ mod revoking;
 mod rotating;
 mod separate_sign_in;
 mod signing;
+mod trust_roots;

@@ -57,6 +57,7 @@ fn write_report(out: &mut String, report: &Report, style: Style) -> std::fmt::Re
         Subject::Receipt => "receipt of ledger",
         Subject::Artifact => "signed file, ledger",
         Subject::Pack => "evidence pack of ledger",
+        Subject::TrustRoot => "trust root of ledger",
     };
     match report.origin() {
         Some(origin) => writeln!(out, "{subject} {origin}, {}\n", events(report.events))?,

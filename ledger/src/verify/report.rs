@@ -20,6 +20,8 @@ pub enum Subject {
     Artifact,
     /// An evidence pack.
     Pack,
+    /// A trust root.
+    TrustRoot,
 }
 
 /// The verdict as a whole.

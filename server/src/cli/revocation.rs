@@ -1,6 +1,6 @@
 //! `sealbook revocation`: what is not to be believed any more, and the lists in which CAs say so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use sealbook_ledger::encoding::Hash;
@@ -39,6 +39,12 @@ pub enum RevocationCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Fetch which keys are to be believed, signed by the evidence key, as anybody can
+    TrustRoot {
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// `GET …/revocations`.
@@ -48,7 +54,7 @@ struct Revocations {
     revoked: Vec<RevokedView>,
 }
 
-/// A revocation list that was written.
+/// A file that was written.
 #[derive(Serialize)]
 struct Written {
     file: String,
@@ -74,18 +80,26 @@ pub fn run(command: &RevocationCommand, context: &Context) -> Result<(), Failure
                 None => format!("/crl/{tenant}/{slot}.{ending}"),
                 Some(key) => format!("/crl/{tenant}/{slot}/{}.{ending}", context.key_id(key)?),
             };
-            let (_, bytes) = context.anonymous()?.bytes(&Call::get(path))?;
-            std::fs::write(out, &bytes).map_err(Failure::file("write", out))?;
-            let written =
-                Written { file: out.display().to_string(), sha256: Hash::sha256(&bytes), size: bytes.len() };
-            context.out.show(&written, || {
-                fields(&[
-                    ("wrote", format!("{}, {} bytes", printable(&written.file), written.size)),
-                    ("SHA-256", written.sha256.to_string()),
-                ])
-            })
+            fetch(context, path, out)
+        }
+        RevocationCommand::TrustRoot { out } => {
+            fetch(context, format!("/.well-known/sealbook/{}/trust-root.json", context.tenant()?), out)
         }
     }
+}
+
+/// Writes what anybody may read.
+fn fetch(context: &Context, path: String, out: &Path) -> Result<(), Failure> {
+    let (_, bytes) = context.anonymous()?.bytes(&Call::get(path))?;
+    std::fs::write(out, &bytes).map_err(Failure::file("write", out))?;
+    let written =
+        Written { file: out.display().to_string(), sha256: Hash::sha256(&bytes), size: bytes.len() };
+    context.out.show(&written, || {
+        fields(&[
+            ("wrote", format!("{}, {} bytes", printable(&written.file), written.size)),
+            ("SHA-256", written.sha256.to_string()),
+        ])
+    })
 }
 
 fn asked(context: &Context, receipts: bool) -> Result<Revocations, Failure> {

@@ -47,6 +47,7 @@ mod suspensions;
 mod tenants;
 pub mod throttle;
 pub mod token;
+mod trust_root;
 mod unread;
 mod webhooks;
 

@@ -111,6 +111,8 @@ routes! {
     revocations::list_revocations,
     lists::list_of_slot,
     lists::list_of_key,
+    trust_root::trust_root,
+    trust_root::only_trust_root,
     evidence::list_evidence,
     events::list_events,
     events::show_event,

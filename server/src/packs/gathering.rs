@@ -141,7 +141,11 @@ impl Gathering<'_> {
         self.story(kinds.map(|kind| format!("action.{kind}")).to_vec(), vec![action.to_string()]).await
     }
 
-    async fn story(&self, kinds: Vec<String>, values: Vec<String>) -> Result<Vec<Event>, EngineError> {
+    pub(super) async fn story(
+        &self,
+        kinds: Vec<String>,
+        values: Vec<String>,
+    ) -> Result<Vec<Event>, EngineError> {
         let mut filter = StoryFilter {
             below: self.ledger.size(),
             kinds,
@@ -151,15 +155,24 @@ impl Gathering<'_> {
         };
         let mut events = Vec::new();
         loop {
-            let page = self.store.story(self.ledger.id(), &filter, MAX_PAGE).await?;
-            for stored in &page.events {
-                events.push(read(&stored.bytes)?);
-            }
-            match page.next {
+            let (page, next) = self.story_page(&filter).await?;
+            events.extend(page);
+            match next {
                 Some(next) => filter.below = next,
                 None => return Ok(events),
             }
         }
+    }
+
+    /// Some events, the newest first, and below which the next page begins.
+    pub(super) async fn story_page(
+        &self,
+        filter: &StoryFilter,
+    ) -> Result<(Vec<Event>, Option<u64>), EngineError> {
+        let page = self.store.story(self.ledger.id(), filter, MAX_PAGE).await?;
+        let events: Result<Vec<Event>, EngineError> =
+            page.events.iter().map(|stored| read(&stored.bytes)).collect();
+        Ok((events?, page.next))
     }
 
     /// The canary's signatures, and those that the slot had released over the same digests.
@@ -242,7 +255,7 @@ impl Gathering<'_> {
 }
 
 /// The ledger key that an event brings.
-fn vkey_of(payload: &Payload) -> Option<Vkey> {
+pub(super) fn vkey_of(payload: &Payload) -> Option<Vkey> {
     match payload {
         Payload::LedgerOpened(p) => Some(p.vkey.clone()),
         Payload::LedgerKeyRotated(p) => Some(p.vkey.clone()),

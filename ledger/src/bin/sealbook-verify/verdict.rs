@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use sealbook_ledger::pack::MAX_PACK;
 use sealbook_ledger::public_key::PublicKey;
 use sealbook_ledger::receipt::MAX_RECEIPT;
+use sealbook_ledger::trust_root::{MAX_TRUST_ROOT, TrustRootFile};
 use sealbook_ledger::verify::{
     PACK_START, Pins, Report, Signed, verify_artifact, verify_bundle, verify_pack, verify_receipt,
+    verify_trust_root,
 };
 
 use crate::arguments::ArtifactFiles;
@@ -28,7 +30,8 @@ pub(crate) enum Unreadable {
     TooLarge { path: PathBuf, max: u64 },
 }
 
-/// A bundle, a receipt or an evidence pack, whichever it is. What begins like neither is read as a bundle, and is none.
+/// A bundle, a receipt, an evidence pack or a trust root, whichever it is. What begins like none of them is read as a bundle,
+/// and is none.
 pub(crate) fn of_file(path: &Path, pins: &Pins) -> Result<Report, Unreadable> {
     let failed = |source| Unreadable::Io { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
@@ -42,6 +45,10 @@ pub(crate) fn of_file(path: &Path, pins: &Pins) -> Result<Report, Unreadable> {
         // One byte more than any pack has is enough to refuse it.
         file.take(MAX_PACK as u64).read_to_end(&mut start).map_err(failed)?;
         return Ok(verify_pack(&start, pins));
+    }
+    if TrustRootFile::looks_like(&start) {
+        file.take(MAX_TRUST_ROOT as u64).read_to_end(&mut start).map_err(failed)?;
+        return Ok(verify_trust_root(&start, pins));
     }
     // Pipes can't be rewound; what was taken from them is put in front again.
     match file.rewind() {
