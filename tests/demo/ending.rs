@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::scenes::compromise;
 use crate::scenes::exporting::Export;
 use crate::scenes::renewing::Renewal;
 use crate::scenes::reporting::{self, Refusal};
@@ -55,6 +56,9 @@ impl Ending<'_> {
             ("Ledger key rotated", "handover by both keys", "after-rotation/"),
             ("Access to the HSM reviewed", "2 approvals", "events.txt"),
             ("A slot's key rotated", canary.as_str(), "pki/leaf-new.pem"),
+            ("A stolen key revoked", "openssl refuses it", "pki/revoked.pem"),
+            ("Revocation list signed", "names its certificate", compromise::LIST),
+            ("Trust root signed", "valid offline", compromise::TRUST_ROOT),
             ("Old key retired", "its certificate revoked", "events.txt"),
             ("Evidence pack of each", "signed, with a report", "rep/"),
             ("Test report as evidence", evidence.as_str(), "test-report.txt"),
@@ -110,6 +114,12 @@ impl Ending<'_> {
              \x20 The new key's certificate, with openssl alone:\n\n\
              \x20   openssl verify -purpose any -CAfile {demo}/pki/ca.pem \\\n\
              \x20     {demo}/pki/leaf-new.pem\n\n\
+             \x20 The revoked one, which openssl refuses:\n\n\
+             \x20   openssl verify -purpose any -crl_check -CRLfile {demo}/pki/acme.crl.pem \\\n\
+             \x20     -CAfile {demo}/pki/ca.pem {demo}/pki/revoked.pem\n\n\
+             \x20 Which keys to believe:\n\n\
+             \x20   {verify} {demo}/trust-root.json \\\n\
+             \x20     --vkey @{demo}/after-rotation/acme.vkey\n\n\
              \x20 The copies: like the export. The one whose tail is cut off passes for an older\n\
              \x20 ledger, until it is held against a checkpoint that somebody has seen:\n\n\
              \x20   {verify} {demo}/tampered/cut.tar \\\n\

@@ -30,8 +30,8 @@ use scenes::reporting::Refusal;
 use scenes::signing::Signed;
 use scenes::tampering::Rejection;
 use scenes::{
-    certifying, containment, exporting, founding, governance, renewing, reporting, rotation, signing, slots,
-    tampering,
+    certifying, compromise, containment, exporting, founding, governance, renewing, reporting, rotation,
+    signing, slots, tampering,
 };
 use server::Server;
 use stage::Stage;
@@ -113,13 +113,17 @@ fn keys_and_signatures(telling: &mut Telling, stage: &Stage) -> Result<Signed, F
     Ok(signed)
 }
 
-/// The ledger's key is replaced, then a slot's.
+/// The ledger's key is replaced, then a slot's; another slot's is revoked.
 fn rotations(telling: &mut Telling, stage: &mut Stage) -> Result<Renewal, Failure> {
     telling.scene("setting the evidence key", || rotation::evidence_key(stage))?;
     telling.scene("rotating the ledger key", || rotation::rotate(stage))?;
     telling.scene("reviewing access to the HSM", || renewing::review_access(stage))?;
     let renewal = telling.scene("rotating a slot's key", || renewing::rotate(stage))?;
     telling.scene("confirming the new key", || renewing::confirm(stage, &renewal))?;
+    telling.scene("certifying the release key", || compromise::certify(stage))?;
+    telling.scene("revoking the release key", || compromise::revoke(stage))?;
+    telling.scene("listing the revocation", || compromise::listed(stage))?;
+    telling.scene("fetching the trust root", || compromise::trust_root(stage))?;
     telling.scene("letting 8 days pass", || renewing::let_days_pass(stage, &renewal))?;
     Ok(renewal)
 }

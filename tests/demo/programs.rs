@@ -35,6 +35,13 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+impl Ended {
+    /// Its exit code; none where a signal ended it.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+}
+
 impl Programs {
     /// Finds both programs in the folder of this one.
     pub(crate) fn beside_this_one(interruption: Interruption) -> Result<Self, Failure> {

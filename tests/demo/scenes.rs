@@ -1,6 +1,7 @@
 //! The scenes, in the order that they are played in. Each returns the sentence that is told of it.
 
 pub(crate) mod certifying;
+pub(crate) mod compromise;
 pub(crate) mod containment;
 pub(crate) mod exporting;
 pub(crate) mod founding;

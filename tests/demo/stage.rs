@@ -1,6 +1,7 @@
 //! Who acts, and how: three people with software authenticators, a service with a token, an operator.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -85,18 +86,40 @@ impl Stage {
         what: &str,
         holds: impl Fn(&Value) -> bool,
     ) -> Result<Value, Failure> {
+        let mut last = Value::Null;
+        let held = self.until(what, || {
+            last = self.ask(who, arguments.iter().cloned())?;
+            Ok(holds(&last).then(|| last.clone()))
+        });
+        held.map_err(|failure| match failure {
+            Failure::Unexpected(what) => Failure::Unexpected(format!("{what}; {last}")),
+            other => other,
+        })
+    }
+
+    /// Looks until there is what the story waits for.
+    pub(crate) fn until<T>(
+        &self,
+        what: &str,
+        mut look: impl FnMut() -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = self.ask(who, arguments.iter().cloned())?;
-            if holds(&answer) {
-                return Ok(answer);
+            if let Some(found) = look()? {
+                return Ok(found);
             }
             if Instant::now() > deadline {
                 let seconds = PATIENCE.as_secs();
-                return Err(Failure::Unexpected(format!("not within {seconds} s: {what}; {answer}")));
+                return Err(Failure::Unexpected(format!("not within {seconds} s: {what}")));
             }
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// Writes a text into `target/demo/`.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+        let file = self.place.public(name);
+        fs::write(&file, text).map_err(Failure::file("write", &file))
     }
 
     /// Runs the system's openssl; none where there is none.

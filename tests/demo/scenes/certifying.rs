@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::scenes::slots::CERTIFIED;
-use crate::stage::{Stage, Who, text};
+use crate::stage::{Stage, TENANT, Who, text};
 
 /// The slot whose key is the authority.
 pub(crate) const AUTHORITY: &str = "acme-root-p384";
@@ -17,7 +17,10 @@ pub(crate) const CHANNEL: &str = "apt-stable";
 
 /// Makes a slot that issues certificates and signs nothing else, and has it certify itself.
 pub(crate) fn found_authority(stage: &Stage) -> Result<(String, ()), Failure> {
-    let policy = rotation(1825, 90, &[], &certificate("Acme Root", &json!({ "kind": "self" })));
+    let mut root = certificate("Acme Root", &json!({ "kind": "self" }));
+    // Where those look who check what it issued; behind it is the server's `/crl/`.
+    root["crl_url"] = json!(format!("http://pki.acme.example/crl/{TENANT}/{AUTHORITY}"));
+    let policy = rotation(1825, 90, &[], &root);
     let file = kept(stage, AUTHORITY, &policy)?;
     let create = ["slot", "create", AUTHORITY, "--algorithm", "ecdsa-p384-sha384", "--rotation"];
     let create = create.map(PathBuf::from).into_iter().chain([file]);
@@ -28,9 +31,18 @@ pub(crate) fn found_authority(stage: &Stage) -> Result<(String, ()), Failure> {
 
 /// The options with which the slot is created whose key the authority certifies.
 pub(crate) fn policy_of_the_certified(stage: &Stage) -> Result<[PathBuf; 2], Failure> {
+    Ok(["--rotation".into(), policy_of(stage, CERTIFIED, "Acme Packages", &[CHANNEL])?])
+}
+
+/// The file of the policy of a slot whose keys the authority certifies.
+pub(crate) fn policy_of(
+    stage: &Stage,
+    slot: &str,
+    name: &str,
+    channels: &[&str],
+) -> Result<PathBuf, Failure> {
     let issuer = json!({ "kind": "slot", "slot": AUTHORITY });
-    let policy = rotation(90, 7, &[CHANNEL], &certificate("Acme Packages", &issuer));
-    Ok(["--rotation".into(), kept(stage, CERTIFIED, &policy)?])
+    kept(stage, slot, &rotation(90, 7, channels, &certificate(name, &issuer)))
 }
 
 /// Has the authority issue the certificate without which the slot does not sign.
@@ -40,7 +52,7 @@ pub(crate) fn certify(stage: &Stage) -> Result<(String, ()), Failure> {
 }
 
 /// Proposes a certificate, has it approved, and waits until it is there.
-fn certified(stage: &Stage, proposer: Who, slot: &str, reason: &str) -> Result<(), Failure> {
+pub(crate) fn certified(stage: &Stage, proposer: Who, slot: &str, reason: &str) -> Result<(), Failure> {
     stage.by_quorum(proposer, ["certificate", "propose", slot], reason)?;
     let list = ["certificate", "list", "--slot", slot];
     let listed = stage.ask_until(proposer, &list, "a certificate", |listed| {

@@ -56,7 +56,7 @@ fn certificates(stage: &Stage) -> Result<Certificates, Failure> {
         let chain = stage.tell(Who::Alan, ["certificate", "chain", &id])?;
         let end = "-----END CERTIFICATE-----\n";
         let (first, rest) = chain.split_at(chain.find(end).map_or(0, |at| at + end.len()));
-        written(stage, leaf, first)?;
+        stage.write(leaf, first)?;
         above.push(rest.to_owned());
         if at == 0 {
             saved(stage, &["certificate", "request", &id, "--out"], Certificates::FILES.request)?;
@@ -64,7 +64,7 @@ fn certificates(stage: &Stage) -> Result<Certificates, Failure> {
     }
     above.dedup();
     match above.as_slice() {
-        [above] if !above.is_empty() => written(stage, Certificates::FILES.above, above)?,
+        [above] if !above.is_empty() => stage.write(Certificates::FILES.above, above)?,
         _ => return Err(Failure::Unexpected("the certificates lead to different roots".to_owned())),
     }
     Ok(Certificates::FILES)
@@ -73,11 +73,6 @@ fn certificates(stage: &Stage) -> Result<Certificates, Failure> {
 fn saved(stage: &Stage, words: &[&str], name: &str) -> Result<(), Failure> {
     let words = words.iter().map(PathBuf::from).chain([stage.place().public(name)]);
     stage.ask(Who::Alan, words).map(|_| ())
-}
-
-fn written(stage: &Stage, name: &str, text: &str) -> Result<(), Failure> {
-    let file = stage.place().public(name);
-    fs::write(&file, text).map_err(Failure::file("write", &file))
 }
 
 /// Verifies both packs without the server, from the ledger key that seals now.
