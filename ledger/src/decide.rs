@@ -21,15 +21,12 @@ use crate::payload::{
 };
 use crate::rule::Rule;
 use crate::slot::device_label;
-use crate::state::{Founded, Prechecked, Progress, Stage, State};
+use crate::state::{Founded, OFFERED, Prechecked, Progress, Stage, State};
 use crate::timestamp::Timestamp;
 
 mod incidents;
 mod revoking;
 mod rotating;
-
-/// The newest rules version that a ledger may adopt here: what it promises is carried out.
-pub const ADOPTABLE: u64 = 3;
 
 /// What a decision needs besides the state and the command.
 #[derive(Debug, Clone, Copy)]
@@ -162,8 +159,7 @@ impl Trial<'_> {
             }
             Command::Propose(proposed) => {
                 // The rules let a ledger go on under later rules; this server couldn't follow it there.
-                if matches!(&proposed.document.params, Params::RulesAdopt(params) if params.rules > ADOPTABLE)
-                {
+                if matches!(&proposed.document.params, Params::RulesAdopt(params) if params.rules > OFFERED) {
                     return Err(Rule::RulesUnknown.into());
                 }
                 let sd = proposed.document.private_digests();
@@ -233,7 +229,7 @@ impl Trial<'_> {
         self.system(ActionExecuting { action, expires_at })?;
         let document = self.founded()?.action(action)?.document().clone();
         if let Params::RulesAdopt(params) = &document.params
-            && params.rules > ADOPTABLE
+            && params.rules > OFFERED
         {
             return Err(Rule::RulesUnknown.into());
         }

@@ -41,6 +41,15 @@ pub use crate::prechecked::Prechecked;
 /// The newest rules version that this code knows. It judges every earlier one as well.
 pub const RULES: u64 = 4;
 
+/// The newest rules version that a ledger may open under or adopt: the forms and rules of a later one may still change, and
+/// nobody is to be told that a ledger under it is valid.
+pub const OFFERED: u64 = 3;
+
+/// Whether a rules version is one that ledgers may have.
+pub fn is_offered(rules: u64) -> bool {
+    (1..=OFFERED).contains(&rules)
+}
+
 /// Whether a rules version is known here.
 pub fn knows(rules: u64) -> bool {
     (1..=RULES).contains(&rules)

@@ -92,7 +92,7 @@ pub struct TrustedVkey {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustRoot {
-    /// The ledger's time.
+    /// When it was made.
     pub at: Timestamp,
     /// Every slot's key that was made, by its id.
     pub keys: Vec<TrustedKey>,
@@ -109,11 +109,11 @@ pub struct TrustRoot {
 }
 
 impl TrustRoot {
-    /// What a ledger says of its keys, given every ledger key that it had, by the event that brought it.
+    /// What a ledger says of its keys at a moment, given every ledger key that it had, by the event that brought it.
     ///
     /// None before the founding.
-    pub fn of(state: &State, ledger_keys: &[(Seq, Vkey)]) -> Option<Self> {
-        let (founded, at) = (state.founded().ok()?, state.time()?);
+    pub fn of(state: &State, at: Timestamp, ledger_keys: &[(Seq, Vkey)]) -> Option<Self> {
+        let founded = state.founded().ok()?;
         let last = ledger_keys.last().map(|(seq, _)| *seq);
         let vkey = |(since, vkey): &(Seq, Vkey)| TrustedVkey {
             since: *since,

@@ -5,7 +5,7 @@ use crate::event::{ContentError, Event};
 use crate::ids::Origin;
 use crate::merkle::Frontier;
 use crate::rule::Rule;
-use crate::state::{Prechecked, State, knows};
+use crate::state::{Prechecked, State, is_offered};
 use crate::verify::read::{Link, Read, Seen, Sound};
 use crate::verify::{Failure, Layer, Place};
 
@@ -257,7 +257,7 @@ impl Verifier {
         rules: Option<u64>,
         hash: Hash,
     ) -> Option<Pushed> {
-        let unknown = rules.filter(|&rules| seq == 0 && !knows(rules));
+        let unknown = rules.filter(|&rules| seq == 0 && !is_offered(rules));
         if let Some(version) = self.adopted.or(unknown) {
             self.rules.stop(Stopped::RulesUnknown { seq, version });
             return None;
@@ -269,7 +269,7 @@ impl Verifier {
         match judged {
             Ok(event) => {
                 if let crate::payload::Payload::LedgerRulesAdopted(adopted) = &event.payload {
-                    self.adopted = Some(adopted.rules).filter(|&rules| !knows(rules));
+                    self.adopted = Some(adopted.rules).filter(|&rules| !is_offered(rules));
                 }
                 self.state.apply(&event, hash);
                 Some(Pushed { event, hash })

@@ -36,8 +36,6 @@ pub fn verify_trust_root(bytes: &[u8], pins: &Pins) -> Report {
         count(Trust::Retired),
         count(Trust::Revoked)
     ));
-    report
-        .notes
-        .push(format!("another one was due by {}: who reads it later asks for that", root.next_update));
+    report.notes.push(format!("another one is due by {}: after that, ask for it", root.next_update));
     report
 }

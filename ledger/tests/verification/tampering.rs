@@ -5,7 +5,7 @@ use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::payload::{ActionExecuted, LedgerRulesAdopted};
 use sealbook_ledger::policy::Role;
-use sealbook_ledger::state::RULES;
+use sealbook_ledger::state::OFFERED;
 use sealbook_ledger::verify::{Layer, LayerReport, Pins, Place, Style, Verdict, render};
 
 use crate::ledger::{Ledger, ledger_key, pins, seal, story};
@@ -310,7 +310,7 @@ fn a_signature_that_does_not_hold_is_named_by_its_event() {
 fn rules_of_an_unknown_version_are_not_judged() {
     let ledger = Ledger::founded();
     let mut parts = ledger.parts();
-    parts.events[0] = replaced(&parts.events[0], "\"rules\":1", &format!("\"rules\":{}", RULES + 1));
+    parts.events[0] = replaced(&parts.events[0], "\"rules\":1", &format!("\"rules\":{}", OFFERED + 1));
     parts.rechain(1, false);
     parts.reseal(&[&ledger_key(1)]);
     let unpinned = Pins { founding: None, ..pins(&ledger) };
@@ -329,14 +329,14 @@ fn after_unknown_rules_were_adopted_the_events_before_are_judged_and_the_others_
         ledger.append(Actor::System, LedgerRulesAdopted { action, rules }, Vec::new());
         action
     };
-    for rules in 2..=RULES {
+    for rules in 2..=OFFERED {
         let action = adopt(&mut ledger, rules);
         ledger.append(Actor::System, ActionExecuted { action }, Vec::new());
     }
-    let action = adopt(&mut ledger, RULES + 1);
+    let action = adopt(&mut ledger, OFFERED + 1);
     assert_eq!(judge(&ledger.bundle(), &pins(&ledger)).verdict(), Verdict::Valid);
     ledger.append_unjudged(Actor::System, ActionExecuted { action }, Vec::new());
     let report = judge(&ledger.bundle(), &pins(&ledger));
     assert_eq!(report.verdict(), Verdict::CantJudge);
-    assert!(render(&report, Style::Plain).contains(&format!("rules version {}", RULES + 1)));
+    assert!(render(&report, Style::Plain).contains(&format!("rules version {}", OFFERED + 1)));
 }

@@ -116,7 +116,7 @@ impl TrustRoots {
         }
         let gathering = Gathering { store: &self.packs.store, ledger: &self.ledger };
         let ledger_keys = gathering.ledger_keys().await?;
-        let Some(now) = TrustRoot::of(&state, &ledger_keys) else { return Ok(()) };
+        let Some(now) = TrustRoot::of(&state, self.ledger.now(), &ledger_keys) else { return Ok(()) };
         let in_force = state.founded()?.evidence_key().map(|(key, _)| *key);
         let current = |kept: &Arc<TrustRootKept>| {
             !old(kept) && Some(kept.key) == in_force && kept.file.trust_root.agrees_with(&now)
@@ -157,7 +157,7 @@ impl Packs {
         state: &State,
         ledger_keys: Vec<(Seq, Vkey)>,
     ) -> Result<Issued, EngineError> {
-        let trust_root = TrustRoot::of(state, &ledger_keys).ok_or(Rule::EvidenceKey)?;
+        let trust_root = TrustRoot::of(state, ledger.now(), &ledger_keys).ok_or(Rule::EvidenceKey)?;
         let gathering = Gathering { store: &self.store, ledger };
         let receipt = gathering.evidence_key_receipt().await?;
         let unsigned = UnsignedRoot::new(trust_root, receipt)
