@@ -84,6 +84,12 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
             "Take approvals for a.example from https://a.example from then on, where approval credentials also sign in.",
         ),
         (
+            T::CertificateRevoke,
+            json!({"certificate": KEY, "reason": "superseded", "invalid_since": AT}),
+            "Revoke certificate 01934f00-0000-7000-8000-0000000000c1 for good, and not its key, because another \
+             certificate took its place, since 2026-11-22 00:00:00 UTC.",
+        ),
+        (
             T::CertificateIssue,
             json!({"key": KEY, "policy": DIGEST, "slot": "apt-repo"}),
             "Issue a certificate for key 01934f00-0000-7000-8000-0000000000c1 of slot apt-repo, as the slot's rotation \
@@ -126,6 +132,12 @@ fn cases() -> Vec<(ActionType, Value, &'static str)> {
             T::CredentialRemove,
             json!({"credential_id": "AQ", "member": ADA}),
             "Remove authenticator AQ from Ada.",
+        ),
+        (
+            T::KeyDestroy,
+            json!({"key": KEY}),
+            "Destroy key 01934f00-0000-7000-8000-0000000000c1: its device forgets it, and nothing is signed with it \
+             ever again.",
         ),
         (
             T::KeyRevoke,
