@@ -41,7 +41,8 @@ impl Founded {
         let printable = params.label.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
         // Keys of this and of other ledgers, their ledger keys among them, have labels that begin so.
         let ours = params.label.starts_with("sealbook/");
-        if !printable || ours || !(1..=MAX_LABEL_LEN).contains(&params.label.len()) {
+        // A key that was there before may be in use.
+        if params.slot.drill || !printable || ours || !(1..=MAX_LABEL_LEN).contains(&params.label.len()) {
             return Err(Rule::SlotForm);
         }
         let taken = self.holds_key(params.spki_sha256) || self.keys.values().any(|k| k.label == params.label);

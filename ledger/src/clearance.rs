@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::action::{ActionDocument, Params, SigningBatchParams};
 use crate::encoding::{Hash, HexBytes};
 use crate::event::Actor;
-use crate::ids::{ActionId, ServiceId, SlotName};
+use crate::ids::{ActionId, Seq, ServiceId, SlotName};
+use crate::incident::INCIDENTS;
 use crate::merkle::{self, Frontier, Tree};
 use crate::payload::{ClearanceUse, SignatureAuthorized, SigningApproved};
 use crate::policy::{Environment, Proposer};
@@ -36,6 +37,8 @@ pub struct Clearance {
     pub count: u32,
     /// First moment that they no longer may be signed.
     pub expires_at: Timestamp,
+    /// The event that approved them.
+    pub seq: Seq,
     /// The places that were used up.
     used: BTreeSet<u32>,
 }
@@ -173,12 +176,17 @@ impl Founded {
         let used = match (&authorized.clearance, needed) {
             (None, false) => return Ok(()),
             (None, true) => return Err(Rule::SigningApproval),
-            (Some(_), false) => return Err(Rule::SigningApprovalNeedless),
-            (Some(used), true) => used,
+            // What was approved while an incident was open may be signed after it.
+            (Some(_), false) if self.rules < INCIDENTS => return Err(Rule::SigningApprovalNeedless),
+            (Some(used), _) => used,
         };
         let clearance = self.clearances.get(&used.action).ok_or(Rule::SigningApproval)?;
         let same = clearance.slot == authorized.slot && clearance.environment == environment;
-        if !same || at >= clearance.expires_at {
+        // What was approved before an incident was opened may be the thief's.
+        let incidents =
+            self.open_incidents(&authorized.slot).filter(|_| environment == Environment::Production);
+        let before = incidents.map(|(_, incident)| incident.opened.seq).any(|opened| clearance.seq < opened);
+        if !same || before || at >= clearance.expires_at {
             return Err(Rule::SigningApproval);
         }
         if clearance.used.contains(&used.index) {
@@ -190,7 +198,7 @@ impl Founded {
             .map_err(|_| Rule::SigningApproval)
     }
 
-    pub(crate) fn apply_cleared(&mut self, approved: &SigningApproved, at: Timestamp) {
+    pub(crate) fn apply_cleared(&mut self, approved: &SigningApproved, at: Timestamp, seq: Seq) {
         let clearances = Arc::make_mut(&mut self.clearances);
         clearances.retain(|_, clearance| at < clearance.expires_at);
         let clearance = Clearance {
@@ -199,6 +207,7 @@ impl Founded {
             root: approved.root,
             count: approved.count,
             expires_at: approved.expires_at,
+            seq,
             used: BTreeSet::new(),
         };
         clearances.insert(approved.action, Arc::new(clearance));

@@ -261,6 +261,7 @@ impl Founded {
             pending_crls: Arc::default(),
             crls: Arc::default(),
             incidents: Arc::default(),
+            open_incidents: Arc::default(),
             evidence_key: None,
             former_evidence_keys: Arc::default(),
             successions: Arc::default(),

@@ -18,12 +18,15 @@ use crate::member::suspended;
 use crate::payload::{IncidentOpened, Payload};
 use crate::policy::Environment;
 use crate::rule::Rule;
-use crate::slot::{KeyState, Slot};
+use crate::slot::{Key, KeyState, Slot};
 use crate::state::Founded;
 use crate::timestamp::Timestamp;
 
 /// The rules version from which there are incidents.
 pub const INCIDENTS: u64 = 4;
+
+/// Most events of an incident before it can only be closed: nobody can make one that is too long to be told.
+pub const MAX_STEPS: u64 = 1000;
 
 /// An event of an incident, and when it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ impl Mark {
 pub enum IncidentOutcome {
     /// Nobody else held the key: it goes on.
     FalseAlarm,
+    /// The key is revoked and everybody who relied on it has heard; its slot signs no more.
+    GivenUp,
     /// The key is replaced and revoked, and everybody who relied on it has heard.
     Resolved,
 }
@@ -64,7 +69,7 @@ pub enum IncidentStep {
     Rotated,
     /// What was affected is signed again, or given up.
     Resigned,
-    /// The key is not to be believed.
+    /// The key is recorded as compromised: it is not to be believed.
     Revoked,
     /// Those who rely on it were told.
     Advised,
@@ -91,6 +96,10 @@ impl IncidentStep {
 pub struct Scope {
     /// How many.
     pub count: u64,
+    /// From when on they count; all of the key's where absent.
+    pub since: Option<Timestamp>,
+    /// The size of the ledger that was looked through.
+    pub size: u64,
     /// The event that says so.
     pub mark: Mark,
 }
@@ -106,6 +115,8 @@ pub struct Incident {
     pub key: KeyId,
     /// Since when somebody else is suspected to hold it.
     pub suspected_since: Option<Timestamp>,
+    /// The false alarm about the same key that it takes up again.
+    pub follows: Option<IncidentId>,
     /// When it was opened.
     pub opened: Mark,
     /// By whom.
@@ -116,14 +127,18 @@ pub struct Incident {
     pub acknowledged: BTreeSet<MemberId>,
     /// When its slot was first contained.
     pub contained: Option<Mark>,
+    /// How many events it has.
+    pub steps: u64,
     /// What is affected.
     pub scope: Option<Scope>,
+    /// The last signature that the key was asked for since the opening.
+    pub last_asked: Option<Seq>,
     /// Where affected artifacts were withdrawn, and whether replacements are there.
     pub channels: BTreeMap<ChannelName, Withdrawal>,
     /// The rotation by which its slot got another key.
     pub rotated: Option<(ActionId, Mark)>,
-    /// When everything was signed again or given up.
-    pub resigned: Option<Mark>,
+    /// When everything was signed again or given up, and by which key, where anything was.
+    pub resigned: Option<(Option<KeyId>, Mark)>,
     /// When the key was revoked.
     pub revoked: Option<Mark>,
     /// When those who rely on it were told.
@@ -163,18 +178,23 @@ impl Founded {
         self.incidents.get(&id).map(Arc::as_ref).ok_or(Rule::IncidentUnknown)
     }
 
-    /// The incident of a slot that has not ended.
-    pub fn open_incident(&self, slot: &SlotName) -> Option<(IncidentId, &Incident)> {
-        let mut open =
-            self.incidents.iter().filter(|(_, incident)| incident.slot == *slot && incident.is_open());
-        open.next().map(|(id, incident)| (*id, incident.as_ref()))
+    /// The incidents of a slot that have not ended, each about another key of it.
+    pub fn open_incidents(&self, slot: &SlotName) -> impl Iterator<Item = (IncidentId, &Incident)> {
+        let open = self.open_incidents.get(slot).into_iter().flatten();
+        open.filter_map(|id| Some((*id, self.incidents.get(id)?.as_ref())))
+    }
+
+    /// The newest incident about a key.
+    pub fn last_incident(&self, key: KeyId) -> Option<(IncidentId, &Incident)> {
+        let about = self.incidents.iter().filter(|(_, incident)| incident.key == key);
+        about.max_by_key(|(_, incident)| incident.opened.seq).map(|(id, incident)| (*id, incident.as_ref()))
     }
 
     /// Whether a slot signs for an environment only what people have approved: where its policy says so, and for production
     /// while an incident of it is open, since re-signing is the change board's to decide.
     pub fn asks_approval(&self, name: &SlotName, slot: &Slot, environment: Environment) -> bool {
         slot.signing_policy.approval.contains(&environment)
-            || (environment == Environment::Production && self.open_incident(name).is_some())
+            || (environment == Environment::Production && self.open_incidents(name).next().is_some())
     }
 
     /// What is left to do before an incident is resolved; empty where nothing is.
@@ -192,21 +212,67 @@ impl Founded {
                 });
                 incident.contained.is_some() || !signs
             }
-            IncidentStep::Scoped => incident.scope.is_some(),
-            IncidentStep::Withdrawn => incident.channels.values().all(|channel| channel.reinstated.is_some()),
-            IncidentStep::Rotated => slot.is_some_and(|slot| slot.active != Some(incident.key)),
-            IncidentStep::Resigned => {
-                incident.resigned.is_some() || incident.scope.is_some_and(|scope| scope.count == 0)
-            }
-            IncidentStep::Revoked => key.is_some_and(|key| key.revocation().is_some()),
+            IncidentStep::Scoped => self.is_scoped(incident),
+            IncidentStep::Withdrawn => self.is_withdrawn(incident, |channel, scope| {
+                channel.reinstated.is_some_and(|reinstated| reinstated.seq > scope.seq)
+            }),
+            IncidentStep::Rotated => self.replacement(incident).is_some(),
+            IncidentStep::Resigned => match incident.resigned {
+                // What is not to be believed either has replaced nothing.
+                Some((Some(key), _)) => self.keys.get(&key).is_some_and(|key| key.revocation().is_none()),
+                Some((None, _)) => true,
+                None => incident.scope.is_some_and(|scope| scope.count == 0),
+            },
+            IncidentStep::Revoked => key.is_some_and(Key::is_compromised),
             IncidentStep::Advised => incident.advised.is_some(),
             IncidentStep::Resumed => slot.is_some_and(|slot| !suspended(slot.suspension, at)),
         }
     }
 
+    /// Whether the last look through the ledger found everything: nothing was asked of the key since, and it began no later
+    /// than the suspicion and what people have revoked the key for.
+    fn is_scoped(&self, incident: &Incident) -> bool {
+        let Some(scope) = incident.scope else { return false };
+        let revocation = self.keys.get(&incident.key).and_then(Key::revocation);
+        let suspicions = [incident.suspected_since, revocation.and_then(|revocation| revocation.since)];
+        let earliest = suspicions.into_iter().flatten().min();
+        let from = scope.since.is_none_or(|since| earliest.is_some_and(|earliest| since <= earliest));
+        from && incident.last_asked.is_none_or(|asked| asked.get() < scope.size)
+    }
+
+    /// Whether affected artifacts were taken from every channel of the slot, and what else is asked of each holds.
+    pub(crate) fn is_withdrawn(&self, incident: &Incident, also: impl Fn(&Withdrawal, Mark) -> bool) -> bool {
+        let Some(scope) = incident.scope else { return incident.channels.is_empty() };
+        let slot = self.slots.get(&incident.slot);
+        let channels = slot.map(|slot| &slot.rotation.channels).into_iter().flatten();
+        let all: BTreeSet<&ChannelName> = match scope.count {
+            0 => incident.channels.keys().collect(),
+            _ => channels.chain(incident.channels.keys()).collect(),
+        };
+        let held = |name: &ChannelName| incident.channels.get(name);
+        all.into_iter().all(|name| held(name).is_some_and(|channel| also(channel, scope.mark)))
+    }
+
+    /// The key that signs in the place of an incident's.
+    pub fn replacement(&self, incident: &Incident) -> Option<KeyId> {
+        let active = self.slots.get(&incident.slot)?.active.filter(|active| *active != incident.key)?;
+        matches!(self.keys.get(&active)?.state, KeyState::Active { .. }).then_some(active)
+    }
+
     pub(crate) fn apply_incident(&mut self, event: &Event) {
         let mark = Mark::of(event);
+        if let Some(id) = event.payload.incident() {
+            self.with_incident(id, |incident| incident.steps += 1);
+        }
         match &event.payload {
+            Payload::SignatureAuthorized(p) => {
+                let key = p.key;
+                self.with_open_incidents(&p.slot, |incident| {
+                    if incident.key == key {
+                        incident.last_asked = Some(mark.seq);
+                    }
+                });
+            }
             Payload::IncidentOpened(p) => self.apply_incident_opened(p, event),
             Payload::IncidentAcknowledged(p) => {
                 if let Actor::Member(member) = event.actor {
@@ -217,14 +283,14 @@ impl Founded {
             }
             Payload::IncidentScoped(p) => {
                 self.with_incident(p.incident, |incident| {
-                    incident.scope = Some(Scope { count: p.count, mark });
+                    incident.scope = Some(Scope { count: p.count, since: p.since, size: p.size, mark });
                     // What was signed again is to be counted against the new list.
                     incident.resigned = None;
                 });
             }
             Payload::IncidentWithdrawn(p) => self.with_incident(p.incident, |incident| {
-                let withdrawal = Withdrawal { withdrawn: mark, reinstated: None };
-                incident.channels.insert(p.channel.clone(), withdrawal);
+                let first = Withdrawal { withdrawn: mark, reinstated: None };
+                incident.channels.entry(p.channel.clone()).or_insert(first).reinstated = None;
             }),
             Payload::IncidentReinstated(p) => self.with_incident(p.incident, |incident| {
                 if let Some(withdrawal) = incident.channels.get_mut(&p.channel) {
@@ -232,27 +298,30 @@ impl Founded {
                 }
             }),
             Payload::IncidentResigned(p) => {
-                self.with_incident(p.incident, |incident| incident.resigned = Some(mark));
+                self.with_incident(p.incident, |incident| incident.resigned = Some((p.key, mark)));
             }
             Payload::IncidentAdvised(p) => {
                 self.with_incident(p.incident, |incident| incident.advised = Some(mark));
             }
             Payload::IncidentClosed(p) => {
                 self.with_incident(p.incident, |incident| incident.closed = Some((p.outcome, mark)));
+                for open in Arc::make_mut(&mut self.open_incidents).values_mut() {
+                    open.remove(&p.incident);
+                }
             }
             Payload::SlotSuspended(p) => {
-                self.with_open_incident(&p.slot, |incident| {
+                self.with_open_incidents(&p.slot, |incident| {
                     incident.contained.get_or_insert(mark);
                     incident.resumed = None;
                 });
             }
             Payload::SlotResumed(p) => {
-                self.with_open_incident(&p.slot, |incident| incident.resumed = Some(mark));
+                self.with_open_incidents(&p.slot, |incident| incident.resumed = Some(mark));
             }
             Payload::RotationCutOver(p) => {
                 let slot = self.rotation(p.action).ok().map(|rotation| rotation.slot.clone());
                 if let Some(slot) = slot {
-                    self.with_open_incident(&slot, |incident| {
+                    self.with_open_incidents(&slot, |incident| {
                         if incident.key == p.old_key {
                             incident.rotated.get_or_insert((p.action, mark));
                         }
@@ -262,7 +331,7 @@ impl Founded {
             Payload::KeyRevoked(p) => {
                 let slot = self.keys.get(&p.key).map(|key| key.slot.clone());
                 if let Some(slot) = slot {
-                    self.with_open_incident(&slot, |incident| {
+                    self.with_open_incidents(&slot, |incident| {
                         if incident.key == p.key {
                             incident.revoked.get_or_insert(mark);
                         }
@@ -284,12 +353,15 @@ impl Founded {
             slot: opened.slot.clone(),
             key: opened.key,
             suspected_since: opened.suspected_since,
+            follows: opened.follows,
             opened: mark,
             opened_by,
             correlation: event.correlation,
             acknowledged: BTreeSet::from([opened_by]),
             contained: contained.then_some(mark),
+            steps: 1,
             scope: None,
+            last_asked: None,
             channels: BTreeMap::new(),
             rotated: None,
             resigned: None,
@@ -299,6 +371,8 @@ impl Founded {
             closed: None,
             reported: false,
         };
+        let of_slot = Arc::make_mut(&mut self.open_incidents).entry(opened.slot.clone()).or_default();
+        of_slot.insert(opened.incident);
         Arc::make_mut(&mut self.incidents).insert(opened.incident, Arc::new(incident));
     }
 
@@ -308,9 +382,11 @@ impl Founded {
         }
     }
 
-    fn with_open_incident(&mut self, slot: &SlotName, change: impl FnOnce(&mut Incident)) {
-        if let Some((id, _)) = self.open_incident(slot) {
-            self.with_incident(id, change);
+    fn with_open_incidents(&mut self, slot: &SlotName, mut change: impl FnMut(&mut Incident)) {
+        // Most signatures are of slots without any.
+        let Some(open) = self.open_incidents.get(slot).filter(|open| !open.is_empty()) else { return };
+        for id in open.clone() {
+            self.with_incident(id, &mut change);
         }
     }
 }

@@ -97,7 +97,8 @@ impl Founded {
         if slot.algorithm != authorized.algorithm || slot.policy_digest != authorized.policy {
             return Err(Rule::SignatureAlgorithm);
         }
-        if slot.rotation.is_issuing() {
+        // What is for drills signs samples alone.
+        if slot.rotation.is_issuing() || slot.drill {
             return Err(Rule::SlotPurpose);
         }
         self.judge_age(slot, authorized.key, at)?;

@@ -6,7 +6,7 @@
 
 mod founded;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,8 @@ pub struct Founded {
     /// The newest revocation list of each CA's key.
     pub(crate) crls: Arc<BTreeMap<KeyId, Arc<Crl>>>,
     pub(crate) incidents: Arc<BTreeMap<IncidentId, Arc<Incident>>>,
+    /// Those of each slot that have not ended.
+    pub(crate) open_incidents: Arc<BTreeMap<SlotName, BTreeSet<IncidentId>>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Keys that signed evidence before, and the SHA-256 of their SubjectPublicKeyInfo.
     pub(crate) former_evidence_keys: Arc<BTreeMap<KeyId, Hash>>,

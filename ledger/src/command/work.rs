@@ -1,6 +1,8 @@
 //! Which piece of work a command continues: a rotation stands under one correlation from its proposal to its evidence.
 
-use super::{Command, CrlCommand, CrlLife, Document, DocumentSubject, OwnSignature, RotationCommand};
+use super::{
+    Command, CrlCommand, CrlLife, Document, DocumentSubject, IncidentMove, OwnSignature, RotationCommand,
+};
 use crate::event::Actor;
 use crate::ids::{ActionId, CertificateId, Correlation, KeyId};
 use crate::state::Founded;
@@ -9,7 +11,11 @@ impl Command {
     /// Whether it is containment: it goes through whatever else is refused (LEDGER_FORMAT §4).
     pub fn is_containment(&self) -> bool {
         let stops = matches!(self, Self::Rotate(RotationCommand::Fail { by: Actor::Member(_), .. }));
-        stops || matches!(self, Self::Contain { .. } | Self::Incident(_) | Self::Reject { .. })
+        stops || matches!(self, Self::Contain { .. } | Self::Reject { .. }) || self.opens_incident()
+    }
+
+    fn opens_incident(&self) -> bool {
+        matches!(self, Self::Incident(command) if matches!(command.step, IncidentMove::Open { .. }))
     }
 
     /// The correlation of the action, rotation or certificate that it takes a step further; none where it begins

@@ -17,7 +17,8 @@ impl Trial<'_> {
         let payload: Payload = match step {
             IncidentMove::Open { drill, key, slot, suspected_since, contain } => {
                 contained = contain.then(|| slot.clone());
-                IncidentOpened { drill, incident, key, slot, suspected_since }.into()
+                let follows = self.founded()?.last_incident(key).map(|(id, _)| id);
+                IncidentOpened { drill, follows, incident, key, slot, suspected_since }.into()
             }
             IncidentMove::Acknowledge => IncidentAcknowledged { incident }.into(),
             IncidentMove::Note => IncidentNoted { incident }.into(),
@@ -33,11 +34,17 @@ impl Trial<'_> {
             .into(),
             IncidentMove::Withdraw(channel) => IncidentWithdrawn { channel, incident }.into(),
             IncidentMove::Resign { resigned, dropped } => {
-                IncidentResigned { dropped, incident, resigned }.into()
+                let founded = self.founded()?;
+                let by = || founded.replacement(founded.incident(incident).ok()?);
+                let key = by().filter(|_| resigned > 0);
+                IncidentResigned { dropped, incident, key, resigned }.into()
             }
             IncidentMove::Reinstate(channel) => IncidentReinstated { channel, incident }.into(),
             IncidentMove::Advise => IncidentAdvised { incident }.into(),
-            IncidentMove::Close(outcome) => IncidentClosed { incident, outcome }.into(),
+            IncidentMove::Close(outcome) => {
+                let steps = self.founded()?.incident(incident)?.steps + 1;
+                IncidentClosed { incident, outcome, steps }.into()
+            }
         };
         self.emit(by, payload, sd)?;
         let Some(slot) = contained else { return Ok(()) };

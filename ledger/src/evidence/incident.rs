@@ -15,7 +15,9 @@ use super::{Decision, EvidenceError, Facts, KeyFacts, Listed, Mark, Sealed};
 use crate::action::RevocationReason;
 use crate::encoding::Hash;
 use crate::event::{Actor, Event};
-use crate::ids::{ActionId, ChannelName, Correlation, IncidentId, KeyId, MemberId, Origin, Seq, SlotName};
+use crate::ids::{
+    ActionId, CertificateId, ChannelName, Correlation, IncidentId, KeyId, MemberId, Origin, Seq, SlotName,
+};
 use crate::incident::{IncidentOutcome, IncidentStep};
 use crate::payload::{IncidentOpened, Payload, SlotCreated};
 use crate::policy::LedgerPolicy;
@@ -90,6 +92,9 @@ pub struct ScopeFacts {
 pub struct ResignedFacts {
     /// How many were given up.
     pub dropped: u64,
+    /// The key that has signed again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
     /// How many were signed again.
     pub resigned: u64,
     /// The event that says so.
@@ -105,6 +110,17 @@ pub struct ChannelFacts {
     pub reinstated: Option<Taken>,
     /// When they were.
     pub withdrawn: Taken,
+}
+
+/// A certificate of the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CertificateListed {
+    /// Its id.
+    pub certificate: CertificateId,
+    /// SHA-256 of it, DER.
+    pub fingerprint: Hash,
+    /// Its serial number, as hex digits.
+    pub serial: String,
 }
 
 /// Why the key is not to be believed, and where that is published.
@@ -142,12 +158,18 @@ pub struct ListFacts {
 pub struct IncidentEvidence {
     /// Who has said to take part, and when.
     pub acknowledged: BTreeMap<MemberId, Mark>,
+    /// The newest event that is told of: what had not happened then, the pack does not know.
+    pub as_of: Timestamp,
     /// When those who rely on the key were told; reference and text are disclosures of the event.
     pub advised: Vec<Taken>,
     /// By channel.
     pub channels: BTreeMap<ChannelName, ChannelFacts>,
+    /// What CAs of this ledger have certified the key with.
+    pub certificates: Vec<CertificateListed>,
     /// What was checked.
     pub checks: Vec<Check>,
+    /// From when on the clocks run: the opening, or that of the false alarm that it takes up again.
+    pub clocks_from: Mark,
     /// The times within which something was to be done.
     pub clocks: Vec<Clock>,
     /// When it was closed.
@@ -164,6 +186,9 @@ pub struct IncidentEvidence {
     pub drill: bool,
     /// Every event of the pack.
     pub events: Vec<Listed>,
+    /// The last incident about this key before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follows: Option<IncidentId>,
     /// The incident.
     pub incident: IncidentId,
     /// The key.
@@ -220,14 +245,18 @@ impl IncidentEvidence {
             })
             .ok_or(EvidenceError::Missing { what: "opening of the incident" })?;
         let slot = slot_of(facts, opened)?;
-        let course = Course { facts, opened, from: event.seq };
+        let course = Course { facts, opened, from: event.seq, at: event.time };
+        course.is_whole()?;
         let (rotated, replacement) = course.rotated(slot)?;
         let closed = course.closed();
         let mut evidence = Self {
             acknowledged: course.acknowledged(),
+            as_of: facts.events().last().map_or(event.time, |event| event.time),
             advised: course.all(move |p| matches!(p, Payload::IncidentAdvised(p) if p.incident == id)),
             channels: course.channels(),
+            certificates: course.certificates(),
             checks: Vec::new(),
+            clocks_from: course.clocks_from(event)?,
             clocks: Vec::new(),
             outcome: closed.as_ref().map(|(outcome, _)| *outcome),
             closed: closed.map(|(_, taken)| taken),
@@ -236,6 +265,7 @@ impl IncidentEvidence {
             decisions: decisions(facts)?,
             drill: opened.drill,
             events: facts.listed(),
+            follows: opened.follows,
             incident: id,
             key: KeyFacts::of(facts, opened.key, slot)?,
             notes: course.all(move |p| matches!(p, Payload::IncidentNoted(p) if p.incident == id)),
@@ -254,18 +284,18 @@ impl IncidentEvidence {
             suspected_since: opened.suspected_since,
             verdict: CheckResult::None,
         };
-        evidence.clocks = evidence.clocks(facts);
+        evidence.clocks = evidence.clocks();
         evidence.checks = evidence.checked(facts);
         evidence.verdict = verdict(&evidence.checks);
         Ok(evidence)
     }
 
-    fn clocks(&self, facts: &Facts<'_>) -> Vec<Clock> {
-        let last = facts.events().last().map_or(self.opened.mark.time, |event| event.time);
+    fn clocks(&self) -> Vec<Clock> {
         let clock = |id, within, done: Option<Timestamp>| {
-            let due = self.opened.mark.time.plus_seconds(within);
+            let due = self.clocks_from.time.plus_seconds(within);
             // Nothing to do in time where it was a false alarm.
-            let late = (last > due && self.outcome != Some(IncidentOutcome::FalseAlarm)).then_some(false);
+            let late =
+                (self.as_of > due && self.outcome != Some(IncidentOutcome::FalseAlarm)).then_some(false);
             Clock { due, id, met: done.map(|at| at <= due).or(late) }
         };
         vec![

@@ -2,7 +2,7 @@
 
 use crate::event::{Actor, Event};
 use crate::ids::{ChannelName, IncidentId};
-use crate::incident::{Incident, IncidentOutcome, IncidentStep};
+use crate::incident::{Incident, IncidentOutcome, IncidentStep, MAX_STEPS};
 use crate::payload::{
     IncidentClosed, IncidentOpened, IncidentReinstated, IncidentResigned, IncidentScoped, IncidentWithdrawn,
 };
@@ -16,9 +16,15 @@ impl Founded {
         if incident.is_open() { Ok(incident) } else { Err(Rule::IncidentClosed) }
     }
 
+    /// An open incident that may get longer.
+    fn going_on(&self, id: IncidentId) -> Result<&Incident, Rule> {
+        let incident = self.open(id)?;
+        if incident.steps < MAX_STEPS { Ok(incident) } else { Err(Rule::IncidentForm) }
+    }
+
     /// An open incident, and an actor who may take its steps: whoever may contain its slot.
     fn in_hands_of(&self, id: IncidentId, actor: Actor, at: Timestamp) -> Result<&Incident, Rule> {
-        let incident = self.open(id)?;
+        let incident = self.going_on(id)?;
         self.judge_containment(actor, Some(&incident.slot), at)?;
         Ok(incident)
     }
@@ -35,10 +41,15 @@ impl Founded {
             return Err(Rule::IncidentDrill);
         }
         let ahead = opened.suspected_since.is_some_and(|since| since > at);
-        if ahead || self.incidents.contains_key(&opened.incident) {
+        let last = self.last_incident(opened.key);
+        let follows = opened.follows == last.map(|(id, _)| id);
+        if last.is_some_and(|(_, last)| last.is_open()) {
+            return Err(Rule::IncidentBusy);
+        }
+        if ahead || !follows || self.incidents.contains_key(&opened.incident) {
             return Err(Rule::IncidentForm);
         }
-        if self.open_incident(&opened.slot).is_some() { Err(Rule::IncidentBusy) } else { Ok(()) }
+        Ok(())
     }
 
     pub(crate) fn judge_incident_acknowledged(
@@ -47,7 +58,7 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let incident = self.open(id)?;
+        let incident = self.going_on(id)?;
         let Actor::Member(member) = actor else { return Err(Rule::Actor) };
         self.active_member(member, at)?;
         if incident.acknowledged.contains(&member) { Err(Rule::IncidentStep) } else { Ok(()) }
@@ -60,13 +71,18 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        self.incident(id)?;
+        self.going_on(id)?;
         let Actor::Member(member) = actor else { return Err(Rule::Actor) };
         self.active_member(member, at).map(drop)
     }
 
     pub(crate) fn judge_incident_scoped(&self, scoped: &IncidentScoped, event: &Event) -> Result<(), Rule> {
-        self.in_hands_of(scoped.incident, event.actor, event.time)?;
+        let incident = self.in_hands_of(scoped.incident, event.actor, event.time)?;
+        // The key has signed nothing before it was asked for, and what was asked before the opening has to be in it.
+        let born = self.keys.get(&incident.key).map(|key| key.created);
+        if scoped.first.is_some_and(|first| Some(first) < born) || scoped.size <= incident.opened.seq.get() {
+            return Err(Rule::IncidentForm);
+        }
         let bounds = match (scoped.first, scoped.last) {
             (None, None) => scoped.count == 0,
             (Some(first), Some(last)) => {
@@ -88,7 +104,7 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let incident = self.open(withdrawn.incident)?;
+        let incident = self.going_on(withdrawn.incident)?;
         self.judge_channel(incident, &withdrawn.channel, actor, at)?;
         let held = incident.channels.get(&withdrawn.channel);
         if held.is_some_and(|held| held.reinstated.is_none()) { Err(Rule::IncidentStep) } else { Ok(()) }
@@ -101,7 +117,11 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let incident = self.open(reinstated.incident)?;
+        let incident = self.going_on(reinstated.incident)?;
+        // Who holds a build's token may be whom it is all about.
+        if !matches!(actor, Actor::Member(_)) {
+            return Err(Rule::Actor);
+        }
         self.judge_channel(incident, &reinstated.channel, actor, at)?;
         let held = incident.channels.get(&reinstated.channel);
         let waits = held.is_some_and(|held| held.reinstated.is_none());
@@ -128,7 +148,8 @@ impl Founded {
             Actor::Service(_) => self.judge_caller(&incident.slot, actor, at)?,
             Actor::System => return Err(Rule::Actor),
         }
-        if slot.rotation.channels.contains(channel) { Ok(()) } else { Err(Rule::ChannelUnknown) }
+        let known = slot.rotation.channels.contains(channel) || incident.channels.contains_key(channel);
+        if known { Ok(()) } else { Err(Rule::ChannelUnknown) }
     }
 
     /// Every signature that may be affected is accounted for, under another key.
@@ -139,11 +160,14 @@ impl Founded {
     ) -> Result<(), Rule> {
         let incident = self.in_hands_of(resigned.incident, event.actor, event.time)?;
         let scope = incident.scope.ok_or(Rule::IncidentStep)?;
-        if !self.is_done(incident, IncidentStep::Rotated, event.time) {
+        let key = self.replacement(incident);
+        // Where nothing is signed again, there need be nothing to sign with.
+        if resigned.resigned > 0 && key.is_none() {
             return Err(Rule::IncidentStep);
         }
+        let by = key.filter(|_| resigned.resigned > 0) == resigned.key;
         let all = resigned.resigned.checked_add(resigned.dropped) == Some(scope.count);
-        if all { Ok(()) } else { Err(Rule::IncidentForm) }
+        if all && by { Ok(()) } else { Err(Rule::IncidentForm) }
     }
 
     pub(crate) fn judge_incident_advised(
@@ -156,14 +180,25 @@ impl Founded {
     }
 
     pub(crate) fn judge_incident_closed(&self, closed: &IncidentClosed, event: &Event) -> Result<(), Rule> {
-        let incident = self.in_hands_of(closed.incident, event.actor, event.time)?;
+        let incident = self.open(closed.incident)?;
+        self.judge_containment(event.actor, Some(&incident.slot), event.time)?;
         let done = |step| self.is_done(incident, step, event.time);
         let ready = match closed.outcome {
             IncidentOutcome::Resolved => IncidentStep::ALL.into_iter().all(done),
+            IncidentOutcome::GivenUp => {
+                use IncidentStep as S;
+                [S::Contained, S::Scoped, S::Resigned, S::Revoked, S::Advised].into_iter().all(done)
+                    && self.is_withdrawn(incident, |_, _| true)
+            }
+            // That it was none takes a quorum: the one that let the slot sign again, with the key that it had.
             IncidentOutcome::FalseAlarm => {
-                done(IncidentStep::Withdrawn) && done(IncidentStep::Resumed) && !done(IncidentStep::Revoked)
+                let same = incident.rotated.is_none() && !done(IncidentStep::Revoked);
+                incident.contained.is_some() && incident.resumed.is_some() && same
             }
         };
+        if closed.steps != incident.steps + 1 {
+            return Err(Rule::IncidentForm);
+        }
         if ready { Ok(()) } else { Err(Rule::IncidentOpen) }
     }
 }

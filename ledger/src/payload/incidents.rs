@@ -13,6 +13,9 @@ use crate::timestamp::Timestamp;
 pub struct IncidentOpened {
     /// Whether it is practised on a key that was made for it.
     pub drill: bool,
+    /// The last incident about this key, where there was one: its clocks go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<IncidentId>,
     /// Its id.
     pub incident: IncidentId,
     /// The key that somebody else may hold or have used.
@@ -73,17 +76,20 @@ payload!(
     }
 );
 
-payload!(
-    /// See [`super::Payload::IncidentResigned`].
-    IncidentResigned {
-        /// How many of the signatures need no other one: what they are over is given up.
-        dropped: u64,
-        /// The incident.
-        incident: IncidentId,
-        /// How many of them the slot's new key has signed again.
-        resigned: u64,
-    }
-);
+/// See [`super::Payload::IncidentResigned`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentResigned {
+    /// How many of the signatures need no other one: what they are over is given up.
+    pub dropped: u64,
+    /// The incident.
+    pub incident: IncidentId,
+    /// The key that has signed again; exactly where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// How many of them it has signed again.
+    pub resigned: u64,
+}
 
 payload!(
     /// See [`super::Payload::IncidentReinstated`].
@@ -110,5 +116,25 @@ payload!(
         incident: IncidentId,
         /// What it came to.
         outcome: IncidentOutcome,
+        /// How many events it has, this one included: none can be left out of its statement.
+        steps: u64,
     }
 );
+
+impl super::Payload {
+    /// The incident that it is a step of.
+    pub fn incident(&self) -> Option<IncidentId> {
+        match self {
+            Self::IncidentAcknowledged(p) => Some(p.incident),
+            Self::IncidentAdvised(p) => Some(p.incident),
+            Self::IncidentClosed(p) => Some(p.incident),
+            Self::IncidentNoted(p) => Some(p.incident),
+            Self::IncidentOpened(p) => Some(p.incident),
+            Self::IncidentReinstated(p) => Some(p.incident),
+            Self::IncidentResigned(p) => Some(p.incident),
+            Self::IncidentScoped(p) => Some(p.incident),
+            Self::IncidentWithdrawn(p) => Some(p.incident),
+            _ => None,
+        }
+    }
+}

@@ -42,6 +42,9 @@ impl Founded {
             return Err(Rule::RotationInterval);
         }
         let Some(certificate) = &policy.certificate else { return Ok(()) };
+        if drill && matches!(certificate.issuer, IssuerPolicy::Outside { .. }) {
+            return Err(Rule::CertificateIssuer);
+        }
         let IssuerPolicy::Slot { slot } = &certificate.issuer else { return Ok(()) };
         let issuer = self.slot(slot)?;
         let ca = issuer.rotation.certificate.as_ref().ok_or(Rule::CertificateIssuer)?;

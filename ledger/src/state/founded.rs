@@ -266,7 +266,7 @@ impl Founded {
                 self.apply_document(event);
             }
 
-            Payload::SigningApproved(approved) => self.apply_cleared(approved, event.time),
+            Payload::SigningApproved(approved) => self.apply_cleared(approved, event.time, event.seq),
             Payload::SignatureAuthorized(authorized) => self.apply_authorized(authorized, event),
             Payload::SignatureCreated(p) => self.settle_created(p, event.seq),
             Payload::SignatureFailed(p) => self.settle_unsigned(p.authorization, p.code.as_str()),

@@ -1,9 +1,10 @@
 //! Incidents: one person stops, nobody goes on before every step is done, and drills touch nothing that counts.
 
-use sealbook_ledger::action::{Params, RevocationReason, SigningApproveParams, SlotParams};
+use sealbook_ledger::action::{Params, RevocationReason, SigningApproveParams, SlotParams, SlotPolicyParams};
 use sealbook_ledger::certificate::Usage;
 use sealbook_ledger::command::{
-    Document, DocumentOutcome, DocumentSubject, FoundScope, IncidentMove, OwnSignature, RotationCommand,
+    Containment, Document, DocumentOutcome, DocumentSubject, FoundScope, IncidentMove, OwnSignature,
+    RotationCommand,
 };
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::Actor;
@@ -132,7 +133,7 @@ fn a_step_that_is_taken_again_replaces_what_it_said() {
     ledger.moved(incident, IncidentMove::Resign { resigned: 2, dropped: 0 }).unwrap();
     ledger.moved(incident, IncidentMove::Scope(ledger.found(3))).unwrap();
     let now = ledger.now().incident(incident).unwrap();
-    assert_eq!((now.scope.map(|scope| scope.count), now.resigned), (Some(3), None));
+    assert_eq!((now.scope.map(|scope| scope.count), now.resigned.is_some()), (Some(3), false));
 }
 
 #[test]
@@ -324,4 +325,133 @@ fn a_statement_may_be_signed_before_the_end_and_is_signed_again_after_it() {
     ledger.resolved("releases", key, incident);
     assert!(!ledger.now().incident(incident).unwrap().reported);
     assert!(stated(&mut ledger));
+}
+
+#[test]
+fn what_is_for_drills_signs_nothing_that_somebody_asks_for() {
+    let mut ledger = alert();
+    ledger.drill_slot("drill");
+    let service = ledger.service(&["drill"]);
+    let request = ledger.request("drill", 32);
+    assert_eq!(rule_of(ledger.authorize(service, request).unwrap_err()), Rule::SlotPurpose);
+    let issuer = IssuerPolicy::Outside { anchors: [Hash::ZERO].into() };
+    let certificate = Some(certified(issuer, Usage::CodeSigning, "Acme Releases"));
+    let mut params =
+        ledger.rotating_params("other", RotationPolicy { certificate, ..RotationPolicy::of_days(90, 7) });
+    params.drill = true;
+    assert_eq!(rule_of(ledger.propose(0, Params::SlotCreate(params)).unwrap_err()), Rule::CertificateIssuer);
+}
+
+#[test]
+fn what_the_key_signs_after_the_look_has_to_be_looked_for_again() {
+    let (mut ledger, key) = releases();
+    let service = ledger.service(&["releases"]);
+    let mut signing_policy = ledger.now().slot(&slot_name("releases")).unwrap().signing_policy.clone();
+    signing_policy.environments.insert(Environment::Staging);
+    ledger.decree(Params::SlotPolicySet(SlotPolicyParams { signing_policy, slot: slot_name("releases") }));
+    let incident = incident_id(1);
+    let opening = IncidentMove::Open {
+        drill: false,
+        key,
+        slot: slot_name("releases"),
+        suspected_since: Some(earlier(ledger.clock, 60)),
+        contain: false,
+    };
+    ledger.moved(incident, opening).unwrap();
+    let is_scoped = |ledger: &Ledger| {
+        let incident = ledger.now().incident(incident).unwrap();
+        ledger.now().is_done(incident, IncidentStep::Scoped, ledger.clock)
+    };
+    let late = FoundScope { since: Some(ledger.clock), ..ledger.found(0) };
+    ledger.moved(incident, IncidentMove::Scope(late)).unwrap();
+    assert!(!is_scoped(&ledger), "it began after the suspicion");
+    ledger.moved(incident, IncidentMove::Scope(ledger.found(0))).unwrap();
+    assert!(is_scoped(&ledger));
+    let mut request = ledger.request("releases", 32);
+    request.environment = Environment::Staging;
+    ledger.authorize(service, request).unwrap();
+    assert!(!is_scoped(&ledger));
+}
+
+#[test]
+fn that_it_was_a_false_alarm_takes_a_quorum_and_the_key_that_was_suspected() {
+    let (mut ledger, key) = releases();
+    let opening = |contain| IncidentMove::Open {
+        drill: false,
+        key,
+        slot: slot_name("releases"),
+        suspected_since: None,
+        contain,
+    };
+    let close = IncidentMove::Close(IncidentOutcome::FalseAlarm);
+    ledger.moved(incident_id(1), opening(false)).unwrap();
+    assert_eq!(ledger.moved(incident_id(1), close.clone()).unwrap_err(), Rule::IncidentOpen);
+    ledger.contain(0, Containment::Slot(slot_name("releases"))).unwrap();
+    ledger.decree(Params::SlotResume(SlotParams { slot: slot_name("releases") }));
+    ledger.moved(incident_id(1), close.clone()).unwrap();
+    let again = ledger.moved(incident_id(2), opening(true)).unwrap();
+    let Payload::IncidentOpened(opened) = &again[0].payload else { panic!("another event") };
+    assert_eq!(opened.follows, Some(incident_id(1)), "the clocks go on");
+    ledger.replaced("releases");
+    ledger.decree(Params::SlotResume(SlotParams { slot: slot_name("releases") }));
+    assert_eq!(ledger.moved(incident_id(2), close).unwrap_err(), Rule::IncidentOpen);
+}
+
+#[test]
+fn a_stolen_key_is_revoked_as_compromised_and_replaced_by_one_that_is_not() {
+    let (mut ledger, key) = releases();
+    let incident = ledger.opened_about("releases", key);
+    let left =
+        |ledger: &Ledger| ledger.now().steps_left(ledger.now().incident(incident).unwrap(), ledger.clock);
+    ledger.moved(incident, IncidentMove::Scope(ledger.found(1))).unwrap();
+    let second = ledger.replaced("releases");
+    ledger.moved(incident, IncidentMove::Resign { resigned: 1, dropped: 0 }).unwrap();
+    ledger.revoke(key, RevocationReason::Superseded, None);
+    assert!(left(&ledger).contains(&IncidentStep::Revoked));
+    ledger.revoke(key, RevocationReason::KeyCompromise, None);
+    assert!(!left(&ledger).contains(&IncidentStep::Revoked));
+    assert!(!left(&ledger).contains(&IncidentStep::Resigned));
+    ledger.revoke(second, RevocationReason::KeyCompromise, None);
+    let left = left(&ledger);
+    assert!(left.contains(&IncidentStep::Resigned) && left.contains(&IncidentStep::Rotated), "{left:?}");
+}
+
+#[test]
+fn a_slot_that_is_given_up_needs_no_other_key() {
+    let (mut ledger, key) = releases();
+    let incident = ledger.opened_about("releases", key);
+    let close = IncidentMove::Close(IncidentOutcome::GivenUp);
+    ledger.moved(incident, IncidentMove::Scope(ledger.found(2))).unwrap();
+    let resigned = IncidentMove::Resign { resigned: 1, dropped: 1 };
+    assert_eq!(ledger.moved(incident, resigned).unwrap_err(), Rule::IncidentStep);
+    ledger.moved(incident, IncidentMove::Resign { resigned: 0, dropped: 2 }).unwrap();
+    ledger.revoke(key, RevocationReason::KeyCompromise, None);
+    ledger.moved(incident, IncidentMove::Advise).unwrap();
+    assert_eq!(ledger.moved(incident, close.clone()).unwrap_err(), Rule::IncidentOpen);
+    ledger.moved(incident, IncidentMove::Withdraw(channel("stable"))).unwrap();
+    ledger.moved(incident, close).unwrap();
+}
+
+#[test]
+fn nobody_makes_an_incident_too_long_to_be_told() {
+    let (mut ledger, key) = releases();
+    let incident = ledger.opened_about("releases", key);
+    for _ in 1..sealbook_ledger::incident::MAX_STEPS {
+        ledger.moved(incident, IncidentMove::Note).unwrap();
+    }
+    assert_eq!(ledger.moved(incident, IncidentMove::Note).unwrap_err(), Rule::IncidentForm);
+    ledger.decree(Params::SlotResume(SlotParams { slot: slot_name("releases") }));
+    let closed = ledger.moved(incident, IncidentMove::Close(IncidentOutcome::FalseAlarm)).unwrap();
+    let Payload::IncidentClosed(closed) = &closed[0].payload else { panic!("another event") };
+    assert_eq!(closed.steps, sealbook_ledger::incident::MAX_STEPS + 1);
+}
+
+#[test]
+fn a_service_withdraws_and_only_people_put_replacements_out() {
+    let (mut ledger, key) = releases();
+    let incident = ledger.opened_about("releases", key);
+    let service = Actor::Service(ledger.service(&["releases"]));
+    ledger.move_by(service, incident, IncidentMove::Withdraw(channel("stable"))).unwrap();
+    let reinstate = IncidentMove::Reinstate(channel("stable"));
+    assert_eq!(ledger.move_by(service, incident, reinstate).unwrap_err(), Rule::Actor);
 }

@@ -28,6 +28,7 @@ mod reporting;
 mod revocations;
 mod rotations;
 mod signatures;
+mod statements;
 
 #[test]
 fn every_code_is_a_failure_code_and_belongs_to_one_rule() {

@@ -100,8 +100,15 @@ impl Ledger {
     pub fn resolved(&mut self, name: &str, key: KeyId, incident: IncidentId) {
         self.wait(60);
         self.moved(incident, IncidentMove::Scope(self.found(2))).unwrap();
+        let channels = self.now().slot(&slot_name(name)).unwrap().rotation.channels.clone();
+        for channel in &channels {
+            self.moved(incident, IncidentMove::Withdraw(channel.clone())).unwrap();
+        }
         self.replaced(name);
         self.moved(incident, IncidentMove::Resign { resigned: 1, dropped: 1 }).unwrap();
+        for channel in &channels {
+            self.moved(incident, IncidentMove::Reinstate(channel.clone())).unwrap();
+        }
         self.revoke(key, RevocationReason::KeyCompromise, None);
         self.moved(incident, IncidentMove::Advise).unwrap();
         let resume = sealbook_ledger::action::SlotParams { slot: slot_name(name) };

@@ -123,6 +123,12 @@ impl Gathering<'_> {
         }
         let choosing = Choosing { events: &events };
         let mut chosen = choosing.choose(about);
+        if let DocumentSubject::Incident(incident) = about
+            && !choosing.has_closed(incident)
+        {
+            // Whether a clock has run out is told as of the newest event.
+            chosen.extend(self.ledger.size().checked_sub(1).and_then(Seq::new));
+        }
         if let DocumentSubject::Rotation(action) = about
             && let Some(span) = choosing.canary_span(action)
         {

@@ -32,6 +32,7 @@ impl IncidentEvidence {
             (Some(taken), _) => check.holds(true, "on record").at([taken.mark.seq]),
             (None, None) => check.none("not yet"),
             (None, Some(IncidentOutcome::FalseAlarm)) => check.none("it was a false alarm"),
+            (None, Some(IncidentOutcome::GivenUp)) => check.none("its slot was given up"),
             (None, Some(IncidentOutcome::Resolved)) => check.none("no event of this pack says so"),
         }
     }

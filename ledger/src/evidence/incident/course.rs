@@ -1,19 +1,24 @@
 //! What the events of an incident say of each step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChannelFacts, ListFacts, ResignedFacts, RevocationFacts, ScopeFacts, Taken};
+use super::{CertificateListed, ChannelFacts, ListFacts, ResignedFacts, RevocationFacts, ScopeFacts, Taken};
+use crate::certificate::Certificate;
+use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
 use crate::evidence::{EvidenceError, Facts, KeyFacts, Mark};
-use crate::ids::{ChannelName, MemberId, Seq};
+use crate::ids::{CertificateId, ChannelName, KeyId, MemberId, Seq};
 use crate::incident::IncidentOutcome;
 use crate::payload::{IncidentOpened, Payload, SlotCreated};
+use crate::public_key::PublicKey;
+use crate::timestamp::Timestamp;
 
 /// The events from the opening on.
 pub(super) struct Course<'f, 'a> {
     pub(super) facts: &'f Facts<'a>,
     pub(super) opened: &'a IncidentOpened,
     pub(super) from: Seq,
+    pub(super) at: Timestamp,
 }
 
 impl<'a> Course<'_, 'a> {
@@ -45,24 +50,127 @@ impl<'a> Course<'_, 'a> {
         said.filter_map(by).collect()
     }
 
-    pub(super) fn contained(&self) -> Option<Taken> {
-        let slot = &self.opened.slot;
-        let found = self
-            .facts
-            .events()
-            .iter()
-            .filter(|event| event.seq > self.from)
-            .find(|event| matches!(&event.payload, Payload::SlotSuspended(p) if p.slot == *slot));
-        found.map(|event| Taken::of(event, None))
-    }
-
-    pub(super) fn resumed(&self) -> Option<Taken> {
-        let slot = self.opened.slot.clone();
-        let found = self.last(move |payload| match payload {
-            Payload::SlotResumed(p) if p.slot == slot => Some(p.action),
+    /// Every step up to the end is in the pack: the end says how many there are.
+    pub(super) fn is_whole(&self) -> Result<(), EvidenceError> {
+        let id = self.opened.incident;
+        let closed = self.first(move |payload| match payload {
+            Payload::IncidentClosed(p) if p.incident == id => Some(p.steps),
             _ => None,
         });
-        found.map(|(event, action)| Taken::of(event, Some(action)))
+        let Some((_, steps)) = closed else { return Ok(()) };
+        let there = self.facts.events().iter().filter(|event| event.payload.incident() == Some(id)).count();
+        if u64::try_from(there) == Ok(steps) {
+            Ok(())
+        } else {
+            Err(EvidenceError::Missing { what: "step of the incident" })
+        }
+    }
+
+    /// The opening of the first of the incidents that go on in this one: false alarms that were none.
+    pub(super) fn clocks_from(&self, opening: &Event) -> Result<Mark, EvidenceError> {
+        let (mut from, mut follows) = (Mark::of(opening), self.opened.follows);
+        while let Some(before) = follows {
+            let missing = EvidenceError::Missing { what: "incident that it follows" };
+            let ended = self.facts.first(move |payload| match payload {
+                Payload::IncidentClosed(p) if p.incident == before => Some(p.outcome),
+                _ => None,
+            });
+            let Some((_, outcome)) = ended else { return Err(missing) };
+            if outcome != IncidentOutcome::FalseAlarm {
+                break;
+            }
+            let opened = self.facts.first(move |payload| match payload {
+                Payload::IncidentOpened(p) if p.incident == before => Some(p.follows),
+                _ => None,
+            });
+            let Some((event, earlier)) = opened.filter(|(event, _)| event.seq < from.seq) else {
+                return Err(missing);
+            };
+            (from, follows) = (Mark::of(event), earlier);
+        }
+        Ok(from)
+    }
+
+    /// What CAs of this ledger have certified the key with.
+    pub(super) fn certificates(&self) -> Vec<CertificateListed> {
+        let listed = |(id, der): (CertificateId, &B64)| {
+            let certificate = Certificate::from_der(der.as_bytes()).ok()?;
+            let serial = certificate.serial().to_string();
+            Some(CertificateListed { certificate: id, fingerprint: Hash::sha256(der.as_bytes()), serial })
+        };
+        self.issued().into_iter().filter_map(listed).collect()
+    }
+
+    fn issued(&self) -> Vec<(CertificateId, &'a B64)> {
+        let key = self.opened.key;
+        let ordered: BTreeSet<CertificateId> = self
+            .facts
+            .all(move |payload| match payload {
+                Payload::CertificateOrdered(p) if p.key == key => Some(p.certificate),
+                _ => None,
+            })
+            .map(|(_, id)| id)
+            .collect();
+        let issued = self.facts.all(move |payload| match payload {
+            Payload::CertificateIssued(p) => Some((p.certificate, &p.der)),
+            _ => None,
+        });
+        issued.map(|(_, one)| one).filter(|(id, _)| ordered.contains(id)).collect()
+    }
+
+    /// Whether a CA's key has signed one of the key's certificates.
+    fn certified_by(&self, ca: KeyId) -> bool {
+        let spki = self.facts.first(move |payload| match payload {
+            Payload::KeyGenerated(p) if p.key == ca => Some(&p.spki),
+            Payload::KeyAdopted(p) if p.key == ca => Some(&p.spki),
+            _ => None,
+        });
+        let public = spki.and_then(|(_, spki)| PublicKey::from_der(spki.as_bytes()).ok());
+        let Some(public) = public else { return false };
+        self.issued().into_iter().any(|(_, der)| {
+            Certificate::from_der(der.as_bytes()).is_ok_and(|certificate| certificate.is_signed_by(&public))
+        })
+    }
+
+    /// The first suspension since the opening; or the one that the opening found.
+    pub(super) fn contained(&self) -> Option<Taken> {
+        let suspended = |event: &&Event| match &event.payload {
+            Payload::SlotSuspended(p) => p.slot == self.opened.slot,
+            _ => false,
+        };
+        let (before, after) = self.facts.events().split_at(self.place());
+        if let Some(event) = after.iter().find(suspended) {
+            return Some(Taken::of(event, None));
+        }
+        let lifted =
+            |event: &Event| matches!(&event.payload, Payload::SlotResumed(p) if p.slot == self.opened.slot);
+        let last = before.iter().rfind(|event| suspended(event) || lifted(event))?;
+        match &last.payload {
+            Payload::SlotSuspended(p) if p.lapses_at.is_none_or(|lapse| lapse > self.at) => {
+                Some(Taken::of(last, None))
+            }
+            _ => None,
+        }
+    }
+
+    /// The last resumption, where no suspension came after it.
+    pub(super) fn resumed(&self) -> Option<Taken> {
+        let after = self.facts.events().get(self.place()..).unwrap_or_default();
+        let of_slot = |event: &&Event| match &event.payload {
+            Payload::SlotResumed(p) => p.slot == self.opened.slot,
+            Payload::SlotSuspended(p) => p.slot == self.opened.slot,
+            _ => false,
+        };
+        let last = after.iter().rfind(of_slot)?;
+        match &last.payload {
+            Payload::SlotResumed(p) => Some(Taken::of(last, Some(p.action))),
+            _ => None,
+        }
+    }
+
+    /// Where the events after the opening begin.
+    fn place(&self) -> usize {
+        self.facts.events().partition_point(|event| event.seq <= self.from)
     }
 
     pub(super) fn scope(&self) -> Option<ScopeFacts> {
@@ -89,7 +197,7 @@ impl<'a> Course<'_, 'a> {
             match &event.payload {
                 Payload::IncidentWithdrawn(p) if p.incident == id => {
                     let facts = ChannelFacts { reinstated: None, withdrawn: Taken::of(event, None) };
-                    channels.insert(p.channel.clone(), facts);
+                    channels.entry(p.channel.clone()).or_insert(facts).reinstated = None;
                 }
                 Payload::IncidentReinstated(p) if p.incident == id => {
                     if let Some(channel) = channels.get_mut(&p.channel) {
@@ -106,22 +214,29 @@ impl<'a> Course<'_, 'a> {
         &self,
         slot: &SlotCreated,
     ) -> Result<(Option<Taken>, Option<KeyFacts>), EvidenceError> {
-        let key = self.opened.key;
-        let cut = self.first(move |payload| match payload {
-            Payload::RotationCutOver(p) if p.old_key == key => Some((p.action, p.new_key)),
-            _ => None,
-        });
-        let Some((event, (action, new))) = cut else { return Ok((None, None)) };
+        // A replacement may have been replaced in its turn.
+        let (mut key, mut cut) = (self.opened.key, None);
+        for event in self.facts.events().get(self.place()..).unwrap_or_default() {
+            if let Payload::RotationCutOver(p) = &event.payload
+                && p.old_key == key
+            {
+                (key, cut) = (p.new_key, Some((event, p.action, p.new_key)));
+            }
+        }
+        let Some((event, action, new)) = cut else { return Ok((None, None)) };
         Ok((Some(Taken::of(event, Some(action))), Some(KeyFacts::of(self.facts, new, slot)?)))
     }
 
     pub(super) fn resigned(&self) -> Option<ResignedFacts> {
         let id = self.opened.incident;
-        let (event, (resigned, dropped)) = self.last(move |payload| match payload {
-            Payload::IncidentResigned(p) if p.incident == id => Some((p.resigned, p.dropped)),
+        let (event, p) = self.last(move |payload| match payload {
+            Payload::IncidentResigned(p) if p.incident == id => Some(&**p),
             _ => None,
         })?;
-        Some(ResignedFacts { dropped, resigned, taken: Taken::of(event, None) })
+        // What was counted against an earlier list says nothing of the last one.
+        let scoped = self.scope()?.taken.mark.seq;
+        let (dropped, key, resigned) = (p.dropped, p.key, p.resigned);
+        (event.seq > scoped).then(|| ResignedFacts { dropped, key, resigned, taken: Taken::of(event, None) })
     }
 
     pub(super) fn revoked(&self) -> Option<RevocationFacts> {
@@ -135,7 +250,7 @@ impl<'a> Course<'_, 'a> {
             Payload::CrlIssued(list) => Some(&**list),
             _ => None,
         });
-        let mut listed = listed.filter(|(_, list)| list.authorization > after);
+        let mut listed = listed.filter(|(_, list)| list.authorization > after && self.certified_by(list.key));
         Some(RevocationFacts {
             compromised_since: p.compromised_since,
             listed: listed.next().map(|(event, list)| ListFacts {

@@ -30,7 +30,12 @@ pub(super) fn document(source: &Source<'_>, evidence: &IncidentEvidence) -> Docu
     blocks.extend(affected(evidence));
     blocks.push(Block::Section("Keys".to_owned()));
     blocks.push(Block::Subsection("The key that is not to be believed".to_owned()));
-    blocks.push(Block::Facts(key_facts(&evidence.key)));
+    let mut facts = key_facts(&evidence.key);
+    for certificate in &evidence.certificates {
+        facts.push(fact("Certificate, serial number", exact(&certificate.serial)));
+        facts.push(fact("That certificate, SHA-256", Value::Digest(certificate.fingerprint.to_string())));
+    }
+    blocks.push(Block::Facts(facts));
     if let Some(key) = &evidence.replacement {
         blocks.push(Block::Subsection("The key that took its place".to_owned()));
         blocks.push(Block::Facts(key_facts(key)));
@@ -65,6 +70,11 @@ fn sentence(evidence: &IncidentEvidence) -> String {
     match (evidence.outcome, &evidence.closed) {
         (Some(IncidentOutcome::FalseAlarm), Some(closed)) => format!(
             "On {opened} the key of {slot} was suspected to be in other hands. It was not: the alarm was called off on {}.",
+            day(closed.mark.time)
+        ),
+        (Some(IncidentOutcome::GivenUp), Some(closed)) => format!(
+            "On {opened} the key of {slot} was suspected to be in other hands. It is revoked, its slot was given up, and \
+             {affected}. Closed on {}.",
             day(closed.mark.time)
         ),
         (Some(IncidentOutcome::Resolved), Some(closed)) => format!(
@@ -236,7 +246,7 @@ fn affected(evidence: &IncidentEvidence) -> Vec<Block> {
     facts.push(fact("The list, SHA-256", Value::Digest(scope.list.to_string())));
     facts.push(fact("Events looked through", words(scope.size.to_string())));
     if let Some(resigned) = &evidence.resigned {
-        facts.push(fact("Signed again by the new key", words(resigned.resigned.to_string())));
+        facts.push(fact("Signed again", words(resigned.resigned.to_string())));
         facts.push(fact("Given up", words(resigned.dropped.to_string())));
     }
     vec![

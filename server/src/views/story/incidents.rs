@@ -36,6 +36,7 @@ pub(super) fn resigned(event: &IncidentResigned) -> String {
 pub(super) fn closed(event: &IncidentClosed) -> String {
     let outcome = match event.outcome {
         IncidentOutcome::FalseAlarm => "a false alarm",
+        IncidentOutcome::GivenUp => "its slot is given up",
         IncidentOutcome::Resolved => "resolved",
     };
     format!("closed {}: {outcome}", named(event.incident))
