@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use integration::rotating::certify;
 use integration::tenant::{sha256, signing_policy, text};
 use integration::{Server, Tenant};
 use sealbook_ledger::action::ActionType;
@@ -19,11 +20,13 @@ struct Case {
     fill: fn(&Browser),
 }
 
-/// A tenant in which every type has something to be about: a CA among it, by its key.
+/// A tenant in which every type has something to be about: a CA with a certificate among it, and a key that was given up, by
+/// their keys.
 struct Stage {
     tenant: Tenant,
     credential: String,
     root: String,
+    spent: String,
 }
 
 /// A CA that certifies itself, and its key.
@@ -50,6 +53,9 @@ fn stage(server: &Server) -> Stage {
     policy["approval"] = json!(["production"]);
     tenant.slot_with("apt-repo", "ecdsa-p256-sha256", &policy);
     let root = root(&tenant);
+    certify(&tenant, "root", "active");
+    let spent = text(&tenant.slot("spent", "ecdsa-p256-sha256")["created"]["key"]).to_owned();
+    tenant.executed("key.revoke", &json!({ "key": spent, "reason": "superseded" }));
     let service = tenant.service(&["apt-repo"]).id;
     let member = &tenant.person(2).id;
     let held = tenant.stranger();
@@ -64,10 +70,20 @@ fn stage(server: &Server) -> Stage {
         let body = json!({ "registration": tenant.stranger().registration(&ticket) });
         tenant.anonymous().with_token(&ticket).post(&tenant.path("/candidates/register"), &body).expect(201);
     }
-    Stage { tenant, credential, root }
+    Stage { tenant, credential, root, spent }
 }
 
-fn cases(Stage { tenant, credential, root }: &Stage) -> Vec<Case> {
+/// A device's certificate is given whole, or not at all.
+fn names_the_devices_certificate(it: &Browser) {
+    it.fill("Who can reach it", "Ada");
+    it.fill("FIPS 140 certificate of the device (optional)", "4735");
+    it.fill("Reason", "A test of its form.");
+    it.click("Show what it changes");
+    it.sees("Give the FIPS 140 certificate and its level, or neither.");
+    it.fill("Security level of that certificate (optional)", "3");
+}
+
+fn cases(Stage { tenant, credential, root, spent }: &Stage) -> Vec<Case> {
     use ActionType as T;
     let member = &tenant.person(2).id;
     let about = format!("?member={member}&credential_id={credential}");
@@ -78,18 +94,23 @@ fn cases(Stage { tenant, credential, root }: &Stage) -> Vec<Case> {
         linked(T::CredentialAdd, &format!("?member={member}")),
         linked(T::CredentialRemove, &about),
         case(T::CertificateIssue, |_| {}),
+        case(T::CertificateRevoke, |it| it.at_moment("Not to be believed since (optional)", -1)),
         case(T::HsmAccessReview, |it| {
             it.fill("Who can reach it", "Ada\nthe build farm");
             it.fill("Findings (optional)", "A badge too many.");
         }),
+        case(T::HsmAccessReview, names_the_devices_certificate),
         case(T::KeyAdopt, |it| {
             it.fill("Name", "adopted");
             it.fill("Label of the key", "an older key");
             it.fill("SHA-256 of its public key", &sha256(b"its public key"));
         }),
+        linked(T::KeyDestroy, &format!("?key={spent}")),
         linked(T::KeyRotate, &format!("?slot=root&old_key={root}")),
         case(T::KeyRotateEmergency, |_| {}),
         case(T::KeyRevoke, |_| {}),
+        // That somebody else may hold it can be found out later.
+        linked(T::KeyRevoke, &format!("?key={spent}&reason=key_compromise")),
         case(T::KeyRevokeEmergency, |it| {
             it.choose("Why it is revoked", "somebody else may hold or have used it");
             it.at_moment("Suspected since (optional)", -1);

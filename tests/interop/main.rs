@@ -11,6 +11,7 @@ mod packs;
 mod printed;
 mod reader;
 mod readings;
+mod revocations;
 mod rotations;
 #[path = "../../server/src/reports/pdf/tests/samples.rs"]
 mod samples;

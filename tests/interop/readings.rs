@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::reader::script;
-use crate::rotations;
+use crate::{revocations, rotations};
 
 /// Parameters of every type, some twice, about a tenant's people, slots and keys; and private fields.
 fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
@@ -117,10 +117,12 @@ fn browsers_read_documents_of_every_type_as_the_server_tells_them() {
         tenant.slot(slot, "ecdsa-p256-sha256");
     }
     rotations::certify(&tenant);
+    revocations::certify(&tenant);
     let mut seen = BTreeSet::new();
     let drafts: Vec<Value> = cases(&tenant)
         .into_iter()
         .chain(rotations::cases(&tenant))
+        .chain(revocations::cases(&tenant))
         .map(|case| {
             seen.insert(case.0);
             rotations::draft(&tenant, case)

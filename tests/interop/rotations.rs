@@ -23,6 +23,8 @@ pub fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
     };
     let set = |slot: &str, rotation: Value| json!({ "slot": slot, "rotation": rotation });
     let review = |count: u32| json!({ "backend": "softhsm", "holder_count": count });
+    let mut validated = review(1);
+    validated["fips"] = json!({ "certificate": 4735, "level": 3 });
     let policy_of = |slot: &str| {
         let rotation = tenant.get(&format!("/slots/{slot}")).expect(200).json()["rotation"].clone();
         sha256(&canonical::to_vec(&rotation).unwrap())
@@ -40,6 +42,7 @@ pub fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
             json!({ "holders": ["Zoë", "the build farm"], "findings": "a badge too many" }),
         ),
         ("hsm.access_review", review(1), json!({ "holders": ["Zoë"] })),
+        ("hsm.access_review", validated, json!({ "holders": ["Zoë"] })),
         ("key.adopt", adopted("an older key", Some(rotation(&code_signing()))), none()),
         ("key.adopt", adopted("another", None), none()),
         ("key.rotate", rotate("apt-repo", &apt), none()),

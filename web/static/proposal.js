@@ -170,6 +170,10 @@ export async function read(form, candidates) {
         throw new Error("This page is older than its module. Load it again.");
     }
   }
+  const fips = [...form.querySelectorAll("[data-name^='fips.']")];
+  if (params.fips && Object.keys(params.fips).length < fips.length) {
+    throw wrong("Give the FIPS 140 certificate and its level, or neither.", fips.find(({ value }) => !value));
+  }
   finishSlot(params);
   // An adoption is about a slot as its creation would be.
   if (form.dataset.type === "key.adopt") finishSlot(params.slot);

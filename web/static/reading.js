@@ -8,18 +8,12 @@
 import { fromBase64url, sha256, toHex, utf8 } from "./bytes.js";
 import { canonical } from "./jcs.js";
 import { distrust } from "./passkeys.js";
-import { TO_COME, besideDays, certified, holders, reviewed, rotated, rotationPolicy, rotationRows } from "./rotations.js";
+import { certificateRows, destroyed, destroyedRows, keyRows, revokedCertificate, revokedKey } from "./revocations.js";
+import { TO_COME, besideDays, certified, review, reviewed, rotated, rotationPolicy, rotationRows } from "./rotations.js";
 import { counted, days, enumerated, list, may, moment, row, words } from "./wording.js";
 
 const KINDS = { hardware: "hardware authenticator", synced: "synced passkey", unattested: "unattested authenticator", software: "software key" };
 const A_KIND = { hardware: "a hardware authenticator", synced: "a synced passkey", unattested: "an unattested authenticator", software: "a software authenticator" };
-const BECAUSE = {
-  affiliation_changed: "its owner's affiliation changed",
-  cessation_of_operation: "it is no longer needed",
-  key_compromise: "somebody else may hold or have used it",
-  privilege_withdrawn: "its privileges were withdrawn",
-  superseded: "another key took its place",
-};
 const USUAL_POLICY = { artifact_fields: [], callers: ["services"], environments: ["development", "production", "staging"], release: "durable", v: 1 };
 const USUAL_CADENCE = { access_review_days: 90, ledger_key_days: 365, rotation_days: 90 };
 const RECOVERY_HOURS = 72;
@@ -61,8 +55,6 @@ function granted(p, who) {
   return p.not_after ? `${asked} until ${moment(p.not_after)}` : asked;
 }
 
-const revoked = (p) => `key ${p.key} for good, because ${BECAUSE[p.reason]}${p.compromised_since ? `, since ${moment(p.compromised_since)}` : ""}`;
-
 function created(p, owner) {
   const asked = `Create slot ${p.slot} (${p.algorithm} in ${p.backend}), owned by ${owner}, rotated every ${counted(p.rotation_days, "day")}${p.rotation?.certificate ? `, ${certified(p.rotation.certificate)}` : ""}`;
   return canonical(p.signing_policy) === canonical(USUAL_POLICY) ? asked : `${asked}; ${signingPolicy(p.signing_policy)}`;
@@ -73,11 +65,13 @@ const SENTENCES = {
   "approval_rp.set": ({ approval_rp: rp }) => `Take approvals for ${rp.id} from ${enumerated(rp.origins)} from then on${rp.shared ? ", where approval credentials also sign in" : ""}`,
   "credential.add": (p, who) => `Add ${A_KIND[p.credential.kind]} to ${who(p.member)}`,
   "certificate.issue": (p) => `Issue a certificate for key ${p.key} of slot ${p.slot}, as the slot's rotation policy says`,
+  "certificate.revoke": revokedCertificate,
   "credential.remove": (p, who) => `Remove authenticator ${p.credential_id} from ${who(p.member)}`,
-  "hsm.access_review": (p) => `Put on record that ${holders(p.holder_count)} can reach ${p.backend}, reviewed ${p.findings_digest ? "with" : "without"} findings`,
+  "hsm.access_review": review,
   "key.adopt": (p, who) => `Adopt key “${p.label}” in ${p.slot.backend}, whose public key has SHA-256 ${p.spki_sha256}: c${created(p.slot, who(p.slot.owner)).slice(1)}`,
-  "key.revoke": (p) => `Revoke ${revoked(p)}`,
-  "key.revoke_emergency": (p) => `Emergency: revoke ${revoked(p)}`,
+  "key.destroy": destroyed,
+  "key.revoke": (p) => `Revoke ${revokedKey(p)}`,
+  "key.revoke_emergency": (p) => `Emergency: revoke ${revokedKey(p)}`,
   "key.rotate": (p) => `Replace key ${p.old_key} of slot ${p.slot} by a new one`,
   "key.rotate_emergency": (p) => `Emergency: replace key ${p.old_key} of slot ${p.slot} by a new one, without an overlap`,
   "ledger.evidence_key_set": (p) => `Make a new key in ${p.backend} that signs evidence documents`,
@@ -139,15 +133,6 @@ function policyRows(inForce, policy) {
   return [...differing, row("Open proposals", "void: they were made under the old policy")];
 }
 
-function keyRevoked(p) {
-  return [
-    row(`State of key ${p.key}`, `${p.reason === "key_compromise" ? "compromised" : "deactivated"}, for good`),
-    row("Reason on record", words(p.reason)),
-    ...(p.compromised_since ? [row("Signatures are doubted since", moment(p.compromised_since))] : []),
-    may(/^Slot [a-z0-9-]+$/, "signs nothing: its key is revoked"),
-  ];
-}
-
 function slotCreated(p, who, key) {
   return [
     row("Slot", p.slot),
@@ -174,6 +159,7 @@ const CHANGES = {
     row("Relying party", p.credential.rp_id),
   ],
   "certificate.issue": (p) => [row(`Certificate of key ${p.key}`, `a new one, as the rotation policy of slot ${p.slot} says`), TO_COME],
+  "certificate.revoke": certificateRows,
   "credential.remove": (p, who) => [
     row(`Authenticator ${p.credential_id}`, null),
     row(`Authenticators of ${who(p.member)}`, (now) => list(items(now).filter((one) => !one.endsWith(` ${p.credential_id.slice(0, 8)}…`)))),
@@ -183,8 +169,9 @@ const CHANGES = {
     ...slotCreated(p.slot, who, `${p.slot.algorithm}, in ${p.slot.backend} already as “${p.label}”`),
     row("SHA-256 of its public key", p.spki_sha256),
   ],
-  "key.revoke": keyRevoked,
-  "key.revoke_emergency": keyRevoked,
+  "key.destroy": destroyedRows,
+  "key.revoke": keyRows,
+  "key.revoke_emergency": keyRows,
   "key.rotate": (p) => rotated(p, false),
   "key.rotate_emergency": (p) => rotated(p, true),
   "ledger.evidence_key_set": (p) => [row("Key that signs evidence documents", `a new key, made in ${p.backend}`)],

@@ -84,11 +84,19 @@ export const rotated = (p, emergency) => [
 ];
 
 /** So many who can reach a device. */
-export const holders = (count) => (count === 1 ? "1 person or machine" : `${count} people and machines`);
+const holders = (count) => (count === 1 ? "1 person or machine" : `${count} people and machines`);
+
+/** A validation of a device's module. */
+const validated = ({ certificate, level }) => `FIPS 140 certificate ${certificate} at level ${level}`;
+
+/** What was found of who can reach a device. */
+export const review = (p) =>
+  `Put on record that ${holders(p.holder_count)} can reach ${p.backend}, reviewed ${p.findings_digest ? "with" : "without"} findings${p.fips ? `, and that it runs under ${validated(p.fips)}` : ""}`;
 
 export const reviewed = (p) => [
   row("Device whose access was reviewed", p.backend),
   row("People and machines that can reach it", String(p.holder_count)),
   row("Who they are, by digest", p.holders_digest),
   row("Findings, by digest", p.findings_digest ?? "none"),
+  row("FIPS 140 certificate of the device", p.fips ? validated(p.fips) : "none"),
 ];

@@ -49,6 +49,7 @@ const ASSETS: &[Asset] = assets![
     "propose.js" JS,
     "reading.js" JS,
     "reports.js" JS,
+    "revocations.js" JS,
     "rotating.js" JS,
     "rotations.css" CSS,
     "rotations.js" JS,

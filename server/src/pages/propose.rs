@@ -233,7 +233,7 @@ impl FieldView {
             Input::Digest => ("digest", "text", true),
             Input::List => ("list", "list", true),
             Input::Number(..) => ("number", "number", true),
-            Input::MayNumber => ("number", "number", false),
+            Input::MayNumber(..) => ("number", "number", false),
             // A delegation that a link asks for ends.
             Input::Moment => ("moment", "moment", field.name == "not_after" && prefill.contains_key("timed")),
             Input::Pick(Source::Credentials | Source::SuspendedPeople) => ("pick", "credential", true),
@@ -251,6 +251,7 @@ impl FieldView {
         };
         let (bounds, usual) = match field.input {
             Input::Number(least, most, usual) => ((least, most), usual.to_string()),
+            Input::MayNumber(least, most) => ((least, most), String::new()),
             Input::Token => ((1, forms::max_token_days()), "365".to_owned()),
             Input::MayToken => ((1, forms::max_token_days()), String::new()),
             _ => ((1, u16::MAX), String::new()),

@@ -8,6 +8,7 @@ use sealbook_ledger::ids::{CertificateId, KeyId, MemberId, SlotName};
 use sealbook_ledger::issuance::Issuance;
 use sealbook_ledger::member::{Member, Suspension};
 use sealbook_ledger::policy::Role;
+use sealbook_ledger::revocation::REVOKING;
 use sealbook_ledger::slot::{Key, KeyState, Slot};
 use sealbook_ledger::state::Founded;
 use serde_json::Value;
@@ -142,6 +143,13 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
             Choice::new("privilege_withdrawn", "its privileges were withdrawn"),
             Choice::new("affiliation_changed", "its owner's affiliation changed"),
         ],
+        // A certificate's key that somebody else may hold is revoked itself: the rules take no such reason here.
+        Source::CertificateReasons => vec![
+            Choice::new("superseded", "another certificate took its place"),
+            Choice::new("cessation_of_operation", "it is no longer needed"),
+            Choice::new("privilege_withdrawn", "its privileges were withdrawn"),
+            Choice::new("affiliation_changed", "its owner's affiliation changed"),
+        ],
         Source::Roles => {
             let lent = Role::ALL.into_iter().filter(|role| *role != Role::Recovery);
             lent.map(|role| Choice::new(role, wording::role(role))).collect()
@@ -158,7 +166,12 @@ fn all(source: Source, field: &str, founded: &Founded, visit: &Visit) -> Vec<Cho
             let suspended = founded.slots().iter().filter(|(_, slot)| held(slot.suspension));
             suspended.map(|(name, _)| Choice::new(name, name.to_string())).collect()
         }
-        Source::Keys => living_keys(founded).map(|(id, key)| Choice::new(id, key_label(id, key))).collect(),
+        Source::Keys => {
+            let given_up =
+                founded.keys().iter().filter(|(_, key)| founded.rules() >= REVOKING && given_up(key));
+            let keys = living_keys(founded).chain(given_up);
+            keys.map(|(id, key)| Choice::new(id, key_label(id, key))).collect()
+        }
         Source::SpentKeys => {
             let spent =
                 |key: &Key| matches!(key.state, KeyState::Deactivated { .. } | KeyState::Revoked { .. });
@@ -230,9 +243,15 @@ fn living_keys(founded: &Founded) -> impl Iterator<Item = (&KeyId, &Key)> {
     founded.keys().iter().filter(move |(_, key)| living(key))
 }
 
+/// Whether a key was given up for another reason than that somebody else may hold it, which can be found out later.
+fn given_up(key: &Key) -> bool {
+    matches!(key.state, KeyState::Revoked { .. } | KeyState::Destroyed { .. }) && !key.is_compromised()
+}
+
 fn key_label(id: &KeyId, key: &Key) -> String {
     let state = match key.state {
         KeyState::Retiring { .. } => "retiring".to_owned(),
+        KeyState::Revoked { .. } if !key.is_compromised() => "revoked".to_owned(),
         _ => key.state_name().replace('_', " "),
     };
     format!("{} ({state}, {id})", key.slot)

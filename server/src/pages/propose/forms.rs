@@ -83,8 +83,8 @@ pub enum Input {
     List,
     /// A whole number between two, and the usual one.
     Number(u16, u16, u16),
-    /// A whole number, or none.
-    MayNumber,
+    /// A whole number between two, or none.
+    MayNumber(u16, u16),
     /// A moment, or none.
     Moment,
     /// One of a list.
@@ -122,12 +122,14 @@ pub enum Source {
     Credentials,
     /// Where artifacts go.
     Environments,
-    /// Keys that are not revoked.
+    /// Keys that can be revoked.
     Keys,
     /// Members.
     Members,
     /// Why a key is revoked.
     Reasons,
+    /// Why a certificate is revoked, and not its key.
+    CertificateReasons,
     /// When signatures leave the server.
     Releases,
     /// Roles.

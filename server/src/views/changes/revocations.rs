@@ -45,6 +45,7 @@ impl Now<'_> {
         };
         let mut rows =
             vec![Change::between(format!("Certificate {}", p.certificate), state, "revoked for good")];
+        rows.push(Change::new("Reason on record", policies::name_of(&p.reason)));
         rows.extend(p.invalid_since.map(|since| Change::new("Not to be believed since", moment(since))));
         if let Some(issuance) = issuance {
             rows.push(Change::new("Its key, which stays as it is", issuance.key.to_string()));

@@ -10,12 +10,11 @@ const CERTIFICATE_HELP: &str = "Nothing where empty. As JSON, e.g. {\"issuer\": 
      \"usage\": {\"kind\": \"code_signing\"}, \"validity_days\": 397}. An issuer is of kind slot, self, or outside with \
      anchors; a use is code_signing, client_auth, or issuing with a path_len.";
 
-const WHY: Field = field(
-    "reason",
-    "Why it is revoked",
-    "Stands in the clear, as RFC 5280 names it.",
-    Input::Pick(Source::Reasons),
-);
+/// Why something is revoked.
+const fn why(from: Source) -> Field {
+    field("reason", "Why it is revoked", "Stands in the clear, as RFC 5280 names it.", Input::Pick(from))
+}
+
 const SINCE: Field = field(
     "compromised_since",
     "Suspected since",
@@ -24,7 +23,8 @@ const SINCE: Field = field(
 );
 
 /// Revoking a key.
-pub(super) const REVOKE: &[Field] = &[field("key", "Key", "", Input::Pick(Source::Keys)), WHY, SINCE];
+pub(super) const REVOKE: &[Field] =
+    &[field("key", "Key", "", Input::Pick(Source::Keys)), why(Source::Reasons), SINCE];
 
 /// Replacing a key.
 pub(super) const ROTATE: &[Field] = &[field(
@@ -36,8 +36,13 @@ pub(super) const ROTATE: &[Field] = &[field(
 
 /// Revoking a certificate alone.
 pub(super) const REVOKE_CERTIFICATE: &[Field] = &[
-    field("certificate", "Certificate", "", Input::Pick(Source::Certificates)),
-    WHY,
+    field(
+        "certificate",
+        "Certificate",
+        "Where somebody else may hold its key, revoke the key: that takes every certificate of it along.",
+        Input::Pick(Source::Certificates),
+    ),
+    why(Source::CertificateReasons),
     field(
         "invalid_since",
         "Not to be believed since",
@@ -67,10 +72,15 @@ pub(super) const REVIEW: &[Field] = &[
     field(
         "fips.certificate",
         "FIPS 140 certificate of the device",
-        "Its number in the CMVP's list. Nothing where it has none.",
-        Input::MayNumber,
+        "Its number in the CMVP's list. Empty where it has none.",
+        Input::MayNumber(1, u16::MAX),
     ),
-    field("fips.level", "Security level", "1 to 4, where there is a certificate.", Input::MayNumber),
+    field(
+        "fips.level",
+        "Security level of that certificate",
+        "1 to 4. Empty where there is no certificate.",
+        Input::MayNumber(1, 4),
+    ),
 ];
 
 /// The names below are of parameters, `prefix` before each.
@@ -101,7 +111,7 @@ macro_rules! signing_policy {
                 concat!($prefix, "signing_policy.rate_per_minute"),
                 "Signatures a minute",
                 "No limit where empty.",
-                Input::MayNumber,
+                Input::MayNumber(1, u16::MAX),
             ),
             field(concat!($prefix, "signing_policy.release"), "A signature leaves the server", "", Input::Pick(Source::Releases)),
         ]
