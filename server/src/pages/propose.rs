@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::{HttpResponse, get, web};
 use askama::Template;
 use sealbook_ledger::action::ActionType;
-use sealbook_ledger::policy::{ActionRule, Cadence, LedgerPolicy, Proposer, Role};
+use sealbook_ledger::policy::{ActionRule, LedgerPolicy, Proposer, Role};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::Founded;
 use serde_json::Value;
@@ -17,9 +17,11 @@ use crate::ceremony::RULES;
 use crate::http::problem::Problem;
 use choices::{Choice, Prefill};
 use forms::{Field, Group, Input, Source};
+use policy::PolicyView;
 
 mod choices;
 mod forms;
+mod policy;
 
 /// The list.
 #[derive(Template)]
@@ -91,33 +93,6 @@ struct FieldView {
     choices: Vec<Choice>,
 }
 
-/// The ledger policy to edit.
-struct PolicyView {
-    json: String,
-    rules: Vec<RuleView>,
-    hardware_only: bool,
-    aaguids: String,
-    /// How often what must come round, in days; none where the rules in force know no such thing.
-    cadence: Vec<Interval>,
-}
-
-/// An interval of the ledger policy.
-struct Interval {
-    name: &'static str,
-    label: &'static str,
-    bounds: (u16, u16),
-    days: u16,
-}
-
-/// Who proposes and approves one type.
-struct RuleView {
-    kind: &'static str,
-    title: &'static str,
-    summary: String,
-    proposers: Vec<(&'static str, String, bool)>,
-    seats: Vec<(&'static str, &'static str, u8)>,
-}
-
 #[get("/t/{tenant}/propose")]
 pub(super) async fn propose(visit: Visit) -> Result<HttpResponse, Problem> {
     let policy = visit.member.founded()?.policy();
@@ -186,7 +161,7 @@ impl FormPage {
         let field = |(n, field): (usize, &'static Field)| FieldView::new(n, field, founded, visit, prefill);
         let known = |field: &&Field| rules >= ROTATING || !is_of_rotations(kind, field.name);
         let edits = form.fields.iter().any(|field| field.input == Input::Policy);
-        let policy = edits.then(|| PolicyView::new(founded.policy(), rules)).transpose()?;
+        let policy = edits.then(|| PolicyView::new(founded)).transpose()?;
         Ok(Self {
             frame: visit.frame(form.title, Place::Propose),
             kind: kind.name(),
@@ -300,63 +275,6 @@ fn entered(held: &Value) -> String {
     }
 }
 
-impl PolicyView {
-    fn new(policy: &LedgerPolicy, rules: u64) -> Result<Self, Problem> {
-        // Recovery is as it is: the rules let no policy change it.
-        let edited = policy.actions.iter().filter(|(kind, _)| **kind != ActionType::MemberRecover);
-        let aaguids = policy.credentials.aaguids.iter().flatten().map(ToString::to_string);
-        Ok(Self {
-            json: serde_json::to_string(policy).map_err(Problem::fault)?,
-            rules: edited.map(|(kind, rule)| RuleView::new(*kind, rule)).collect(),
-            hardware_only: policy.credentials.hardware_only,
-            aaguids: aaguids.collect::<Vec<_>>().join("\n"),
-            cadence: if rules >= ROTATING { intervals(policy.cadence()) } else { Vec::new() },
-        })
-    }
-}
-
-/// The intervals with the bounds that the rules set them.
-fn intervals(cadence: Cadence) -> Vec<Interval> {
-    let interval = |name, label, bounds, days| Interval { name, label, bounds, days };
-    vec![
-        interval(
-            "rotation_days",
-            "Longest that a slot goes on with one key (days)",
-            (90, 3650),
-            cadence.rotation_days,
-        ),
-        interval("ledger_key_days", "Ledger key replaced every (days)", (1, 1830), cadence.ledger_key_days),
-        interval(
-            "access_review_days",
-            "Access to devices reviewed every (days)",
-            (1, 366),
-            cadence.access_review_days,
-        ),
-    ]
-}
-
-impl RuleView {
-    fn new(kind: ActionType, rule: &ActionRule) -> Self {
-        let roles = Role::ALL.into_iter().filter(|role| *role != Role::Recovery);
-        let seats = |role: Role| {
-            let clauses = rule.quorum.iter().filter(|clause| clause.role == role);
-            (role.name(), wording::role(role), clauses.map(|clause| clause.count).sum())
-        };
-        let service = kind.concerns_signatures().then_some(Proposer::Service);
-        let server = (kind == ActionType::KeyRotate).then_some(Proposer::System);
-        let may = roles.clone().map(Proposer::Role).chain(service).chain(server);
-        Self {
-            kind: kind.name(),
-            title: forms::form(kind).title,
-            summary: quorum(rule),
-            proposers: may
-                .map(|one| (one.name(), one.name().replace('_', " "), rule.proposers.contains(&one)))
-                .collect(),
-            seats: roles.map(seats).collect(),
-        }
-    }
-}
-
 /// The seats of a rule in words: `2 × approver and 1 × security reviewer`.
 fn quorum(rule: &ActionRule) -> String {
     let clauses: Vec<String> = rule
@@ -367,7 +285,8 @@ fn quorum(rule: &ActionRule) -> String {
     wording::list(clauses.iter().map(String::as_str))
 }
 
-fn proposers(rule: &ActionRule) -> String {
+/// Who proposes a type, in words.
+pub(super) fn proposers(rule: &ActionRule) -> String {
     wording::list(rule.proposers.iter().map(|one| match one {
         Proposer::Role(role) => wording::role(*role),
         Proposer::Service => "service",
