@@ -170,6 +170,7 @@ fn show(context: &Context, certificate: &Certificate) -> Result<(), Failure> {
         if let (Some(reason), Some(at)) = (&certificate.revocation_reason, certificate.revoked_at) {
             pairs.push(("revoked", format!("{at} ({reason})")));
         }
+        pairs.extend(certificate.invalid_since.map(|since| ("not believed since", since.to_string())));
         fields(&pairs)
     })
 }

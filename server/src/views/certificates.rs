@@ -92,6 +92,10 @@ pub struct CertificateView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
+    /// From when on it is not to be believed, where that is before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub invalid_since: Option<Timestamp>,
 }
 
 /// A certificate that exists.
@@ -148,9 +152,9 @@ impl CertificateView {
         founded: &Founded,
         at: Timestamp,
     ) -> Result<Self, ViewError> {
-        let (revocation_reason, revoked_at) = match &issuance.step {
-            IssuanceStep::Revoked { revocation, .. } => (Some(revocation.reason), Some(revocation.at)),
-            _ => (None, None),
+        let revocation = match &issuance.step {
+            IssuanceStep::Revoked { revocation, .. } => Some(revocation),
+            _ => None,
         };
         Ok(Self {
             certificate: id,
@@ -165,8 +169,9 @@ impl CertificateView {
             ordered_seq: issuance.ordered,
             requested: issuance.csr.is_some(),
             issued: issuance.issued().map(IssuedView::new).transpose()?,
-            revocation_reason,
-            revoked_at,
+            revocation_reason: revocation.map(|revocation| revocation.reason),
+            revoked_at: revocation.map(|revocation| revocation.at),
+            invalid_since: revocation.and_then(|revocation| revocation.since),
         })
     }
 }

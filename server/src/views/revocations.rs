@@ -1,19 +1,27 @@
 //! What is not to be believed any more, and the lists in which CAs say so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sealbook_ledger::action::RevocationReason;
+use sealbook_ledger::certificate::{CrlUrl, Usage};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, Seq, SlotName};
 use sealbook_ledger::issuance::IssuanceStep;
 use sealbook_ledger::revocation::{Crl, Revocation};
-use sealbook_ledger::rotation::RotationStep;
+use sealbook_ledger::rotation::{Rotation, RotationStep};
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::{LedgerId, Store, StoreError};
+
+/// Most rows whose askers are looked up at a time.
+const MOST_ROWS: usize = 500;
+
+/// The number of cACompromise (RFC 5280 §5.3.1): a CA's certificate that is revoked because somebody else may hold its key.
+const CA_COMPROMISE: u8 = 2;
 
 /// The newest revocation list of one CA's key.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -41,11 +49,33 @@ pub struct ListView {
     pub entries: u32,
     /// Whether it names everything that is revoked by now.
     pub complete: bool,
+    /// How it stands.
+    pub state: ListState,
     /// SHA-256 of it, DER.
     #[schema(value_type = String)]
     pub sha256: Hash,
     /// Where this server hands it out.
     pub path: String,
+    /// Where certificates say that it is, by the CA's policy; absent where that names no place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub url: Option<CrlUrl>,
+}
+
+/// How the newest list of a key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ListState {
+    /// It names everything, and the next one is not due.
+    Current,
+    /// Something was revoked that it does not name.
+    Incomplete,
+    /// The next one should be there.
+    Overdue,
+    /// It names everything, and holds for good: its key was to be destroyed.
+    Last,
+    /// None follows and it does not hold for good: its key is compromised or destroyed, or its certificate has ended.
+    Ended,
 }
 
 /// What was revoked.
@@ -121,7 +151,7 @@ pub struct RevokedView {
     pub receipt: Option<String>,
 }
 
-/// The number of a reason (RFC 5280 §5.3.1).
+/// The number of a reason (RFC 5280 §5.3.1); lists have another one where a CA's certificate is revoked for a compromise.
 pub const fn reason_code(reason: RevocationReason) -> u8 {
     match reason {
         RevocationReason::KeyCompromise => 1,
@@ -132,19 +162,45 @@ pub const fn reason_code(reason: RevocationReason) -> u8 {
     }
 }
 
+/// The keys that sign revocation lists at a moment. Nobody can follow a list whose issuer's certificate has ended.
+pub fn issuers(founded: &Founded, at: Timestamp) -> BTreeSet<KeyId> {
+    let holds = |key: &KeyId| founded.certificate_of(*key).is_some_and(|held| at.second() <= held.not_after);
+    founded.list_signers().filter(holds).collect()
+}
+
 /// The newest lists, by slot, the newest key first.
-pub fn lists(founded: &Founded, tenant: &str) -> Vec<ListView> {
-    let mut all: Vec<ListView> =
-        founded.crls().iter().filter_map(|(key, crl)| ListView::new(*key, crl, founded, tenant)).collect();
+pub fn lists(founded: &Founded, tenant: &str, at: Timestamp) -> Vec<ListView> {
+    let issuers = issuers(founded, at);
+    let list = |(key, crl): (&KeyId, &Arc<Crl>)| {
+        let view = ListView::new(*key, crl, founded, tenant)?;
+        let state = ListState::of(view.next_update, view.complete, issuers.contains(key), at);
+        Some(ListView { state, ..view })
+    };
+    let mut all: Vec<ListView> = founded.crls().iter().filter_map(list).collect();
     all.sort_by(|a, b| (&a.slot, std::cmp::Reverse(a.number)).cmp(&(&b.slot, std::cmp::Reverse(b.number))));
     all
+}
+
+impl ListState {
+    /// `signs`: whether another list could follow.
+    fn of(next_update: Option<Timestamp>, complete: bool, signs: bool, at: Timestamp) -> Self {
+        match (next_update, complete) {
+            (None, true) => Self::Last,
+            _ if !signs => Self::Ended,
+            (_, false) => Self::Incomplete,
+            (Some(next), true) if at >= next => Self::Overdue,
+            (Some(_), true) => Self::Current,
+        }
+    }
 }
 
 impl ListView {
     fn new(key: KeyId, crl: &Crl, founded: &Founded, tenant: &str) -> Option<Self> {
         let slot = founded.keys().get(&key)?.slot.clone();
+        let policy = founded.slots().get(&slot).and_then(|slot| slot.rotation.certificate.as_ref());
         Some(Self {
             path: format!("/crl/{tenant}/{slot}/{key}.crl"),
+            url: policy.and_then(|policy| policy.crl_url.as_ref()).map(|url| url.of_key(key)),
             slot,
             key,
             number: crl.number,
@@ -153,47 +209,92 @@ impl ListView {
             next_update: Some(crl.next_update()).filter(|_| !crl.is_last()),
             entries: crl.entries(),
             complete: founded.is_list_complete(key),
+            state: ListState::Current,
             sha256: crl.sha256,
         })
     }
 }
 
-/// Everything that was revoked, the newest first.
-pub async fn all(store: &Store, ledger: LedgerId, founded: &Founded) -> Result<Vec<RevokedView>, StoreError> {
+/// Everything that was revoked, the newest first, without who asked for it.
+pub fn revoked(founded: &Founded) -> Vec<RevokedView> {
     let mut found: Vec<RevokedView> = keys(founded).chain(certificates(founded)).collect();
-    found.sort_by_key(|one| (std::cmp::Reverse(one.seq), one.what == What::Certificate));
-    let mut askers = Askers { store, ledger, known: BTreeMap::new() };
+    let replacements = replacements(founded);
     for one in &mut found {
-        one.revoked_by = askers.of(one.action).await?;
-        if let Some(rotation) = one.rotation {
-            one.rotated_by = askers.of(rotation).await?;
+        if let Some((rotation, key)) = replacements.get(&one.key) {
+            (one.rotation, one.replacement_key) = (Some(*rotation), Some(*key));
         }
+    }
+    found.sort_by_key(|one| (std::cmp::Reverse(one.seq), one.what == What::Certificate));
+    found
+}
+
+/// The same with who asked for it.
+pub async fn all(store: &Store, ledger: LedgerId, founded: &Founded) -> Result<Vec<RevokedView>, StoreError> {
+    let mut found = revoked(founded);
+    for some in found.chunks_mut(MOST_ROWS) {
+        name_askers(store, ledger, some.iter_mut().collect()).await?;
     }
     Ok(found)
 }
 
+/// Looks up who asked that these were revoked, and who asked for the rotations that replaced them.
+pub async fn name_askers(
+    store: &Store,
+    ledger: LedgerId,
+    revoked: Vec<&mut RevokedView>,
+) -> Result<(), StoreError> {
+    let actions: BTreeSet<ActionId> =
+        revoked.iter().flat_map(|one| [Some(one.action), one.rotation]).flatten().collect();
+    let actions: Vec<ActionId> = actions.into_iter().collect();
+    let known = store.actions_of(ledger, &actions).await?;
+    let known: BTreeMap<ActionId, String> =
+        known.into_iter().map(|row| (row.action, row.proposed_by)).collect();
+    for one in revoked {
+        one.revoked_by = known.get(&one.action).cloned();
+        one.rotated_by = one.rotation.and_then(|rotation| known.get(&rotation).cloned());
+    }
+    Ok(())
+}
+
 fn keys(founded: &Founded) -> impl Iterator<Item = RevokedView> {
-    founded.keys().iter().filter_map(|(id, key)| {
-        let revoked = RevokedView::new(What::Key, key.slot.clone(), *id, key.revocation()?);
-        Some(revoked.replaced(founded))
-    })
+    let all = founded.keys().iter();
+    all.filter_map(|(id, key)| Some(RevokedView::new(What::Key, key.slot.clone(), *id, key.revocation()?)))
 }
 
 fn certificates(founded: &Founded) -> impl Iterator<Item = RevokedView> {
     founded.issuances().iter().filter_map(|(id, issuance)| {
         let IssuanceStep::Revoked { issued, revocation } = &issuance.step else { return None };
-        let revoked = RevokedView {
+        let revoked = RevokedView::new(What::Certificate, issuance.slot.clone(), issuance.key, revocation);
+        let ca = matches!(issuance.policy.usage, Usage::Issuing { .. });
+        let compromised = revocation.reason == RevocationReason::KeyCompromise;
+        Some(RevokedView {
             certificate: Some(*id),
             fingerprint: Some(issued.fingerprint),
             serial: issued.serial.as_ref().map(ToString::to_string),
             listed_by: issued.issuer.filter(|issuer| *issuer != issuance.key),
-            ..RevokedView::new(What::Certificate, issuance.slot.clone(), issuance.key, revocation)
-        };
-        Some(revoked.replaced(founded))
+            reason_code: if ca && compromised { CA_COMPROMISE } else { revoked.reason_code },
+            ..revoked
+        })
     })
 }
 
+/// The rotations that put another key in a key's place, by that.
+fn replacements(founded: &Founded) -> BTreeMap<KeyId, (ActionId, KeyId)> {
+    let replaced = |(id, rotation): (&ActionId, &Arc<Rotation>)| match rotation.step {
+        RotationStep::CutOver { key, .. } | RotationStep::Completed { key, .. } => {
+            Some((rotation.old_key, (*id, key)))
+        }
+        _ => None,
+    };
+    founded.rotations().iter().filter_map(replaced).collect()
+}
+
 impl RevokedView {
+    /// The id of what was revoked.
+    pub fn id(&self) -> String {
+        self.certificate.map_or_else(|| self.key.to_string(), |certificate| certificate.to_string())
+    }
+
     fn new(what: What, slot: SlotName, key: KeyId, revocation: &Revocation) -> Self {
         Self {
             what,
@@ -216,35 +317,31 @@ impl RevokedView {
             receipt: None,
         }
     }
+}
 
-    /// With the rotation that put another key in its key's place, where one did.
-    fn replaced(self, founded: &Founded) -> Self {
-        let by = founded.rotations().iter().find_map(|(id, rotation)| match rotation.step {
-            RotationStep::CutOver { key, .. } | RotationStep::Completed { key, .. }
-                if rotation.old_key == self.key =>
-            {
-                Some((*id, key))
-            }
-            _ => None,
-        });
-        Self { rotation: by.map(|(id, _)| id), replacement_key: by.map(|(_, key)| key), ..self }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_can_be_followed_is_current_until_it_lacks_something_or_the_next_one_is_late() {
+        let at: Timestamp = "2026-12-05T10:00:00.000000Z".parse().unwrap();
+        let (soon, now) = (Some(at.plus_seconds(1)), Some(at));
+        assert_eq!(ListState::of(soon, true, true, at), ListState::Current);
+        assert_eq!(ListState::of(now, true, true, at), ListState::Overdue);
+        assert_eq!(ListState::of(now, false, true, at), ListState::Incomplete);
+        // A key that is kept after its last list says more in another one.
+        assert_eq!(ListState::of(None, false, true, at), ListState::Incomplete);
     }
-}
 
-/// Who asked for which action, each looked up once.
-struct Askers<'a> {
-    store: &'a Store,
-    ledger: LedgerId,
-    known: BTreeMap<ActionId, Option<String>>,
-}
-
-impl Askers<'_> {
-    async fn of(&mut self, action: ActionId) -> Result<Option<String>, StoreError> {
-        if let Some(known) = self.known.get(&action) {
-            return Ok(known.clone());
+    #[test]
+    fn a_list_that_nothing_follows_holds_for_good_or_says_nothing_more() {
+        let at: Timestamp = "2026-12-05T10:00:00.000000Z".parse().unwrap();
+        for signs in [true, false] {
+            assert_eq!(ListState::of(None, true, signs, at), ListState::Last);
         }
-        let asker = self.store.action(self.ledger, action).await?.map(|row| row.proposed_by);
-        self.known.insert(action, asker.clone());
-        Ok(asker)
+        for (next, complete) in [(Some(at), true), (Some(at.plus_seconds(9)), false), (None, false)] {
+            assert_eq!(ListState::of(next, complete, false, at), ListState::Ended);
+        }
     }
 }

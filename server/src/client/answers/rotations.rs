@@ -187,6 +187,9 @@ answer!(
         /// When.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revoked_at: Option<Timestamp>,
+        /// From when on it is not to be believed, where that is before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        invalid_since: Option<Timestamp>,
     }
 );
 answer!(

@@ -96,7 +96,7 @@ impl Group {
         match self {
             Self::Custody => !begins(&["signature."]),
             Self::Actions => begins(&["action."]),
-            Self::Keys => begins(&["slot.", "key.", "rotation.", "certificate.", "custody.", "hsm."]),
+            Self::Keys => begins(&["slot.", "key.", "rotation.", "certificate.", "crl.", "custody.", "hsm."]),
             Self::People => begins(&["member.", "service.", "role.", "credential."]),
             Self::Signatures => begins(&["signature.", "signing."]),
             Self::Ledger => begins(&["ledger.", "policy.", "approval_rp."]),
@@ -360,7 +360,7 @@ fn names(value: &Value, traces: &Traces) -> bool {
     }
 }
 
-/// Everything about a slot but its signatures, newest first.
+/// Everything about a slot but its signatures and the lists that it signs, of which there is no end, newest first.
 pub async fn of_slot(
     store: &Store,
     ledger: LedgerId,
@@ -369,7 +369,7 @@ pub async fn of_slot(
     (from, below): (u64, u64),
     limit: usize,
 ) -> Result<StoryPage, ViewError> {
-    let kinds: Vec<String> = Group::Custody.kinds().map(str::to_owned).collect();
+    let kinds = Group::Custody.kinds().filter(|kind| !kind.starts_with("crl.")).map(str::to_owned).collect();
     let filter = StoryFilter { from, below, kinds, ..StoryFilter::default() };
     let rows = slot_rows(store, ledger, founded, slot, filter, limit).await?;
     let told = told(store, ledger, (founded, disclosed), rows.events).await?;
