@@ -36,6 +36,7 @@ pub mod proving;
 pub mod rebuilding;
 mod refusals;
 pub mod registration;
+pub mod release;
 pub mod relying_parties;
 mod replaying;
 pub mod reports;

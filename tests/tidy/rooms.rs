@@ -22,6 +22,8 @@ const ROOMS: [(&str, &[&str]); 44] = [
             "notifying",
             "passkeys",
             "rebuilding",
+            // The papers of releases.
+            "release",
             "relying_parties",
             "restoring",
             "running",
@@ -162,7 +164,7 @@ const ROOMS: [(&str, &[&str]); 44] = [
 ];
 
 /// Rooms that use no other.
-const LEAVES: [&str; 4] = ["clock", "high_water", "network", "relying_parties"];
+const LEAVES: [&str; 5] = ["clock", "high_water", "network", "release", "relying_parties"];
 
 fn server() -> Vec<Source> {
     sources::rust().into_iter().filter(|source| source.path.starts_with("server/src/")).collect()
