@@ -1,10 +1,12 @@
 //! Proofs about sealed events, from the tree in memory: nothing here is believed by whoever gets it.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::ids::Seq;
 use sealbook_ledger::receipt::Receipt;
 
 use crate::ledger::{EngineError, Ledger};
@@ -17,6 +19,15 @@ pub struct Continuation {
     pub checkpoint: SignedCheckpoint,
     /// The consistency proof; `None` where the earlier size lies beyond the newest checkpoint.
     pub path: Option<Vec<Hash>>,
+}
+
+/// Several events, all proved under one checkpoint.
+#[derive(Debug, Clone)]
+pub struct Together {
+    /// The checkpoint.
+    pub checkpoint: SignedCheckpoint,
+    /// The receipts by rising seq.
+    pub receipts: Vec<Receipt>,
 }
 
 fn pending() -> EngineError {
@@ -38,6 +49,22 @@ pub(crate) async fn receipt(
     }
     let checkpoint = ledger.wait_sealed(seq + 1, wait).await.ok_or_else(pending)?;
     under(store, ledger, seq, (*checkpoint).clone()).await
+}
+
+/// The receipts of several events, once the newest checkpoint covers them all.
+pub(crate) async fn together(
+    store: &Store,
+    ledger: &Ledger,
+    seqs: &BTreeSet<Seq>,
+    wait: Duration,
+) -> Result<Together, EngineError> {
+    let last = seqs.last().map_or(0, |seq| seq.get());
+    let checkpoint = ledger.wait_sealed(last + 1, wait).await.ok_or_else(pending)?;
+    let mut receipts = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        receipts.push(under(store, ledger, seq.get(), (*checkpoint).clone()).await?);
+    }
+    Ok(Together { checkpoint: (*checkpoint).clone(), receipts })
 }
 
 /// The newest checkpoint as the continuation of `old` events. Waits for one that is no smaller, but only where so many

@@ -1,9 +1,11 @@
 //! What leaves the house: receipts, bundles, and answers about the past.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sealbook_ledger::event::Event;
+use sealbook_ledger::ids::Seq;
 use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::sample::Seed;
 use sealbook_ledger::timestamp::Timestamp;
@@ -12,12 +14,22 @@ use super::App;
 use crate::auditing::{AsAt, Sample};
 use crate::exporting::{self, ExportStream, Scope};
 use crate::ledger::{EngineError, Ledger};
-use crate::proving::{self, Continuation};
+use crate::proving::{self, Continuation, Together};
 
 impl App {
     /// A receipt for one event, once a checkpoint covers it.
     pub async fn receipt(&self, ledger: &Ledger, seq: u64, wait: Duration) -> Result<Receipt, EngineError> {
         proving::receipt(&self.0.store, ledger, seq, wait).await
+    }
+
+    /// The receipts of several events under one checkpoint; see [`proving::together`].
+    pub async fn receipts(
+        &self,
+        ledger: &Ledger,
+        seqs: &BTreeSet<Seq>,
+        wait: Duration,
+    ) -> Result<Together, EngineError> {
+        proving::together(&self.0.store, ledger, seqs, wait).await
     }
 
     /// The newest checkpoint as the continuation of an earlier size; see [`proving::continuation`].

@@ -14,6 +14,7 @@ mod candidates;
 pub mod certificate;
 mod certificates;
 pub mod cookie;
+mod custody;
 mod disclosure;
 mod drafts;
 mod events;

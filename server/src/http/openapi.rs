@@ -93,6 +93,7 @@ routes! {
     slots::show_slot,
     slots::gate,
     slots::pubkey,
+    custody::show_custody,
     batches::propose_batch,
     signing::verify,
     keys::list_keys,

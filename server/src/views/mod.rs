@@ -11,6 +11,7 @@ pub mod candidates;
 pub mod certificates;
 pub mod changes;
 pub mod csv;
+pub mod custody;
 pub mod decisions;
 pub mod deviations;
 pub mod events;
