@@ -28,6 +28,7 @@ mod output;
 mod private_file;
 mod proposal;
 mod receipt;
+mod release;
 mod report;
 mod revocation;
 mod rotation;
@@ -136,6 +137,9 @@ enum ClientCommand {
     Action(action::ActionCommand),
     /// Sign files: writes FILE.sig, FILE.tlog-proof and FILE.VERIFY.txt
     Sign(sign::SignCommand),
+    #[command(subcommand)]
+    /// Releases: their papers, and the evidence of revoked keys
+    Release(release::ReleaseCommand),
     /// Fetch the receipt of an event: a C2SP tlog-proof that stands alone
     Receipt(receipt::ReceiptCommand),
     #[command(subcommand)]
@@ -202,6 +206,7 @@ impl ClientCommand {
             Self::Policy(command) => governance::policy(command, context),
             Self::Action(command) => action::run(command, context),
             Self::Sign(command) => sign::run(command, context),
+            Self::Release(command) => release::run(command, context),
             Self::Receipt(command) => receipt::run(command, context),
             Self::Evidence(command) => evidence::run(command, context),
             Self::Calendar => calendar::run(context),

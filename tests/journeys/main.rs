@@ -18,6 +18,7 @@ mod passkeys;
 mod people;
 mod reading;
 mod refusals;
+mod releases;
 mod revoking;
 mod rotating;
 mod separate_sign_in;

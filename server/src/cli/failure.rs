@@ -133,6 +133,27 @@ pub enum Failure {
         /// What did not pass.
         what: String,
     },
+    /// A release, or its papers, are refused.
+    #[error("{sentence}")]
+    Release {
+        /// The refusal's code.
+        code: &'static str,
+        /// What was found, and where.
+        sentence: String,
+        /// The exit code.
+        exit: Exit,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file that can't be had, so that nothing is judged.
+    #[error("can't read {}: {source}", path.display())]
+    Unjudged {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The operator's side of this program can't do it.
     #[error("{what}")]
     Operate {
@@ -196,6 +217,8 @@ impl Failure {
             Self::TimedOut { .. } => "cli.timed_out",
             Self::Unhealthy { .. } => "doctor.unhealthy",
             Self::Audited { .. } => "audit.failed",
+            Self::Release { code, .. } => code,
+            Self::Unjudged { .. } => "cli.file",
             Self::Operate { .. } => "operate.failed",
             Self::Randomness => "cli.randomness",
             Self::Clock => "cli.clock",
@@ -216,7 +239,10 @@ impl Failure {
                 "Nothing was signed. Ask whoever runs the server why it shows another document."
             }
             Self::Token { .. } => "Give the file that the token was written to.",
-            Self::File { .. } => "Check the path, the permissions and the space on the disk.",
+            Self::File { .. } | Self::Unjudged { .. } => {
+                "Check the path, the permissions and the space on the disk."
+            }
+            Self::Release { hint, .. } => hint,
             Self::Exposed { .. } => "Run chmod 600 on it; if others use this machine, replace the secret.",
             Self::Usage { hint, .. } => hint,
             Self::NotConfirmed => "Answer yes at the terminal, or give --yes.",
@@ -253,7 +279,8 @@ impl Failure {
             Self::Client(error) if error.is_unavailable() => Exit::Unavailable,
             Self::Client(error) if error.problem().is_some() => Exit::Refused,
             Self::TimedOut { .. } | Self::Unhealthy { .. } => Exit::Unavailable,
-            Self::Usage { .. } => Exit::Usage,
+            Self::Usage { .. } | Self::Unjudged { .. } => Exit::Usage,
+            Self::Release { exit, .. } => *exit,
             Self::ActionEnded { .. }
             | Self::RotationFailed { .. }
             | Self::Document(_)

@@ -3,6 +3,7 @@
 mod approval;
 mod artifact;
 mod one;
+mod outlet;
 mod summary;
 mod verify_txt;
 
@@ -20,7 +21,11 @@ use sealbook_ledger::ids::SlotName;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::slot::EnvironmentArg;
-use one::{Outcome, Signer, Target};
+use outlet::Beside;
+
+pub(super) use artifact::Artifact;
+pub(super) use one::{Outcome, Released, Request, Signer, Target};
+pub(super) use outlet::{Outlet, write_whole};
 
 /// Most threads that sign at once.
 const MAX_JOBS: u16 = 64;
@@ -81,28 +86,49 @@ pub fn run(command: &SignCommand, context: &Context) -> Result<(), Failure> {
     if let Some(folder) = &command.out {
         std::fs::create_dir_all(folder).map_err(Failure::file("create", folder))?;
     }
-    let request = one::Request {
+    let request = Request {
         slot: command.slot.clone(),
         environment: command.environment.into(),
         version: command.artifact_version.clone(),
         ticket: command.ticket.clone(),
         receipt_wait: Duration::from_secs(command.receipt_wait),
     };
-    let signer = Signer::new(context, request)?;
-    let together = command.batch || targets.len() > 1;
-    // A person asks by an action of their own; a service asks by signing.
-    let ask = !(signer.asks_people() && together && !context.is_person());
-    let mut run = approval::Run {
-        signer: &signer,
-        targets: &targets,
-        outcomes: sign_all(context, &signer, &targets, usize::from(command.jobs), ask),
+    let signer = Signer::new(context, request, Box::new(Beside))?;
+    let course = Course {
+        jobs: usize::from(command.jobs),
+        together: command.batch || targets.len() > 1,
+        reason: command.reason.as_deref(),
+        wait: command.wait.map(Duration::from_secs),
     };
-    run.ask_together(command.reason.as_deref());
-    if let Some(seconds) = command.wait {
-        run.wait(context, Duration::from_secs(seconds), usize::from(command.jobs));
-    }
-    let outcomes = run.outcomes;
+    let outcomes = course.run(context, &signer, &targets);
     report(command, context, &outcomes)
+}
+
+/// How the files of a run are signed.
+pub(super) struct Course<'a> {
+    /// How many at once.
+    pub(super) jobs: usize,
+    /// Whether people are asked for all of them by one action.
+    pub(super) together: bool,
+    /// Why they are to be signed, for those who approve it.
+    pub(super) reason: Option<&'a str>,
+    /// How long people's approval is waited for.
+    pub(super) wait: Option<Duration>,
+}
+
+impl Course<'_> {
+    /// Signs the targets, asks people where that is needed, and waits for them where that is wanted.
+    pub(super) fn run(&self, context: &Context, signer: &Signer, targets: &[Target]) -> Vec<Outcome> {
+        // A person asks by an action of their own; a service asks by signing.
+        let ask = !(signer.asks_people() && self.together && !context.is_person());
+        let outcomes = sign_all(context, signer, targets, self.jobs, ask);
+        let mut run = approval::Run { signer, targets, outcomes };
+        run.ask_together(self.reason);
+        if let Some(wait) = self.wait {
+            run.wait(context, wait, self.jobs);
+        }
+        run.outcomes
+    }
 }
 
 /// Signs the targets on some threads; outcomes stand in the targets' order.
@@ -134,6 +160,11 @@ fn report(command: &SignCommand, context: &Context, outcomes: &[Outcome]) -> Res
     context.out.show(&summary::json(outcomes), || {
         if markdown { summary::markdown(&command.slot, outcomes) } else { summary::text(outcomes) }
     })?;
+    conclude(context, outcomes)
+}
+
+/// Says what is waited for and what failed, and ends with the gravest of it.
+pub(super) fn conclude(context: &Context, outcomes: &[Outcome]) -> Result<(), Failure> {
     let unsigned: Vec<Exit> = outcomes.iter().map(Outcome::exit).filter(|exit| *exit != Exit::Done).collect();
     for awaiting in summary::awaited(outcomes) {
         context.out.note(&summary::waits(awaiting));
@@ -147,6 +178,16 @@ fn report(command: &SignCommand, context: &Context, outcomes: &[Outcome]) -> Res
             Err(Failure::Unsigned { unsigned: unsigned.len(), files: outcomes.len(), exit })
         }
     }
+}
+
+/// The files of a run, one object each.
+pub(super) fn told(outcomes: &[Outcome]) -> serde_json::Value {
+    summary::json(outcomes)
+}
+
+/// The same for terminals.
+pub(super) fn shown(outcomes: &[Outcome]) -> String {
+    summary::text(outcomes)
 }
 
 /// The exit code of several files: a refusal outranks an outage, an outage outranks a wait for approval; what failed

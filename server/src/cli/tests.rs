@@ -94,6 +94,13 @@ fn the_documented_commands_are_accepted() {
          0000000000000000000000000000000000000000000000000000000000000000 --reason r",
         &format!("sealbook action approve {id} --yes --wait --json"),
         "sealbook sign --slot s a b --jobs 8 --summary markdown --environment staging --artifact-version 1",
+        "sealbook release manifest dist --slot s --name app --version 2.1.0 --environment staging --wait=60 --reason r \
+         --source git+https://git.example.com/app --commit 1f2e --run https://ci.example.com/7 --builder https://ci.example.com",
+        &format!("sealbook release verify dist --vkey {VKEY} --vkey @acme.vkey --revocations r.json"),
+        &format!(
+            "sealbook release revocation-evidence --key {id} --releases a.txt --advisory CVE-2026-1 \
+             --new-evidence dist/release-evidence.json --approver {id} --replacement {id} --out dist"
+        ),
         "sealbook evidence add --digest 0000000000000000000000000000000000000000000000000000000000000000 \
          --subject slot:s",
         "sealbook export --out x.tar --wait",
@@ -115,6 +122,9 @@ fn what_is_wrong_is_a_usage_error() {
         // The file says the days.
         "sealbook slot create s --algorithm ed25519 --rotation r.json --rotation-days 30 --reason r",
         "sealbook hsm review hsm-a --reason r",
+        "sealbook release manifest dist --slot s --name ../app --version 1",
+        "sealbook release manifest dist --slot s --name app",
+        "sealbook release verify dist",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }

@@ -9,23 +9,29 @@ use sealbook_ledger::encoding::{Hash, HexBytes};
 use sealbook_ledger::public_key::SigningInput;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
+use crate::release::MAX_PAPER;
+use crate::release::signature::Form;
+
 /// What is read of a file at once, in bytes.
 const CHUNK: usize = 256 * 1024;
 
 /// A file's digests, and its bytes for pure Ed25519.
-pub(super) struct Artifact {
+pub(in crate::cli) struct Artifact {
     /// What the algorithm signs; for pure Ed25519 the SHA-256 of the message.
     pub(super) digest: HexBytes,
     /// SHA-256, by which people know the file.
-    pub(super) sha256: Hash,
-    /// The bytes, where the algorithm needs them.
+    pub(in crate::cli) sha256: Hash,
+    /// What is signed, where the algorithm needs it.
     pub(super) message: Option<Vec<u8>>,
 }
 
 impl Artifact {
-    /// Reads a file once, in constant memory unless the algorithm needs the message.
-    pub(super) fn read(path: &Path, algorithm: Algorithm) -> io::Result<Self> {
+    /// Reads a file once, in constant memory unless the algorithm or the form needs the message.
+    pub(super) fn read(path: &Path, form: Form, algorithm: Algorithm) -> io::Result<Self> {
         let file = File::open(path)?;
+        if form == Form::Statement {
+            return Self::statement(file, algorithm);
+        }
         if algorithm.needs_message() {
             return Self::message(file);
         }
@@ -40,12 +46,25 @@ impl Artifact {
         Ok(Self { digest: HexBytes(digest), sha256: Hash(sha256), message: None })
     }
 
+    /// The encoding of the statement that a file holds (DSSE v1.0).
+    fn statement(file: File, algorithm: Algorithm) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        file.take(MAX_PAPER + 1).read_to_end(&mut bytes)?;
+        let sha256 = Hash::sha256(&bytes);
+        let message = Form::Statement.message(&bytes);
+        let most = if algorithm.needs_message() { MAX_PURE_MESSAGE as u64 } else { MAX_PAPER };
+        if message.len() as u64 > most {
+            return Err(too_long(most));
+        }
+        let digest = algorithm.digest_of(&message);
+        Ok(Self { digest, sha256, message: algorithm.needs_message().then_some(message) })
+    }
+
     fn message(file: File) -> io::Result<Self> {
         let mut message = Vec::new();
         file.take(MAX_PURE_MESSAGE as u64 + 1).read_to_end(&mut message)?;
         if message.len() > MAX_PURE_MESSAGE {
-            let what = format!("pure Ed25519 signs at most {MAX_PURE_MESSAGE} bytes");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+            return Err(too_long(MAX_PURE_MESSAGE as u64));
         }
         let sha256 = Hash::sha256(&message);
         Ok(Self { digest: HexBytes(sha256.0.to_vec()), sha256, message: Some(message) })
@@ -58,6 +77,13 @@ impl Artifact {
             None => SigningInput::Digest(&self.digest.0),
         }
     }
+}
+
+fn too_long(most: u64) -> io::Error {
+    let what = format!(
+        "at most {most} bytes are signed; a slot that signs digests takes more than one of pure Ed25519"
+    );
+    io::Error::new(io::ErrorKind::FileTooLarge, what)
 }
 
 fn both<D: sha2::Digest>(file: File) -> io::Result<([u8; 32], Vec<u8>)> {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use sealbook_ledger::algorithm::Algorithm;
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Envelope, Event};
-use sealbook_ledger::ids::{ActionId, SlotName};
+use sealbook_ledger::ids::{ActionId, Seq, SlotName};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::policy::Environment;
 use sealbook_ledger::public_key::PublicKey;
@@ -21,28 +20,36 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::artifact::Artifact;
-use super::verify_txt::VerifyTxt;
+use super::outlet::Outlet;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::printable;
 use crate::client::answers::{Action, ActionStatus, Awaiting, Signed, Slot};
 use crate::client::{Call, Client};
+use crate::release::signature::Form;
 
 /// How long the server may be asked to wait for a seal, in milliseconds.
 const SEAL_WAIT_MS: u64 = 10_000;
 
 /// A file to sign, and where its outputs go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(in crate::cli) struct Target {
     /// The file.
-    pub(super) file: PathBuf,
+    pub(in crate::cli) file: PathBuf,
     /// Its name without folders, as it is told to the server.
-    pub(super) name: String,
+    pub(in crate::cli) name: String,
+    /// What of it is signed.
+    pub(in crate::cli) form: Form,
     /// What the outputs' endings are added to.
     stem: PathBuf,
 }
 
 impl Target {
+    /// A file whose outputs go beside it.
+    pub(in crate::cli) fn one(file: PathBuf, name: String, form: Form) -> Self {
+        Self { stem: file.clone(), file, name, form }
+    }
+
     /// Pairs files with their outputs; refuses two that would write the same.
     pub(super) fn all(files: &[PathBuf], out: Option<&Path>) -> Result<Vec<Self>, Failure> {
         let hint = "Name files, each once, whose names differ where --out puts them into one folder.";
@@ -58,13 +65,13 @@ impl Target {
                 return Err(Failure::usage(what, hint));
             }
             let name = name.to_string_lossy().into_owned();
-            targets.push(Self { file: file.clone(), name, stem });
+            targets.push(Self { file: file.clone(), name, form: Form::Bytes, stem });
         }
         Ok(targets)
     }
 
     /// The artifact, seen from the folder of its outputs: a command that is run there finds both.
-    fn seen_from_outputs(&self) -> Result<String, Failure> {
+    pub(super) fn seen_from_outputs(&self) -> Result<String, Failure> {
         let folder_of = |path: &Path| {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
@@ -77,45 +84,62 @@ impl Target {
         Ok(path.join(&self.name).to_string_lossy().into_owned())
     }
 
-    pub(super) fn output(&self, ending: &str) -> PathBuf {
+    /// The output with this ending.
+    pub(in crate::cli) fn output(&self, ending: &str) -> PathBuf {
         let mut path = OsString::from(&self.stem);
         path.push(ending);
         PathBuf::from(path)
     }
+
+    /// The output with this name.
+    pub(super) fn output_named(&self, name: &str) -> PathBuf {
+        self.stem.with_file_name(name)
+    }
 }
 
 /// What is the same for every file of a run.
-pub(super) struct Request {
-    pub(super) slot: SlotName,
-    pub(super) environment: Environment,
-    pub(super) version: Option<String>,
-    pub(super) ticket: Option<String>,
-    pub(super) receipt_wait: Duration,
+pub(in crate::cli) struct Request {
+    pub(in crate::cli) slot: SlotName,
+    pub(in crate::cli) environment: Environment,
+    pub(in crate::cli) version: Option<String>,
+    pub(in crate::cli) ticket: Option<String>,
+    pub(in crate::cli) receipt_wait: Duration,
 }
 
 /// Signs files with one slot; threads share it.
-pub(super) struct Signer {
+pub(in crate::cli) struct Signer {
     client: Client,
     tenant: String,
     request: Request,
+    outlet: Box<dyn Outlet>,
     algorithm: Algorithm,
     approval: BTreeSet<Environment>,
     run: Uuid,
     keys: Mutex<BTreeMap<Hash, PublicKey>>,
 }
 
+/// A signature that holds over its file.
+pub(in crate::cli) struct Released {
+    /// What the server said of it.
+    pub(in crate::cli) signed: Signed,
+    /// The signature's bytes.
+    pub(in crate::cli) signature: Vec<u8>,
+    /// The key under which it holds.
+    pub(in crate::cli) key: PublicKey,
+}
+
 /// What became of one file.
-pub(super) struct Outcome {
+pub(in crate::cli) struct Outcome {
     /// The file.
-    pub(super) file: PathBuf,
+    pub(in crate::cli) file: PathBuf,
     /// Its SHA-256, once it was read.
-    pub(super) sha256: Option<Hash>,
+    pub(in crate::cli) sha256: Option<Hash>,
     /// The end of its way.
-    pub(super) end: Result<Done, Failure>,
+    pub(in crate::cli) end: Result<Done, Failure>,
 }
 
 /// The good ends of a file's way.
-pub(super) enum Done {
+pub(in crate::cli) enum Done {
     /// It is signed, and everything is written.
     Signed { signed: Box<Signed>, signature: PathBuf, receipt: PathBuf },
     /// The request is recorded and waits for people.
@@ -125,7 +149,7 @@ pub(super) enum Done {
 }
 
 impl Outcome {
-    pub(super) fn exit(&self) -> Exit {
+    pub(in crate::cli) fn exit(&self) -> Exit {
         match &self.end {
             Ok(Done::Signed { .. }) => Exit::Done,
             Ok(Done::Awaiting(_) | Done::Unasked(_)) => Exit::Awaiting,
@@ -139,7 +163,11 @@ impl Outcome {
 }
 
 impl Signer {
-    pub(super) fn new(context: &Context, request: Request) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(
+        context: &Context,
+        request: Request,
+        outlet: Box<dyn Outlet>,
+    ) -> Result<Self, Failure> {
         let client = context.caller()?;
         let tenant = context.path("")?;
         let slot: Slot = client.json(&Call::get(format!("{tenant}/slots/{}", request.slot)))?;
@@ -147,6 +175,7 @@ impl Signer {
             client,
             tenant,
             request,
+            outlet,
             algorithm: slot.algorithm,
             approval: slot.signing_policy.approval,
             run: Uuid::new_v4(),
@@ -186,11 +215,22 @@ impl Signer {
 
     /// Signs one file. `ask` has people asked where that is needed and nobody has done it yet.
     pub(super) fn sign(&self, target: &Target, ask: bool) -> Outcome {
-        let artifact = Artifact::read(&target.file, self.algorithm);
+        self.outcome(target, |artifact| self.sign_artifact(target, artifact, ask))
+    }
+
+    /// Goes on with a file that is signed, and whose signature could not be proved at the time.
+    pub(in crate::cli) fn resume(&self, target: &Target, signed: Signed) -> Outcome {
+        self.outcome(target, |artifact| {
+            let released = self.checked(artifact, signed)?;
+            let signature = self.outlet.keep(target, &released)?;
+            self.prove(target, artifact, released, signature)
+        })
+    }
+
+    fn outcome(&self, target: &Target, end: impl FnOnce(&Artifact) -> Result<Done, Failure>) -> Outcome {
+        let artifact = Artifact::read(&target.file, target.form, self.algorithm);
         let sha256 = artifact.as_ref().ok().map(|artifact| artifact.sha256);
-        let end = artifact
-            .map_err(Failure::file("read", &target.file))
-            .and_then(|artifact| self.sign_artifact(target, &artifact, ask));
+        let end = artifact.map_err(Failure::file("read", &target.file)).and_then(|artifact| end(&artifact));
         Outcome { file: target.file.clone(), sha256, end }
     }
 
@@ -208,15 +248,21 @@ impl Signer {
         if status == 202 {
             return Ok(Done::Awaiting(serde_json::from_slice(&answer).map_err(form)?));
         }
-        let signed: Signed = serde_json::from_slice(&answer).map_err(form)?;
-        let (key, signature) = self.checked(artifact, &signed)?;
-        let signature_file = target.output(".sig");
-        write_whole(&signature_file, &signature)?;
-        let receipt_file = target.output(".tlog-proof");
-        let receipt = self.receipt(&signed, &signature)?;
-        write_whole(&receipt_file, receipt.as_bytes())?;
-        self.write_verify_txt(target, artifact, &signed, &key)?;
-        Ok(Done::Signed { signed: Box::new(signed), signature: signature_file, receipt: receipt_file })
+        let released = self.checked(artifact, serde_json::from_slice(&answer).map_err(form)?)?;
+        let signature = self.outlet.keep(target, &released)?;
+        self.prove(target, artifact, released, signature)
+    }
+
+    fn prove(
+        &self,
+        target: &Target,
+        artifact: &Artifact,
+        released: Released,
+        signature: PathBuf,
+    ) -> Result<Done, Failure> {
+        let receipt = self.receipt_of(&released)?;
+        let receipt = self.outlet.prove(self, target, artifact, &released, &receipt)?;
+        Ok(Done::Signed { signed: Box::new(released.signed), signature, receipt })
     }
 
     fn body(&self, target: &Target, artifact: &Artifact, ask: bool) -> Value {
@@ -246,7 +292,7 @@ impl Signer {
     }
 
     /// The signature, if it holds over this file under the slot's key; nothing is written before.
-    fn checked(&self, artifact: &Artifact, signed: &Signed) -> Result<(PublicKey, Vec<u8>), Failure> {
+    fn checked(&self, artifact: &Artifact, signed: Signed) -> Result<Released, Failure> {
         let distrust = |what: &str| Failure::Distrust { what: what.to_owned() };
         if signed.slot != self.request.slot || signed.algorithm != self.algorithm {
             return Err(distrust("the server signed with another slot or algorithm"));
@@ -258,7 +304,7 @@ impl Signer {
         let signature = signature.map_err(|_| distrust("the server's signature is not base64"))?;
         let key = self.key(signed.spki_sha256)?;
         match key.verify(self.algorithm, artifact.input(), &signature) {
-            Ok(()) => Ok((key, signature)),
+            Ok(()) => Ok(Released { signed, signature, key }),
             Err(error) => {
                 Err(Failure::Distrust { what: format!("the server's signature is refused: {error}") })
             }
@@ -283,13 +329,18 @@ impl Signer {
         Ok(key)
     }
 
-    /// The receipt, once its event is sealed, if it proves this very signature.
-    fn receipt(&self, signed: &Signed, signature: &[u8]) -> Result<String, Failure> {
+    /// The receipt of an event, once that is sealed; nothing is checked.
+    pub(in crate::cli) fn receipt(&self, seq: Seq) -> Result<String, Failure> {
         let wait = self.request.receipt_wait;
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(SEAL_WAIT_MS);
-        let path = format!("{}/receipts/{}?wait_ms={wait_ms}", self.tenant, signed.seq);
-        let call = Call::get(path).within(wait + Duration::from_millis(SEAL_WAIT_MS));
-        let text = self.client.text(&call)?;
+        let path = format!("{}/receipts/{seq}?wait_ms={wait_ms}", self.tenant);
+        Ok(self.client.text(&Call::get(path).within(wait + Duration::from_millis(SEAL_WAIT_MS)))?)
+    }
+
+    /// The receipt, once its event is sealed, if it proves this very signature.
+    fn receipt_of(&self, released: &Released) -> Result<String, Failure> {
+        let Released { signed, signature, .. } = released;
+        let text = self.receipt(signed.seq)?;
         let distrust = |what: String| Failure::Distrust { what };
         let receipt = Receipt::parse(text.as_bytes())
             .and_then(|receipt| receipt.verify(std::slice::from_ref(&signed.vkey)).map(|_| receipt))
@@ -301,7 +352,7 @@ impl Signer {
         let proves = match &event.payload {
             Payload::SignatureCreated(created) => {
                 created.digest == signed.digest
-                    && created.signature.as_bytes() == signature
+                    && created.signature.as_bytes() == signature.as_slice()
                     && created.spki_sha256 == signed.spki_sha256
             }
             _ => false,
@@ -312,39 +363,4 @@ impl Signer {
             Err(distrust("the receipt is of something else than this signature".to_owned()))
         }
     }
-
-    fn write_verify_txt(
-        &self,
-        target: &Target,
-        artifact: &Artifact,
-        signed: &Signed,
-        key: &PublicKey,
-    ) -> Result<(), Failure> {
-        let short: String = key.sha256().to_string().chars().take(8).collect();
-        let pem_name = format!("{}.{short}.pem", self.request.slot);
-        write_whole(&target.stem.with_file_name(&pem_name), key.to_pem().as_bytes())?;
-        let text = VerifyTxt {
-            name: &target.name,
-            artifact: &target.seen_from_outputs()?,
-            sha256: artifact.sha256,
-            slot: &self.request.slot,
-            seq: signed.seq,
-            pem_name: &pem_name,
-            vkey: &signed.vkey,
-        };
-        write_whole(&target.output(".VERIFY.txt"), text.to_string().as_bytes())
-    }
-}
-
-/// Written beside and renamed: whoever looks sees the whole file or none.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut beside = OsString::from(path);
-    beside.push(format!(".{}.part", Uuid::new_v4().simple()));
-    let beside = PathBuf::from(beside);
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-    written.map_err(|source| {
-        // What is left of it is in nobody's way; this error outranks the removal's.
-        let _ = fs::remove_file(&beside);
-        Failure::File { doing: "write", path: path.to_owned(), source }
-    })
 }

@@ -78,7 +78,7 @@ impl Device {
         json!({
             "slot": "release", "algorithm": "ecdsa-p256-sha256", "key": KEY,
             "spki_sha256": self.public_key().sha256(), "digest": Hash::sha256(self.content),
-            "signature_b64": STANDARD.encode(signature), "seq": 0, "origin": "localhost/acme",
+            "signature_b64": STANDARD.encode(signature), "seq": 0, "authorization": 0, "origin": "localhost/acme",
             "vkey": self.vkey(),
         })
         .to_string()

@@ -120,6 +120,8 @@ answer!(
         signature_b64: String,
         /// The event that recorded it.
         seq: Seq,
+        /// The event that authorised it.
+        authorization: Seq,
         /// The ledger.
         origin: Origin,
         /// The ledger key in force.
