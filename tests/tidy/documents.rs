@@ -3,6 +3,9 @@
 use std::fs;
 
 use sealbook::http::problem;
+use sealbook::release::Code;
+use sealbook::release::controls::CONTROLS;
+use sealbook::release::revocation::{REQUIRED_ACTIONS, REQUIRED_MEMBERS};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::rule::Rule;
 
@@ -36,6 +39,18 @@ fn every_rule_is_in_the_specification() {
 #[test]
 fn every_error_code_is_explained() {
     names_all("docs/errors.md", problem::table().map(|entry| entry.code.to_owned()));
+}
+
+#[test]
+fn every_refusal_of_a_release_is_in_its_specification() {
+    names_all("docs/spec/release.md", Code::ALL.iter().map(ToString::to_string));
+}
+
+#[test]
+fn every_control_and_required_member_of_a_release_is_in_its_specification() {
+    let actions = REQUIRED_ACTIONS.iter().map(|(id, _)| *id);
+    let names = CONTROLS.into_iter().chain(REQUIRED_MEMBERS).chain(actions);
+    names_all("docs/spec/release.md", names.map(str::to_owned));
 }
 
 /// Cargo reads every member's manifest, whichever of them it builds.
