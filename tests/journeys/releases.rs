@@ -281,12 +281,15 @@ fn after_a_key_was_lost_releases_need_its_evidence_and_the_old_ones_are_refused(
     house.manifest("old", "1.0").expect(0);
     let lost = house.tenant.get("/slots/release").expect(200).json()["active_key"].clone();
 
+    // As the guide has it: stop, revoke, replace, resume.
+    house.tenant.post("/slots/release/suspend", &json!({})).expect(201);
     let revoke = json!({ "key": lost, "reason": "key_compromise", "compromised_since": "2026-01-01T00:00:00.000000Z" });
     house.tenant.executed("key.revoke_emergency", &revoke);
     let refused = house.manifest("old", "1.0").expect(4);
     assert!(refused.stderr.contains("release.key_revoked"), "{refused:?}");
     let rotation = rotate(&house.tenant, "release", "key.rotate_emergency");
     until(&house.tenant, &rotation, "the cutover", |rotation| rotation["state"] == "completed");
+    house.tenant.executed("slot.resume", &json!({ "slot": "release" }));
     house.artifacts("new");
     house.manifest("new", "1.1").expect(0);
     house.refused("new", "release.revocation_evidence_missing");
