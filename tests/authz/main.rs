@@ -135,6 +135,7 @@ fn cast(server: &Server) -> Cast {
         ("{certificate}", certificate),
         ("{seq}", "0".to_owned()),
         ("{sha256}", sha256(b"no pack")),
+        ("{file}", "release.crl".to_owned()),
         ("{session}", "AAAA".to_owned()),
     ];
     Cast { tenant, callers, ids }

@@ -30,8 +30,8 @@ use scenes::reporting::Refusal;
 use scenes::signing::Signed;
 use scenes::tampering::Rejection;
 use scenes::{
-    certifying, compromise, containment, exporting, founding, governance, renewing, reporting, rotation,
-    signing, slots, tampering,
+    certifying, compromise, containment, exporting, founding, governance, releasing, renewing, reporting,
+    rotation, signing, slots, tampering,
 };
 use server::Server;
 use stage::Stage;
@@ -121,8 +121,11 @@ fn rotations(telling: &mut Telling, stage: &mut Stage) -> Result<Renewal, Failur
     let renewal = telling.scene("rotating a slot's key", || renewing::rotate(stage))?;
     telling.scene("confirming the new key", || renewing::confirm(stage, &renewal))?;
     telling.scene("certifying the release key", || compromise::certify(stage))?;
+    telling.scene("signing a release", || releasing::release(stage))?;
     telling.scene("revoking the release key", || compromise::revoke(stage))?;
     telling.scene("listing the revocation", || compromise::listed(stage))?;
+    telling.scene("replacing the release key", || releasing::replace(stage))?;
+    telling.scene("signing the release again", || releasing::release_again(stage))?;
     telling.scene("fetching the trust root", || compromise::trust_root(stage))?;
     telling.scene("letting 8 days pass", || renewing::let_days_pass(stage, &renewal))?;
     Ok(renewal)

@@ -6,6 +6,7 @@ pub(crate) mod containment;
 pub(crate) mod exporting;
 pub(crate) mod founding;
 pub(crate) mod governance;
+pub(crate) mod releasing;
 pub(crate) mod renewing;
 pub(crate) mod reporting;
 pub(crate) mod rotation;

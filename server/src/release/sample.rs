@@ -158,6 +158,7 @@ impl House {
             action,
             algorithm: Algorithm::EcdsaP256Sha256,
             backend: "hsm-a".parse().unwrap(),
+            drill: false,
             overlap_days: 7,
             owner: MEMBER.parse().unwrap(),
             rotation: None,

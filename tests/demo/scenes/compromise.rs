@@ -42,11 +42,11 @@ pub(crate) fn certify(stage: &Stage) -> Result<(String, ()), Failure> {
     stage.write(Certificates::FILES.above, above)?;
     fetch_list(stage, 0)?;
     let said = match follow(stage)? {
-        None => "no openssl here".to_owned(),
-        Some(true) => "openssl finds it on no revocation list".to_owned(),
+        None => "no openssl here",
+        Some(true) => "openssl accepts it",
         Some(false) => return Err(Failure::Unexpected("openssl refuses a certificate in force".to_owned())),
     };
-    Ok((format!("{STOLEN} has a certificate as well; {said}"), ()))
+    Ok((format!("{STOLEN} is certified as well, on no revocation list: {said}"), ()))
 }
 
 /// Two people revoke the key by break-glass: it signs no more, and its authority says so to everybody.
@@ -64,7 +64,10 @@ pub(crate) fn revoke(stage: &Stage) -> Result<(String, ()), Failure> {
     let sign = ["sign", "--slot", STOLEN, FILE, "--out"].map(PathBuf::from).into_iter().chain([out]);
     let refused = stage.run(Who::Service, sign)?.with_code(4)?.json()?;
     let code = text(refused.get(0).unwrap_or_default(), "code")?;
-    Ok((format!("2 people revoked the key of {STOLEN}: a signature is refused ({code})"), ()))
+    if code != "key.revoked" {
+        return Err(Failure::Unexpected(format!("a signature was refused for another reason: {code}")));
+    }
+    Ok((format!("2 people revoked the key of {STOLEN}: it signs no more"), ()))
 }
 
 /// The authority's list names the certificate, and openssl refuses it.

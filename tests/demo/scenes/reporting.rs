@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::index::{Certificates, Pack};
+use crate::scenes::compromise::STOLEN;
 use crate::scenes::rotation::NEW_VKEY;
 use crate::scenes::slots::CERTIFIED;
 use crate::stage::{Stage, Who, text};
@@ -14,6 +15,9 @@ use crate::stage::{Stage, Who, text};
 /// The pack about the slot's rotation, and the report in it.
 const ROTATION: &str = "rep/apt-repo-rsa3072.zip";
 const REPORT: &str = "rep/REP.pdf";
+
+/// The pack about that of the stolen key.
+const REPLACED: &str = "rep/release-p256.zip";
 
 /// The pack about the ledger key's.
 const LEDGER_KEY: &str = "rep/ledger-key.zip";
@@ -26,25 +30,26 @@ const PURPOSES: [&str; 2] = ["codesign", "any"];
 
 /// Fetches the packs, and the certificates that the rotation is about.
 pub(crate) fn fetch(stage: &Stage) -> Result<(String, ()), Failure> {
-    let both = |listed: &Value| listed["reports"].as_array().is_some_and(|reports| reports.len() == 2);
-    let listed = stage.ask_until(Who::Alan, &["report", "list"], "two evidence packs", both)?;
+    let all = |listed: &Value| listed["reports"].as_array().is_some_and(|reports| reports.len() == 3);
+    let listed = stage.ask_until(Who::Alan, &["report", "list"], "three evidence packs", all)?;
     let mut packs = Vec::new();
     for report in listed["reports"].as_array().into_iter().flatten() {
         let (name, slot) = match text(report, "kind")?.as_str() {
+            "rotation" if report["slot"] == STOLEN => (REPLACED, Some(STOLEN)),
             "rotation" => (ROTATION, Some(CERTIFIED)),
             "ledger_key" => (LEDGER_KEY, None),
             kind => return Err(Failure::Unexpected(format!("a pack about {kind}"))),
         };
         let sha256 = text(report, "sha256")?;
         saved(stage, &["report", "fetch", &sha256, "--out"], name)?;
-        if slot.is_some() {
+        if slot == Some(CERTIFIED) {
             saved(stage, &["report", "fetch", &sha256, "--pdf", "--out"], REPORT)?;
         }
         packs.push(Pack { file: name, slot, sha256, vkey: NEW_VKEY });
     }
     let certificates = certificates(stage)?;
     Pack::write_index(&packs, &certificates, &stage.place().public("rep/index.json"))?;
-    Ok(("the evidence packs of both rotations are fetched".to_owned(), ()))
+    Ok(("the evidence packs of all three rotations are fetched".to_owned(), ()))
 }
 
 /// Both certificates alone, what stands above them, and the request for the new one.
@@ -77,10 +82,10 @@ fn saved(stage: &Stage, words: &[&str], name: &str) -> Result<(), Failure> {
 
 /// Verifies both packs without the server, from the ledger key that seals now.
 pub(crate) fn verify(stage: &Stage) -> Result<(String, ()), Failure> {
-    for name in [LEDGER_KEY, ROTATION] {
+    for name in [LEDGER_KEY, REPLACED, ROTATION] {
         stage.verify(arguments(stage, name), 0)?;
     }
-    Ok(("both packs are valid offline: receipts, checks, signed statement".to_owned(), ()))
+    Ok(("all packs are valid offline: receipts, checks, signed statement".to_owned(), ()))
 }
 
 /// A pack that was rejected.
