@@ -102,11 +102,11 @@ rules! {
     GenerationNotExpired Conflict "generation.not_expired" "The key's generation may still end by itself.";
     GenerationUnknown Conflict "generation.unknown" "No such key is being generated.";
     HighWaterSize Invalid "high_water.size" "An accepted high-water mark names the size that the ledger has at its own place.";
-    IncidentBusy Conflict "incident.busy" "Another incident of the slot has not been closed.";
+    IncidentBusy Conflict "incident.busy" "Another incident about the key has not been closed.";
     IncidentClosed Conflict "incident.closed" "The incident is closed; open another one.";
     IncidentDrill Forbidden "incident.drill" "A drill is about a slot that was created for drills, and an incident about any other.";
     IncidentForm Invalid "incident.form" "An incident has an id of its own, dates that have come, and numbers that add up.";
-    IncidentOpen Conflict "incident.open" "An incident is resolved once every step is done; a false alarm once the slot signs again and nothing was revoked.";
+    IncidentOpen Conflict "incident.open" "An incident is resolved once every step is done; a false alarm ends once a quorum lets the slot sign again with the same key.";
     IncidentStep Conflict "incident.step" "The incident is not at the point that this step needs, or the step is done.";
     IncidentUnknown NotFound "incident.unknown" "There is no such incident.";
     KeyAttributes Forbidden "key.attributes" "A key must have been made in the device, and never be extractable.";

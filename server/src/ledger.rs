@@ -1,6 +1,7 @@
 //! A ledger as the rest of the server sees it: snapshots of its folded state, how far it is sealed, and a door to its
 //! sequencer. Nobody but the sequencer appends, nobody but the sealer moves the seal.
 
+mod kept;
 mod vitals;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::Bytes;
 use sealbook_ledger::attachment::Attachment;
 use sealbook_ledger::canonical;
 use sealbook_ledger::checkpoint::SignedCheckpoint;
@@ -16,12 +16,11 @@ use sealbook_ledger::command::Command;
 use sealbook_ledger::decide::{Decided, Refusal};
 use sealbook_ledger::disclosure;
 use sealbook_ledger::encoding::{B64, Hash};
-use sealbook_ledger::ids::{Correlation, KeyId, Origin, Seq, TenantName};
+use sealbook_ledger::ids::{Correlation, Origin, Seq, TenantName};
 use sealbook_ledger::merkle::Tree;
 use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::state::{Prechecked, State};
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::trust_root::TrustRootFile;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -30,6 +29,7 @@ use crate::high_water::{HighWaterFile, Mark};
 use crate::milestones::Milestones;
 use crate::store::{LedgerId, StoreError};
 
+pub use kept::TrustRootKept;
 pub use vitals::{Pass, Replay, Stock, Vitals};
 
 /// Why the engine did not do what it was asked: refusal, conflict, shortage, corruption and fault are kinds apart.
@@ -304,21 +304,6 @@ pub struct Ledger {
     trust_root: ArcSwapOption<TrustRootKept>,
 }
 
-/// A trust root that was issued, as it is handed out.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrustRootKept {
-    /// The `rep.issued`.
-    pub seq: Seq,
-    /// The evidence key that signed it.
-    pub key: KeyId,
-    /// SHA-256 of the file.
-    pub sha256: Hash,
-    /// What it says.
-    pub file: TrustRootFile,
-    /// Its bytes.
-    pub bytes: Bytes,
-}
-
 /// Longest wait for a place in the sequencer's queue, and for its answer.
 const SUBMIT_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -371,15 +356,6 @@ impl Ledger {
         self.state.load_full()
     }
 
-    /// The newest trust root that this server knows of.
-    pub fn trust_root(&self) -> Option<Arc<TrustRootKept>> {
-        self.trust_root.load_full()
-    }
-
-    pub(crate) fn keep_trust_root(&self, kept: Arc<TrustRootKept>) {
-        self.trust_root.store(Some(kept));
-    }
-
     /// The moment to judge by: the clock, or the last event's time where that is later.
     pub fn now(&self) -> Timestamp {
         self.state().time_at(self.clock.now())
@@ -419,16 +395,6 @@ impl Ledger {
     pub(crate) fn publish_seal(&self, checkpoint: SignedCheckpoint) {
         let size = checkpoint.checkpoint().size;
         self.seal.send_replace(Seal { size, checkpoint: Some(Arc::new(checkpoint)) });
-    }
-
-    /// Notes how the last attempt to seal ended.
-    pub(crate) fn note_sealing(&self, failure: Option<String>) {
-        *self.unsealable.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-
-    /// Why the last attempt to seal failed, if it did.
-    pub fn unsealable(&self) -> Option<String> {
-        self.unsealable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What its caretakers found last.

@@ -135,7 +135,7 @@ const ROOMS: [(&str, &[&str]); 44] = [
     ("signing", &["clearing", "custody", "devices", "ledger", "store"]),
     // Rotations sign on the path that callers take.
     ("effects", &["canary", "clock", "custody", "devices", "ledger", "packs", "signing", "store"]),
-    ("packs", &["custody", "devices", "ledger", "proving", "reports", "store"]),
+    ("packs", &["clock", "custody", "devices", "ledger", "proving", "reports", "store"]),
     ("canary", &["ledger", "store"]),
     ("auditing", &["ledger", "store"]),
     ("exporting", &["ledger", "store"]),

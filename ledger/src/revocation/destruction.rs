@@ -30,7 +30,7 @@ impl Founded {
     }
 
     /// Whether a key has yet to sign its last list before it may be destroyed: one that names everything.
-    pub fn awaits_last_list(&self, key: KeyId) -> bool {
+    pub fn owes_last_list(&self, key: KeyId) -> bool {
         let last = self.crls.get(&key).is_some_and(|crl| crl.is_last());
         self.list_issuer(key).is_ok() && !(last && self.is_list_complete(key))
     }
@@ -40,7 +40,7 @@ impl Founded {
         if self.pending_crls.values().any(|pending| pending.key == key) {
             return Err(Rule::CrlBusy);
         }
-        if self.awaits_last_list(key) || !self.is_listed_where_compromised(key) {
+        if self.owes_last_list(key) || !self.is_listed_where_compromised(key) {
             return Err(Rule::CrlLast);
         }
         Ok(())

@@ -181,7 +181,7 @@ impl Founded {
             issuance.active().is_some() && at.second() <= issued.not_after
         };
         // What it has signed may yet be recorded.
-        let to_come = |issuance: &Arc<Issuance>| issuance.key != ca && issuance.awaits_signature_of(ca);
+        let to_come = |issuance: &Arc<Issuance>| issuance.key != ca && issuance.waits_for_signature_of(ca);
         self.issued_by(ca).any(in_force) || self.issuances.values().any(to_come)
     }
 

@@ -16,6 +16,7 @@ mod break_glass;
 mod certificates;
 mod clearances;
 mod custody;
+mod destructions;
 mod effects;
 mod evidence;
 mod founding;

@@ -115,7 +115,7 @@ impl Effects {
         if founded.pending_crls().values().any(|pending| pending.key == key) {
             return None;
         }
-        let step = match founded.awaits_last_list(key) {
+        let step = match founded.owes_last_list(key) {
             true => Step::LastList { action, key },
             false => Step::Destroy { action, key },
         };

@@ -57,6 +57,16 @@ pub struct Stock {
 }
 
 impl Ledger {
+    /// Notes how the last attempt to seal ended.
+    pub(crate) fn note_sealing(&self, failure: Option<String>) {
+        *self.unsealable.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Why the last attempt to seal failed, if it did.
+    pub fn unsealable(&self) -> Option<String> {
+        self.unsealable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What was found in its events so far of when what has to come round came round.
     pub fn milestones(&self) -> Arc<Milestones> {
         Arc::clone(&self.milestones.lock().unwrap_or_else(PoisonError::into_inner))
