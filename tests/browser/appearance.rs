@@ -3,11 +3,12 @@
 use fantoccini::key::Key;
 use integration::Server;
 use integration::house::{House, READER};
+use integration::tenant::text;
 
 use crate::support::{Browser, walk};
 
 /// The pages that people read, by the names of their screens. New ones are listed here.
-const PAGES: [(&str, &str); 31] = [
+const PAGES: [(&str, &str); 36] = [
     ("inbox", "/inbox"),
     ("slots", "/slots"),
     ("slot", "/slots/apt-repo"),
@@ -39,6 +40,11 @@ const PAGES: [(&str, &str); 31] = [
     ("rotations", "/rotations"),
     ("rotations-of-slot", "/rotations?slot=images-p384"),
     ("slot-rotated", "/slots/images-p384"),
+    ("revocations", "/revocations"),
+    ("slot-revoking", "/slots/acme-root"),
+    ("slot-compromised", "/slots/msi-authenticode"),
+    ("slot-destroyed", "/slots/apt-legacy"),
+    ("propose-destroy", "/propose/key.destroy"),
 ];
 
 /// What an action's page can be about, by the house's names, and what it then says.
@@ -68,6 +74,11 @@ fn every_page_is_whole_and_open_to_everybody() {
             ada.visits(&server, tenant, page);
             ada.looks(name);
         }
+        let revoked = tenant.get("/revocations").expect(200).json()["revoked"].take();
+        let oldest = text(&revoked.as_array().unwrap().last().unwrap()["certificate"]).to_owned();
+        ada.visits(&server, tenant, &format!("/revocations?from={oldest}"));
+        ada.sees("Revoked earlier");
+        ada.looks("revocations-earlier");
         for what in ["broken-glass", "planned"] {
             ada.visits(&server, tenant, &house.rotation_of(what));
             ada.looks(&format!("rotation-{what}"));

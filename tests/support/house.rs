@@ -1,6 +1,8 @@
 //! A house that has kept its keys here for a while: people with names and different roles, slots, services, signatures,
 //! and actions in every state. It is what pages are looked at with.
 
+mod revocations;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -49,6 +51,7 @@ impl House {
         house.end_some();
         house.leave_waiting();
         house.rotate();
+        house.give_up();
         house
     }
 
@@ -100,6 +103,11 @@ impl House {
             ("release-p256", "ecdsa-p256-sha256", "Installers that customers download."),
             ("firmware-ed25519", "ed25519", "Firmware of the sensor line, from series 7 on."),
             ("images-p384", "ecdsa-p384-sha384", "Base images of the platform team."),
+            (
+                "apt-legacy",
+                "ecdsa-p256-sha256",
+                "Packages of the branch that is still supported until autumn.",
+            ),
         ];
         for (name, algorithm, reason) in slots {
             let mut policy = signing_policy();

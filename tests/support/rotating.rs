@@ -76,6 +76,12 @@ pub fn certify(tenant: &Tenant, name: &str, state: &str) -> Value {
     let (slot, policy) = shown(tenant, name);
     let params = json!({ "slot": name, "key": slot["active_key"], "policy": policy });
     tenant.executed("certificate.issue", &params);
+    certified(tenant, name, state)
+}
+
+/// Waits until the newest certificate of a slot's key stands in this state.
+pub fn certified(tenant: &Tenant, name: &str, state: &str) -> Value {
+    let (slot, _) = shown(tenant, name);
     waiting::until("the certificate", || {
         let path = format!("/certificates?key={}", text(&slot["active_key"]));
         let mut found = tenant.get(&path).expect(200).json();

@@ -67,14 +67,33 @@ function signingOut() {
   });
 }
 
+/** On a narrow screen the places scroll sideways: the one that is open is in sight. */
+function showPlace() {
+  const here = document.querySelector(".places [aria-current]");
+  const strip = here?.closest(".places");
+  if (!strip || strip.scrollWidth <= strip.clientWidth) return;
+  const [{ left, width }, { left: edge }] = [here.getBoundingClientRect(), strip.getBoundingClientRect()];
+  strip.scrollLeft += left - edge - (strip.clientWidth - width) / 2;
+}
+
+/** What a link leads to is seen, also where it is folded. */
+function unfold() {
+  const target = document.getElementById(location.hash.slice(1));
+  if (target?.localName === "details") target.open = true;
+}
+
 function dress(root) {
   localise(root);
   shorten(root);
 }
 
 dress();
+showPlace();
+unfold();
 colours();
 signingOut();
 follow();
 watch();
+addEventListener("resize", showPlace);
+addEventListener("hashchange", unfold);
 document.addEventListener("sealbook:exchanged", () => dress(document.getElementById("main")));

@@ -19,6 +19,7 @@ mod people;
 mod problem;
 mod propose;
 mod reports;
+mod revocations;
 mod rotation;
 mod rotations;
 mod sessions;
@@ -55,6 +56,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(propose::propose)
         .service(propose::propose_form)
         .service(reports::reports)
+        .service(revocations::revocations_page)
         .service(sessions::sessions);
     config.service(rotations::rotations).service(rotation::rotation);
     config.service(slots::slots).service(slot::slot).service(ledger::ledger).service(event::event);

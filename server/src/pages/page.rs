@@ -32,6 +32,8 @@ pub enum Place {
     Slots,
     /// What must come round.
     Calendar,
+    /// What is not to be believed any more.
+    Revocations,
     /// The events.
     Ledger,
     /// Members and services.
@@ -48,11 +50,12 @@ pub enum Place {
 
 impl Place {
     /// What the navigation lists, in its order.
-    pub const LISTED: [Self; 9] = [
+    pub const LISTED: [Self; 10] = [
         Self::Inbox,
         Self::Propose,
         Self::Slots,
         Self::Calendar,
+        Self::Revocations,
         Self::Ledger,
         Self::People,
         Self::Reports,
@@ -67,6 +70,7 @@ impl Place {
             Self::Propose => "propose",
             Self::Slots => "slots",
             Self::Calendar => "calendar",
+            Self::Revocations => "revocations",
             Self::Ledger => "ledger",
             Self::People => "people",
             Self::Reports => "reports",
@@ -83,6 +87,7 @@ impl Place {
             Self::Propose => "Propose",
             Self::Slots => "Slots",
             Self::Calendar => "Calendar",
+            Self::Revocations => "Revocations",
             Self::Ledger => "Ledger",
             Self::People => "Members and services",
             Self::Reports => "Reports",

@@ -18,7 +18,7 @@ use crate::views::story::{environment_name, join};
 pub(super) const DAY_S: u64 = 86_400;
 
 /// From this share of its interval on, a key's rotation is near.
-const NEAR_PERCENT: u64 = 80;
+pub(super) const NEAR_PERCENT: u64 = 80;
 
 /// The page.
 #[derive(Template)]
