@@ -23,6 +23,7 @@ mod losing;
 mod recovering;
 mod rejecting;
 mod releasing;
+mod revoking;
 mod rotating;
 mod support;
 mod two_passkeys;

@@ -87,12 +87,12 @@ fn a_rotations_page_moves_on_by_itself_from_the_approval_to_the_cutover() {
 
         // A chain of another CA's is refused, and what was typed is still there.
         let wrong = other.issue(&request, 397);
-        let put = "document.getElementById('chain').value = arguments[0]";
+        let put = "document.querySelector('textarea[name=chain]').value = arguments[0]";
         ada.run(put, &[json!(wrong)]);
         ada.click("Import the chain");
         ada.sees("certificate.chain");
         ada.expects_complaint("400");
-        let typed = ada.run("return document.getElementById('chain').value", &[]);
+        let typed = ada.run("return document.querySelector('textarea[name=chain]').value", &[]);
         assert_eq!(text(&typed), wrong);
 
         let file = tenant.folder().join("chain.pem");

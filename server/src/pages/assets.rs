@@ -43,6 +43,7 @@ const ASSETS: &[Asset] = assets![
     "mark.svg" SVG,
     "merkle.js" JS,
     "note.js" JS,
+    "outside.js" JS,
     "page.js" JS,
     "passkeys.js" JS,
     "people.js" JS,

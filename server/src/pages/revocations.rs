@@ -19,9 +19,11 @@ use super::page::{self, Frame, Place};
 use super::propose::proposers;
 use crate::http::problem::Problem;
 use crate::views::revocations::{self, RevokedView, What};
-use lists::ListRow;
 use rows::Row;
 use verdict::Verdict;
+
+pub(super) use lists::ListRow;
+pub(super) use rows::why;
 
 /// Keys and certificates of a page; a key's certificates stand with it.
 const MAX_ROWS: usize = 50;

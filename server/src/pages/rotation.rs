@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, get, web};
 use askama::Template;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::ids::{ActionId, CertificateId, ChannelName};
+use sealbook_ledger::revocation::REVOKING;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::Visit;
@@ -21,6 +22,10 @@ use crate::views::reports;
 use crate::views::rotations::{self, Offers, RotationView, StepName, StepState, StepView};
 use keys::KeySide;
 use overlap::Overlap;
+
+/// What becomes of a request that is given up.
+const GIVEN_UP: &str = "Given up, it is recorded that no certificate comes of this request. The new key then signs another \
+    one for the CA; the old key stays in charge meanwhile.";
 
 /// The page.
 #[derive(Template)]
@@ -37,6 +42,8 @@ struct RotationPage {
     /// Whether a step has a button.
     acts: bool,
     may_stop: bool,
+    /// What becomes of a request that is given up; empty where the rules in force let nobody.
+    gives_up: &'static str,
     overlap: Option<Overlap>,
     old: KeySide,
     new: Option<KeySide>,
@@ -116,6 +123,7 @@ pub(super) async fn rotation(
         steps: Vec::new(),
         acts: false,
         may_stop: offers.stop,
+        gives_up: if founded.rules() >= REVOKING { GIVEN_UP } else { "" },
         overlap: Overlap::of(&view, at),
         old: KeySide::old(founded, &view, at)?,
         new: KeySide::new(founded, &view, at)?,

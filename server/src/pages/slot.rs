@@ -1,29 +1,34 @@
 //! One slot: its key, the lives of the keys before it, its policy and how that came about, and what it signed.
 
+mod awaited;
 mod gate;
+mod keys;
 
 use actix_web::{HttpResponse, get, web};
 use askama::Template;
-use sealbook_ledger::action::{ActionType, RevocationReason};
+use sealbook_ledger::action::ActionType;
 use sealbook_ledger::encoding::HexBytes;
-use sealbook_ledger::ids::{KeyId, SlotName};
-use sealbook_ledger::slot::{Key, KeyState};
+use sealbook_ledger::ids::SlotName;
+use sealbook_ledger::revocation::REVOKING;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::Visit;
 use super::page::{self, Frame, Place};
+use super::revocations::ListRow;
 use super::slots::{Age, Chip, DAY_S, may_propose};
 use super::wording;
 use crate::http::problem::Problem;
 use crate::store::signatures::{Outcome, SignatureDay};
 use crate::views::changes::rotation_lines;
-use crate::views::keys::KeyView;
-use crate::views::slot_history::{
-    History, Life, Phase, PolicyVersion, RecentSignature, policy_lines, recent_signatures,
-};
+use crate::views::revocations;
+use crate::views::slot_history::{History, PolicyVersion, RecentSignature, policy_lines, recent_signatures};
 use crate::views::slots::{SlotStatus, SlotView};
 use crate::views::story;
+use awaited::Awaited;
 use gate::GateCard;
+use keys::{KeyCard, Scale, Span, key_cards};
+
+pub(super) use keys::state_words;
 
 /// Events of a slot, signatures aside, that a page tells of.
 const MAX_EVENTS: usize = 200;
@@ -34,8 +39,9 @@ const MAX_SIGNATURES: usize = 20;
 /// Days of the activity's picture.
 const DAYS: u64 = 30;
 
-/// The width of a timeline, in units of its picture.
-const WIDTH: i64 = 1000;
+/// What becomes of a request that is given up.
+const GIVEN_UP: &str = "Given up, it is recorded that no certificate comes of this request. The key goes on without, and \
+    another certificate can be proposed.";
 
 /// The page.
 #[derive(Template)]
@@ -50,6 +56,12 @@ struct SlotPage {
     age: Age,
     keys: Vec<KeyCard>,
     halts: Vec<Span>,
+    /// The newest list of each of its keys, of a CA.
+    lists: Vec<ListRow>,
+    /// What CAs outside have to answer.
+    awaited: Vec<Awaited>,
+    /// What becomes of a request that is given up; empty where the rules in force let nobody.
+    gives_up: &'static str,
     /// Where the timelines begin, and how long ago that is.
     since: Option<(Timestamp, String)>,
     policy: Vec<(&'static str, String)>,
@@ -70,28 +82,6 @@ struct SlotPage {
     /// What containment stops: its path below the tenant, and its name in words.
     containment: String,
     what: String,
-}
-
-/// A key, with its life as a lane of the timeline.
-struct KeyCard {
-    view: KeyView,
-    short: String,
-    /// Its state, in words.
-    state: String,
-    tone: &'static str,
-    icon: &'static str,
-    spans: Vec<Span>,
-    turns: Vec<(Timestamp, String)>,
-    is_active: bool,
-    revocable: bool,
-    confined: bool,
-}
-
-/// A stretch of a lane.
-struct Span {
-    x: i64,
-    width: i64,
-    class: &'static str,
 }
 
 struct SignatureLine {
@@ -115,25 +105,6 @@ struct DayBar {
     /// Heights of the two bars.
     up: u64,
     over: u64,
-}
-
-/// From one moment to another, as a picture of [`WIDTH`] units.
-struct Scale {
-    from: Timestamp,
-    to: Timestamp,
-}
-
-impl Scale {
-    fn x(&self, at: Timestamp) -> i64 {
-        let (from, to, at) = (self.from.unix_micros(), self.to.unix_micros(), at.unix_micros());
-        // In seconds, so that nothing overflows in ten thousand years.
-        ((at - from) / 1_000_000 * WIDTH / ((to - from) / 1_000_000).max(1)).clamp(0, WIDTH)
-    }
-
-    fn span(&self, from: Timestamp, to: Timestamp, class: &'static str) -> Span {
-        let x = self.x(from).min(WIDTH - 4);
-        Span { x, width: (self.x(to) - x).max(4), class }
-    }
 }
 
 #[get("/t/{tenant}/slots/{slot}")]
@@ -165,6 +136,8 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         .services()
         .iter()
         .filter(|(_, service)| service.is_active(at) && service.slots.contains(&name));
+    let lists = revocations::lists(founded, visit.member.ledger.tenant().as_str(), at);
+    let lists = lists.into_iter().filter(|list| list.slot == name);
     let rotates = ActionType::SlotRotationSet.rules() <= founded.rules();
     let page = SlotPage {
         frame: visit.frame(name.as_str(), Place::Slots),
@@ -173,6 +146,9 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         owner: visit.names.person(view.owner),
         age: Age::of(&view),
         halts: halts.collect(),
+        lists: lists.map(|list| ListRow::new(&visit, founded, list, at)).collect(),
+        awaited: Awaited::of(founded, &name, visit.member.id, at),
+        gives_up: if founded.rules() >= REVOKING { GIVEN_UP } else { "" },
         since,
         keys,
         policy: policy_lines(&view.signing_policy),
@@ -198,92 +174,6 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
 const fn days_micros(days: u64) -> i64 {
     // A few weeks of microseconds fit by far.
     (days * DAY_S * 1_000_000).cast_signed()
-}
-
-/// The slot's keys, the newest first.
-fn key_cards(
-    visit: &Visit,
-    name: &SlotName,
-    history: &History,
-    scale: Option<&Scale>,
-) -> Result<Vec<KeyCard>, Problem> {
-    let founded = visit.member.founded()?;
-    let active = founded.slot(name)?.active;
-    let mut keys: Vec<_> = founded.keys().iter().filter(|(_, key)| key.slot == *name).collect();
-    keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.created));
-    let card = |(id, key): (&KeyId, &Key)| {
-        let view = KeyView::new(*id, key)?;
-        let life = history.lives.iter().find(|life| life.key == *id);
-        let is_active = active == Some(*id);
-        let (tone, icon, state) = state_words(key, is_active);
-        Ok(KeyCard {
-            short: story::short_end(&id.to_string()),
-            state: state.to_owned(),
-            tone,
-            icon,
-            spans: life.zip(scale).map(|(life, scale)| spans(life, scale)).unwrap_or_default(),
-            turns: life.map(turns).unwrap_or_default(),
-            revocable: matches!(
-                key.state,
-                KeyState::PreActivation(_)
-                    | KeyState::Active { .. }
-                    | KeyState::Retiring { .. }
-                    | KeyState::Deactivated { .. }
-            ),
-            confined: view.attributes.is_some_and(|attributes| attributes.is_confined()),
-            is_active,
-            view,
-        })
-    };
-    keys.into_iter().map(card).collect()
-}
-
-/// A key's state: tone, icon, words.
-pub(super) fn state_words(key: &Key, is_active: bool) -> (&'static str, &'static str, &'static str) {
-    match &key.state {
-        KeyState::Active { .. } if is_active => ("ok", "check", "Active"),
-        KeyState::Active { .. } => ("calm", "clock", "Earlier key"),
-        KeyState::Retiring { .. } => ("calm", "clock", "Retiring"),
-        KeyState::Deactivated { .. } => ("dim", "key", "Retired"),
-        KeyState::PreActivation(_) => ("calm", "key", "Not used yet"),
-        KeyState::Generating { .. } => ("calm", "clock", "Being made"),
-        KeyState::NotGenerated => ("dim", "empty", "Never made"),
-        KeyState::Revoked { .. } if key.is_compromised() => ("bad", "alarm", "Compromised"),
-        KeyState::Revoked { .. } => ("bad", "stop", "Revoked"),
-        KeyState::Destroyed { revocation: None, .. } => ("dim", "empty", "Destroyed"),
-        KeyState::Destroyed { revocation: Some(_), .. } => ("bad", "empty", "Revoked, destroyed"),
-    }
-}
-
-fn spans(life: &Life, scale: &Scale) -> Vec<Span> {
-    let ends = life.turns.iter().skip(1).map(|(at, _)| *at).chain([scale.to]);
-    let class = |phase: Phase| match phase {
-        Phase::Making => "making",
-        Phase::Ready => "ready",
-        Phase::Active => "active",
-        Phase::Retiring => "retiring",
-        Phase::Retired => "retired",
-        Phase::Revoked(_) => "revoked",
-        Phase::Never => "never",
-    };
-    life.turns.iter().zip(ends).map(|((at, phase), end)| scale.span(*at, end, class(*phase))).collect()
-}
-
-fn turns(life: &Life) -> Vec<(Timestamp, String)> {
-    let words = |phase: Phase| match phase {
-        Phase::Making => "asked for".to_owned(),
-        Phase::Ready => "made in the device".to_owned(),
-        Phase::Active => "signs".to_owned(),
-        Phase::Retiring => "replaced".to_owned(),
-        Phase::Retired => "retired".to_owned(),
-        Phase::Revoked(reason) => format!("revoked: {}", revoked_because(reason)),
-        Phase::Never => "never made".to_owned(),
-    };
-    life.turns.iter().map(|(at, phase)| (*at, words(*phase))).collect()
-}
-
-fn revoked_because(reason: RevocationReason) -> &'static str {
-    story::revocation(reason)
 }
 
 impl SignatureLine {
@@ -341,14 +231,5 @@ mod tests {
         let bars = day_bars(&[busy], at("2026-11-22T10:00:00.000000Z"));
         assert_eq!((bars.len(), bars[29].day.as_str(), bars[29].up), (30, "2026-11-22", 0));
         assert_eq!((bars[27].up, bars[27].over, bars[27].created), (37, 1, 76));
-    }
-
-    #[test]
-    fn a_span_is_seen_however_short_and_never_leaves_its_lane() {
-        let scale = Scale { from: at("2026-11-01T00:00:00.000000Z"), to: at("2026-11-21T00:00:00.000000Z") };
-        let middle = scale.span(at("2026-11-11T00:00:00.000000Z"), scale.to, "active");
-        assert_eq!((middle.x, middle.width), (500, 500));
-        let last = scale.span(scale.to, scale.to, "ready");
-        assert_eq!((last.x, last.width), (996, 4));
     }
 }

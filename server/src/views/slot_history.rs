@@ -55,6 +55,8 @@ pub enum Phase {
     Retired,
     /// It is revoked.
     Revoked(RevocationReason),
+    /// Its device has forgotten it.
+    Destroyed,
     /// The device made none, or nobody knows.
     Never,
 }
@@ -111,6 +113,7 @@ impl History {
             Payload::KeyGenerationAbandoned(p) => turn(p.key, Phase::Never),
             Payload::KeyActivated(p) => turn(p.key, Phase::Active),
             Payload::KeyRevoked(p) => turn(p.key, Phase::Revoked(p.reason)),
+            Payload::KeyDestroyed(p) => turn(p.key, Phase::Destroyed),
             Payload::RotationCutOver(p) => {
                 turn(p.old_key, Phase::Retiring);
                 turn(p.new_key, Phase::Active);

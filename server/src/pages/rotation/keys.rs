@@ -32,6 +32,8 @@ pub(super) struct Held {
     pub(super) id: CertificateId,
     pub(super) chip: Chip,
     pub(super) issued: Option<IssuedView>,
+    /// When it was revoked, and why, in a few words.
+    pub(super) revoked: Option<(Timestamp, &'static str)>,
 }
 
 impl KeySide {
@@ -85,7 +87,13 @@ impl KeySide {
 
 impl Held {
     fn new(view: CertificateView) -> Self {
-        Self { id: view.certificate, chip: Chip::of_certificate(view.state), issued: view.issued }
+        let reason = view.revocation_reason.map(story::revocation);
+        Self {
+            id: view.certificate,
+            chip: Chip::of_certificate(view.state),
+            revoked: view.revoked_at.zip(reason),
+            issued: view.issued,
+        }
     }
 }
 

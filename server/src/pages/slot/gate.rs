@@ -5,11 +5,12 @@ use sealbook_ledger::rotation::Rotation;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 
+use super::keys::Held;
 use crate::http::problem::Problem;
 use crate::pages::rotations::Progress;
 use crate::pages::slots::Chip;
 use crate::pages::wording;
-use crate::views::certificates::{self, CertificateView};
+use crate::views::certificates;
 use crate::views::gate::GateView;
 use crate::views::rotations::{RotationState, steps_of};
 
@@ -19,7 +20,7 @@ pub(super) struct GateCard {
     pub(super) chip: Chip,
     /// Whether the slot's policy wants a certificate, or its key has one.
     pub(super) certified: bool,
-    pub(super) certificate: Option<(CertificateView, Chip)>,
+    pub(super) certificate: Option<Held>,
     pub(super) due: Option<Due>,
     pub(super) open: Option<Open>,
     pub(super) last: Option<Last>,
@@ -50,8 +51,7 @@ impl GateCard {
         let slot = founded.slot(name)?;
         let view = GateView::new(name, founded, at)?;
         let certificate = slot.active.and_then(|key| certificates::of_key(founded, key));
-        let certificate =
-            certificate.map(|(id, one)| CertificateView::new(id, one, founded, at)).transpose()?;
+        let certificate = certificate.map(|(id, one)| Held::new(founded, id, one, at)).transpose()?;
         let newest = |ended: bool| {
             let of_slot = |one: &(ActionId, &Rotation)| one.1.slot == *name && one.1.has_ended() == ended;
             let all = founded.rotations().iter().map(|(id, rotation)| (*id, rotation.as_ref()));
@@ -63,10 +63,7 @@ impl GateCard {
                 false => Chip { tone: "bad", icon: "stop", word: "Closed" },
             },
             certified: slot.rotation.certificate.is_some() || certificate.is_some(),
-            certificate: certificate.map(|view| {
-                let chip = Chip::of_certificate(view.state);
-                (view, chip)
-            }),
+            certificate,
             due: view.due_at.map(|due| Due::new(due, at)),
             open: newest(false)
                 .map(|one| Open { id: one.0, progress: Progress::of(&steps_of(founded, one, at)) }),
