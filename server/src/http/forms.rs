@@ -53,6 +53,7 @@ pub const QUERIES: &[(&str, ReadForm)] = forms! { query:
     proofs::Wait,
     proofs::Since,
     proofs::ExportQuery,
+    revocations::RevocationQuery,
     rotations::RotationQuery,
     rotations::Until,
     slots::KeyForm,
