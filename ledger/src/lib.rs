@@ -10,7 +10,8 @@
 //! - who signed it: [`webauthn`], [`public_key`]; and who says whose key that is: [`certificate`]
 //! - what is allowed: [`rule`], [`state`], and one noun a file: [`founding`], [`member`], [`reachability`], [`recovery`],
 //!   [`approval`], [`effect`], [`slot`], [`clearance`], [`signature`], [`rotation`], [`issuance`], [`gate`], [`recent`], [`reporting`]
-//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`pack`], [`verify`], [`sample`]
+//! - what leaves the house, and how anybody checks it: [`disclosure`], [`bundle`], [`pack`], [`verify`], [`sample`],
+//!   [`blast_radius`]
 //! - what somebody asks, and what becomes of it: [`command`], [`decide`](mod@decide)
 //! - what makes starting quick: [`snapshot`]
 
@@ -20,6 +21,7 @@ pub mod algorithm;
 pub mod approval;
 pub mod attachment;
 pub mod attributes;
+pub mod blast_radius;
 pub mod bundle;
 pub mod canonical;
 pub mod certificate;
