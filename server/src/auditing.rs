@@ -77,11 +77,20 @@ impl Auditing {
         turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
-    /// Takes a turn for some work, and ends it at the deadline.
+    /// Takes a turn for some work, and ends it at the usual deadline.
     async fn within<T>(&self, work: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
+        self.within_time(DEADLINE, work).await
+    }
+
+    /// The same with a deadline of its own.
+    pub(crate) async fn within_time<T>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
         let _turn = self.turn().await?;
         let late = || EngineError::unavailable("audit.slow", "the past could not be read in time; ask again");
-        tokio::time::timeout(DEADLINE, work).await.map_err(|_| late())?
+        tokio::time::timeout(deadline, work).await.map_err(|_| late())?
     }
 
     /// The ledger as it was at a moment. What signatures, evidence and refusals say is left out: people, slots and keys
@@ -285,7 +294,7 @@ fn fold(mut state: State, page: &[StoredEvent]) -> Result<State, EngineError> {
 }
 
 /// Reading and folding a page takes tens of milliseconds, which other tasks are not to wait for.
-async fn off_the_workers<T: Send + 'static>(
+pub(crate) async fn off_the_workers<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, EngineError> {
     let done = tokio::task::spawn_blocking(work).await;

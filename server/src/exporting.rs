@@ -24,13 +24,13 @@ pub use selection::Scope;
 pub(crate) use selection::select;
 
 /// Bytes that are gathered before they are handed on.
-const CHUNK: usize = 256 * 1024;
+pub(crate) const CHUNK: usize = 256 * 1024;
 
 /// Chunks that may wait for a slow reader.
-const QUEUE: usize = 4;
+pub(crate) const QUEUE: usize = 4;
 
 /// Longest wait for a reader to take one chunk: an export holds one of the database's few snapshots.
-const SLOWEST_CHUNK: Duration = Duration::from_secs(60);
+pub(crate) const SLOWEST_CHUNK: Duration = Duration::from_secs(60);
 
 /// A bundle on its way: chunks in order, or the error that cut it off.
 pub struct ExportStream {
@@ -40,7 +40,7 @@ pub struct ExportStream {
     pub chunks: mpsc::Receiver<Result<Bytes, EngineError>>,
 }
 
-type Chunks = mpsc::Sender<Result<Bytes, EngineError>>;
+pub(crate) type Chunks = mpsc::Sender<Result<Bytes, EngineError>>;
 
 /// Starts an export of everything under the newest checkpoint that covers what is there now.
 pub(crate) async fn export(
@@ -186,7 +186,7 @@ fn disclosure(row: DisclosureRow) -> Result<Disclosure, EngineError> {
 }
 
 /// Hands on what has gathered; an error when nobody reads any more.
-async fn flush(buffer: &mut Vec<u8>, above: usize, to: &Chunks) -> Result<(), EngineError> {
+pub(crate) async fn flush(buffer: &mut Vec<u8>, above: usize, to: &Chunks) -> Result<(), EngineError> {
     if buffer.len() <= above {
         return Ok(());
     }

@@ -7,6 +7,7 @@ pub mod app;
 pub mod assembly;
 mod auditing;
 pub mod authenticator;
+pub mod blast_radius;
 pub mod canary;
 pub mod ceremony;
 pub mod clearing;

@@ -43,6 +43,8 @@ fn what_a_session_alone_authorises_waits_for_a_sign_in_and_nothing_else_does() {
     stale("POST", "/evidence", &evidence);
     stale("POST", "/slots/release/sign", &json!({ "digest": digest }));
     let of_nothing = uuid::Uuid::new_v4();
+    stale("GET", &format!("/keys/{of_nothing}/blast-radius.csv"), &Value::Null);
+    stale("GET", &format!("/keys/{of_nothing}/blast-radius.jsonl?receipts=true"), &Value::Null);
     stale("POST", &format!("/rotations/{of_nothing}/confirm"), &json!({}));
     stale("POST", &format!("/rotations/{of_nothing}/channels/web"), &json!({}));
     stale("POST", &format!("/certificates/{of_nothing}/chain"), &json!({ "chain_pem": "" }));

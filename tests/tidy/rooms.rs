@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, Source, report};
 
 /// The rooms of the server and what each may use. Data flows from the borders to the store; nothing points back.
-const ROOMS: [(&str, &[&str]); 44] = [
+const ROOMS: [(&str, &[&str]); 45] = [
     // The borders.
     ("main", &["cli"]),
     (
@@ -40,6 +40,8 @@ const ROOMS: [(&str, &[&str]); 44] = [
         &[
             "app",
             "auditing",
+            // Of which key, and since when.
+            "blast_radius",
             "ceremony",
             "clearing",
             "clock",
@@ -99,6 +101,7 @@ const ROOMS: [(&str, &[&str]); 44] = [
         "app",
         &[
             "auditing",
+            "blast_radius",
             "ceremony",
             "clearing",
             "clock",
@@ -125,7 +128,7 @@ const ROOMS: [(&str, &[&str]); 44] = [
             "signing",
             "snapshots",
             "store",
-            // Which packs were issued.
+            // Which packs were issued, and what a key's signatures are called.
             "views",
         ],
     ),
@@ -138,6 +141,8 @@ const ROOMS: [(&str, &[&str]); 44] = [
     ("packs", &["clock", "custody", "devices", "ledger", "proving", "reports", "store"]),
     ("canary", &["ledger", "store"]),
     ("auditing", &["ledger", "store"]),
+    // What is disclosed is told with the rows as views tell it.
+    ("blast_radius", &["auditing", "exporting", "ledger", "store", "views"]),
     ("exporting", &["ledger", "store"]),
     // Sentence and names of an action, for destinations that may know them: told in one way only.
     ("notifying", &["clock", "custody", "devices", "ledger", "store", "views"]),

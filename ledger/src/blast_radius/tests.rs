@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::Event;
-use crate::payload::{ClearanceUse, Payload, SignatureAuthorized, SignatureFailed, SignatureWithheld, WithheldReason};
+use crate::payload::{
+    ClearanceUse, Payload, SignatureAuthorized, SignatureFailed, SignatureWithheld, WithheldReason,
+};
 
 const KEY: &str = "01934f00-0000-7000-8000-0000000000c1";
 const OTHER: &str = "01934f00-0000-7000-8000-0000000000c2";
@@ -187,7 +189,8 @@ fn an_event_is_read_as_far_as_a_list_needs_it() {
         reason: WithheldReason::Revoked,
         signature_sha256: Hash::ZERO,
     };
-    let read = Glance::read(&event(5, Actor::System, Payload::SignatureWithheld(Box::new(withheld)))).unwrap();
+    let read =
+        Glance::read(&event(5, Actor::System, Payload::SignatureWithheld(Box::new(withheld)))).unwrap();
     assert_eq!(read.fact, Some(ended(3, Outcome::Withheld, 5)));
     assert!(Glance::read(b"{}").is_err());
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealbook_ledger::blast_radius::Extent;
 use sealbook_ledger::event::Event;
 use sealbook_ledger::ids::Seq;
 use sealbook_ledger::receipt::Receipt;
@@ -12,9 +13,12 @@ use sealbook_ledger::timestamp::Timestamp;
 
 use super::App;
 use crate::auditing::{AsAt, Sample};
+use crate::blast_radius::{self, Form, Scope as KeyScope};
 use crate::exporting::{self, ExportStream, Scope};
 use crate::ledger::{EngineError, Ledger};
 use crate::proving::{self, Continuation, Together};
+use crate::views::Names;
+use crate::views::blast_radius::Tally;
 
 impl App {
     /// A receipt for one event, once a checkpoint covers it.
@@ -100,6 +104,42 @@ impl App {
     ) -> Result<Sample, EngineError> {
         let app = self.clone();
         self.apart(async move { app.0.auditing.sample(&ledger, &seed, n, kind.as_deref(), size).await }).await
+    }
+
+    /// What the list of a key's signatures comes to: count, ends and digest.
+    pub async fn blast_radius(&self, ledger: Arc<Ledger>, scope: KeyScope) -> Result<Extent, EngineError> {
+        let app = self.clone();
+        self.apart(async move {
+            let work = blast_radius::extent(&app.0.store, &ledger, scope);
+            app.0.auditing.within_time(blast_radius::DEADLINE, work).await
+        })
+        .await
+    }
+
+    /// The same with its groups.
+    pub async fn blast_radius_tally(
+        &self,
+        ledger: Arc<Ledger>,
+        scope: KeyScope,
+    ) -> Result<Tally, EngineError> {
+        let app = self.clone();
+        self.apart(async move {
+            let work = blast_radius::tally(&app.0.store, &ledger, scope);
+            app.0.auditing.within_time(blast_radius::DEADLINE, work).await
+        })
+        .await
+    }
+
+    /// Streams the list's rows.
+    pub async fn blast_radius_rows(
+        &self,
+        ledger: Arc<Ledger>,
+        scope: KeyScope,
+        form: Form,
+        names: Names,
+    ) -> Result<ExportStream, EngineError> {
+        let store = Arc::clone(&self.0.store);
+        self.apart(blast_radius::stream(store, ledger, scope, form, names)).await
     }
 
     /// Runs work on the main runtime, and not on the thread that serves requests.

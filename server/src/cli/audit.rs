@@ -117,7 +117,7 @@ pub fn run(command: &AuditCommand, context: &Context) -> Result<(), Failure> {
 }
 
 /// A time as it stands in a query; the server reads it.
-fn moment(text: &str) -> Result<String, Failure> {
+pub(super) fn moment(text: &str) -> Result<String, Failure> {
     let clean = |b: u8| b.is_ascii_alphanumeric() || b"-:.+".contains(&b);
     if (1..=40).contains(&text.len()) && text.bytes().all(clean) {
         Ok(text.replace('+', "%2B"))

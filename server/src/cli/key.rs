@@ -1,5 +1,7 @@
 //! `sealbook key`: the versions of keys in slots.
 
+mod blast_radius;
+
 use clap::{Subcommand, ValueEnum};
 use sealbook_ledger::action::{
     ActionType, KeyAdoptParams, KeyDestroyParams, KeyRevokeParams, RevocationReason,
@@ -27,6 +29,8 @@ pub enum KeyCommand {
         /// Which
         key: IdArg,
     },
+    /// Every signature that it may have made since a moment
+    BlastRadius(blast_radius::BlastRadiusArgs),
     /// Propose a slot for a key that is in the device already
     Adopt {
         /// How the device knows the key
@@ -115,6 +119,7 @@ pub fn run(command: &KeyCommand, context: &Context) -> Result<(), Failure> {
                 text
             })
         }
+        KeyCommand::BlastRadius(args) => blast_radius::run(args, context),
         KeyCommand::Adopt { label, public_key_sha256, slot, terms } => {
             let person = context.person()?;
             let slot = slot.params(context, &person)?;

@@ -8,6 +8,7 @@ pub mod answer;
 pub(crate) mod audit;
 pub mod auth;
 mod batches;
+mod blast_radius;
 pub mod body;
 pub(crate) mod calendar;
 mod candidates;

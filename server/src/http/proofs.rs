@@ -6,7 +6,8 @@ use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use actix_web::{HttpResponse, get, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::stream;
+use bytes::Bytes;
+use futures_util::{Stream, stream};
 use sealbook_ledger::ids::{Seq, SlotName};
 use sealbook_ledger::receipt::Receipt;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use super::events::{kinds, readable};
 use super::fresh::Fresh;
 use super::moment::Moment;
 use super::problem::{Problem, ProblemDocument};
-use crate::exporting::Scope;
+use crate::exporting::{ExportStream, Scope};
 use crate::proving::Continuation;
 
 /// Longest wait for the sealer, or for people, in milliseconds.
@@ -190,14 +191,18 @@ pub(super) async fn export(
     } else {
         (app.export_selection(ledger.clone(), scope, wait).await?, format!("{}-selection", ledger.tenant()))
     };
-    // After the first byte nothing can be taken back: a stream that fails ends the connection, not the tar.
-    let stream = stream::unfold(export.chunks, |mut chunks| async move {
-        let chunk = chunks.recv().await?;
-        Some((chunk.map_err(Problem::from), chunks))
-    });
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/x-tar"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.tar\"")))
         .insert_header((EVENTS, export.size))
-        .streaming(stream))
+        .streaming(chunks(export)))
+}
+
+/// What an export holds, as a body. After the first byte nothing can be taken back: a stream that fails ends the
+/// connection, not the file.
+pub(super) fn chunks(from: ExportStream) -> impl Stream<Item = Result<Bytes, Problem>> {
+    stream::unfold(from.chunks, |mut chunks| async move {
+        let chunk = chunks.recv().await?;
+        Some((chunk.map_err(Problem::from), chunks))
+    })
 }

@@ -1,5 +1,6 @@
 //! Streaming a ledger's events with constant memory, on a connection of the export's own.
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -17,13 +18,13 @@ use super::rows::{LedgerId, StoredEvent};
 
 const DOING: &str = "export events";
 
-/// Events 0 to `size` − 1 as one statement sees them, in order and without gaps.
+/// Consecutive events as one statement sees them, in order and without gaps.
 ///
 /// A slow reader stalls its connection, so this one belongs to nobody else; it closes when the stream is dropped.
 pub struct EventStream {
     rows: Pin<Box<RowStream>>,
     next: u64,
-    size: u64,
+    end: u64,
     deadline: Duration,
     driver: AbortHandle,
     _client: Client,
@@ -34,8 +35,13 @@ impl Store {
     /// Begins to stream the first `size` events. [`StoreError::Unavailable`] if all export connections stay busy for as
     /// long as a connection may take.
     pub async fn export(&self, ledger: LedgerId, size: u64) -> Result<EventStream, StoreError> {
+        self.export_part(ledger, 0..size).await
+    }
+
+    /// The same of the events of some seqs.
+    pub async fn export_part(&self, ledger: LedgerId, seqs: Range<u64>) -> Result<EventStream, StoreError> {
         const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
-             WHERE ledger_id = $1 AND seq < $2 ORDER BY seq";
+             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 ORDER BY seq";
         let deadline = self.config.deadline();
         let waiting = tokio::time::timeout(self.config.connect_timeout, self.exports.clone().acquire_owned());
         let permit = match waiting.await {
@@ -51,16 +57,16 @@ impl Store {
             .map_err(|_| StoreError::overdue(DOING))?
             .map_err(|error| StoreError::unavailable(DOING, error))?
             .map_err(|error| StoreError::from_postgres(DOING, error))?;
-        let (ledger_id, below) = (ledger.get(), signed(size)?);
-        let params: [&(dyn ToSql + Sync); 2] = [&ledger_id, &below];
+        let (ledger_id, from, below) = (ledger.get(), signed(seqs.start)?, signed(seqs.end)?);
+        let params: [&(dyn ToSql + Sync); 3] = [&ledger_id, &from, &below];
         let rows = tokio::time::timeout(deadline, client.query_raw(SQL, params))
             .await
             .map_err(|_| StoreError::overdue(DOING))?
             .map_err(|error| StoreError::from_postgres(DOING, error))?;
         Ok(EventStream {
             rows: Box::pin(rows),
-            next: 0,
-            size,
+            next: seqs.start,
+            end: seqs.end,
             deadline,
             driver,
             _client: client,
@@ -84,7 +90,7 @@ impl EventStream {
             .await
             .map_err(|_| StoreError::overdue(DOING))?;
         let Some(row) = row else {
-            return if self.next == self.size {
+            return if self.next == self.end {
                 Ok(None)
             } else {
                 Err(StoreError::corruption("a ledger with fewer events than its head says"))
@@ -97,6 +103,16 @@ impl EventStream {
         }
         self.next += 1;
         Ok(Some(event))
+    }
+
+    /// The next events, `most` where there are so many: fewer only at the end.
+    pub async fn next_page(&mut self, most: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut page = Vec::with_capacity(most);
+        while page.len() < most {
+            let Some(event) = self.next().await? else { break };
+            page.push(event);
+        }
+        Ok(page)
     }
 }
 

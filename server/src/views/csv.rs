@@ -14,6 +14,11 @@ impl Table {
         table
     }
 
+    /// Further rows of a table whose headings were written before.
+    pub fn further() -> Self {
+        Self(String::new())
+    }
+
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         for (at, cell) in cells.into_iter().enumerate() {

@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod artifacts;
 pub mod as_at;
+pub mod blast_radius;
 pub mod calendar;
 pub mod candidates;
 pub mod certificates;

@@ -10,6 +10,7 @@ mod crashes;
 mod fickle;
 mod moody;
 mod packs;
+mod radius;
 mod rotations;
 mod servers;
 mod snapshots;
@@ -63,7 +64,7 @@ struct Site {
 }
 
 /// Each runs in a process of its own, over a device and a database of its own. An argument picks those whose names hold it.
-const TESTS: [&str; 5] = ["journey", "year", "crashes", "servers", "troubles"];
+const TESTS: [&str; 6] = ["journey", "year", "crashes", "servers", "troubles", "radius"];
 
 fn main() {
     match std::env::var_os("SEALBOOK_ENGINE_TEST") {
@@ -111,6 +112,7 @@ async fn test(name: &str, path: &Path) {
         "crashes" => crashes::a_server_that_ends_anywhere_in_a_rotation_leaves_one_that_goes_on(path).await,
         "servers" => servers::two_servers_carry_out_one_rotation(path).await,
         "troubles" => troubles::a_device_that_fails_puts_no_key_in_charge(path).await,
+        "radius" => radius::a_list_is_what_the_events_come_to(path).await,
         other => panic!("no test is called {other}"),
     }
 }
