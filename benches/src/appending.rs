@@ -24,6 +24,7 @@ use sealbook_ledger::ids::ServiceId;
 use sealbook_ledger::payload::{EvidenceRecorded, Subject};
 use serde_json::{Value, json};
 
+use crate::blast_radius;
 use crate::http::{self, Asked, Pace};
 use crate::limits::Limits;
 use crate::measure::Plan;
@@ -68,7 +69,8 @@ pub(crate) fn grow(data: &Path, of: &str, events: u64) {
     in_process(data, of, "grow", &[events, 0]);
 }
 
-fn in_process(data: &Path, of: &str, what: &str, numbers: &[u64; 2]) -> Value {
+/// Has a process append to a ledger, and reads its figures.
+pub(crate) fn in_process(data: &Path, of: &str, what: &str, numbers: &[u64; 2]) -> Value {
     let (name, value) = softhsm::environment(&data.join("token"));
     let mut process = Process::new(std::env::current_exe().expect("the own program"));
     process
@@ -96,6 +98,10 @@ pub(crate) fn run(what: &str, tenant: &str, service: &str, numbers: [u64; 2], da
                 while ledger.state().size() < numbers[0] {
                     append(&ledger, service, SATURATED, Duration::from_secs(1)).await;
                 }
+                json!({ "size": ledger.state().size() })
+            }
+            "sign" => {
+                blast_radius::fill(&app, &ledger, service, numbers[0]).await;
                 json!({ "size": ledger.state().size() })
             }
             _ => rates(&ledger, service, &postgres, numbers).await,

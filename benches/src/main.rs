@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a measurement is its report")]
 
 mod appending;
+mod blast_radius;
 mod device;
 mod http;
 mod limits;
@@ -26,7 +27,7 @@ Measures the product beside its limit, by turns; writes target/bench/report.json
 
 Usage: bench [GROUP…] [--seconds N] [--rounds N] [--events N] [--out FOLDER]
 
-Groups: sign, append64, ledger (appending to one ledger, then reading it). All where none is named.
+Groups: sign, append64, ledger (appending to one ledger, then reading it), blast. All where none is named.
 ";
 
 struct Asked {
@@ -91,6 +92,10 @@ fn measure_all(asked: &Asked) -> std::io::Result<()> {
     }
     if wanted("ledger") {
         rows.extend(reading::measure(asked.plan, asked.events));
+        report::write(&asked.out, &rows)?;
+    }
+    if wanted("blast") {
+        rows.extend(blast_radius::measure(asked.plan, asked.events));
         report::write(&asked.out, &rows)?;
     }
     println!("{}", report::table(&rows));

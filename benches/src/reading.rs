@@ -145,7 +145,8 @@ async fn download(address: &str, path: &str, token: &str, out: &mut dyn std::io:
     bytes as f64 / 1e6 / began.elapsed().as_secs_f64()
 }
 
-async fn copy(server: &Server, tenant: &str) -> f64 {
+/// Megabytes a second of a bare COPY of a tenant's events.
+pub(crate) async fn copy(server: &Server, tenant: &str) -> f64 {
     let (client, connection) = appending::owner(server).connect(NoTls).await.expect("a connection");
     tokio::spawn(connection);
     let sql = format!(

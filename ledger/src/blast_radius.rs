@@ -33,7 +33,7 @@ pub enum Outcome {
     Abandoned,
     /// Signed and recorded.
     Created,
-    /// The device did not sign, or wrongly: the only outcome that does not count as signed.
+    /// The device answered with an error, or with what does not verify: the only outcome that does not count as signed.
     Failed,
     /// Not recorded yet, which counts as signed.
     Open,
@@ -191,6 +191,7 @@ pub fn named(purpose: &SigningPurpose) -> (&'static str, String) {
         SigningPurpose::CertificateRequest { certificate } => {
             ("certificate_request", certificate.to_string())
         }
+        SigningPurpose::Sample { number } => ("sample", number.to_string()),
     }
 }
 
@@ -232,7 +233,7 @@ impl BlastRadius {
         match fact {
             Fact::Authorized { key, signature } => {
                 if key == self.key && self.since.is_none_or(|since| signature.time >= since) {
-                    self.waiting.push_back(Waiting { signature: *signature, is_decided: false });
+                    self.waiting.push_back(Waiting { signature, is_decided: false });
                 }
             }
             Fact::Ended { authorization, ended } => self.decide(authorization, Some(ended)),

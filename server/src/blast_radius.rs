@@ -4,7 +4,6 @@
 mod reading;
 mod rows;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use sealbook_ledger::blast_radius::{Affected, Extent};
@@ -62,39 +61,85 @@ impl Scope {
 /// What the list comes to: count, ends and digest, without anything that is disclosed.
 pub(crate) async fn extent(store: &Store, ledger: &Ledger, scope: Scope) -> Result<Extent, EngineError> {
     let mut reading = Reading::begin(store, ledger, scope).await?;
-    let mut extent = Extent::default();
-    while let Some(rows) = reading.next().await? {
-        extent = off_the_workers(move || {
-            rows.iter().try_for_each(|row| extent.add(row).map(drop)).map(|()| extent)
-        })
-        .await?
-        .map_err(unwritable)?;
+    let (mut extent, mut page) = (Extent::default(), reading.next().await?);
+    while let Some(rows) = page {
+        let counted = off_the_workers(move || counted(extent, &rows));
+        (page, extent) = tokio::try_join!(reading.next(), async { counted.await? })?;
+    }
+    Ok(extent)
+}
+
+fn counted(mut extent: Extent, rows: &[Affected]) -> Result<Extent, EngineError> {
+    for row in rows {
+        extent.add(row).map_err(unwritable)?;
     }
     Ok(extent)
 }
 
 /// The same with the list's groups, by what is disclosed.
 pub(crate) async fn tally(store: &Store, ledger: &Ledger, scope: Scope) -> Result<Tally, EngineError> {
-    let mut reading = Reading::begin(store, ledger, scope).await?;
-    let mut tally = Tally::default();
-    let mut page = reading.next().await?;
+    let mut reading = Named::begin(store, ledger, scope, false).await?;
+    let (mut tally, mut page) = (Tally::default(), reading.next().await?);
     while let Some(rows) = page {
-        // The next rows come while it is looked up what these are called.
-        let (next, told) = tokio::join!(reading.next(), told(store, ledger.id(), &rows));
-        let told = told?;
-        tally = off_the_workers(move || tally.with(&rows, &told)).await?.map_err(unwritable)?;
-        page = next?;
+        let counted = off_the_workers(move || tally.with(rows).map_err(unwritable));
+        (page, tally) = tokio::try_join!(reading.next(), async { counted.await? })?;
     }
     Ok(tally)
 }
 
-/// What is disclosed about some signatures' artifacts, by authorisation.
-async fn told(store: &Store, ledger: LedgerId, rows: &[Affected]) -> Result<HashMap<u64, Told>, EngineError> {
+/// A list's rows with what is disclosed about them: of one page it is looked up while the next is read.
+struct Named<'a> {
+    reading: Reading<'a>,
+    store: &'a Store,
+    ledger: LedgerId,
+    and_tickets: bool,
+    /// Rows that were read ahead.
+    ahead: Option<Vec<Affected>>,
+}
+
+impl<'a> Named<'a> {
+    async fn begin(
+        store: &'a Store,
+        ledger: &'a Ledger,
+        scope: Scope,
+        and_tickets: bool,
+    ) -> Result<Self, EngineError> {
+        let reading = Reading::begin(store, ledger, scope).await?;
+        Ok(Self { reading, store, ledger: ledger.id(), and_tickets, ahead: None })
+    }
+
+    /// The next page; none at the end.
+    async fn next(&mut self) -> Result<Option<Vec<(Affected, Told)>>, EngineError> {
+        let rows = match self.ahead.take() {
+            Some(rows) => Some(rows),
+            None => self.reading.next().await?,
+        };
+        let Some(rows) = rows else { return Ok(None) };
+        let told = told(self.store, self.ledger, &rows, self.and_tickets);
+        let (ahead, told) = tokio::try_join!(self.reading.next(), told)?;
+        self.ahead = ahead;
+        Ok(Some(rows.into_iter().zip(told).collect()))
+    }
+}
+
+/// What is disclosed about each of some signatures' artifacts.
+async fn told(
+    store: &Store,
+    ledger: LedgerId,
+    rows: &[Affected],
+    and_tickets: bool,
+) -> Result<Vec<Told>, EngineError> {
     let seqs: Vec<u64> =
         rows.iter().filter(|row| row.redactable).map(|row| row.authorization.get()).collect();
-    let mut told: HashMap<u64, Told> = HashMap::with_capacity(seqs.len());
-    for row in store.disclosures_of(ledger, &seqs).await? {
-        told.entry(row.seq).or_default().hear(&row.name, row.value);
+    let fields = store.artifact_fields(ledger, &seqs, and_tickets).await?;
+    let mut told = vec![Told::default(); rows.len()];
+    // Both are by rising seq.
+    let mut places = rows.iter().map(|row| row.authorization.get()).zip(&mut told).peekable();
+    for field in fields {
+        while places.next_if(|(seq, _)| *seq < field.seq).is_some() {}
+        if let Some((_, told)) = places.peek_mut().filter(|(seq, _)| *seq == field.seq) {
+            told.hear(&field.name, field.value);
+        }
     }
     Ok(told)
 }

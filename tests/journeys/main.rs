@@ -7,6 +7,7 @@
 
 mod approvals_of_signatures;
 mod auditing;
+mod blast_radius;
 mod calendar;
 mod command_line;
 mod containment;

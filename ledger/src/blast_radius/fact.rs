@@ -22,7 +22,7 @@ pub enum Fact {
         /// The key that was to sign.
         key: KeyId,
         /// The signature, open.
-        signature: Box<Affected>,
+        signature: Affected,
     },
     /// An authorisation ended.
     Ended {
@@ -117,6 +117,6 @@ impl Envelope<'_> {
             redactable: data.sd.is_some(),
             time: self.time,
         };
-        Ok(Fact::Authorized { key: data.key, signature: Box::new(signature) })
+        Ok(Fact::Authorized { key: data.key, signature })
     }
 }

@@ -34,7 +34,7 @@ fn signature(n: u64) -> Affected {
 }
 
 fn authorized(n: u64, key: &str) -> Fact {
-    Fact::Authorized { key: key.parse().unwrap(), signature: Box::new(signature(n)) }
+    Fact::Authorized { key: key.parse().unwrap(), signature: signature(n) }
 }
 
 fn ended(authorization: u64, outcome: Outcome, n: u64) -> Fact {
@@ -177,7 +177,7 @@ fn an_event_is_read_as_far_as_a_list_needs_it() {
     };
     let read = Glance::read(&event(3, caller, Payload::SignatureAuthorized(Box::new(asked)))).unwrap();
     let signature = Affected { caller, environment: Some(Environment::Staging), ..signature(3) };
-    let expected = Fact::Authorized { key: KEY.parse().unwrap(), signature: Box::new(signature) };
+    let expected = Fact::Authorized { key: KEY.parse().unwrap(), signature };
     assert_eq!((read.seq, read.time, read.prev), (seq(3), second(3), Hash::sha256(b"before")));
     assert_eq!(read.fact, Some(expected));
 

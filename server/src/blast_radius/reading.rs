@@ -1,5 +1,5 @@
-//! Reads a list from storage, event by event along the chain: that nothing is missing and nothing was changed is found out
-//! on the way, by what this server knows of the ledger from elsewhere.
+//! Reads a list from storage, event by event: that nothing is missing and nothing was changed is found out on the way, by
+//! what this server knows of the ledger without the database.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::PoisonError;
@@ -16,7 +16,7 @@ use super::Scope;
 use crate::auditing::off_the_workers;
 use crate::ledger::{EngineError, Ledger};
 use crate::store::Store;
-use crate::store::export::EventStream;
+use crate::store::export::{BytesPage, BytesStream};
 use crate::store::load::MAX_PAGE;
 use crate::store::rows::StoredEvent;
 
@@ -36,14 +36,14 @@ pub struct Reading<'a> {
     ledger: &'a Ledger,
     scope: Scope,
     /// None once it has come to its end.
-    events: Option<EventStream>,
+    events: Option<BytesStream>,
+    /// Where the events begin that were not fetched.
+    fetched: u64,
     stretches: VecDeque<JoinHandle<Result<Stretch, EngineError>>>,
     list: BlastRadius,
     /// What the next stretch has to follow.
     link: Link,
-    /// The leaf of the last event so far.
-    leaf: Hash,
-    anchor: Anchor,
+    end: End,
     /// Where a stretch begins whose facts have not been taken in.
     next: u64,
     /// What was seen ahead of its turn: none is an authorisation that stays open.
@@ -61,35 +61,36 @@ enum Link {
     Hash(Hash),
 }
 
-/// What this server knows of the last event without asking the database: by its chain everything before it is known.
-enum Anchor {
-    /// Its leaf in the tree that was sealed.
-    Leaf(Hash),
-    /// The hash that the folded state ends with.
-    Head(Hash),
+/// Where the events end that are read.
+struct End {
+    size: u64,
+    /// The hash of the last one, where it is too new to be known by its leaf: what the folded state ends with.
+    head: Option<Hash>,
 }
 
-impl Anchor {
-    /// Of the event before `size`, or of the ledger's last one where that is too new to be sealed. Says how many events
-    /// lead to it.
-    fn of(ledger: &Ledger, size: u64) -> (u64, Self) {
-        let leaf = size
-            .checked_sub(1)
-            .and_then(|last| ledger.tree.read().unwrap_or_else(PoisonError::into_inner).leaf(last));
-        match leaf {
-            Some(leaf) => (size, Self::Leaf(leaf)),
-            None => {
-                let state = ledger.state();
-                (state.size(), Self::Head(state.head()))
-            }
+impl End {
+    /// Behind the list's last event, or behind the ledger's where the list's is not sealed.
+    fn of(ledger: &Ledger, size: u64) -> Self {
+        if leaves(ledger, size.saturating_sub(1), 1).is_empty() {
+            let state = ledger.state();
+            Self { size: state.size(), head: Some(state.head()) }
+        } else {
+            Self { size, head: None }
         }
     }
+}
+
+/// The leaves of consecutive events in the tree that was sealed, or is about to be; none of those beyond it.
+fn leaves(ledger: &Ledger, from: u64, most: usize) -> Vec<Hash> {
+    let tree = ledger.tree.read().unwrap_or_else(PoisonError::into_inner);
+    let from = usize::try_from(from).unwrap_or(usize::MAX);
+    tree.leaves().iter().skip(from).take(most).copied().collect()
 }
 
 impl<'a> Reading<'a> {
     /// Finds the beginning, and starts to read.
     pub async fn begin(store: &'a Store, ledger: &'a Ledger, scope: Scope) -> Result<Self, EngineError> {
-        let (end, anchor) = Anchor::of(ledger, scope.size);
+        let end = End::of(ledger, scope.size);
         let from = match scope.since {
             Some(since) => store.seq_at(ledger.id(), scope.size, since).await?,
             None => 0,
@@ -99,17 +100,17 @@ impl<'a> Reading<'a> {
             (Some(before), Some(since)) => (before, Link::Before(since)),
             _ => (0, Link::First),
         };
-        let events = store.export_part(ledger.id(), from..end).await?;
+        let events = store.stream_bytes(ledger.id(), from..end.size).await?;
         Ok(Self {
             list: BlastRadius::new(scope.key, scope.since),
             store,
             ledger,
             scope,
             events: Some(events),
+            fetched: from,
             stretches: VecDeque::new(),
             link,
-            leaf: Hash::ZERO,
-            anchor,
+            end,
             next: from,
             foreseen: HashMap::new(),
             most_waiting: MAX_WAITING,
@@ -145,12 +146,15 @@ impl<'a> Reading<'a> {
     async fn stretch(&mut self) -> Result<Option<Stretch>, EngineError> {
         while self.stretches.len() < UNDER_WAY {
             let Some(events) = self.events.as_mut() else { break };
-            let page = events.next_page(AT_ONCE).await?;
+            let (page, from) = (events.next(AT_ONCE).await?, self.fetched);
+            self.fetched += page.len() as u64;
             if page.len() < AT_ONCE {
                 self.events = None;
             }
             if !page.is_empty() {
-                self.stretches.push_back(tokio::task::spawn_blocking(move || Stretch::read(&page)));
+                let known = leaves(self.ledger, from, page.len());
+                let read = move || Stretch::read(from, &page, &known);
+                self.stretches.push_back(tokio::task::spawn_blocking(read));
             }
         }
         let Some(stretch) = self.stretches.pop_front() else { return Ok(None) };
@@ -168,7 +172,7 @@ impl<'a> Reading<'a> {
         if !follows {
             return Err(changed(stretch.seq));
         }
-        (self.link, self.leaf, self.next) = (Link::Hash(stretch.last_hash), stretch.last_leaf, stretch.end);
+        (self.link, self.next) = (Link::Hash(stretch.hash), stretch.end);
         for (seq, fact) in stretch.facts {
             if seq >= self.scope.size {
                 break;
@@ -184,17 +188,18 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Whether the last event is the one that is known, and everything that was seen ahead has come.
+    /// Whether every event has come, up to the one that is known to be the last, and everything that was seen ahead.
     fn is_complete(&self) -> Result<(), EngineError> {
-        let is_known = match (&self.anchor, &self.link) {
-            (Anchor::Leaf(leaf), _) => self.leaf == *leaf,
-            (Anchor::Head(head), Link::Hash(hash)) => hash == head,
-            (Anchor::Head(_), Link::First | Link::Before(_)) => false,
+        let is_last = match (&self.link, self.end.head) {
+            (_, None) => true,
+            (Link::Hash(hash), Some(head)) => *hash == head,
+            (Link::First | Link::Before(_), Some(_)) => false,
         };
-        let missing = self.foreseen.values().flatten().next();
-        match missing {
-            None if is_known => Ok(()),
-            None => Err(changed(self.next.saturating_sub(1))),
+        if !is_last || self.next != self.end.size {
+            return Err(changed(self.next));
+        }
+        match self.foreseen.values().flatten().next() {
+            None => Ok(()),
             Some(ended) => Err(changed(ended.seq.get())),
         }
     }
@@ -208,7 +213,7 @@ impl<'a> Reading<'a> {
             let to = self.scope.size.min(at + MAX_PAGE as u64);
             let page = self.store.signature_events(self.ledger.id(), at, to).await?;
             let facts = off_the_workers(move || facts(&page)).await??;
-            for (_, fact) in facts {
+            for fact in facts {
                 if let Fact::Ended { authorization, ended } = fact
                     && open.remove(&authorization)
                 {
@@ -226,7 +231,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Consecutive events, each the successor of the one before it.
+/// Consecutive events that are what they are known to be, or each the successor of the one before it.
 struct Stretch {
     /// The first one's place.
     seq: u64,
@@ -238,43 +243,48 @@ struct Stretch {
     facts: Vec<(u64, Fact)>,
     /// Where the next begins.
     end: u64,
-    last_hash: Hash,
-    last_leaf: Hash,
+    /// What the next follows.
+    hash: Hash,
 }
 
 impl Stretch {
-    fn read(page: &[StoredEvent]) -> Result<Self, EngineError> {
-        let (first, last) = page.first().zip(page.last()).ok_or_else(|| changed(0))?;
-        let begin = glance(first)?;
-        let (mut expected, mut facts) = (begin.prev, Vec::with_capacity(page.len()));
-        for stored in page {
-            let read = glance(stored)?;
-            if read.prev != expected {
-                return Err(changed(stored.seq));
+    /// Reads events that begin at a seq; those at the beginning of which the leaves are known are held against these, the
+    /// others against each other.
+    fn read(seq: u64, page: &BytesPage, known: &[Hash]) -> Result<Self, EngineError> {
+        let mut known = known.iter();
+        let (mut facts, mut first, mut before) = (Vec::with_capacity(page.len()), None, None);
+        let mut end = seq;
+        for bytes in page.events() {
+            let bytes = bytes?;
+            let read = glance(end, bytes)?;
+            let is_recorded = match (known.next(), before) {
+                (Some(leaf), _) => leaf_hash(bytes) == *leaf,
+                (None, Some(before)) => read.prev == Event::hash(before),
+                // It has to follow the stretch before.
+                (None, None) => true,
+            };
+            if !is_recorded {
+                return Err(changed(end));
             }
-            expected = Event::hash(&stored.bytes);
-            facts.extend(read.fact.map(|fact| (stored.seq, fact)));
+            first = first.or(Some((read.time, read.prev)));
+            before = Some(bytes);
+            facts.extend(read.fact.map(|fact| (end, fact)));
+            end += 1;
         }
-        Ok(Self {
-            seq: first.seq,
-            time: begin.time,
-            prev: begin.prev,
-            facts,
-            end: last.seq + 1,
-            last_hash: expected,
-            last_leaf: leaf_hash(&last.bytes),
-        })
+        let ((time, prev), last) = first.zip(before).ok_or_else(|| changed(seq))?;
+        Ok(Self { seq, time, prev, facts, end, hash: Event::hash(last) })
     }
 }
 
-fn glance(stored: &StoredEvent) -> Result<Glance, EngineError> {
-    let read = Glance::read(&stored.bytes).ok().filter(|read| read.seq.get() == stored.seq);
-    read.ok_or_else(|| changed(stored.seq))
+fn glance(seq: u64, bytes: &[u8]) -> Result<Glance, EngineError> {
+    let read = Glance::read(bytes).ok().filter(|read| read.seq.get() == seq);
+    read.ok_or_else(|| changed(seq))
 }
 
-fn facts(page: &[StoredEvent]) -> Result<Vec<(u64, Fact)>, EngineError> {
-    let fact = |stored| Ok(glance(stored)?.fact.map(|fact| (stored.seq, fact)));
-    page.iter().filter_map(|stored| fact(stored).transpose()).collect()
+fn facts(page: &[StoredEvent]) -> Result<Vec<Fact>, EngineError> {
+    page.iter()
+        .filter_map(|stored| glance(stored.seq, &stored.bytes).map(|read| read.fact).transpose())
+        .collect()
 }
 
 fn changed(seq: u64) -> EngineError {

@@ -1,14 +1,14 @@
 //! The list's rows, one by one, with what is disclosed about them: as a table, or as JSON lines, with receipts where they
 //! are asked for. Memory stays constant, and a reader who is slow or gone ends it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sealbook_ledger::blast_radius::Affected;
 use sealbook_ledger::checkpoint::SignedCheckpoint;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Reading, Scope, told, unwritable};
+use super::{Named, Scope, unwritable};
 use crate::auditing::off_the_workers;
 use crate::exporting::{CHUNK, Chunks, ExportStream, QUEUE, SLOWEST_CHUNK, flush};
 use crate::ledger::{EngineError, Ledger};
@@ -42,7 +42,7 @@ pub(crate) async fn stream(
     let (sender, chunks) = mpsc::channel(QUEUE);
     let (begun, has_begun) = oneshot::channel();
     tokio::spawn(async move {
-        let reading = match Reading::begin(&store, &ledger, scope).await {
+        let reading = match Named::begin(&store, &ledger, scope, true).await {
             Ok(reading) => reading,
             // Whoever asked is told so, or is gone.
             Err(error) => return drop(begun.send(Err(error))),
@@ -70,25 +70,21 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    async fn write(&self, mut reading: Reading<'_>, to: &Chunks) -> Result<(), EngineError> {
+    async fn write(&self, mut reading: Named<'_>, to: &Chunks) -> Result<(), EngineError> {
         let mut out = match self.form {
             Form::Csv => table_head().into_bytes(),
             Form::JsonLines | Form::Proven(_) => Vec::new(),
         };
         let mut page = reading.next().await?;
         while let Some(rows) = page {
-            // The next rows come while it is looked up what these are called.
-            let (next, told) = tokio::join!(reading.next(), told(self.store, self.ledger.id(), &rows));
-            self.page(rows, Arc::new(told?), &mut out, to).await?;
-            page = next?;
+            ((), page) = tokio::try_join!(self.page(rows, &mut out, to), reading.next())?;
         }
         flush(&mut out, 0, to).await
     }
 
     async fn page(
         &self,
-        rows: Vec<Affected>,
-        told: Arc<HashMap<u64, Told>>,
+        rows: Vec<(Affected, Told)>,
         out: &mut Vec<u8>,
         to: &Chunks,
     ) -> Result<(), EngineError> {
@@ -96,16 +92,16 @@ impl Rows<'_> {
             let names = Arc::clone(&self.names);
             let is_table = matches!(self.form, Form::Csv);
             let written = off_the_workers(move || match is_table {
-                true => Ok(table(&rows, &told, &names).into_bytes()),
-                false => json_lines(&rows, &told, &names, &BTreeMap::new()),
+                true => Ok(table(&rows, &names).into_bytes()),
+                false => json_lines(&rows, &names, &BTreeMap::new()),
             });
             out.extend(written.await?.map_err(unwritable)?);
             return flush(out, CHUNK, to).await;
         };
         for rows in rows.chunks(PROVEN_AT_ONCE) {
             let receipts = self.receipts(rows, checkpoint).await?;
-            let (rows, told, names) = (rows.to_vec(), Arc::clone(&told), Arc::clone(&self.names));
-            let written = off_the_workers(move || json_lines(&rows, &told, &names, &receipts));
+            let (rows, names) = (rows.to_vec(), Arc::clone(&self.names));
+            let written = off_the_workers(move || json_lines(&rows, &names, &receipts));
             out.extend(written.await?.map_err(unwritable)?);
             flush(out, CHUNK, to).await?;
         }
@@ -115,10 +111,11 @@ impl Rows<'_> {
     /// The receipts of some rows' events, by seq.
     async fn receipts(
         &self,
-        rows: &[Affected],
+        rows: &[(Affected, Told)],
         checkpoint: &SignedCheckpoint,
     ) -> Result<BTreeMap<u64, String>, EngineError> {
-        let seqs = rows.iter().flat_map(|row| [Some(row.authorization), row.ended.map(|ended| ended.seq)]);
+        let seqs =
+            rows.iter().flat_map(|(row, _)| [Some(row.authorization), row.ended.map(|ended| ended.seq)]);
         let seqs: Vec<u64> = seqs.flatten().map(|seq| seq.get()).collect();
         let receipt = |StoredEvent { seq, bytes, .. }| {
             Ok((seq, self.ledger.prove(bytes, seq, checkpoint)?.to_string()))

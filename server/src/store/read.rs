@@ -14,6 +14,9 @@ use super::rows::{DisclosureRow, LedgerId, StoredEvent};
 /// Most signatures of one digest by one slot that are looked at, newest first.
 const MAX_SIGNATURES: i64 = 64;
 
+/// Seqs between those that are looked for, each, beyond which it is quicker to look for them one by one.
+const MANY_BETWEEN: u64 = 8;
+
 /// Most founders of a ledger: they follow its first event.
 const MAX_FOUNDERS: i64 = 16;
 
@@ -26,6 +29,17 @@ pub struct ActionFilter {
     pub kind: Option<String>,
     /// Only proposed by a later event than this one.
     pub after: Option<u64>,
+}
+
+/// A field of an artifact that was disclosed with a signature's authorisation.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ArtifactFieldRow {
+    /// The authorisation.
+    pub seq: u64,
+    /// Which field.
+    pub name: String,
+    /// What it says.
+    pub value: String,
 }
 
 /// The display name that was disclosed with an enrolment.
@@ -142,6 +156,39 @@ impl Store {
                     name: columns::get(row, 1)?,
                     salt: columns::fixed(row, 2)?,
                     value: text(columns::get(row, 3)?)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What was disclosed with some authorisations, in order of seq; tickets only where they are asked for. Others' between
+    /// them may be among it.
+    pub async fn artifact_fields(
+        &self,
+        ledger: LedgerId,
+        seqs: &[u64],
+        and_tickets: bool,
+    ) -> Result<Vec<ArtifactFieldRow>, StoreError> {
+        const ONE_BY_ONE: &str = "SELECT seq, name, value FROM disclosures \
+             WHERE ledger_id = $1 AND seq = ANY($2) AND ($3 OR name <> 'artifact_ticket') ORDER BY seq";
+        const IN_A_ROW: &str = "SELECT seq, name, value FROM disclosures \
+             WHERE ledger_id = $1 AND seq BETWEEN $2 AND $3 AND ($4 OR name <> 'artifact_ticket') ORDER BY seq";
+        let Some((first, last)) = seqs.first().zip(seqs.last()) else { return Ok(Vec::new()) };
+        let connection = self.connection().await?;
+        let (doing, id) = ("read artifacts", ledger.get());
+        let rows = if last - first < MANY_BETWEEN * seqs.len() as u64 {
+            let (first, last) = (signed(*first)?, signed(*last)?);
+            connection.query(doing, IN_A_ROW, &[&id, &first, &last, &and_tickets]).await?
+        } else {
+            let seqs = seqs.iter().map(|&seq| signed(seq)).collect::<Result<Vec<i64>, _>>()?;
+            connection.query(doing, ONE_BY_ONE, &[&id, &seqs, &and_tickets]).await?
+        };
+        rows.iter()
+            .map(|row| {
+                Ok(ArtifactFieldRow {
+                    seq: columns::unsigned(row, 0)?,
+                    name: columns::get(row, 1)?,
+                    value: text(columns::get(row, 2)?)?,
                 })
             })
             .collect()

@@ -3,8 +3,6 @@
 mod groups;
 mod rows;
 
-use std::collections::HashMap;
-
 use sealbook_ledger::blast_radius::{Affected, Extent, Outcome, named};
 use sealbook_ledger::canonical::Unrepresentable;
 use sealbook_ledger::encoding::Hash;
@@ -38,7 +36,7 @@ pub struct OutcomesView {
     pub abandoned: u64,
     /// Signed and recorded.
     pub created: u64,
-    /// The device did not sign, or wrongly: these alone do not count as signed.
+    /// The device answered with an error, or with what does not verify: these alone do not count as signed.
     pub failed: u64,
     /// No outcome yet.
     pub open: u64,
@@ -105,7 +103,8 @@ pub struct ArtifactGroup {
     /// Its version, where it is disclosed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Why there are neither: `redacted` (something was said and is disclosed no longer), `unnamed` (nothing was said), or
+    /// Why there are neither: `redacted` (what was said is disclosed no longer, or was no more than a ticket), `unnamed`
+    /// (nothing was said), or
     /// `own` (the server's own signatures).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without: Option<&'static str>,
@@ -202,13 +201,12 @@ enum Artifact {
 }
 
 impl Artifact {
-    fn of(row: &Affected, told: Option<&Told>) -> Self {
-        match told.filter(|told| told.name.is_some() || told.version.is_some()) {
-            Some(told) => Self::Named { name: told.name.clone(), version: told.version.clone() },
-            None if row.purpose.is_some() => Self::Without("own"),
-            // A ticket alone names no artifact.
-            None if row.redactable && told.is_none() => Self::Without("redacted"),
-            None => Self::Without("unnamed"),
+    fn of(row: &Affected, told: Told) -> Self {
+        match told {
+            Told { name: None, version: None, .. } if row.purpose.is_some() => Self::Without("own"),
+            Told { name: None, version: None, .. } if row.redactable => Self::Without("redacted"),
+            Told { name: None, version: None, .. } => Self::Without("unnamed"),
+            Told { name, version, .. } => Self::Named { name, version },
         }
     }
 }
@@ -223,10 +221,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts the next rows, with what is told about them by authorisation.
-    pub fn with(mut self, rows: &[Affected], told: &HashMap<u64, Told>) -> Result<Self, Unrepresentable> {
-        for row in rows {
-            self.extent.add(row)?;
+    /// Counts the next rows, with what is told about each.
+    pub fn with(mut self, rows: Vec<(Affected, Told)>) -> Result<Self, Unrepresentable> {
+        for (row, told) in rows {
+            self.extent.add(&row)?;
             let has_failed = row.outcome() == Outcome::Failed;
             let purpose = match (row.environment, row.purpose.as_deref()) {
                 (Some(environment), _) => For::Environment(environment),
@@ -235,7 +233,7 @@ impl Tally {
             };
             self.purposes.count(purpose, has_failed);
             self.callers.count(row.caller, has_failed);
-            self.artifacts.count(Artifact::of(row, told.get(&row.authorization.get())), has_failed);
+            self.artifacts.count(Artifact::of(&row, told), has_failed);
         }
         Ok(self)
     }
@@ -295,5 +293,68 @@ fn name_of(names: &Names, caller: Actor) -> Option<&str> {
         Actor::Member(id) => names.member(id),
         Actor::Service(id) => names.service(id),
         Actor::System => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealbook_ledger::encoding::HexBytes;
+    use sealbook_ledger::payload::SigningPurpose;
+
+    use super::*;
+
+    const ID: &str = "01934f00-0000-7000-8000-0000000000d1";
+
+    fn row(n: u64) -> Affected {
+        Affected {
+            authorization: Seq::new(n).unwrap(),
+            caller: Actor::Service(ID.parse().unwrap()),
+            digest: HexBytes(vec![1; 32]),
+            ended: None,
+            environment: Some(Environment::Production),
+            purpose: None,
+            redactable: true,
+            time: "2026-11-22T00:00:00.000000Z".parse().unwrap(),
+        }
+    }
+
+    fn view(rows: &[Affected], told: Vec<Told>) -> BlastRadiusView {
+        let rows = rows.iter().cloned().zip(told).collect();
+        let subject = Subject {
+            origin: "sealbook.example.com/acme".to_owned(),
+            key: ID.parse().unwrap(),
+            slot: "release".parse().unwrap(),
+            since: None,
+            size: 9,
+            checkpoint: None,
+        };
+        Tally::default().with(rows).unwrap().into_view(subject, &Names::default())
+    }
+
+    #[test]
+    fn what_is_disclosed_no_longer_is_a_group_of_its_own_and_changes_no_digest() {
+        let purpose = SigningPurpose::CertificateRequest { certificate: ID.parse().unwrap() };
+        let own = Affected {
+            environment: None,
+            purpose: Some(Box::new(purpose)),
+            redactable: false,
+            caller: Actor::System,
+            ..row(4)
+        };
+        let rows = [row(1), row(2), Affected { redactable: false, ..row(3) }, own];
+        let named = Told { name: Some("app".to_owned()), ..Told::default() };
+        let nothing = Told::default();
+        let told = view(&rows, vec![named.clone(), named, nothing.clone(), nothing.clone()]);
+        let silent = view(&rows, vec![nothing; 4]);
+        let artifacts = |view: &BlastRadiusView| -> Vec<(Option<String>, Option<&'static str>, u64)> {
+            let groups = view.artifacts.groups.iter();
+            groups.map(|group| (group.name.clone(), group.without, group.count.count)).collect()
+        };
+        let (own, unnamed) = ((None, Some("own"), 1), (None, Some("unnamed"), 1));
+        assert_eq!(artifacts(&told), [(Some("app".to_owned()), None, 2), own.clone(), unnamed.clone()]);
+        assert_eq!(artifacts(&silent), [(None, Some("redacted"), 2), own, unnamed]);
+        assert_eq!(told.digest, silent.digest);
+        let purposes: Vec<_> = told.environments.groups.iter().map(|group| group.purpose).collect();
+        assert_eq!(purposes, [None, Some("certificate_request")]);
     }
 }

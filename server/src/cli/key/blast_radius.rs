@@ -1,7 +1,7 @@
 //! `sealbook key blast-radius`: every signature that a key may have made since a moment.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ const DEADLINE: Duration = Duration::from_secs(11 * 60);
 
 /// Longest wait for the seal that receipts take, in milliseconds.
 const SEAL_WAIT_MS: u32 = 10_000;
+
+/// Longest row in bytes: a line of the list, names, and two receipts of the longest events.
+const MAX_LINE: u64 = 1024 * 1024;
 
 /// Of which key, since when, and where the rows go.
 #[derive(Debug, Args)]
@@ -158,10 +161,15 @@ pub(super) fn run(args: &BlastRadiusArgs, context: &Context) -> Result<(), Failu
 
 /// Makes the list's digest again from the rows: what was written is what the summary is of.
 fn check(file: &Path, summary: &Summary) -> Result<(), Failure> {
-    let (mut sha256, mut count) = (Sha256::new(), 0);
-    for line in BufReader::new(File::open(file).map_err(Failure::file("read", file))?).lines() {
-        let line = line.map_err(Failure::file("read", file))?;
-        let row: Row<'_> = serde_json::from_str(&line).map_err(|error| Failure::Output(error.into()))?;
+    let (mut sha256, mut count, mut line) = (Sha256::new(), 0, Vec::new());
+    let mut rows = BufReader::new(File::open(file).map_err(Failure::file("read", file))?);
+    loop {
+        line.clear();
+        let length = rows.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
+        if length.map_err(Failure::file("read", file))? == 0 {
+            break;
+        }
+        let row: Row<'_> = serde_json::from_slice(&line).map_err(|error| Failure::Output(error.into()))?;
         sha256.update(row.signature.get());
         sha256.update(b"\n");
         count += 1;

@@ -1,6 +1,6 @@
 //! Rows of a blast radius as they leave: what is in the list, and beside it what is disclosed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use sealbook_ledger::blast_radius::Affected;
 use sealbook_ledger::canonical::Unrepresentable;
@@ -27,6 +27,11 @@ pub struct Told {
 }
 
 impl Told {
+    /// Whether nothing is disclosed.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.ticket.is_none() && self.version.is_none()
+    }
+
     /// Takes in one field; others than an artifact's are passed over.
     pub fn hear(&mut self, field: &str, value: String) {
         let own = |known: ArtifactField| known.name() == field;
@@ -49,12 +54,12 @@ pub fn table_head() -> String {
 }
 
 /// Rows of a table, without its first line.
-pub fn table(rows: &[Affected], told: &HashMap<u64, Told>, names: &Names) -> String {
+pub fn table(rows: &[(Affected, Told)], names: &Names) -> String {
     let mut table = Table::further();
-    for row in rows {
-        let told = told.get(&row.authorization.get()).cloned().unwrap_or_default();
-        let caller = name_of(names, row.caller).map(str::to_owned);
-        let texts = [caller, told.name, told.version, told.ticket].map(Option::unwrap_or_default);
+    for (row, told) in rows {
+        let caller = name_of(names, row.caller);
+        let texts = [caller, told.name.as_deref(), told.version.as_deref(), told.ticket.as_deref()];
+        let texts = texts.map(|text| text.unwrap_or_default().to_owned());
         table.row(row.cells().into_iter().chain(texts));
     }
     table.into_text()
@@ -73,18 +78,17 @@ struct JsonRow<'a> {
 
 /// Rows as an object a line, each with the receipts of its events, which are given by seq.
 pub fn json_lines(
-    rows: &[Affected],
-    told: &HashMap<u64, Told>,
+    rows: &[(Affected, Told)],
     names: &Names,
     receipts: &BTreeMap<u64, String>,
 ) -> Result<Vec<u8>, Unrepresentable> {
     let (mut out, mut line) = (Vec::new(), Vec::new());
-    for row in rows {
+    for (row, told) in rows {
         line.clear();
         row.write_line(&mut line)?;
         let seqs = [Some(row.authorization), row.ended.map(|ended| ended.seq)].into_iter().flatten();
         let json = JsonRow {
-            artifact: told.get(&row.authorization.get()),
+            artifact: (!told.is_empty()).then_some(told),
             caller_name: name_of(names, row.caller),
             receipts: seqs.filter_map(|seq| receipts.get(&seq.get())).map(String::as_str).collect(),
             signature: serde_json::from_slice(line.trim_ascii_end()).map_err(Unrepresentable::Serialise)?,
