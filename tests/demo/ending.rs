@@ -58,6 +58,7 @@ impl Ending<'_> {
             ("A slot's key rotated", canary.as_str(), "pki/leaf-new.pem"),
             ("A release with its papers", "valid offline", "release/1.0/"),
             ("A stolen key revoked", "openssl refuses it", "pki/revoked.pem"),
+            ("What it may have signed", "each signature listed", "incident/"),
             ("Revocation list signed", "names its certificate", compromise::LIST),
             ("Release signed again", "the old one is refused", "release/1.1/"),
             ("Trust root signed", "valid offline", compromise::TRUST_ROOT),

@@ -123,6 +123,7 @@ fn rotations(telling: &mut Telling, stage: &mut Stage) -> Result<Renewal, Failur
     telling.scene("certifying the release key", || compromise::certify(stage))?;
     telling.scene("signing a release", || releasing::release(stage))?;
     telling.scene("revoking the release key", || compromise::revoke(stage))?;
+    telling.scene("finding what the key has signed", || compromise::scope(stage))?;
     telling.scene("listing the revocation", || compromise::listed(stage))?;
     telling.scene("replacing the release key", || releasing::replace(stage))?;
     telling.scene("signing the release again", || releasing::release_again(stage))?;

@@ -24,6 +24,9 @@ const REVOKED: &str = "pki/revoked.pem";
 /// Which keys are to be believed.
 pub(crate) const TRUST_ROOT: &str = "trust-root.json";
 
+/// What the stolen key may have signed.
+const BLAST_RADIUS: &str = "incident/blast-radius.csv";
+
 /// A file that is to be signed afterwards.
 const FILE: &str = "/usr/bin/env";
 
@@ -68,6 +71,19 @@ pub(crate) fn revoke(stage: &Stage) -> Result<(String, ()), Failure> {
         return Err(Failure::Unexpected(format!("a signature was refused for another reason: {code}")));
     }
     Ok((format!("2 people revoked the key of {STOLEN}: it signs no more"), ()))
+}
+
+/// Everything that the key may have signed: counted, and listed for whoever has to look after it.
+pub(crate) fn scope(stage: &Stage) -> Result<(String, ()), Failure> {
+    let revoked = stage.ask(Who::Alan, ["revocation", "list"])?;
+    let mut keys = revoked["revoked"].as_array().into_iter().flatten().filter(|row| row["what"] == "key");
+    let key = keys.next().map(|row| text(row, "key")).transpose()?;
+    let key = key.ok_or_else(|| Failure::Unexpected(format!("no key is revoked: {revoked}")))?;
+    let folder = stage.place().public("incident");
+    fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
+    let told = ["key", "blast-radius", &key, "--csv"].map(PathBuf::from).into_iter();
+    let told = stage.ask(Who::Alan, told.chain([stage.place().public(BLAST_RADIUS)]))?;
+    Ok((format!("it may have signed {} times: each is listed", number(&told, "signed")?), ()))
 }
 
 /// The authority's list names the certificate, and openssl refuses it.
