@@ -253,7 +253,7 @@ async fn one(ledger: &Ledger, service: ServiceId, n: u64, digest: HexBytes, sign
         slot: SLOT.parse().expect("a name"),
         digest,
         message: None,
-        environment: if n % 10 == 0 { Environment::Staging } else { Environment::Production },
+        environment: if n.is_multiple_of(10) { Environment::Staging } else { Environment::Production },
         life_s: 60,
         sd: digests(&disclosures),
         clearance: None,
