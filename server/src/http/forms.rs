@@ -47,6 +47,8 @@ pub const QUERIES: &[(&str, ReadForm)] = forms! { query:
     actions::ActionQuery,
     audit::AsAtQuery,
     audit::SampleQuery,
+    blast_radius::ProvenQuery,
+    blast_radius::ScopeQuery,
     certificates::CertificateQuery,
     events::EventQuery,
     evidence::EvidenceQuery,
