@@ -199,7 +199,7 @@ struct Mark {
     in_writing: bool,
 }
 
-/// What the events say of signatures.
+/// What the events say of signatures, those of revocation lists among them.
 #[derive(Default)]
 struct Signatures {
     /// By key.
@@ -219,7 +219,7 @@ impl Signatures {
         let (kind, data) = (event["type"].as_str().unwrap(), &event["data"]);
         let seq = event["seq"].as_u64().unwrap();
         let text = |name: &str| data[name].as_str().unwrap().to_owned();
-        if kind == "signature.authorized" {
+        if ["crl.authorized", "signature.authorized"].contains(&kind) {
             let account = self.keys.entry(text("key")).or_default();
             account.authorized += 1;
             account.open += 1;
@@ -228,10 +228,10 @@ impl Signatures {
             return;
         }
         let count: fn(&mut Account) -> &mut usize = match kind {
-            "signature.created" => |account| &mut account.created,
-            "signature.failed" => |account| &mut account.failed,
+            "crl.issued" | "signature.created" => |account| &mut account.created,
+            "crl.failed" | "signature.failed" => |account| &mut account.failed,
             "signature.withheld" => |account| &mut account.withheld,
-            "signature.abandoned" => |account| &mut account.abandoned,
+            "crl.abandoned" | "signature.abandoned" => |account| &mut account.abandoned,
             _ => return,
         };
         let authorization = data["authorization"].as_u64().unwrap();
