@@ -111,13 +111,6 @@ impl Taken {
             pid: server.pid().expect("it runs"),
         };
         let (_, _, told) = asking.ask(&path);
-        if std::env::var_os("BLAST_LOOP").is_some() {
-            std::thread::sleep(Duration::from_secs(8));
-            eprintln!("pid {}", asking.pid);
-            for _ in 0..12 {
-                asking.ask(&path);
-            }
-        }
         let told: serde_json::Value = serde_json::from_slice(&told).expect("a summary");
         let recent = format!("{path}?since={}", recent(tenant, &told));
         let (mut figures, mut mib) = ([const { Vec::new() }; 5], [0.0f64; 2]);
@@ -178,11 +171,8 @@ impl Asking {
                 peak
             });
             let began = Instant::now();
-            let cpu = cpus(self.pid);
             let kept = self.runtime.block_on(self.read(path));
             let took = began.elapsed().as_secs_f64();
-            let after = cpus(self.pid);
-            eprintln!("    {took:.2} s: server {:.2}, postgres {:.2}", after.0 - cpu.0, after.1 - cpu.1);
             is_over.store(true, Ordering::Relaxed);
             (took, peak.join().expect("a peak") - before, kept)
         })
@@ -265,42 +255,4 @@ async fn one(ledger: &Ledger, service: ServiceId, n: u64, digest: HexBytes, sign
     let authorization = Seq::new(appended.first_seq).expect("a seq");
     let outcome = SigningOutcome::Signed(signature);
     ledger.submit(Submission::new(Command::Settle { authorization, outcome })).await.expect("recorded");
-}
-
-fn cpus(pid: u32) -> (f64, f64) {
-    let out = std::process::Command::new("ps").args(["-eo", "pid,ppid,comm"]).output().unwrap();
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let rows: Vec<(u32, u32, String)> = text
-        .lines()
-        .skip(1)
-        .filter_map(|l| {
-            let mut w = l.split_whitespace();
-            Some((w.next()?.parse().ok()?, w.next()?.parse().ok()?, w.next()?.to_owned()))
-        })
-        .collect();
-    let time = |pid: u32, all: bool| -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let rest: Vec<f64> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or("")
-            .split_whitespace()
-            .skip(11)
-            .take(4)
-            .filter_map(|w| w.parse().ok())
-            .collect();
-        if all { rest.iter().sum::<f64>() / 100.0 } else { rest.iter().take(2).sum::<f64>() / 100.0 }
-    };
-    let master = rows
-        .iter()
-        .find(|(p, pp, c)| {
-            c.contains("postgres")
-                && (*pp == pid || rows.iter().any(|(q, qq, _)| q == pp && *qq == pid))
-                && *p != pid
-        })
-        .map(|r| r.0)
-        .unwrap_or(0);
-    let pg = time(master, true)
-        + rows.iter().filter(|(_, pp, _)| *pp == master).map(|r| time(r.0, false)).sum::<f64>();
-    (time(pid, false), pg)
 }

@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 use super::Scope;
 use crate::auditing::off_the_workers;
 use crate::ledger::{EngineError, Ledger};
-use crate::store::Store;
-use crate::store::export::{BytesPage, BytesStream};
+use crate::store::export::BytesStream;
 use crate::store::load::MAX_PAGE;
 use crate::store::rows::StoredEvent;
+use crate::store::{Store, StoreError};
 
 /// Events that are read and hashed in one go, apart from the threads that serve others.
 const AT_ONCE: usize = 512;
@@ -153,7 +153,7 @@ impl<'a> Reading<'a> {
             }
             if !page.is_empty() {
                 let known = leaves(self.ledger, from, page.len());
-                let read = move || Stretch::read(from, &page, &known);
+                let read = move || Stretch::read(from, page.events(), &known);
                 self.stretches.push_back(tokio::task::spawn_blocking(read));
             }
         }
@@ -250,11 +250,15 @@ struct Stretch {
 impl Stretch {
     /// Reads events that begin at a seq; those at the beginning of which the leaves are known are held against these, the
     /// others against each other.
-    fn read(seq: u64, page: &BytesPage, known: &[Hash]) -> Result<Self, EngineError> {
+    fn read<'p>(
+        seq: u64,
+        page: impl Iterator<Item = Result<&'p [u8], StoreError>>,
+        known: &[Hash],
+    ) -> Result<Self, EngineError> {
         let mut known = known.iter();
-        let (mut facts, mut first, mut before) = (Vec::with_capacity(page.len()), None, None);
+        let (mut facts, mut first, mut before) = (Vec::with_capacity(AT_ONCE), None, None);
         let mut end = seq;
-        for bytes in page.events() {
+        for bytes in page {
             let bytes = bytes?;
             let read = glance(end, bytes)?;
             let is_recorded = match (known.next(), before) {
@@ -289,4 +293,67 @@ fn facts(page: &[StoredEvent]) -> Result<Vec<Fact>, EngineError> {
 
 fn changed(seq: u64) -> EngineError {
     EngineError::Corrupt(format!("the events around {seq} are not those that were recorded").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use sealbook_ledger::event::Actor;
+    use sealbook_ledger::payload::SignatureAbandoned;
+
+    use super::*;
+
+    /// Events from seq 7 on, each the successor of the one before it.
+    fn events() -> Vec<Vec<u8>> {
+        let mut prev = Hash::sha256(b"before");
+        let event = |n: u64| {
+            let event = Event {
+                origin: "sealbook.example.com/acme".parse().unwrap(),
+                seq: Seq::new(7 + n).unwrap(),
+                time: "2026-11-22T00:00:00.000000Z".parse().unwrap(),
+                actor: Actor::System,
+                correlation: "01934f00-0000-7000-8000-000000000000".parse().unwrap(),
+                prev,
+                payload: SignatureAbandoned { authorization: Seq::new(n).unwrap() }.into(),
+                sd: Vec::new(),
+            };
+            let bytes = event.to_bytes().unwrap();
+            prev = Event::hash(&bytes);
+            bytes
+        };
+        (0..4).map(event).collect()
+    }
+
+    fn read(events: &[Vec<u8>], known: &[Hash]) -> Result<Stretch, EngineError> {
+        Stretch::read(7, events.iter().map(|bytes| Ok(bytes.as_slice())), known)
+    }
+
+    #[test]
+    fn events_are_held_against_their_leaves_or_else_against_each_other() {
+        let genuine = events();
+        let leaves: Vec<Hash> = genuine.iter().map(|bytes| leaf_hash(bytes)).collect();
+        for known in 0..=genuine.len() {
+            let stretch = read(&genuine, &leaves[..known]).unwrap();
+            assert_eq!((stretch.seq, stretch.end, stretch.facts.len()), (7, 11, 4));
+            assert_eq!((stretch.prev, stretch.hash), (Hash::sha256(b"before"), Event::hash(&genuine[3])));
+            for altered in 0..genuine.len() {
+                let mut events = events();
+                *events[altered].iter_mut().rfind(|byte| **byte == b'1').unwrap() = b'2';
+                // The last one that no leaf is known of is what the next stretch, or the folded state, shows.
+                let is_noticed = altered < known.max(genuine.len() - 1);
+                assert_eq!(read(&events, &leaves[..known]).is_err(), is_noticed, "{altered} of {known}");
+                assert!(is_noticed || read(&events, &leaves[..known]).unwrap().hash != stretch.hash);
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_missing_or_none_is_noticed() {
+        let mut missing = events();
+        missing.remove(1);
+        let mut none = events();
+        none[2] = b"{}".to_vec();
+        for events in [missing, none] {
+            assert_eq!(read(&events, &[]).err().unwrap().code(), "ledger.corrupt");
+        }
+    }
 }
