@@ -20,7 +20,7 @@ use crate::payload::{
 use crate::policy::Environment;
 use crate::timestamp::Timestamp;
 
-pub use incidents::{FoundScope, IncidentCommand, IncidentMove};
+pub use incidents::{FoundScope, IncidentCommand, IncidentMove, IncidentOpening};
 pub use revoking::{CrlCommand, CrlLife, CrlOutcome};
 
 /// A founder, and the digests of what is private about that person.

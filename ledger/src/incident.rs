@@ -16,7 +16,7 @@ use crate::event::{Actor, Event};
 use crate::ids::{ActionId, ChannelName, Correlation, IncidentId, KeyId, MemberId, Seq, SlotName};
 use crate::member::suspended;
 use crate::payload::{IncidentOpened, Payload};
-use crate::policy::Environment;
+use crate::policy::{Environment, Role};
 use crate::rule::Rule;
 use crate::slot::{Key, KeyState, Slot};
 use crate::state::Founded;
@@ -27,6 +27,12 @@ pub const INCIDENTS: u64 = 4;
 
 /// Most events of an incident before it can only be closed: nobody can make one that is too long to be told.
 pub const MAX_STEPS: u64 = 1000;
+
+/// Longest time to answer the call of an incident, in seconds: a day.
+pub const MAX_ACKNOWLEDGE_S: u32 = 24 * 60 * 60;
+
+/// Latest target of a step, in seconds from the opening: five days.
+pub const MAX_TARGET_S: u32 = 5 * 24 * 60 * 60;
 
 /// An event of an incident, and when it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +129,16 @@ pub struct Incident {
     pub opened_by: MemberId,
     /// Under which correlation its own events stand.
     pub correlation: Correlation,
+    /// Whether people talk each step of a drill through before it is taken.
+    pub tabletop: bool,
+    /// Within how many seconds from the opening steps are to be taken.
+    pub targets: BTreeMap<IncidentStep, u32>,
+    /// Who was called: those who held `incident_commander` or `change_board` at the opening, but for the opener.
+    pub called: BTreeSet<MemberId>,
+    /// Until when they have to answer.
+    pub acknowledge_by: Option<Timestamp>,
+    /// When others were told that some have not.
+    pub escalated: Option<Mark>,
     /// Who has said to take part.
     pub acknowledged: BTreeSet<MemberId>,
     /// When its slot was first contained.
@@ -164,6 +180,11 @@ impl Incident {
     /// Whether it has not ended.
     pub fn is_open(&self) -> bool {
         self.closed.is_none()
+    }
+
+    /// Whoever was called and has not answered.
+    pub fn missed(&self) -> BTreeSet<MemberId> {
+        self.called.difference(&self.acknowledged).copied().collect()
     }
 }
 
@@ -225,7 +246,11 @@ impl Founded {
             },
             IncidentStep::Revoked => key.is_some_and(Key::is_compromised),
             IncidentStep::Advised => incident.advised.is_some(),
-            IncidentStep::Resumed => slot.is_some_and(|slot| !suspended(slot.suspension, at)),
+            // A suspension that lapsed was lifted by nobody.
+            IncidentStep::Resumed => {
+                (incident.resumed.is_some() || incident.contained.is_none())
+                    && slot.is_some_and(|slot| !suspended(slot.suspension, at))
+            }
         }
     }
 
@@ -280,6 +305,9 @@ impl Founded {
                         incident.acknowledged.insert(member);
                     });
                 }
+            }
+            Payload::IncidentEscalated(p) => {
+                self.with_incident(p.incident, |incident| incident.escalated = Some(mark));
             }
             Payload::IncidentScoped(p) => {
                 self.with_incident(p.incident, |incident| {
@@ -357,6 +385,11 @@ impl Founded {
             opened: mark,
             opened_by,
             correlation: event.correlation,
+            tabletop: opened.tabletop,
+            targets: opened.targets.clone(),
+            called: self.responders(event.time).filter(|id| *id != opened_by).collect(),
+            acknowledge_by: opened.acknowledge_by,
+            escalated: None,
             acknowledged: BTreeSet::from([opened_by]),
             contained: contained.then_some(mark),
             steps: 1,
@@ -374,6 +407,16 @@ impl Founded {
         let of_slot = Arc::make_mut(&mut self.open_incidents).entry(opened.slot.clone()).or_default();
         of_slot.insert(opened.incident);
         Arc::make_mut(&mut self.incidents).insert(opened.incident, Arc::new(incident));
+    }
+
+    /// Whoever an incident calls: commanders and the change board.
+    fn responders(&self, at: Timestamp) -> impl Iterator<Item = MemberId> {
+        let roles = BTreeSet::from([Role::ChangeBoard, Role::IncidentCommander]);
+        let called = self
+            .members
+            .iter()
+            .filter(move |(_, member)| member.is_active(at) && !member.roles_at(at).is_disjoint(&roles));
+        called.map(|(id, _)| *id)
     }
 
     pub(crate) fn with_incident(&mut self, id: IncidentId, change: impl FnOnce(&mut Incident)) {

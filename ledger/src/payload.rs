@@ -189,6 +189,8 @@ catalogue! {
     IncidentAdvised(IncidentAdvised) "incident.advised" sd 2 rules 4;
     /// An incident has ended.
     IncidentClosed(IncidentClosed) "incident.closed" sd 1 rules 4;
+    /// Whoever was called to an incident has not answered in time: others were told.
+    IncidentEscalated(IncidentEscalated) "incident.escalated" sd 0 rules 4;
     /// Somebody said something about an incident.
     IncidentNoted(IncidentNoted) "incident.noted" sd 1 rules 4;
     /// Containment: somebody else may hold or have used a key.

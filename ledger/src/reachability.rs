@@ -6,7 +6,7 @@ use crate::action::ActionType;
 use crate::event::Actor;
 use crate::ids::{MemberId, ServiceId, SlotName};
 use crate::member::{Member, SUSPENSION_LAPSE_S};
-use crate::policy::{ActionRule, Clause, Proposer, Role, SigningPolicy};
+use crate::policy::{ActionRule, Clause, Environment, Proposer, Role, SigningPolicy};
 use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
 use crate::state::Founded;
@@ -69,7 +69,12 @@ impl Founded {
     /// The services that have to ask for approval somewhere.
     fn asking_services(&self) -> Vec<ServiceId> {
         let asks = |name: &SlotName| {
-            self.slots.get(name).is_some_and(|slot| !slot.signing_policy.approval.is_empty())
+            let slot = self.slots.get(name).map(|slot| &slot.signing_policy);
+            slot.is_some_and(|policy| {
+                let during = policy.environments.contains(&Environment::Production)
+                    && self.open_incidents(name).next().is_some();
+                during || !policy.approval.is_empty()
+            })
         };
         let services = self.services.iter().filter(|(_, s)| !s.removed && s.slots.iter().any(asks));
         services.map(|(id, _)| *id).collect()

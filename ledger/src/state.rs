@@ -43,7 +43,7 @@ pub const RULES: u64 = 4;
 
 /// The newest rules version that a ledger may open under or adopt: the forms and rules of a later one may still change, and
 /// nobody is to be told that a ledger under it is valid.
-pub const OFFERED: u64 = 3;
+pub const OFFERED: u64 = 4;
 
 /// Whether a rules version is one that ledgers may have.
 pub fn is_offered(rules: u64) -> bool {

@@ -33,7 +33,7 @@ pub(crate) use plan::issue_tickets;
 pub use plan::{Issued, Plan};
 
 /// The rules version that new ledgers open under: the latest whose every action this server carries out.
-pub const RULES: u64 = 3;
+pub const RULES: u64 = 4;
 
 /// How long a ticket can be used, in seconds: three days.
 pub const TICKET_LIFE_S: u32 = 3 * 24 * 60 * 60;

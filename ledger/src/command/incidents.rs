@@ -1,9 +1,11 @@
 //! Steps of incidents.
 
+use std::collections::BTreeMap;
+
 use crate::encoding::{B64, Hash};
 use crate::event::Actor;
 use crate::ids::{ChannelName, IncidentId, KeyId, MemberId, Seq, SlotName};
-use crate::incident::IncidentOutcome;
+use crate::incident::{IncidentOutcome, IncidentStep};
 use crate::timestamp::Timestamp;
 
 /// A step of an incident, by somebody.
@@ -23,20 +25,11 @@ pub struct IncidentCommand {
 #[derive(Debug, Clone)]
 pub enum IncidentMove {
     /// Opens it, and contains the slot where nothing has: one person, at once.
-    Open {
-        /// Whether it is a drill.
-        drill: bool,
-        /// The key.
-        key: KeyId,
-        /// Its slot.
-        slot: SlotName,
-        /// Since when somebody else is suspected to hold it.
-        suspected_since: Option<Timestamp>,
-        /// Whether the slot is to be suspended with it.
-        contain: bool,
-    },
+    Open(IncidentOpening),
     /// Takes part.
     Acknowledge,
+    /// Records that whoever was called has not answered in time.
+    Escalate,
     /// Says something about it.
     Note,
     /// Records which signatures may be affected.
@@ -56,6 +49,27 @@ pub enum IncidentMove {
     Advise,
     /// Ends it.
     Close(IncidentOutcome),
+}
+
+/// What an incident is about, and what is asked of those who respond.
+#[derive(Debug, Clone)]
+pub struct IncidentOpening {
+    /// Until when whoever is called has to answer.
+    pub acknowledge_by: Option<Timestamp>,
+    /// Whether the slot is to be suspended with it.
+    pub contain: bool,
+    /// Whether it is a drill.
+    pub drill: bool,
+    /// The key.
+    pub key: KeyId,
+    /// Its slot.
+    pub slot: SlotName,
+    /// Since when somebody else is suspected to hold it.
+    pub suspected_since: Option<Timestamp>,
+    /// Whether people talk each step of a drill through before it is taken.
+    pub tabletop: bool,
+    /// Within how many seconds steps are to be taken.
+    pub targets: BTreeMap<IncidentStep, u32>,
 }
 
 /// Which signatures may be affected.

@@ -15,7 +15,7 @@ impl Command {
     }
 
     fn opens_incident(&self) -> bool {
-        matches!(self, Self::Incident(command) if matches!(command.step, IncidentMove::Open { .. }))
+        matches!(self, Self::Incident(command) if matches!(command.step, IncidentMove::Open(_)))
     }
 
     /// The correlation of the action, rotation or certificate that it takes a step further; none where it begins

@@ -4,8 +4,8 @@ use super::{Refusal, Trial};
 use crate::command::{Containment, IncidentCommand, IncidentMove};
 use crate::member::suspended;
 use crate::payload::{
-    IncidentAcknowledged, IncidentAdvised, IncidentClosed, IncidentNoted, IncidentOpened, IncidentReinstated,
-    IncidentResigned, IncidentScoped, IncidentWithdrawn, Payload,
+    IncidentAcknowledged, IncidentAdvised, IncidentClosed, IncidentEscalated, IncidentNoted, IncidentOpened,
+    IncidentReinstated, IncidentResigned, IncidentScoped, IncidentWithdrawn, Payload,
 };
 use crate::rule::Rule;
 
@@ -15,12 +15,26 @@ impl Trial<'_> {
         let IncidentCommand { by, incident, step, sd } = command;
         let mut contained = None;
         let payload: Payload = match step {
-            IncidentMove::Open { drill, key, slot, suspected_since, contain } => {
-                contained = contain.then(|| slot.clone());
-                let follows = self.founded()?.last_incident(key).map(|(id, _)| id);
-                IncidentOpened { drill, follows, incident, key, slot, suspected_since }.into()
+            IncidentMove::Open(opening) => {
+                contained = opening.contain.then(|| opening.slot.clone());
+                IncidentOpened {
+                    acknowledge_by: opening.acknowledge_by,
+                    drill: opening.drill,
+                    follows: self.founded()?.last_incident(opening.key).map(|(id, _)| id),
+                    incident,
+                    key: opening.key,
+                    slot: opening.slot,
+                    suspected_since: opening.suspected_since,
+                    tabletop: opening.tabletop,
+                    targets: opening.targets,
+                }
+                .into()
             }
             IncidentMove::Acknowledge => IncidentAcknowledged { incident }.into(),
+            IncidentMove::Escalate => {
+                let missed = self.founded()?.incident(incident)?.missed();
+                IncidentEscalated { incident, missed }.into()
+            }
             IncidentMove::Note => IncidentNoted { incident }.into(),
             IncidentMove::Scope(found) => IncidentScoped {
                 count: found.count,

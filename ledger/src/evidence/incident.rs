@@ -3,7 +3,7 @@
 mod checked;
 mod course;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -62,6 +62,34 @@ pub struct Clock {
     /// Whether it was done in time; absent while nobody can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub met: Option<bool>,
+}
+
+/// How long a step took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepTime {
+    /// Whether it was taken within its target; absent without one, and while nobody can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub met: Option<bool>,
+    /// From the opening, in whole seconds; absent while it is not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// The step.
+    pub step: IncidentStep,
+    /// Within how many seconds it was to be taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<u32>,
+}
+
+/// Whoever was called and has not answered in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EscalationFacts {
+    /// Until when they had to.
+    pub due: Timestamp,
+    /// Who.
+    pub missed: BTreeSet<MemberId>,
+    /// When others were told.
+    #[serde(flatten)]
+    pub mark: Mark,
 }
 
 /// Which signatures may be affected.
@@ -156,6 +184,9 @@ pub struct ListFacts {
 /// The statement about an incident or drill: `evidence.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IncidentEvidence {
+    /// Until when whoever is called has to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledge_by: Option<Timestamp>,
     /// Who has said to take part, and when.
     pub acknowledged: BTreeMap<MemberId, Mark>,
     /// The newest event that is told of: what had not happened then, the pack does not know.
@@ -184,6 +215,9 @@ pub struct IncidentEvidence {
     pub decisions: Vec<Decision>,
     /// Whether it was practised.
     pub drill: bool,
+    /// Whoever was missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<EscalationFacts>,
     /// Every event of the pack.
     pub events: Vec<Listed>,
     /// The last incident about this key before.
@@ -228,9 +262,13 @@ pub struct IncidentEvidence {
     pub sealed: Sealed,
     /// The slot.
     pub slot: SlotName,
+    /// How long each step took.
+    pub steps: Vec<StepTime>,
     /// Since when somebody else was suspected to hold the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspected_since: Option<Timestamp>,
+    /// Whether each step of a drill was talked through before it was taken.
+    pub tabletop: bool,
     /// `fail` where any check does, else `pass`.
     pub verdict: CheckResult,
 }
@@ -250,6 +288,7 @@ impl IncidentEvidence {
         let (rotated, replacement) = course.rotated(slot)?;
         let closed = course.closed();
         let mut evidence = Self {
+            acknowledge_by: opened.acknowledge_by,
             acknowledged: course.acknowledged(),
             as_of: facts.events().last().map_or(event.time, |event| event.time),
             advised: course.all(move |p| matches!(p, Payload::IncidentAdvised(p) if p.incident == id)),
@@ -264,6 +303,7 @@ impl IncidentEvidence {
             correlation_id: event.correlation,
             decisions: decisions(facts)?,
             drill: opened.drill,
+            escalated: course.escalated(),
             events: facts.listed(),
             follows: opened.follows,
             incident: id,
@@ -281,10 +321,13 @@ impl IncidentEvidence {
             scope: course.scope(),
             sealed,
             slot: opened.slot.clone(),
+            steps: Vec::new(),
             suspected_since: opened.suspected_since,
+            tabletop: opened.tabletop,
             verdict: CheckResult::None,
         };
         evidence.clocks = evidence.clocks();
+        evidence.steps = IncidentStep::ALL.into_iter().map(|step| evidence.timed(step, opened)).collect();
         evidence.checks = evidence.checked(facts);
         evidence.verdict = verdict(&evidence.checks);
         Ok(evidence)
@@ -304,12 +347,27 @@ impl IncidentEvidence {
         ]
     }
 
+    fn timed(&self, step: IncidentStep, opened: &IncidentOpened) -> StepTime {
+        let from = self.opened.mark.time;
+        // What was contained before the opening took no time.
+        let taken = self.step(step).map(|taken| taken.mark.time.max(from));
+        let seconds = taken.map(|at| at.unix_micros().abs_diff(from.unix_micros()) / 1_000_000);
+        let target = opened.targets.get(&step).copied();
+        let due = target.map(|target| from.plus_seconds(target));
+        let over = self.closed.is_some() || due.is_some_and(|due| self.as_of > due);
+        let met = due.and_then(|due| taken.map(|at| at <= due).or_else(|| over.then_some(false)));
+        StepTime { met, seconds, step, target }
+    }
+
     /// When a step was taken, and by whom.
     pub fn step(&self, step: IncidentStep) -> Option<&Taken> {
         match step {
             IncidentStep::Contained => self.contained.as_ref(),
             IncidentStep::Scoped => self.scope.as_ref().map(|scope| &scope.taken),
-            IncidentStep::Withdrawn => self.channels.values().map(|channel| &channel.withdrawn).next_back(),
+            IncidentStep::Withdrawn => {
+                let withdrawn = self.channels.values().map(|channel| &channel.withdrawn);
+                withdrawn.max_by_key(|taken| taken.mark.seq)
+            }
             IncidentStep::Rotated => self.rotated.as_ref(),
             IncidentStep::Resigned => self.resigned.as_ref().map(|resigned| &resigned.taken),
             IncidentStep::Revoked => self.revoked.as_ref().map(|revoked| &revoked.taken),

@@ -2,9 +2,10 @@
 
 use crate::event::{Actor, Event};
 use crate::ids::{ChannelName, IncidentId};
-use crate::incident::{Incident, IncidentOutcome, IncidentStep, MAX_STEPS};
+use crate::incident::{Incident, IncidentOutcome, IncidentStep, MAX_ACKNOWLEDGE_S, MAX_STEPS, MAX_TARGET_S};
 use crate::payload::{
-    IncidentClosed, IncidentOpened, IncidentReinstated, IncidentResigned, IncidentScoped, IncidentWithdrawn,
+    IncidentClosed, IncidentEscalated, IncidentOpened, IncidentReinstated, IncidentResigned, IncidentScoped,
+    IncidentWithdrawn,
 };
 use crate::rule::Rule;
 use crate::state::Founded;
@@ -46,7 +47,8 @@ impl Founded {
         if last.is_some_and(|(_, last)| last.is_open()) {
             return Err(Rule::IncidentBusy);
         }
-        if ahead || !follows || self.incidents.contains_key(&opened.incident) {
+        if !asked_in_reason(opened, at) || ahead || !follows || self.incidents.contains_key(&opened.incident)
+        {
             return Err(Rule::IncidentForm);
         }
         Ok(())
@@ -62,6 +64,20 @@ impl Founded {
         let Actor::Member(member) = actor else { return Err(Rule::Actor) };
         self.active_member(member, at)?;
         if incident.acknowledged.contains(&member) { Err(Rule::IncidentStep) } else { Ok(()) }
+    }
+
+    /// Once, after the time to answer is over.
+    pub(crate) fn judge_incident_escalated(
+        &self,
+        escalated: &IncidentEscalated,
+        at: Timestamp,
+    ) -> Result<(), Rule> {
+        let incident = self.going_on(escalated.incident)?;
+        let over = incident.acknowledge_by.is_some_and(|by| at >= by);
+        if !over || incident.escalated.is_some() || incident.missed().is_empty() {
+            return Err(Rule::IncidentStep);
+        }
+        if escalated.missed == incident.missed() { Ok(()) } else { Err(Rule::IncidentForm) }
     }
 
     /// Notes are anybody's who is enrolled: what somebody saw is not to be lost.
@@ -201,4 +217,12 @@ impl Founded {
         }
         if ready { Ok(()) } else { Err(Rule::IncidentOpen) }
     }
+}
+
+/// Whether what is asked of those who respond could be done, and nothing is talked through that is not practised.
+fn asked_in_reason(opened: &IncidentOpened, at: Timestamp) -> bool {
+    let latest = at.plus_seconds(MAX_ACKNOWLEDGE_S);
+    let answered = opened.acknowledge_by.is_none_or(|by| by > at && by <= latest);
+    let within = opened.targets.values().all(|target| (1..=MAX_TARGET_S).contains(target));
+    answered && within && (opened.drill || !opened.tabletop)
 }

@@ -1,16 +1,21 @@
 //! Payloads of incidents and drills (rules version 4).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Hash;
-use crate::ids::{ChannelName, IncidentId, KeyId, Seq, SlotName};
-use crate::incident::IncidentOutcome;
+use crate::ids::{ChannelName, IncidentId, KeyId, MemberId, Seq, SlotName};
+use crate::incident::{IncidentOutcome, IncidentStep};
 use crate::timestamp::Timestamp;
 
 /// See [`super::Payload::IncidentOpened`]; who opens it is the event's actor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentOpened {
+    /// Until when whoever is called has to answer: holders of `incident_commander` or `change_board` but for the opener.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledge_by: Option<Timestamp>,
     /// Whether it is practised on a key that was made for it.
     pub drill: bool,
     /// The last incident about this key, where there was one: its clocks go on.
@@ -25,6 +30,12 @@ pub struct IncidentOpened {
     /// Since when that is suspected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspected_since: Option<Timestamp>,
+    /// Whether people talk each step of a drill through before it is taken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tabletop: bool,
+    /// Within how many seconds from the opening steps are to be taken: 1 to 432 000 (five days).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<IncidentStep, u32>,
 }
 
 payload!(
@@ -32,6 +43,16 @@ payload!(
     IncidentAcknowledged {
         /// The incident.
         incident: IncidentId,
+    }
+);
+
+payload!(
+    /// See [`super::Payload::IncidentEscalated`].
+    IncidentEscalated {
+        /// The incident.
+        incident: IncidentId,
+        /// Whoever was called and has not answered in time.
+        missed: BTreeSet<MemberId>,
     }
 );
 
@@ -128,6 +149,7 @@ impl super::Payload {
             Self::IncidentAcknowledged(p) => Some(p.incident),
             Self::IncidentAdvised(p) => Some(p.incident),
             Self::IncidentClosed(p) => Some(p.incident),
+            Self::IncidentEscalated(p) => Some(p.incident),
             Self::IncidentNoted(p) => Some(p.incident),
             Self::IncidentOpened(p) => Some(p.incident),
             Self::IncidentReinstated(p) => Some(p.incident),

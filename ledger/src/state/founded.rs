@@ -81,6 +81,7 @@ impl Founded {
             Payload::IncidentAcknowledged(acknowledged) => {
                 self.judge_incident_acknowledged(acknowledged.incident, event.actor, at)
             }
+            Payload::IncidentEscalated(escalated) => self.judge_incident_escalated(escalated, at),
             Payload::IncidentNoted(noted) => self.judge_incident_noted(noted.incident, event.actor, at),
             Payload::IncidentScoped(scoped) => self.judge_incident_scoped(scoped, event),
             Payload::IncidentWithdrawn(withdrawn) => {
@@ -251,6 +252,7 @@ impl Founded {
             | Payload::IncidentAcknowledged(_)
             | Payload::IncidentAdvised(_)
             | Payload::IncidentClosed(_)
+            | Payload::IncidentEscalated(_)
             | Payload::IncidentNoted(_)
             | Payload::IncidentOpened(_)
             | Payload::IncidentReinstated(_)

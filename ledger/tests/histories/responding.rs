@@ -1,8 +1,11 @@
 //! A history of rules version 4: every type of event that came with it, and what a forger can't change in one.
 
-use sealbook_ledger::command::{Document, DocumentOutcome, DocumentSubject, IncidentMove, RotationCommand};
+use sealbook_ledger::command::{
+    Document, DocumentOutcome, DocumentSubject, IncidentMove, IncidentOpening, RotationCommand,
+};
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::event::Actor;
+use sealbook_ledger::incident::IncidentStep;
 use sealbook_ledger::payload::Payload;
 
 use super::forged::{Harmless, surprises};
@@ -14,6 +17,7 @@ const HARMLESS: &[Harmless] = &[
     ("incident.advised", "/data/incident", "whoever may take the steps of one may take those of the other"),
     ("incident.closed", "/data/outcome", "two outcomes that may both be true"),
     ("incident.noted", "/data/incident", "a note"),
+    ("incident.opened", "/data/acknowledge_by", "any time to answer, within a day"),
     ("incident.opened", "/data/incident", "its id is first known by this event"),
     ("incident.opened", "/data/key", "any key of the slot"),
     ("incident.resigned", "/data/dropped", "a number that only the whole ledger tells"),
@@ -34,10 +38,16 @@ fn story() -> Ledger {
     let mut ledger = alert();
     ledger.evidence_key();
     let key = ledger.rotating_slot("releases", channelled());
-    let incident = ledger.opened_about("releases", key);
+    let incident = incident_id(ledger.fresh());
+    let acknowledge_by = Some(ledger.clock.plus_seconds(600));
+    let targets = [(IncidentStep::Scoped, 900)].into();
+    let opening = IncidentOpening { acknowledge_by, targets, ..plain_opening("releases", key) };
+    ledger.moved(incident, IncidentMove::Open(opening)).unwrap();
     let other = Actor::Member(ledger.people[1].id);
     ledger.move_by(other, incident, IncidentMove::Acknowledge).unwrap();
     ledger.move_by(other, incident, IncidentMove::Note).unwrap();
+    ledger.wait(600);
+    ledger.move_by(Actor::System, incident, IncidentMove::Escalate).unwrap();
     ledger.moved(incident, IncidentMove::Scope(ledger.found(2))).unwrap();
     ledger.moved(incident, IncidentMove::Withdraw(channel("stable"))).unwrap();
     ledger.replaced("releases");

@@ -3,8 +3,8 @@
 use sealbook_ledger::action::{Params, RevocationReason, SigningApproveParams, SlotParams, SlotPolicyParams};
 use sealbook_ledger::certificate::Usage;
 use sealbook_ledger::command::{
-    Containment, Document, DocumentOutcome, DocumentSubject, FoundScope, IncidentMove, OwnSignature,
-    RotationCommand,
+    Containment, Document, DocumentOutcome, DocumentSubject, FoundScope, IncidentMove, IncidentOpening,
+    OwnSignature, RotationCommand,
 };
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::Actor;
@@ -68,12 +68,12 @@ fn whoever_may_not_contain_a_slot_opens_nothing() {
 fn an_incident_is_about_a_key_of_its_slot_and_a_time_that_has_come() {
     let (mut ledger, key) = releases();
     let other = ledger.rotating_slot("other", channelled());
-    let about = |key, suspected_since| IncidentMove::Open {
-        drill: false,
-        key,
-        slot: slot_name("releases"),
-        suspected_since,
-        contain: false,
+    let about = |key, suspected_since| {
+        IncidentMove::Open(IncidentOpening {
+            suspected_since,
+            contain: false,
+            ..plain_opening("releases", key)
+        })
     };
     assert_eq!(ledger.moved(incident_id(1), about(other, None)).unwrap_err(), Rule::KeyUnknown);
     let ahead = Some(ledger.clock.plus_seconds(60));
@@ -227,13 +227,8 @@ fn a_drill_is_about_a_slot_for_drills_and_nothing_else() {
     let mut ledger = alert();
     let real = ledger.rotating_slot("releases", channelled());
     let practised = ledger.drill_slot("drill");
-    let about = |drill, name: &str, key| IncidentMove::Open {
-        drill,
-        key,
-        slot: slot_name(name),
-        suspected_since: None,
-        contain: true,
-    };
+    let about =
+        |drill, name: &str, key| IncidentMove::Open(IncidentOpening { drill, ..plain_opening(name, key) });
     assert_eq!(ledger.moved(incident_id(1), about(true, "releases", real)).unwrap_err(), Rule::IncidentDrill);
     assert_eq!(
         ledger.moved(incident_id(1), about(false, "drill", practised)).unwrap_err(),
@@ -350,13 +345,11 @@ fn what_the_key_signs_after_the_look_has_to_be_looked_for_again() {
     signing_policy.environments.insert(Environment::Staging);
     ledger.decree(Params::SlotPolicySet(SlotPolicyParams { signing_policy, slot: slot_name("releases") }));
     let incident = incident_id(1);
-    let opening = IncidentMove::Open {
-        drill: false,
-        key,
-        slot: slot_name("releases"),
+    let opening = IncidentMove::Open(IncidentOpening {
         suspected_since: Some(earlier(ledger.clock, 60)),
         contain: false,
-    };
+        ..plain_opening("releases", key)
+    });
     ledger.moved(incident, opening).unwrap();
     let is_scoped = |ledger: &Ledger| {
         let incident = ledger.now().incident(incident).unwrap();
@@ -376,13 +369,7 @@ fn what_the_key_signs_after_the_look_has_to_be_looked_for_again() {
 #[test]
 fn that_it_was_a_false_alarm_takes_a_quorum_and_the_key_that_was_suspected() {
     let (mut ledger, key) = releases();
-    let opening = |contain| IncidentMove::Open {
-        drill: false,
-        key,
-        slot: slot_name("releases"),
-        suspected_since: None,
-        contain,
-    };
+    let opening = |contain| IncidentMove::Open(IncidentOpening { contain, ..plain_opening("releases", key) });
     let close = IncidentMove::Close(IncidentOutcome::FalseAlarm);
     ledger.moved(incident_id(1), opening(false)).unwrap();
     assert_eq!(ledger.moved(incident_id(1), close.clone()).unwrap_err(), Rule::IncidentOpen);
@@ -454,4 +441,88 @@ fn a_service_withdraws_and_only_people_put_replacements_out() {
     ledger.move_by(service, incident, IncidentMove::Withdraw(channel("stable"))).unwrap();
     let reinstate = IncidentMove::Reinstate(channel("stable"));
     assert_eq!(ledger.move_by(service, incident, reinstate).unwrap_err(), Rule::Actor);
+}
+
+#[test]
+fn whoever_is_called_and_does_not_answer_in_time_is_named_once() {
+    let deciding = || DECIDING.to_vec();
+    let others = [vec![Role::ChangeBoard], vec![Role::IncidentCommander], vec![Role::Auditor]];
+    let founders = [deciding(), deciding(), deciding()].into_iter().chain(others).collect();
+    let mut ledger = Ledger::founded_under(4, "acme", founders, |_| {});
+    let key = ledger.rotating_slot("releases", channelled());
+    let person = |ledger: &Ledger, n: usize| Actor::Member(ledger.people[n].id);
+    let by = ledger.clock.plus_seconds(600);
+    let opening = IncidentOpening { acknowledge_by: Some(by), ..plain_opening("releases", key) };
+    ledger.moved(incident_id(1), IncidentMove::Open(opening)).unwrap();
+    let called = ledger.now().incident(incident_id(1)).unwrap().called.clone();
+    assert!(called.contains(&ledger.people[3].id) && called.contains(&ledger.people[4].id));
+    // Neither who opened it nor who has no part in it.
+    assert!(!called.contains(&ledger.people[0].id) && !called.contains(&ledger.people[5].id));
+    for n in [1, 2, 4, 5] {
+        let who = person(&ledger, n);
+        ledger.move_by(who, incident_id(1), IncidentMove::Acknowledge).unwrap();
+    }
+    let escalate =
+        |ledger: &mut Ledger| ledger.move_by(Actor::System, incident_id(1), IncidentMove::Escalate);
+    assert_eq!(escalate(&mut ledger).unwrap_err(), Rule::IncidentStep);
+    ledger.wait(601);
+    let by_person = ledger.moved(incident_id(1), IncidentMove::Escalate).unwrap_err();
+    assert_eq!(by_person, Rule::Actor);
+    let events = escalate(&mut ledger).unwrap();
+    let Payload::IncidentEscalated(escalated) = &events[0].payload else { panic!("{events:?}") };
+    assert_eq!(escalated.missed, [ledger.people[3].id].into());
+    assert_eq!(escalate(&mut ledger).unwrap_err(), Rule::IncidentStep);
+    // Late is better than never.
+    let late = person(&ledger, 3);
+    ledger.move_by(late, incident_id(1), IncidentMove::Acknowledge).unwrap();
+    assert!(ledger.now().incident(incident_id(1)).unwrap().missed().is_empty());
+}
+
+#[test]
+fn nobody_is_missed_where_everybody_has_answered_or_nobody_was_asked() {
+    let (mut ledger, key) = releases();
+    let other = ledger.rotating_slot("other", channelled());
+    let unasked = ledger.opened_about("other", other);
+    let by = ledger.clock.plus_seconds(600);
+    let opening = IncidentOpening { acknowledge_by: Some(by), ..plain_opening("releases", key) };
+    ledger.moved(incident_id(1), IncidentMove::Open(opening)).unwrap();
+    for n in [1, 2] {
+        let who = Actor::Member(ledger.people[n].id);
+        ledger.move_by(who, incident_id(1), IncidentMove::Acknowledge).unwrap();
+    }
+    ledger.wait(601);
+    for id in [incident_id(1), unasked] {
+        assert_eq!(
+            ledger.move_by(Actor::System, id, IncidentMove::Escalate).unwrap_err(),
+            Rule::IncidentStep
+        );
+    }
+}
+
+#[test]
+fn what_is_asked_of_those_who_respond_can_be_done() {
+    let (mut ledger, key) = releases();
+    let now = ledger.clock;
+    let plain = || plain_opening("releases", key);
+    let unreasonable = [
+        IncidentOpening { acknowledge_by: Some(now), ..plain() },
+        IncidentOpening { acknowledge_by: Some(now.plus_seconds(86_402)), ..plain() },
+        IncidentOpening { targets: [(IncidentStep::Contained, 0)].into(), ..plain() },
+        IncidentOpening { targets: [(IncidentStep::Resumed, 432_001)].into(), ..plain() },
+        // Only drills are talked through.
+        IncidentOpening { tabletop: true, ..plain() },
+    ];
+    for opening in unreasonable {
+        assert_eq!(
+            ledger.moved(incident_id(1), IncidentMove::Open(opening)).unwrap_err(),
+            Rule::IncidentForm
+        );
+    }
+    // Their order in the bytes is that of their names.
+    let targets =
+        [(IncidentStep::Scoped, 60), (IncidentStep::Advised, 90), (IncidentStep::Resumed, 432_000)].into();
+    let events =
+        ledger.moved(incident_id(1), IncidentMove::Open(IncidentOpening { targets, ..plain() })).unwrap();
+    let text = String::from_utf8(events[0].to_bytes().unwrap()).unwrap();
+    assert!(text.contains(r#""targets":{"advised":90,"resumed":432000,"scoped":60}"#), "{text}");
 }

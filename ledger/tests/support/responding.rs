@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sealbook_ledger::action::{Params, RevocationReason};
 use sealbook_ledger::command::{
-    Command, FoundScope, IncidentCommand, IncidentMove, OwnSignature, RotationCommand,
+    Command, FoundScope, IncidentCommand, IncidentMove, IncidentOpening, OwnSignature, RotationCommand,
 };
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::{Actor, Event};
@@ -35,6 +35,20 @@ pub fn channelled() -> RotationPolicy {
     RotationPolicy { channels, ..RotationPolicy::of_days(90, 7) }
 }
 
+/// An incident about a key, contained at once.
+pub fn plain_opening(slot: &str, key: KeyId) -> IncidentOpening {
+    IncidentOpening {
+        acknowledge_by: None,
+        contain: true,
+        drill: false,
+        key,
+        slot: slot_name(slot),
+        suspected_since: None,
+        tabletop: false,
+        targets: std::collections::BTreeMap::new(),
+    }
+}
+
 impl Ledger {
     pub fn move_by(
         &mut self,
@@ -60,7 +74,7 @@ impl Ledger {
 
     pub fn opening_about(&self, name: &str, key: KeyId) -> IncidentMove {
         let drill = self.now().slots().get(&slot_name(name)).is_some_and(|slot| slot.drill);
-        IncidentMove::Open { drill, key, slot: slot_name(name), suspected_since: None, contain: true }
+        IncidentMove::Open(IncidentOpening { drill, ..plain_opening(name, key) })
     }
 
     /// What a look through the ledger may have found.

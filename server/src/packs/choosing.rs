@@ -14,7 +14,7 @@ use sealbook_ledger::policy::Role;
 use sealbook_ledger::timestamp::Timestamp;
 
 /// The types that a pack's events are chosen from; those of the action and of the canary are looked for by themselves.
-pub(super) const KINDS: [&str; 54] = [
+pub(super) const KINDS: [&str; 55] = [
     "approval_rp.set",
     "certificate.failed",
     "certificate.imported",
@@ -30,6 +30,7 @@ pub(super) const KINDS: [&str; 54] = [
     "incident.acknowledged",
     "incident.advised",
     "incident.closed",
+    "incident.escalated",
     "incident.noted",
     "incident.opened",
     "incident.reinstated",

@@ -113,6 +113,7 @@ pub fn touched(before: &State, event: &Event) -> Touched {
         | Payload::IncidentAcknowledged(_)
         | Payload::IncidentAdvised(_)
         | Payload::IncidentClosed(_)
+        | Payload::IncidentEscalated(_)
         | Payload::IncidentNoted(_)
         | Payload::IncidentOpened(_)
         | Payload::IncidentReinstated(_)

@@ -104,6 +104,7 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
             format!("told those who rely on the key: {}", incidents::named(p.incident))
         }
         Payload::IncidentClosed(p) => incidents::closed(p),
+        Payload::IncidentEscalated(p) => incidents::escalated(p, names),
         Payload::IncidentNoted(p) => format!("noted something about {}", incidents::named(p.incident)),
         Payload::IncidentOpened(p) => incidents::opened(p, names),
         Payload::IncidentReinstated(p) => {

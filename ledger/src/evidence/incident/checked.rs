@@ -21,6 +21,8 @@ impl IncidentEvidence {
         checks.push(self.reinstated());
         checks.push(self.listed());
         checks.extend(self.clocks.iter().map(|clock| self.in_time(clock)));
+        checks.push(self.within_targets());
+        checks.push(self.answered());
         checks.push(self.approved(facts));
         checks
     }
@@ -93,6 +95,34 @@ impl IncidentEvidence {
         match clock.met {
             Some(met) => check.holds(met, format!("due {}", clock.due)),
             None => check.none("the time is not over, or did not matter"),
+        }
+    }
+
+    fn within_targets(&self) -> Check {
+        let check = Check::new("targets", "Each step was taken within its target");
+        let met = self.steps.iter().filter(|step| step.met == Some(true)).count();
+        let missed = self.steps.iter().filter(|step| step.met == Some(false)).count();
+        let set = self.steps.iter().filter(|step| step.target.is_some()).count();
+        let check = check.at([self.opened.mark.seq]);
+        match (set, self.outcome) {
+            (0, _) => check.none("none was set"),
+            (_, Some(IncidentOutcome::FalseAlarm)) => check.none("it was a false alarm"),
+            _ if missed == 0 && met < set => check.none("not all of them yet"),
+            _ => check.holds(missed == 0, format!("{met} of {set}")),
+        }
+    }
+
+    fn answered(&self) -> Check {
+        let check = Check::new("answered", "Whoever was called answered in time");
+        match (&self.escalated, self.acknowledge_by) {
+            (Some(escalated), _) => check
+                .holds(false, format!("{} did not by {}", escalated.missed.len(), escalated.due))
+                .at([self.opened.mark.seq, escalated.mark.seq]),
+            (None, Some(due)) if self.as_of > due => {
+                check.holds(true, format!("nobody was missed by {due}")).at([self.opened.mark.seq])
+            }
+            (None, Some(_)) => check.none("the time was not over"),
+            (None, None) => check.none("no time was set"),
         }
     }
 

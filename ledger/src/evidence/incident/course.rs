@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CertificateListed, ChannelFacts, ListFacts, ResignedFacts, RevocationFacts, ScopeFacts, Taken};
+use super::{
+    CertificateListed, ChannelFacts, EscalationFacts, ListFacts, ResignedFacts, RevocationFacts, ScopeFacts,
+    Taken,
+};
 use crate::certificate::Certificate;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
@@ -48,6 +51,19 @@ impl<'a> Course<'_, 'a> {
             Actor::Service(_) | Actor::System => None,
         };
         said.filter_map(by).collect()
+    }
+
+    pub(super) fn escalated(&self) -> Option<EscalationFacts> {
+        let id = self.opened.incident;
+        let (event, missed) = self.first(move |payload| match payload {
+            Payload::IncidentEscalated(p) if p.incident == id => Some(&p.missed),
+            _ => None,
+        })?;
+        Some(EscalationFacts {
+            due: self.opened.acknowledge_by?,
+            missed: missed.clone(),
+            mark: Mark::of(event),
+        })
     }
 
     /// Every step up to the end is in the pack: the end says how many there are.

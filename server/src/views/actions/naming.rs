@@ -70,6 +70,7 @@ pub(in crate::views) fn action_of(payload: &Payload) -> Option<ActionId> {
         | Payload::IncidentAcknowledged(_)
         | Payload::IncidentAdvised(_)
         | Payload::IncidentClosed(_)
+        | Payload::IncidentEscalated(_)
         | Payload::IncidentNoted(_)
         | Payload::IncidentOpened(_)
         | Payload::IncidentReinstated(_)

@@ -2,7 +2,9 @@
 
 use sealbook_ledger::ids::IncidentId;
 use sealbook_ledger::incident::IncidentOutcome;
-use sealbook_ledger::payload::{IncidentClosed, IncidentOpened, IncidentResigned, IncidentScoped};
+use sealbook_ledger::payload::{
+    IncidentClosed, IncidentEscalated, IncidentOpened, IncidentResigned, IncidentScoped,
+};
 
 use super::{Names, plural, short_end};
 use crate::views::sentence::moment;
@@ -18,6 +20,12 @@ pub(super) fn opened(event: &IncidentOpened, names: &Names) -> String {
     let since = event.suspected_since.map(|since| format!(", since {}", moment(since))).unwrap_or_default();
     let (key, id) = (names.key(event.key), short_end(&event.incident.to_string()));
     format!("{what} {id}: somebody else may hold {key} of slot {}{since}", event.slot)
+}
+
+/// Who was missed.
+pub(super) fn escalated(event: &IncidentEscalated, names: &Names) -> String {
+    let missed: Vec<String> = event.missed.iter().map(|member| names.member(*member)).collect();
+    format!("told others that {} did not answer: {}", missed.join(", "), named(event.incident))
 }
 
 /// How many signatures are affected.
