@@ -28,8 +28,8 @@ pub use checks::{CADENCE_DAYS, Check, CheckResult};
 pub use decision::{Approval, Assertion, Decision};
 pub use files::{AFFECTED, Annex, DISCLOSURES, EVIDENCE, Evidence, REPORT, file, receipt_name, receipt_seq};
 pub use incident::{
-    CLOSED_WITHIN_S, ChannelFacts, Clock, IncidentEvidence, ListFacts, REVOKED_WITHIN_S, ResignedFacts,
-    RevocationFacts, ScopeFacts, Taken,
+    ChannelFacts, Clock, EscalationFacts, IncidentEvidence, ListFacts, ResignedFacts, RevocationFacts,
+    ScopeFacts, StepTime, Taken,
 };
 pub use keys::{Attestation, KeyFacts};
 pub use ledger_key::LedgerKeyEvidence;

@@ -5,6 +5,7 @@
 //! adds what only it knows: which signatures are affected, what was withdrawn, signed again and told. Steps may be taken in
 //! any order and again; it ends only once all are done, or as a false alarm.
 
+mod clocks;
 mod judged;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ use crate::rule::Rule;
 use crate::slot::{Key, KeyState, Slot};
 use crate::state::Founded;
 use crate::timestamp::Timestamp;
+
+pub use clocks::{CLOSED_WITHIN_S, REVOKED_WITHIN_S};
 
 /// The rules version from which there are incidents.
 pub const INCIDENTS: u64 = 4;
@@ -159,8 +162,8 @@ pub struct Incident {
     pub revoked: Option<Mark>,
     /// When those who rely on it were told.
     pub advised: Option<Mark>,
-    /// When its slot was last resumed.
-    pub resumed: Option<Mark>,
+    /// The approval by which its slot was last resumed.
+    pub resumed: Option<(ActionId, Mark)>,
     /// How and when it ended.
     pub closed: Option<(IncidentOutcome, Mark)>,
     /// Whether its statement was issued after it had ended.
@@ -344,7 +347,8 @@ impl Founded {
                 });
             }
             Payload::SlotResumed(p) => {
-                self.with_open_incidents(&p.slot, |incident| incident.resumed = Some(mark));
+                let resumed = Some((p.action, mark));
+                self.with_open_incidents(&p.slot, |incident| incident.resumed = resumed);
             }
             Payload::RotationCutOver(p) => {
                 let slot = self.rotation(p.action).ok().map(|rotation| rotation.slot.clone());

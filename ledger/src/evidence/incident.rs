@@ -18,20 +18,13 @@ use crate::event::{Actor, Event};
 use crate::ids::{
     ActionId, CertificateId, ChannelName, Correlation, IncidentId, KeyId, MemberId, Origin, Seq, SlotName,
 };
-use crate::incident::{IncidentOutcome, IncidentStep};
+use crate::incident::{CLOSED_WITHIN_S, IncidentOutcome, IncidentStep, REVOKED_WITHIN_S};
 use crate::payload::{IncidentOpened, Payload, SlotCreated};
 use crate::policy::LedgerPolicy;
 use crate::timestamp::Timestamp;
 
 /// `schema` of an incident's statement.
 const SCHEMA: &str = "sealbook:incident-statement/v1";
-
-/// Within which a key that may be in other hands is to be revoked, in seconds: 24 hours (CA/Browser Forum code signing
-/// requirements §4.9.1.1).
-pub const REVOKED_WITHIN_S: u32 = 24 * 60 * 60;
-
-/// Within which an incident is to be closed, in seconds: 5 days.
-pub const CLOSED_WITHIN_S: u32 = 5 * 24 * 60 * 60;
 
 /// A step that was taken, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -20,6 +20,8 @@ const HARMLESS: &[Harmless] = &[
     ("incident.opened", "/data/acknowledge_by", "any time to answer, within a day"),
     ("incident.opened", "/data/incident", "its id is first known by this event"),
     ("incident.opened", "/data/key", "any key of the slot"),
+    ("incident.opened", "/data/targets", "what the opener asks for"),
+    ("incident.opened", "/data/targets/scoped", "what the opener asks for"),
     ("incident.resigned", "/data/dropped", "a number that only the whole ledger tells"),
     ("incident.resigned", "/data/resigned", "a number that only the whole ledger tells"),
     ("incident.scoped", "/data/count", "a number that only the whole ledger tells"),

@@ -10,7 +10,7 @@ use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{KeyId, Seq, SlotName};
 use sealbook_ledger::policy::Environment;
 use sealbook_ledger::timestamp::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Names;
@@ -19,7 +19,7 @@ use groups::Groups;
 pub use rows::{Told, json_lines, table, table_head};
 
 /// An event, by what proves it.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MarkView {
     /// Its place.
     #[schema(value_type = u64)]

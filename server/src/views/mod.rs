@@ -18,6 +18,7 @@ pub mod deviations;
 pub mod events;
 pub mod gate;
 pub mod health;
+pub mod incidents;
 pub mod keys;
 pub mod ledger;
 pub mod names;

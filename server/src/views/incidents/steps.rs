@@ -1,0 +1,130 @@
+//! The steps of an incident.
+
+use sealbook_ledger::action::{ActionType, Params};
+use sealbook_ledger::ids::ActionId;
+use sealbook_ledger::incident::{Incident, IncidentStep, Mark};
+use sealbook_ledger::state::{Founded, OpenAction};
+use sealbook_ledger::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::views::blast_radius::MarkView;
+
+/// A step of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StepView {
+    /// `contained`, `scoped`, `withdrawn`, `rotated`, `resigned`, `revoked`, `advised` or `resumed`.
+    #[schema(value_type = String)]
+    pub step: IncidentStep,
+    /// Whether nothing is left to do of it.
+    pub done: bool,
+    /// The event by which it was taken last; absent where none was needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<MarkView>,
+    /// From the opening until then, in whole seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// Within how many seconds it is to be taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<u32>,
+    /// Whether it was; absent without a target, and while nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<bool>,
+    /// The action that people approved for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub action: Option<ActionId>,
+    /// An action for it that waits for approvals, or takes effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub pending: Option<ActionId>,
+}
+
+impl StepView {
+    pub(super) fn new(step: IncidentStep, incident: &Incident, founded: &Founded, at: Timestamp) -> Self {
+        let taken = taken(step, incident);
+        let from = incident.opened.at;
+        let target = incident.targets.get(&step).copied();
+        let due = target.map(|target| from.plus_seconds(target));
+        let over = incident.closed.is_some() || due.is_some_and(|due| at > due);
+        // What the opening found contained took no time.
+        let when = taken.map(|mark| mark.at.max(from));
+        Self {
+            step,
+            done: founded.is_done(incident, step, at),
+            taken: taken.map(MarkView::from),
+            seconds: when.map(|when| when.unix_micros().abs_diff(from.unix_micros()) / 1_000_000),
+            target,
+            met: due.and_then(|due| when.map(|when| when <= due).or_else(|| over.then_some(false))),
+            action: action(step, incident, founded),
+            pending: pending(step, incident, founded),
+        }
+    }
+}
+
+fn taken(step: IncidentStep, incident: &Incident) -> Option<Mark> {
+    match step {
+        IncidentStep::Contained => incident.contained,
+        IncidentStep::Scoped => incident.scope.map(|scope| scope.mark),
+        IncidentStep::Withdrawn => {
+            let withdrawn = incident.channels.values().map(|channel| channel.withdrawn);
+            withdrawn.max_by_key(|mark| mark.seq)
+        }
+        IncidentStep::Rotated => incident.rotated.map(|(_, mark)| mark),
+        IncidentStep::Resigned => incident.resigned.map(|(_, mark)| mark),
+        IncidentStep::Revoked => incident.revoked,
+        IncidentStep::Advised => incident.advised,
+        IncidentStep::Resumed => incident.resumed.map(|(_, mark)| mark),
+    }
+}
+
+/// Under which approval a step was taken.
+fn action(step: IncidentStep, incident: &Incident, founded: &Founded) -> Option<ActionId> {
+    match step {
+        IncidentStep::Rotated => incident.rotated.map(|(action, _)| action),
+        IncidentStep::Revoked => {
+            let key = founded.keys().get(&incident.key);
+            incident.revoked.and(key?.revocation()).map(|revocation| revocation.action)
+        }
+        IncidentStep::Resumed => incident.resumed.map(|(action, _)| action),
+        IncidentStep::Contained
+        | IncidentStep::Scoped
+        | IncidentStep::Withdrawn
+        | IncidentStep::Resigned
+        | IncidentStep::Advised => None,
+    }
+}
+
+/// The newest action that would take a step.
+fn pending(step: IncidentStep, incident: &Incident, founded: &Founded) -> Option<ActionId> {
+    let takes = |action: &OpenAction| {
+        let document = action.document();
+        match (step, &document.params) {
+            (IncidentStep::Rotated, Params::KeyRotate(p) | Params::KeyRotateEmergency(p)) => {
+                p.old_key == incident.key
+            }
+            (IncidentStep::Revoked, Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p)) => {
+                p.key == incident.key
+            }
+            (IncidentStep::Resumed, Params::SlotResume(p)) => p.slot == incident.slot,
+            (IncidentStep::Resigned, Params::SigningApprove(p)) => p.slot == incident.slot,
+            _ => false,
+        }
+    };
+    let open = founded.actions().iter().filter(|(_, action)| takes(action));
+    open.max_by_key(|(_, action)| action.proposal().seq).map(|(id, _)| *id)
+}
+
+/// What people have to approve for a step, where they have to.
+pub fn decided_by(step: IncidentStep) -> Option<ActionType> {
+    match step {
+        IncidentStep::Rotated => Some(ActionType::KeyRotateEmergency),
+        IncidentStep::Revoked => Some(ActionType::KeyRevokeEmergency),
+        IncidentStep::Resumed => Some(ActionType::SlotResume),
+        IncidentStep::Contained
+        | IncidentStep::Scoped
+        | IncidentStep::Withdrawn
+        | IncidentStep::Resigned
+        | IncidentStep::Advised => None,
+    }
+}
