@@ -1,5 +1,6 @@
 //! Incidents and drills: what is done of each, by which event, and what the rest waits for.
 
+mod schedule;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use schedule::next_drill;
 pub use steps::{StepView, decided_by};
 
 use super::Names;
