@@ -76,14 +76,14 @@ pub enum IncidentStep {
     Withdrawn,
     /// The slot has another key.
     Rotated,
-    /// What was affected is signed again, or given up.
-    Resigned,
     /// The key is recorded as compromised: it is not to be believed.
     Revoked,
+    /// The slot signs again: for production only what the change board approves, until the end.
+    Resumed,
+    /// What was affected is signed again, or given up.
+    Resigned,
     /// Those who rely on it were told.
     Advised,
-    /// The slot signs again.
-    Resumed,
 }
 
 impl IncidentStep {
@@ -93,10 +93,10 @@ impl IncidentStep {
         Self::Scoped,
         Self::Withdrawn,
         Self::Rotated,
-        Self::Resigned,
         Self::Revoked,
-        Self::Advised,
         Self::Resumed,
+        Self::Resigned,
+        Self::Advised,
     ];
 }
 

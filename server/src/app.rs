@@ -2,7 +2,9 @@
 //!
 //! Everything here lives on the main multi-thread runtime; HTTP workers reach it through channels.
 
+mod drills;
 mod founding;
+pub(crate) mod incidents;
 mod packs;
 mod proofs;
 mod refused;

@@ -4,6 +4,7 @@
 //! is left to it until its time is over.
 
 mod calendar;
+mod incidents;
 mod lists;
 mod packs;
 mod rotating;
@@ -190,6 +191,7 @@ impl Effects {
         steps.extend(abandoned.map(|seq| Step::Submit(Command::Abandon(*seq))));
         steps.extend(self.rotation_steps(founded, at));
         steps.extend(self.calendar_steps(founded, at));
+        steps.extend(incidents::escalations(founded, at));
         steps.extend(self.pack_steps(founded, at));
         steps
     }

@@ -94,7 +94,7 @@ fn an_incident_is_resolved_once_every_step_is_done() {
         |ledger: &Ledger| ledger.now().steps_left(ledger.now().incident(incident).unwrap(), ledger.clock);
     let close = IncidentMove::Close(IncidentOutcome::Resolved);
     use IncidentStep as S;
-    assert_eq!(left(&ledger), [S::Scoped, S::Rotated, S::Resigned, S::Revoked, S::Advised, S::Resumed]);
+    assert_eq!(left(&ledger), [S::Scoped, S::Rotated, S::Revoked, S::Resumed, S::Resigned, S::Advised]);
     assert_eq!(ledger.moved(incident, close.clone()).unwrap_err(), Rule::IncidentOpen);
     let resign = IncidentMove::Resign { resigned: 2, dropped: 0 };
     assert_eq!(ledger.moved(incident, resign.clone()).unwrap_err(), Rule::IncidentStep);

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::Notifier;
 use super::conditions::{SealingWatch, TICK};
+use super::incidents;
 use super::model::Kind;
 use super::notice::{ActionNotice, Notice, open_seats, row};
 use super::rotations::{self, Told};
@@ -124,6 +125,9 @@ impl Follower {
         if event.time.plus_seconds(OLDEST_NEWS_S) < clock::now() {
             return Ok(Vec::new());
         }
+        if let Some(told) = incidents::told_by(&event.payload) {
+            return self.rows_of_incident(&event, told);
+        }
         let Some((action, kind, status)) = told_by(&event.payload) else {
             return self.rows_of_rotation(&event).await;
         };
@@ -139,6 +143,23 @@ impl Follower {
         let when = (event.time, Some(stored.seq));
         let notice = Notice::of_action(&self.notifier.notifying, &self.ledger, (kind, status), when, about);
         Ok(self.rows(kind, &format!("seq {}", stored.seq), &notice))
+    }
+
+    /// What an event tells of an incident.
+    fn rows_of_incident(
+        &self,
+        event: &Event,
+        (kind, status): (Kind, &'static str),
+    ) -> Result<Vec<OutboxRow>, EngineError> {
+        let (state, seq) = (self.ledger.state(), event.seq.get());
+        let id = event.payload.incident();
+        let incident = id.map(|id| state.founded()?.incident(id)).transpose()?;
+        let Some(about) = incident.and_then(|incident| incidents::about(&event.payload, incident)) else {
+            return Ok(Vec::new());
+        };
+        let when = (event.time, seq);
+        let notice = Notice::of_incident(&self.notifier.notifying, &self.ledger, (kind, status), when, about);
+        Ok(self.rows(kind, &format!("seq {seq}"), &notice))
     }
 
     /// What an event tells of a key of a slot.

@@ -9,6 +9,7 @@ mod backoff;
 mod conditions;
 mod courier;
 mod follower;
+mod incidents;
 pub mod model;
 mod notice;
 mod post;

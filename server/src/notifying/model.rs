@@ -35,6 +35,10 @@ pub enum Kind {
     RotationOverdue,
     /// A certificate is revoked.
     CertificateRevoked,
+    /// An incident or drill was opened, went a step further, or ended.
+    Incident,
+    /// Somebody was called to one and has not answered in time.
+    IncidentEscalated,
     /// Who can reach a device is to be reviewed, or should have been.
     AccessReview,
     /// A device is in trouble, or back.
@@ -45,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ActionWaiting,
         Self::ActionApproved,
         Self::ActionRefused,
@@ -53,6 +57,8 @@ impl Kind {
         Self::Rotation,
         Self::RotationOverdue,
         Self::CertificateRevoked,
+        Self::Incident,
+        Self::IncidentEscalated,
         Self::AccessReview,
         Self::CustodyTrouble,
         Self::SealingTrouble,
@@ -68,6 +74,8 @@ impl Kind {
             Self::Rotation => "rotation",
             Self::RotationOverdue => "rotation.overdue",
             Self::CertificateRevoked => "certificate.revoked",
+            Self::Incident => "incident",
+            Self::IncidentEscalated => "incident.escalated",
             Self::AccessReview => "access_review",
             Self::CustodyTrouble => "custody.trouble",
             Self::SealingTrouble => "sealing.trouble",

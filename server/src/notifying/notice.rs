@@ -1,8 +1,10 @@
 //! What a notice says: ids, types, times and the page to look at. Nothing in it can act, and nothing is disclosed.
 
+use std::collections::BTreeSet;
+
 use sealbook_ledger::action::{ActionDocument, ActionType};
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::ids::{ActionId, KeyId, MemberId, ProposerId, SlotName};
+use sealbook_ledger::ids::{ActionId, IncidentId, KeyId, MemberId, ProposerId, SlotName};
 use sealbook_ledger::policy::{Clause, Role};
 use sealbook_ledger::timestamp::Timestamp;
 use serde::Serialize;
@@ -33,6 +35,8 @@ pub(crate) struct Notice {
     pub(crate) action: Option<ActionNotice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rotation: Option<RotationNotice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) incident: Option<IncidentNotice>,
     /// The device's name in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backend: Option<String>,
@@ -62,6 +66,22 @@ pub(crate) struct RotationNotice {
     /// The rotation, by the action that started it; absent where none has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<ActionId>,
+}
+
+/// An incident or drill: whom it calls, or whom it missed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct IncidentNotice {
+    pub(crate) id: IncidentId,
+    /// Whether it is practised: nobody has to be alarmed by more than it asks for.
+    pub(crate) drill: bool,
+    pub(crate) slot: SlotName,
+    pub(crate) key: KeyId,
+    /// Those who are called by the opening, or were missed.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) people: BTreeSet<MemberId>,
+    /// Until when they have to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) acknowledge_by: Option<Timestamp>,
 }
 
 /// Seats of one role that are free.
@@ -121,6 +141,7 @@ impl Notice {
             seq,
             action: Some(action),
             rotation: None,
+            incident: None,
             backend: None,
             url: page,
         }
@@ -144,6 +165,31 @@ impl Notice {
             seq: Some(seq),
             action: None,
             rotation: Some(rotation),
+            incident: None,
+            backend: None,
+            url: page,
+        }
+    }
+
+    /// About an incident or drill.
+    pub(crate) fn of_incident(
+        notifying: &Notifying,
+        ledger: &Ledger,
+        (kind, status): (Kind, &'static str),
+        (time, seq): (Timestamp, u64),
+        incident: IncidentNotice,
+    ) -> Self {
+        let page = format!("{}/t/{}/incidents/{}", notifying.public_url, ledger.tenant(), incident.id);
+        Self {
+            kind: kind.name(),
+            status,
+            time,
+            tenant: Some(ledger.tenant().to_string()),
+            origin: Some(ledger.origin().to_string()),
+            seq: Some(seq),
+            action: None,
+            rotation: None,
+            incident: Some(incident),
             backend: None,
             url: page,
         }
@@ -165,6 +211,7 @@ impl Notice {
             seq: None,
             action: None,
             rotation: None,
+            incident: None,
             backend: None,
             url: format!("{}/t/{}/health", notifying.public_url, ledger.tenant()),
         }
@@ -187,6 +234,7 @@ impl Notice {
             seq: None,
             action: None,
             rotation: None,
+            incident: None,
             backend: Some(backend.to_owned()),
             url: format!("{}/t/{}/calendar", notifying.public_url, ledger.tenant()),
         }
@@ -208,6 +256,7 @@ impl Notice {
             seq: None,
             action: None,
             rotation: None,
+            incident: None,
             backend: Some(backend.to_owned()),
             url: format!("{}/", notifying.public_url),
         }

@@ -108,7 +108,7 @@ impl Store {
         to: u64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         const SQL: &str = "SELECT seq, hash, end_offset, type, bytes FROM events \
-             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND (type LIKE 'action.%' OR type LIKE 'rotation.%' \
+             WHERE ledger_id = $1 AND seq >= $2 AND seq < $3 AND (type LIKE 'action.%' OR type LIKE 'incident.%' OR type LIKE 'rotation.%' \
              OR type IN ('certificate.revoked', 'slot.rotation_overdue')) ORDER BY seq";
         let to = to.min(from.saturating_add(MAX_LOOK));
         self.chosen_events("read events that are told", SQL, ledger, from..to).await

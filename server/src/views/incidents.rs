@@ -206,9 +206,13 @@ impl IncidentView {
         }
     }
 
-    /// The first step that is left.
+    /// The first step that is left and can be taken: what was withdrawn waits for its replacements.
     pub fn next(&self) -> Option<&StepView> {
-        self.steps.iter().find(|step| !step.done)
+        let done = |step| self.steps.iter().any(|one| one.step == step && one.done);
+        let withdrawn = self.channels.iter().all(|channel| channel.withdrawn.is_some());
+        let waits = withdrawn && !done(IncidentStep::Resigned);
+        let mut left = self.steps.iter().filter(|step| !step.done);
+        left.find(|step| !(waits && step.step == IncidentStep::Withdrawn))
     }
 
     /// Whether it goes on.

@@ -24,6 +24,11 @@ pub(super) const fn entry(code: &'static str, kind: Kind, sentence: &'static str
 /// The codes that no rule brings, sorted.
 pub const BORDER: &[Entry] = &[
     entry(
+        "advisory.markup",
+        Kind::Invalid,
+        "Advisories are plain text: no angle brackets, backticks, character references or links in brackets.",
+    ),
+    entry(
         "artifact.fields",
         Kind::Invalid,
         "The slot's policy demands more about the artifact: name, version or ticket is missing.",

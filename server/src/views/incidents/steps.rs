@@ -13,7 +13,7 @@ use crate::views::blast_radius::MarkView;
 /// A step of an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StepView {
-    /// `contained`, `scoped`, `withdrawn`, `rotated`, `resigned`, `revoked`, `advised` or `resumed`.
+    /// `contained`, `scoped`, `withdrawn`, `rotated`, `revoked`, `resumed`, `resigned` or `advised`.
     #[schema(value_type = String)]
     pub step: IncidentStep,
     /// Whether nothing is left to do of it.
