@@ -166,7 +166,7 @@ rules! {
     SlotForm Invalid "slot.form" "A slot rotates within 1 to 3650 days, overlaps at least 7, and has a policy that lets somebody sign.";
     SlotKeyless Conflict "slot.keyless" "The slot has no active key.";
     SlotNotSuspended Conflict "slot.not_suspended" "The slot is not suspended.";
-    SlotPurpose Forbidden "slot.purpose" "A CA signs certificates, and nothing that a caller asks for.";
+    SlotPurpose Forbidden "slot.purpose" "A CA signs certificates, a slot for drills samples, and neither what a caller asks for.";
     SlotSuspended Conflict "slot.suspended" "The slot is suspended; resuming it takes a quorum.";
     SlotUnknown NotFound "slot.unknown" "There is no such slot.";
     SuspensionDuplicate Conflict "suspension.duplicate" "It is suspended already.";

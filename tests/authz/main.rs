@@ -86,6 +86,9 @@ fn cast(server: &Server) -> Cast {
     let halted = tenant.service(&["elsewhere"]);
     tenant.post(&format!("/services/{}/suspend", halted.id), &json!({})).expect(201);
     let certificate = requested(&tenant);
+    tenant.slot("watched", "ecdsa-p256-sha256");
+    let watched = json!({ "slot": "watched", "contain": false });
+    let incident = tenant.post("/incidents", &watched).expect(201).json();
     let (with, without) = (tenant.service(&["certified", "release"]), tenant.service(&["elsewhere"]));
     let rotation = in_overlap(&tenant);
     let (suspended, removed) = (tenant.person(11), tenant.person(12));
@@ -133,6 +136,7 @@ fn cast(server: &Server) -> Cast {
         ("{rotation}", rotation),
         ("{channel}", "web".to_owned()),
         ("{certificate}", certificate),
+        ("{incident}", text(&incident["incident"]).to_owned()),
         ("{seq}", "0".to_owned()),
         ("{sha256}", sha256(b"no pack")),
         ("{file}", "release.crl".to_owned()),
@@ -219,6 +223,12 @@ fn body(route: &str) -> Value {
         "batches" => json!({ "artifacts": [{ "name": "app.bin", "digest": digest }] }),
         "verify" => json!({ "digest": digest, "signature_b64": "AAAA" }),
         "chain" => json!({ "chain_pem": foreign() }),
+        "note" => json!({ "text": "seen" }),
+        "withdraw" | "reinstate" => json!({ "channel": "web" }),
+        "advise" => json!({ "reference": "A-1", "text": "Wait." }),
+        "close" => json!({ "outcome": "resolved" }),
+        "incidents" => json!({ "slot": "watched" }),
+        "drills" => json!({ "slot": "release" }),
         "evidence" => json!({
             "digest": digest, "media_type": "text/plain", "subject": { "kind": "slot", "id": "release" },
         }),

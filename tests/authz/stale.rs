@@ -49,10 +49,25 @@ fn what_a_session_alone_authorises_waits_for_a_sign_in_and_nothing_else_does() {
     stale("POST", &format!("/rotations/{of_nothing}/channels/web"), &json!({}));
     stale("POST", &format!("/certificates/{of_nothing}/chain"), &json!({ "chain_pem": "" }));
 
+    for step in ["advance", "advise", "close", "reinstate", "resign"] {
+        let body = match step {
+            "advise" => json!({ "reference": "A-1", "text": "Wait." }),
+            "close" => json!({ "outcome": "resolved" }),
+            "reinstate" => json!({ "channel": "web" }),
+            _ => json!({}),
+        };
+        stale("POST", &format!("/incidents/{of_nothing}/{step}"), &body);
+    }
+    stale("POST", "/drills", &json!({ "slot": "release" }));
+
     // Reading, deciding by an assertion of its own, and containing go on: containment never waits.
     tenant.get("/members").expect(200);
     tenant.slot("release", "ecdsa-p256-sha256");
     tenant.post("/slots/release/suspend", &json!({})).expect(201);
+    let incident = tenant.post("/incidents", &json!({ "slot": "release" })).expect(201).json();
+    let path = format!("/incidents/{}", incident["incident"].as_str().unwrap());
+    tenant.post(&format!("{path}/scope"), &json!({})).expect(200);
+    tenant.post(&format!("{path}/note"), &json!({ "text": "seen" })).expect(200);
     tenant.post(&format!("/rotations/{of_nothing}/stop"), &json!({})).refused(404, "rotation.unknown");
     tenant.post(&format!("/members/{}/suspend", ben.id), &json!({})).expect(201);
     assert_eq!(session()["fresh"], false, "none of it counts as a sign-in");

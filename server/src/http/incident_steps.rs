@@ -194,8 +194,11 @@ pub(super) async fn resign_affected(
 ) -> Result<HttpResponse, Problem> {
     let (id, ResignBody { dropped, note }) = (path.into_inner().1, body.value);
     let said = disclosure::optional("note", note)?;
-    let scope = member.founded()?.incident(id)?.scope.ok_or(Rule::IncidentStep)?;
-    let resigned = scope.count.checked_sub(dropped).ok_or(Rule::IncidentForm)?;
+    let incident = member.founded()?.incident(id)?;
+    // The right to act comes first: how far it is, is not for everybody to try.
+    member.founded()?.judge_containment(Actor::Member(member.id), Some(&incident.slot), member.at)?;
+    let resigned =
+        incident.scope.ok_or(Rule::IncidentStep)?.count.checked_sub(dropped).ok_or(Rule::IncidentForm)?;
     take(&member, id, IncidentMove::Resign { resigned, dropped }, said).await
 }
 
