@@ -3,7 +3,6 @@
 //! HTTP and command line ask [`app`]; commands go through the sequencers into the [`store`]; sealer, projector, effects
 //! and scrubber follow the ledgers by themselves.
 
-pub mod advisory;
 pub mod app;
 pub mod assembly;
 mod auditing;

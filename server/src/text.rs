@@ -1,6 +1,10 @@
 //! Text from outside: bounded, and free of characters that hide what a person reads.
 
+mod markup;
+
 use serde::{Deserialize, Serialize};
+
+pub use markup::{Markup, plain};
 
 /// Longest name of a person, a service or an artifact, in bytes of UTF-8.
 pub const MAX_NAME: usize = 200;

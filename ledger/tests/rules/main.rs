@@ -26,6 +26,7 @@ mod people;
 mod reachability;
 mod recovery;
 mod reporting;
+mod responders;
 mod revocations;
 mod rotations;
 mod signatures;

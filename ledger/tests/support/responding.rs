@@ -29,6 +29,13 @@ pub fn alert() -> Ledger {
     Ledger::founded_under(4, "acme", founders, |_| {})
 }
 
+/// The same with a slot that has a channel, and its key.
+pub fn releases() -> (Ledger, KeyId) {
+    let mut ledger = alert();
+    let key = ledger.rotating_slot("releases", channelled());
+    (ledger, key)
+}
+
 /// The policy of a slot with a channel.
 pub fn channelled() -> RotationPolicy {
     let channels = BTreeSet::from([channel("stable")]);

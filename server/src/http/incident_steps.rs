@@ -18,9 +18,8 @@ use super::incidents::shown;
 use super::moment::Moment;
 use super::problem::{Problem, ProblemDocument};
 use super::rotations::NoMembers;
-use crate::advisory;
 use crate::ledger::{Disclosure, EngineError};
-use crate::text::Untrusted;
+use crate::text::{Untrusted, plain};
 use crate::views::incidents::IncidentView;
 
 /// What was seen or thought.
@@ -214,7 +213,7 @@ pub(super) async fn advise_incident(
 ) -> Result<HttpResponse, Problem> {
     let (reference, text) = (body.value.reference.name()?, body.value.text.text()?);
     let markup = |_| Problem::of("advisory.markup");
-    advisory::plain(reference.as_str()).and_then(|()| advisory::plain(text.as_str())).map_err(markup)?;
+    plain(reference.as_str()).and_then(|()| plain(text.as_str())).map_err(markup)?;
     let said = vec![
         Disclosure::new("reference", reference.into_string()),
         Disclosure::new("text", text.into_string()),

@@ -1,5 +1,5 @@
-//! What those are told who rely on a key. Statements quote it, feeds and mails repeat it: it is plain text, and no reader
-//! takes any of it for an instruction.
+//! Texts that go further than this server, such as what those are told who rely on a key: statements quote them, feeds and
+//! mails repeat them. No reader is to take any of it for more than text.
 
 /// A text that some reader would take for markup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
