@@ -1,4 +1,4 @@
-//! `sealbook report`: evidence packs, which come by themselves with every rotation, and packs of a period.
+//! `sealbook report`: evidence packs, which come by themselves with every rotation and incident, and packs of a period.
 
 use std::path::{Path, PathBuf};
 
@@ -93,12 +93,17 @@ fn row(report: &ReportView) -> Vec<String> {
         (ReportKind::LedgerKey, ..) => "ledger key".to_owned(),
         (ReportKind::Period, _, Some(from), Some(to)) => format!("{from} to {to}"),
         (ReportKind::Period, ..) => "period".to_owned(),
-        (ReportKind::Incident, Some(slot), ..) => format!("incident of {slot}"),
-        (ReportKind::Incident, None, ..) => "incident".to_owned(),
+        (ReportKind::Incident, Some(slot), ..) => format!("{} of {slot}", named(report)),
+        (ReportKind::Incident, None, ..) => named(report).to_owned(),
         (ReportKind::TrustRoot, ..) => "trust root".to_owned(),
     };
     let (seq, at) = (report.seq.to_string(), report.issued_at.to_string());
     vec![seq, at, about, short(&report.sha256.to_string()), report.size.to_string()]
+}
+
+/// What a statement about an incident is called; that it was practised nobody overlooks.
+const fn named(report: &ReportView) -> &'static str {
+    if report.drill { "DRILL statement" } else { "incident statement" }
 }
 
 fn fetch(context: &Context, wanted: Option<&str>, out: &Path, pdf: bool) -> Result<(), Failure> {

@@ -18,7 +18,7 @@ struct ReportsPage {
     packs: Vec<PackRow>,
     /// Whether there is a key that signs packs.
     has_key: bool,
-    /// Rotations that have ended and wait for theirs.
+    /// Rotations and incidents that have ended and wait for theirs.
     waiting: usize,
     may_make: bool,
     /// The first day that a period may end at, in the form that browsers' fields have.
@@ -29,6 +29,8 @@ struct ReportsPage {
 struct PackRow {
     title: String,
     kind: &'static str,
+    /// How its kind stands out.
+    tone: &'static str,
     /// The rotation that it is about, if it is about one.
     rotation: Option<ActionId>,
     report: ReportView,
@@ -40,7 +42,8 @@ pub(super) async fn reports(visit: Visit) -> Result<HttpResponse, Problem> {
     let founded = visit.member.founded()?;
     let size = visit.member.ledger.size();
     let all = all(visit.store(), visit.ledger(), founded, size).await?;
-    let waiting = founded.rotations().values().filter(|r| r.has_ended() && !r.reported).count();
+    let rotations = founded.rotations().values().filter(|r| r.has_ended() && !r.reported).count();
+    let incidents = founded.incidents().values().filter(|i| !i.is_open() && !i.reported).count();
     let day = |days: i64| {
         let micros = visit.member.at.unix_micros() - days * 86_400 * 1_000_000;
         let at = sealbook_ledger::timestamp::Timestamp::from_unix_micros(micros);
@@ -49,7 +52,7 @@ pub(super) async fn reports(visit: Visit) -> Result<HttpResponse, Problem> {
     page::show(&ReportsPage {
         packs: all.into_iter().map(row).collect(),
         has_key: founded.evidence_key().is_some(),
-        waiting,
+        waiting: rotations + incidents,
         may_make: Export::ANY_OF.iter().any(|role| visit.member.roles.contains(role)),
         today: day(0),
         quarter_ago: day(90),
@@ -68,12 +71,18 @@ fn row(report: ReportView) -> PackRow {
             ("Period", format!("{} to before {}", day(from), day(to)))
         }
         (ReportKind::Period, ..) => ("Period", "A period".to_owned()),
-        (ReportKind::Incident, Some(slot), ..) => ("Incident", format!("Incident of {slot}")),
-        (ReportKind::Incident, None, ..) => ("Incident", "An incident".to_owned()),
+        (ReportKind::Incident, Some(slot), ..) if report.drill => {
+            ("Drill", format!("DRILL: statement about the drill of {slot}"))
+        }
+        (ReportKind::Incident, Some(slot), ..) => {
+            ("Incident", format!("Statement about the incident of {slot}"))
+        }
+        (ReportKind::Incident, None, ..) => ("Incident", "Statement about an incident".to_owned()),
         (ReportKind::TrustRoot, ..) => ("Trust root", "Keys to believe, and those not to".to_owned()),
     };
     let rotation = report.action.filter(|_| report.kind == ReportKind::Rotation);
-    PackRow { title, kind, rotation, size: amount(report.size), report }
+    let tone = if report.drill { "warn" } else { "calm" };
+    PackRow { title, kind, tone, rotation, size: amount(report.size), report }
 }
 
 /// Bytes as people read them.
