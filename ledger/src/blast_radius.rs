@@ -5,13 +5,14 @@
 //! list's digest.
 
 mod fact;
+mod list;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -24,9 +25,10 @@ use crate::policy::Environment;
 use crate::timestamp::Timestamp;
 
 pub use fact::{Fact, Glance};
+pub use list::{Covered, List, ListError};
 
 /// What became of an authorised signature (DOMAIN, write-ahead custody).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nobody knows whether the device signed.

@@ -26,7 +26,9 @@ pub use canary::{Canary, CanaryResult};
 pub use certificates::CertificateFacts;
 pub use checks::{CADENCE_DAYS, Check, CheckResult};
 pub use decision::{Approval, Assertion, Decision};
-pub use files::{AFFECTED, Annex, DISCLOSURES, EVIDENCE, Evidence, REPORT, file, receipt_name, receipt_seq};
+pub use files::{
+    AFFECTED, Annex, DISCLOSURES, EVIDENCE, Evidence, MAX_AFFECTED, REPORT, file, receipt_name, receipt_seq,
+};
 pub use incident::{
     ChannelFacts, Clock, EscalationFacts, IncidentEvidence, ListFacts, ResignedFacts, RevocationFacts,
     ScopeFacts, StepTime, Taken,

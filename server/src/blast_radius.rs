@@ -123,7 +123,7 @@ impl<'a> Named<'a> {
 }
 
 /// What is disclosed about each of some signatures' artifacts.
-async fn told(
+pub(crate) async fn told(
     store: &Store,
     ledger: LedgerId,
     rows: &[Affected],
@@ -144,6 +144,6 @@ async fn told(
     Ok(told)
 }
 
-fn unwritable(error: sealbook_ledger::canonical::Unrepresentable) -> EngineError {
+pub(crate) fn unwritable(error: sealbook_ledger::canonical::Unrepresentable) -> EngineError {
     EngineError::fault("a line of a blast radius can't be written", error)
 }

@@ -4,6 +4,7 @@
 //! The way is that of every signature: intent, device, outcome. Until a pack is recorded it is given to nobody; whatever
 //! goes wrong before leaves nothing but an authorisation that failed or was abandoned, and another try.
 
+mod affected;
 mod choosing;
 mod gathering;
 mod trust_root;
@@ -14,7 +15,9 @@ use std::time::{Duration, Instant};
 use sealbook_ledger::attachment::{Attachment, MediaType};
 use sealbook_ledger::command::{Command, Document, DocumentOutcome, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::{B64, Hash};
-use sealbook_ledger::evidence::{DISCLOSURES, EVIDENCE, Evidence, Facts, REPORT, file, receipt_name};
+use sealbook_ledger::evidence::{
+    AFFECTED, DISCLOSURES, EVIDENCE, Evidence, Facts, REPORT, file, receipt_name,
+};
 use sealbook_ledger::ids::{Correlation, KeyId, MemberId, Origin, Seq};
 use sealbook_ledger::pack::{PackError, Unsigned, envelope_algorithm};
 use sealbook_ledger::payload::Payload;
@@ -268,12 +271,16 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
         digest: written.map_or(Hash::ZERO, |file| Hash::sha256(&file.bytes)),
         names: &gathered.names,
         advisories: &gathered.advisories,
+        affected: gathered.affected.as_ref().map(|list| list.shown.as_slice()),
         tenant: &gathered.tenant,
         vkey: &gathered.vkey,
     };
     let pdf = crate::reports::pdf::render(&source.document())
         .map_err(|error| EngineError::fault("a report can't be drawn", error))?;
     all.push(file(REPORT, "application/pdf", pdf));
+    if let Some(list) = gathered.affected {
+        all.push(file(AFFECTED, "application/jsonl", list.jsonl));
+    }
     if !gathered.disclosures.is_empty() {
         all.push(file(DISCLOSURES, "application/jsonl", gathered.disclosures));
     }

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use super::{Affected, Ended, Outcome};
 use crate::encoding::{Hash, HexBytes};
-use crate::event::Actor;
+use crate::event::{Actor, Event};
 use crate::ids::{KeyId, Seq};
-use crate::payload::SigningPurpose;
+use crate::payload::{Payload, SigningPurpose};
 use crate::policy::Environment;
 use crate::timestamp::Timestamp;
 
@@ -31,6 +31,35 @@ pub enum Fact {
         /// By what.
         ended: Ended,
     },
+}
+
+impl Fact {
+    /// What a whole event says about a signature; none where it is about something else.
+    pub fn of(event: &Event) -> Option<Self> {
+        let ended = |authorization, outcome| {
+            Some(Self::Ended { authorization, ended: Ended { outcome, seq: event.seq } })
+        };
+        match &event.payload {
+            Payload::SignatureAuthorized(p) => Some(Self::Authorized {
+                key: p.key,
+                signature: Affected {
+                    authorization: event.seq,
+                    caller: event.actor,
+                    digest: p.digest.clone(),
+                    ended: None,
+                    environment: p.environment,
+                    purpose: p.purpose.clone().map(Box::new),
+                    redactable: !event.sd.is_empty(),
+                    time: event.time,
+                },
+            }),
+            Payload::SignatureAbandoned(p) => ended(p.authorization, Outcome::Abandoned),
+            Payload::SignatureCreated(p) => ended(p.authorization, Outcome::Created),
+            Payload::SignatureFailed(p) => ended(p.authorization, Outcome::Failed),
+            Payload::SignatureWithheld(p) => ended(p.authorization, Outcome::Withheld),
+            _ => None,
+        }
+    }
 }
 
 /// An event as a list sees it.

@@ -206,6 +206,56 @@ fn the_cells_of_a_table_say_what_the_line_says() {
     assert_eq!((&*cells[6], &*cells[7], &*cells[8], &*cells[9]), ("canary", OTHER, "open", ""));
 }
 
+fn bytes_of(lines: &[Affected]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    lines.iter().for_each(|line| line.write_line(&mut bytes).unwrap());
+    bytes
+}
+
+#[test]
+fn a_list_is_read_in_its_one_form_alone() {
+    let done = |n, seq_of| {
+        let ended = Some(Ended { outcome: Outcome::Created, seq: seq(seq_of) });
+        Affected { ended, ..signature(n) }
+    };
+    let lines = [done(1, 3), signature(2), done(4, 5)];
+    assert_eq!(List::read(&bytes_of(&lines)).unwrap().lines(), lines);
+    assert_eq!(List::read(b"").unwrap().lines(), []);
+    let text = String::from_utf8(bytes_of(&lines)).unwrap();
+    let spelt = |from: &str, to: &str| {
+        let other = text.replacen(from, to, 1);
+        assert_ne!(other, text, "{from}");
+        List::read(other.as_bytes())
+    };
+    let line = Err(ListError::Line(1));
+    assert_eq!(spelt("{", "{ "), line);
+    assert_eq!(spelt("\n", "\r\n"), line);
+    assert_eq!(spelt("\n", "\n\n"), Err(ListError::Line(2)));
+    assert_eq!(spelt(r#""outcome_seq":3,"#, ""), line, "an outcome has its event");
+    assert_eq!(
+        spelt(r#""outcome_seq":3"#, r#""outcome_seq":1"#),
+        line,
+        "which comes after the authorisation"
+    );
+    assert_eq!(spelt(r#""outcome":"created""#, r#""outcome":"open""#), line);
+    assert_eq!(spelt(r#""caller""#, r#""artifact":"a","caller""#), line);
+    assert_eq!(List::read(text.trim_end().as_bytes()), Err(ListError::Line(3)));
+    assert_eq!(List::read(&bytes_of(&[signature(2), signature(1)])), Err(ListError::Order(2)));
+    assert_eq!(List::read(&bytes_of(&[signature(2), signature(2)])), Err(ListError::Order(2)));
+    let earlier = Affected { time: second(1), ..signature(3) };
+    assert_eq!(List::read(&bytes_of(&[signature(2), earlier])), Err(ListError::Order(2)));
+}
+
+#[test]
+fn a_list_holds_nothing_that_it_does_not_cover() {
+    let list = List::read(&bytes_of(&[signature(3), signature(4)])).unwrap();
+    let within = |since, size| list.agrees(Covered { key: KEY.parse().unwrap(), since, size }, &[]);
+    assert_eq!(within(None, 5), Ok(()));
+    assert_eq!(within(Some(second(3)), 5), Ok(()));
+    assert_eq!(within(None, 4), Err(ListError::Outside(seq(4))));
+    assert_eq!(within(Some(second(4)), 5), Err(ListError::Outside(seq(3))));
+}
+
 fn any_signature() -> impl Strategy<Value = Affected> {
     let callers = prop_oneof![
         Just(Actor::System),
@@ -228,14 +278,14 @@ fn any_signature() -> impl Strategy<Value = Affected> {
         }),
     ]);
     let outcomes = prop::sample::select(Outcome::ALL.to_vec());
-    let n = 0..=canonical::MAX_INTEGER;
+    let n = 0..canonical::MAX_INTEGER;
     let bytes = prop::collection::vec(any::<u8>(), 0..70);
     (callers, environment, purpose, outcomes, n, bytes).prop_map(
         |(caller, environment, purpose, outcome, n, bytes)| Affected {
             authorization: seq(n),
             caller,
             digest: HexBytes(bytes),
-            ended: (outcome != Outcome::Open).then_some(Ended { outcome, seq: seq(n) }),
+            ended: (outcome != Outcome::Open).then_some(Ended { outcome, seq: seq(n + 1) }),
             environment,
             purpose: purpose.map(Box::new),
             redactable: true,
@@ -253,5 +303,11 @@ proptest! {
         prop_assert_eq!(canonical::check(&line), Ok(()));
         let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
         prop_assert_eq!(canonical::value_to_vec(&value).unwrap(), line);
+    }
+
+    #[test]
+    fn a_line_is_read_back_as_it_was_written(signature in any_signature()) {
+        let list = List::read(&bytes_of(std::slice::from_ref(&signature))).unwrap();
+        prop_assert_eq!(list.lines(), [Affected { redactable: false, ..signature }]);
     }
 }

@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use super::{
     Canary, Check, EvidenceError, Facts, IncidentEvidence, LedgerKeyEvidence, PeriodEvidence,
-    RotationEvidence, Sealed,
+    RotationEvidence, ScopeFacts, Sealed,
 };
 use crate::canonical;
 use crate::command::DocumentSubject;
-use crate::encoding::{Hash, pem};
-use crate::ids::Seq;
+use crate::encoding::pem;
+use crate::ids::{KeyId, Seq};
 use crate::pack::PackFile;
 
 /// The evidence itself.
@@ -39,17 +39,26 @@ pub fn receipt_seq(name: &str) -> Option<Seq> {
 /// The list of signatures that an incident may affect (docs/spec/blast-radius.md).
 pub const AFFECTED: &str = "affected.jsonl";
 
-/// A file that an event names by its digest.
+/// Longest such list that a pack holds, in lines: at some 350 bytes each 35 MB, an eighth of what a pack may have. Of a
+/// longer one it tells number and digest alone.
+pub const MAX_AFFECTED: u64 = 100_000;
+
+/// A list that an event names by its digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Annex {
+pub struct Annex<'a> {
     /// Its name in the pack.
     pub name: &'static str,
-    /// SHA-256 of it.
-    pub sha256: Hash,
-    /// How many lines it has.
-    pub lines: u64,
-    /// The event.
-    pub seq: Seq,
+    /// Whose signatures.
+    pub key: KeyId,
+    /// What the event says of it.
+    pub scope: &'a ScopeFacts,
+}
+
+impl Annex<'_> {
+    /// Whether the pack holds it; where it does not, it is too long for one.
+    pub const fn is_held(&self) -> bool {
+        self.scope.count <= MAX_AFFECTED
+    }
 }
 
 /// What a pack says, whatever it is about.
@@ -111,20 +120,18 @@ impl Evidence {
         }
     }
 
-    /// The list that may come along with the pack: an event names its digest.
-    pub fn annex(&self) -> Option<Annex> {
+    /// The list that comes along with the pack: an event names its digest.
+    pub fn annex(&self) -> Option<Annex<'_>> {
         match self {
-            Self::Incident(evidence) => evidence.scope.as_ref().map(|scope| Annex {
-                name: AFFECTED,
-                sha256: scope.list,
-                lines: scope.count,
-                seq: scope.taken.mark.seq,
-            }),
+            Self::Incident(evidence) => {
+                evidence.scope.as_ref().map(|scope| Annex { name: AFFECTED, key: evidence.key.key, scope })
+            }
             Self::Rotation(_) | Self::LedgerKey(_) | Self::Period(_) => None,
         }
     }
 
-    /// Every file that follows from the events: all but the receipts, the disclosures and the report.
+    /// Every file that follows from the events: all but the receipts, the disclosures, the report and the
+    /// annex.
     pub fn files(&self) -> Result<Vec<PackFile>, EvidenceError> {
         let ledger_policy = "policies/ledger.json";
         match self {

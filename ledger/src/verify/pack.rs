@@ -2,14 +2,17 @@
 //! evidence key's signature. Trust begins at the pinned ledger key: it sealed the events, one of them names the evidence
 //! key, and that key signed the statement over the manifest.
 
+mod annex;
+
 use std::collections::BTreeMap;
+
+use annex::{judge_annex, told};
 
 use crate::command::{Document, DocumentSubject};
 use crate::disclosure::Disclosure;
-use crate::encoding::Hash;
 use crate::event::{Envelope, Event};
 use crate::evidence::{
-    CheckResult, DISCLOSURES, Evidence, EvidenceError, Facts, REPORT, Sealed, receipt_seq,
+    Annex, CheckResult, DISCLOSURES, Evidence, EvidenceError, Facts, REPORT, Sealed, receipt_seq,
 };
 use crate::founding::founding_digest;
 use crate::pack::{Kind, Pack};
@@ -48,6 +51,7 @@ pub fn verify_pack(bytes: &[u8], pins: &Pins) -> Report {
         Ok(told) => {
             report.notes.push(told.about);
             report.notes.push(told.verdict);
+            report.notes.extend(told.annex);
             LayerReport::Valid(told.detail)
         }
         Err(failure) => LayerReport::Invalid(failure),
@@ -157,6 +161,8 @@ struct Told {
     /// What its checks came to.
     verdict: String,
     detail: String,
+    /// Whether it brings a list along, where an event names one.
+    annex: Option<String>,
 }
 
 /// Layer *rules* of a pack: its files are those that its events make. The rules themselves are not replayed: that takes the
@@ -179,11 +185,14 @@ fn follows(pack: &Pack<'_>, events: &Events) -> Result<Told, Failure> {
     if pack.file(REPORT).is_none() {
         return Err(refuse(Layer::Rules, "pack.evidence", format!("{REPORT} is missing")));
     }
-    judge_annex(pack, &evidence)?;
-    let annex = evidence.annex().map(|annex| annex.name);
+    let annex = evidence.annex().filter(Annex::is_held);
+    if let Some(annex) = annex {
+        judge_annex(pack, annex, &events.events)?;
+    }
     let known = |name: &str| {
         let own = [REPORT, DISCLOSURES].contains(&name) || receipt_seq(name).is_some();
-        own || annex == Some(name) || made.iter().any(|file| file.name.as_str() == name)
+        own || annex.is_some_and(|annex| annex.name == name)
+            || made.iter().any(|file| file.name.as_str() == name)
     };
     if let Some((entry, _)) = pack.files().find(|(entry, _)| !known(entry.name.as_str())) {
         return Err(refuse(Layer::Rules, "pack.evidence", format!("nothing explains {}", entry.name)));
@@ -196,20 +205,12 @@ fn follows(pack: &Pack<'_>, events: &Events) -> Result<Told, Failure> {
             true => "its checks pass".to_owned(),
             false => format!("its checks FAIL: {}", failed.join(", ")),
         },
-        detail: format!("{} files say what the events say; the rules were not replayed", made.len()),
+        detail: format!(
+            "{} files say what the events say; the rules were not replayed",
+            made.len() + usize::from(annex.is_some())
+        ),
+        annex: evidence.annex().map(told),
     })
-}
-
-/// A list that an event names by its digest, where the pack brings it along.
-fn judge_annex(pack: &Pack<'_>, evidence: &Evidence) -> Result<(), Failure> {
-    let Some(annex) = evidence.annex() else { return Ok(()) };
-    let Some(bytes) = pack.file(annex.name) else { return Ok(()) };
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-    if Hash::sha256(bytes) == annex.sha256 && lines == annex.lines {
-        return Ok(());
-    }
-    let reason = format!("{} is not the list that event {} names", annex.name, annex.seq);
-    Err(refuse(Layer::Rules, "pack.evidence", reason))
 }
 
 /// What the statement says that the pack is about, which is what its manifest says.

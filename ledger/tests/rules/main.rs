@@ -11,6 +11,7 @@ mod support;
 
 mod adoptions;
 mod ages;
+mod annexes;
 mod approvals;
 mod break_glass;
 mod certificates;

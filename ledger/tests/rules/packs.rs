@@ -9,7 +9,7 @@ use sealbook_ledger::command::{Command, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::event::Event;
 use sealbook_ledger::evidence::{EVIDENCE, Evidence, Facts, REPORT, Sealed, receipt_name};
-use sealbook_ledger::ids::{ActionId, Origin, Seq};
+use sealbook_ledger::ids::{Origin, Seq};
 use sealbook_ledger::merkle::{Tree, leaf_hash};
 use sealbook_ledger::pack::{Kind, PackFile, Unsigned};
 use sealbook_ledger::payload::Payload;
@@ -25,12 +25,12 @@ use crate::support::*;
 const LEDGER_KEY: u8 = 1;
 
 /// What a pack is put together from; a test changes a part, and all of it is signed again.
-struct Parts {
+pub struct Parts {
     origin: Origin,
-    action: ActionId,
-    events: Vec<(Event, Vec<u8>)>,
+    about: DocumentSubject,
+    pub events: Vec<(Event, Vec<u8>)>,
     kind: Kind,
-    files: Vec<PackFile>,
+    pub files: Vec<PackFile>,
     predicate: Value,
     signer: SigningKey,
 }
@@ -40,7 +40,7 @@ fn evidence_key(seed: u128) -> SigningKey {
     SigningKey::from_bytes(&Hash::sha256(&seed.to_be_bytes()).0)
 }
 
-fn file(name: &str, media_type: &str, bytes: &[u8]) -> PackFile {
+pub fn file(name: &str, media_type: &str, bytes: &[u8]) -> PackFile {
     PackFile { name: name.parse().unwrap(), media_type: media_type.parse().unwrap(), bytes: bytes.to_vec() }
 }
 
@@ -51,6 +51,11 @@ impl Parts {
         ledger.cut_over(action);
         ledger.wait(7 * DAY);
         ledger.step(RotationCommand::Complete(action)).unwrap();
+        Self::of(ledger, DocumentSubject::Rotation(action))
+    }
+
+    /// A pack of everything that a ledger holds, once it has an evidence key.
+    pub fn of(mut ledger: Ledger, about: DocumentSubject) -> Self {
         let backend = DeviceKeyParams { backend: "softhsm".parse().unwrap() };
         let set = ledger.approved(Params::LedgerEvidenceKeySet(backend));
         ledger.begin(set).unwrap();
@@ -58,10 +63,10 @@ impl Parts {
             Command::EvidenceKeyMade { action: set, key: key_id(777), spki: spki(Algorithm::Ed25519, 5) };
         ledger.run(made).unwrap();
         let origin = ledger.state.origin().clone();
-        let predicate = json!({ "action": action, "kind": "rotation", "origin": origin });
+        let predicate = serde_json::to_value(about.report(&origin)).unwrap();
         let events = ledger.history.into_iter().map(|decided| (decided.event, decided.bytes)).collect();
-        let (kind, signer) = (Kind::Rotation, evidence_key(5));
-        let mut parts = Self { origin, action, events, kind, files: Vec::new(), predicate, signer };
+        let (kind, signer) = (about.into(), evidence_key(5));
+        let mut parts = Self { origin, about, events, kind, files: Vec::new(), predicate, signer };
         parts.files = parts.made();
         parts
     }
@@ -90,7 +95,7 @@ impl Parts {
     }
 
     /// Every file, as the events that `which` lets pass make them.
-    fn made_of(&self, which: impl Fn(&Payload) -> bool) -> Vec<PackFile> {
+    pub fn made_of(&self, which: impl Fn(&Payload) -> bool) -> Vec<PackFile> {
         let size = self.events.len();
         let chosen: Vec<Event> = self
             .events
@@ -99,8 +104,8 @@ impl Parts {
             .filter(|event| which(&event.payload))
             .collect();
         let sealed = Sealed::from(self.checkpoint(size).1.checkpoint());
-        let about = DocumentSubject::Rotation(self.action);
-        let mut all = Evidence::new(&Facts::new(&chosen).unwrap(), about, sealed).unwrap().files().unwrap();
+        let mut all =
+            Evidence::new(&Facts::new(&chosen).unwrap(), self.about, sealed).unwrap().files().unwrap();
         all.push(file(REPORT, "application/pdf", b"%PDF-1.7\n"));
         all.extend(chosen.iter().map(|event| self.receipt(event.seq.get() as usize, size)));
         all
@@ -123,15 +128,15 @@ impl Parts {
         Pins { vkeys: vec![vkey(&self.origin, LEDGER_KEY)], ..Pins::default() }
     }
 
-    fn judged(&self) -> Report {
+    pub fn judged(&self) -> Report {
         self.judged_under(&self.pins())
     }
 
-    fn file(&mut self, name: &str) -> &mut PackFile {
+    pub fn file(&mut self, name: &str) -> &mut PackFile {
         self.files.iter_mut().find(|file| file.name.as_str() == name).unwrap()
     }
 
-    fn without(&mut self, name: &str) {
+    pub fn without(&mut self, name: &str) {
         self.files.retain(|file| file.name.as_str() != name);
     }
 }

@@ -14,6 +14,7 @@ use sealbook_ledger::payload::{Payload, SigningPurpose};
 use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::rule::Rule;
 
+use super::affected::AffectedList;
 use super::choosing::{Choosing, KINDS};
 use crate::ledger::{EngineError, Ledger};
 use crate::proving;
@@ -42,6 +43,8 @@ pub(super) struct Gathered {
     pub(super) names: BTreeMap<MemberId, String>,
     /// What those were told who rely on a key, by event: reference and text.
     pub(super) advisories: BTreeMap<Seq, Advisory>,
+    /// The signatures that an incident affects, where they are listed.
+    pub(super) affected: Option<AffectedList>,
     pub(super) tenant: String,
     /// The ledger key that sealed it.
     pub(super) vkey: Vkey,
@@ -93,8 +96,14 @@ impl Gathering<'_> {
             receipts.push(receipt);
         }
         let (disclosures, names, advisories) = self.disclosed(&events).await?;
+        let affected = match about {
+            DocumentSubject::Incident(incident) => self.affected(incident, &events).await?,
+            DocumentSubject::LedgerKey(_) | DocumentSubject::Period { .. } | DocumentSubject::Rotation(_) => {
+                None
+            }
+        };
         let tenant = self.ledger.tenant().to_string();
-        Ok(Gathered { events, receipts, checkpoint, disclosures, names, advisories, tenant, vkey })
+        Ok(Gathered { events, receipts, checkpoint, disclosures, names, advisories, affected, tenant, vkey })
     }
 
     /// The events of a pack, and every ledger key that there was.

@@ -7,6 +7,7 @@ mod rotation;
 
 use std::collections::BTreeMap;
 
+use sealbook_ledger::blast_radius::Affected;
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::evidence::{Approval, Check as Checked, CheckResult, Decision, Evidence, Mark as At};
 use sealbook_ledger::ids::{MemberId, Origin, ProposerId, Seq};
@@ -26,6 +27,20 @@ pub struct Advisory {
     pub text: String,
 }
 
+/// Most affected signatures that a report shows one by one: some five pages. The list has them all.
+pub const MAX_SHOWN: usize = 150;
+
+/// An affected signature as a report shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What the list says of it.
+    pub line: Affected,
+    /// The artifact's name, where it is disclosed.
+    pub name: Option<String>,
+    /// Its version, likewise.
+    pub version: Option<String>,
+}
+
 /// What a report is made of.
 pub struct Source<'a> {
     /// What the pack says.
@@ -40,6 +55,8 @@ pub struct Source<'a> {
     pub names: &'a BTreeMap<MemberId, String>,
     /// What those were told who rely on a key, by event.
     pub advisories: &'a BTreeMap<Seq, Advisory>,
+    /// The first affected signatures, where the pack lists them.
+    pub affected: Option<&'a [Shown]>,
     /// Whose tenant.
     pub tenant: &'a str,
     /// The ledger key that sealed it.
