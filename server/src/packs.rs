@@ -19,13 +19,14 @@ use sealbook_ledger::evidence::{
     AFFECTED, DISCLOSURES, EVIDENCE, Evidence, Facts, REPORT, file, receipt_name,
 };
 use sealbook_ledger::ids::{Correlation, KeyId, MemberId, Origin, Seq};
-use sealbook_ledger::pack::{PackError, Unsigned, envelope_algorithm};
+use sealbook_ledger::pack::{Pack, PackError, Unsigned, envelope_algorithm};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::public_key::{PublicKey, SigningInput as VerifyInput};
 use sealbook_ledger::reporting::PREDICATE_TYPE;
 use sealbook_ledger::rotation::BAD_SIGNATURE;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::slot::device_label;
+use serde_json::Value;
 
 use crate::custody::{Backend, CustodyError, SigningInput};
 use crate::devices::{Devices, SIGNING_DEADLINE, custody_error};
@@ -71,13 +72,41 @@ impl Packs {
         correlation: Correlation,
         wait: Duration,
     ) -> Result<Issued, EngineError> {
+        let Made { pack, .. } = self.make(ledger, about, wait).await?;
+        self.have_signed(ledger, about.into(), asked_by, correlation, Unfinished::Pack(pack)).await
+    }
+
+    /// The same, unless a pack that was issued before says what this one would: then it is that one.
+    pub(crate) async fn issue_anew(
+        &self,
+        ledger: &Ledger,
+        about: DocumentSubject,
+        asked_by: MemberId,
+        correlation: Correlation,
+        wait: Duration,
+        before: Option<(Issued, Vec<u8>)>,
+    ) -> Result<Issued, EngineError> {
+        let Made { pack, evidence } = self.make(ledger, about, wait).await?;
+        if let Some((issued, bytes)) = before
+            && says_the_same(&bytes, &evidence)?
+        {
+            return Ok(issued);
+        }
+        self.have_signed(ledger, about.into(), Some(asked_by), correlation, Unfinished::Pack(pack)).await
+    }
+
+    async fn make(
+        &self,
+        ledger: &Ledger,
+        about: DocumentSubject,
+        wait: Duration,
+    ) -> Result<Made, EngineError> {
         let gathering = Gathering { store: &self.store, ledger };
         let gathered = gathering.gather(about, wait).await?;
         let origin = ledger.origin().clone();
         // Hashing, drawing and the canary's verification take their time: not on a thread that others wait for.
         let made = tokio::task::spawn_blocking(move || unsigned(about, &origin, gathered));
-        let pack = made.await.map_err(|error| EngineError::fault("a pack's making ended", error))??;
-        self.have_signed(ledger, about.into(), asked_by, correlation, Unfinished::Pack(pack)).await
+        made.await.map_err(|error| EngineError::fault("a pack's making ended", error))?
     }
 
     /// Intent, device, outcome.
@@ -233,6 +262,13 @@ impl Unfinished {
     }
 }
 
+/// A pack without its signature, and what it says.
+struct Made {
+    pack: Unsigned,
+    /// `evidence.json`.
+    evidence: Vec<u8>,
+}
+
 /// An authorisation: its event, and the key that it is for.
 struct Asked {
     seq: Seq,
@@ -257,18 +293,33 @@ async fn submit(
     ledger.submit(submission).await
 }
 
+/// Whether a pack that was issued says what others would find now: but for the moment, and what does not belong to it.
+fn says_the_same(issued: &[u8], evidence: &[u8]) -> Result<bool, EngineError> {
+    let unreadable = || EngineError::Corrupt("a stored evidence pack can't be read".into());
+    let pack = Pack::open(issued).map_err(|_| unreadable())?;
+    let told = |evidence: &[u8]| -> Result<Value, EngineError> {
+        let mut told: Value = serde_json::from_slice(evidence).map_err(|_| unreadable())?;
+        if let Some(members) = told.as_object_mut() {
+            members.retain(|name, _| !["as_of", "events", "sealed"].contains(&name.as_str()));
+        }
+        Ok(told)
+    };
+    Ok(told(pack.file(EVIDENCE).unwrap_or_default())? == told(evidence)?)
+}
+
 /// All files of a pack, and the statement about them.
-fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Result<Unsigned, EngineError> {
+fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Result<Made, EngineError> {
     let corrupt = |error| EngineError::fault("the evidence does not follow from the events", error);
     let facts = Facts::new(&gathered.events).map_err(corrupt)?;
     let evidence = Evidence::new(&facts, about, gathered.sealed()).map_err(corrupt)?;
     let mut all = evidence.files().map_err(corrupt)?;
     let written = all.iter().find(|file| file.name.as_str() == EVIDENCE);
+    let written = written.map(|file| file.bytes.clone()).unwrap_or_default();
     let source = rep::Source {
         evidence: &evidence,
         origin,
         sealed: gathered.checkpoint.checkpoint().size,
-        digest: written.map_or(Hash::ZERO, |file| Hash::sha256(&file.bytes)),
+        digest: Hash::sha256(&written),
         names: &gathered.names,
         advisories: &gathered.advisories,
         affected: gathered.affected.as_ref().map(|list| list.shown.as_slice()),
@@ -288,6 +339,7 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
         let seq = Seq::new(receipt.index()).ok_or(Rule::SignatureUnknown)?;
         all.push(file(&receipt_name(seq), "text/plain", receipt.to_string().into_bytes()));
     }
-    Unsigned::new(about.into(), all, PREDICATE_TYPE, &about.report(origin))
-        .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))
+    let pack = Unsigned::new(about.into(), all, PREDICATE_TYPE, &about.report(origin))
+        .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))?;
+    Ok(Made { pack, evidence: written })
 }

@@ -48,6 +48,7 @@ pub mod sessions;
 pub mod shown;
 mod signing;
 mod slots;
+mod statements;
 mod suspensions;
 mod tenants;
 pub mod throttle;

@@ -152,6 +152,7 @@ routes! {
     reports::report_period,
     reports::fetch_pack,
     reports::fetch_report,
+    statements::make_statement,
 }
 
 /// The four kinds of bearer token.

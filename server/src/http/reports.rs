@@ -14,6 +14,7 @@ use super::body::Body;
 use super::fresh::Fresh;
 use super::moment::Moment;
 use super::problem::{Problem, ProblemDocument};
+use crate::packs::Issued;
 use crate::views::reports::{self, ReportView};
 
 /// The evidence packs of a ledger, the newest first.
@@ -36,7 +37,7 @@ pub(super) struct PeriodBody {
 
 /// A pack that was made.
 #[derive(Serialize, ToSchema)]
-struct MadeView {
+pub(super) struct MadeView {
     /// SHA-256 of the pack, by which it is fetched.
     #[schema(value_type = String)]
     sha256: Hash,
@@ -45,6 +46,12 @@ struct MadeView {
     /// The `rep.issued`.
     #[schema(value_type = u64)]
     seq: Seq,
+}
+
+impl From<Issued> for MadeView {
+    fn from(issued: Issued) -> Self {
+        Self { sha256: issued.sha256, size: issued.size, seq: issued.seq }
+    }
 }
 
 /// Lists the evidence packs that were issued.
@@ -71,8 +78,7 @@ pub(super) async fn report_period(
         .app
         .report_period(&exporter.member.ledger, exporter.member.id, (from.get(), to.get()))
         .await?;
-    let (sha256, size, seq) = (issued.sha256, issued.size, issued.seq);
-    Ok(HttpResponse::Created().json(MadeView { sha256, size, seq }))
+    Ok(HttpResponse::Created().json(MadeView::from(issued)))
 }
 
 /// Hands out an evidence pack, byte for byte as it was issued.
