@@ -16,6 +16,7 @@ mod servers;
 mod snapshots;
 mod speculation;
 mod starting;
+mod statements;
 mod troubles;
 mod world;
 mod year;
@@ -64,7 +65,7 @@ struct Site {
 }
 
 /// Each runs in a process of its own, over a device and a database of its own. An argument picks those whose names hold it.
-const TESTS: [&str; 6] = ["journey", "year", "crashes", "servers", "troubles", "radius"];
+const TESTS: [&str; 7] = ["journey", "year", "crashes", "servers", "troubles", "radius", "statements"];
 
 fn main() {
     match std::env::var_os("SEALBOOK_ENGINE_TEST") {
@@ -113,6 +114,7 @@ async fn test(name: &str, path: &Path) {
         "servers" => servers::two_servers_carry_out_one_rotation(path).await,
         "troubles" => troubles::a_device_that_fails_puts_no_key_in_charge(path).await,
         "radius" => radius::a_list_is_what_the_events_come_to(path).await,
+        "statements" => statements::incidents_and_drills_are_told_of(path).await,
         other => panic!("no test is called {other}"),
     }
 }

@@ -57,6 +57,11 @@ pub struct Life(Option<Runtime>);
 impl World {
     /// Three people, an evidence key, and no slots.
     pub async fn begin(path: &Path) -> Self {
+        Self::begin_under(path, 2).await
+    }
+
+    /// The same under a rules version.
+    pub async fn begin_under(path: &Path, rules: u64) -> Self {
         let folder = DataFolder::open(path).unwrap();
         let postgres = EmbeddedPostgres::start(&folder).await.unwrap();
         let owned = StoreConfig::new(postgres.owner_config(), Transport::Plain);
@@ -68,7 +73,7 @@ impl World {
         let (life, app) = Life::begin(&folder, &postgres, &device, &clocks, None).await;
         let (owner, connection) = postgres.owner_config().connect(NoTls).await.unwrap();
         tokio::spawn(connection);
-        let site = found_under(app, path, TENANT, 2).await;
+        let site = found_under(app, path, TENANT, rules).await;
         let params = Params::LedgerEvidenceKeySet(DeviceKeyParams { backend: name });
         let deciders = [(1, Role::SecurityReviewer), (2, Role::PlatformAdmin)];
         act(&site, params, 0, Role::PlatformAdmin, &deciders).await;
