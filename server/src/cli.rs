@@ -11,6 +11,7 @@ mod dev;
 mod doctor;
 mod document;
 mod download;
+mod drill;
 mod events;
 mod evidence;
 mod export;
@@ -18,6 +19,7 @@ pub mod failure;
 mod founding;
 mod governance;
 mod hsm;
+mod incident;
 mod json_file;
 mod key;
 mod listed;
@@ -121,6 +123,12 @@ enum ClientCommand {
     /// What is not to be believed any more, and the lists in which CAs say so
     Revocation(revocation::RevocationCommand),
     #[command(subcommand)]
+    /// Incidents: a key that somebody else may hold
+    Incident(incident::IncidentCommand),
+    #[command(subcommand)]
+    /// Drills: incidents on keys that were made to be practised on
+    Drill(drill::DrillCommand),
+    #[command(subcommand)]
     /// Devices, and who can reach them
     Hsm(hsm::HsmCommand),
     #[command(subcommand)]
@@ -200,6 +208,8 @@ impl ClientCommand {
             Self::Rotation(command) => rotation::run(command, context),
             Self::Certificate(command) => certificate::run(command, context),
             Self::Revocation(command) => revocation::run(command, context),
+            Self::Incident(command) => incident::run(command, context),
+            Self::Drill(command) => drill::run(command, context),
             Self::Hsm(command) => hsm::run(command, context),
             Self::LedgerKey(command) => governance::ledger_key(command, context),
             Self::EvidenceKey(command) => governance::evidence_key(command, context),

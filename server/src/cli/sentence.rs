@@ -9,7 +9,7 @@ use sealbook_ledger::rotation::RotationPolicy;
 
 use crate::views;
 use crate::views::story::Names;
-pub(super) use crate::views::story::{environment_name, join, plural, short};
+pub(super) use crate::views::story::{environment_name, join, plural, short, short_end};
 
 /// What an action asks for, in plain words.
 pub fn sentence(document: &ActionDocument, names: &Names) -> String {

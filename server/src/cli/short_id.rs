@@ -3,10 +3,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, MemberId, ServiceId};
+use sealbook_ledger::ids::{ActionId, CertificateId, IncidentId, KeyId, MemberId, ServiceId};
 
 use super::context::Context;
 use super::failure::Failure;
+use super::incident::{Incidents, console};
 use crate::client::answers::{Actions, Certificates, Keys, Members, Rotations, Services};
 use crate::client::{Call, Client};
 
@@ -99,6 +100,21 @@ impl Context {
             let named = all.rotations.into_iter();
             Ok(named.map(|one| (one.rotation, format!("of slot {} ({})", one.slot, one.state))).collect())
         })
+    }
+
+    /// The incident or drill that was meant.
+    pub(super) fn incident_id(&self, client: &Client, given: &IdArg) -> Result<IncidentId, Failure> {
+        given.choose("incident", || self.incidents(client, "/incidents"))
+    }
+
+    /// The drill that was meant.
+    pub(super) fn drill_id(&self, client: &Client, given: &IdArg) -> Result<IncidentId, Failure> {
+        given.choose("drill", || self.incidents(client, "/incidents?drill=true"))
+    }
+
+    fn incidents(&self, client: &Client, path: &str) -> Result<Vec<(IncidentId, String)>, Failure> {
+        let all: Incidents = client.json(&Call::get(self.path(path)?))?;
+        Ok(all.incidents.iter().map(|one| (one.incident, console::head(one))).collect())
     }
 
     /// The certificate that was meant.

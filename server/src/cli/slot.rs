@@ -108,6 +108,9 @@ pub struct SlotArgs {
     /// The whole rotation policy, from a JSON file: days, channels, and what the key's certificate says
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rotation_days", "overlap_days"])]
     rotation: Option<PathBuf>,
+    /// It is for drills alone: it signs samples, or is a CA of such slots
+    #[arg(long)]
+    drill: bool,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -126,7 +129,7 @@ impl SlotArgs {
         Ok(SlotCreateParams {
             algorithm: self.algorithm,
             backend: self.backend.clone(),
-            drill: false,
+            drill: self.drill,
             overlap_days,
             owner,
             rotation,
@@ -250,7 +253,8 @@ fn list(context: &Context) -> Result<(), Failure> {
     let slots: Slots = context.caller()?.json(&Call::get(context.path("/slots")?))?;
     let row = |slot: &Slot| {
         let algorithm = slot.algorithm.to_string();
-        vec![slot.slot.to_string(), slot.status.clone(), algorithm, slot.backend.to_string()]
+        let name = if slot.drill { format!("{} (DRILL)", slot.slot) } else { slot.slot.to_string() };
+        vec![name, slot.status.clone(), algorithm, slot.backend.to_string()]
     };
     let rows: Vec<_> = slots.slots.iter().map(row).collect();
     context.out.show(&slots, || table(&["SLOT", "STATUS", "ALGORITHM", "BACKEND"], &rows))
@@ -262,8 +266,10 @@ fn show(context: &Context, slot: &SlotName) -> Result<(), Failure> {
     context.out.show(&slot, || {
         let none = || "none".to_owned();
         let days = |seconds: u64| format!("{} days", seconds / (24 * 60 * 60));
+        let meant = if slot.drill { "DRILL: for drills alone" } else { "signing, or a CA" };
         fields(&[
             ("slot", slot.slot.to_string()),
+            ("meant for", meant.to_owned()),
             ("status", slot.status.clone()),
             ("algorithm", slot.algorithm.to_string()),
             ("backend", slot.backend.to_string()),

@@ -32,6 +32,9 @@ answer!(
         algorithm: Algorithm,
         /// The device.
         backend: BackendName,
+        /// Whether it is for drills alone.
+        #[serde(default)]
+        drill: bool,
         /// Who answers for it.
         owner: MemberId,
         /// `active`, `suspended`, `keyless` or `revoked`.
