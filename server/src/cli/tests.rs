@@ -105,6 +105,18 @@ fn the_documented_commands_are_accepted() {
          --subject slot:s",
         "sealbook export --out x.tar --wait",
         "sealbook events --story",
+        "sealbook incident list --slot s --open",
+        "sealbook incident open --slot s --key 5a1d2c3e --suspected-since 2026-11-24 --no-contain --reason r \
+         --acknowledge-within 15 --target contained=5 --target revoked=1440",
+        "sealbook incident scope 5a1d2c3e --since 2026-11-24T15:00:00Z",
+        "sealbook incident withdraw 5a1d2c3e apt-stable --note n",
+        "sealbook incident resign 5a1d2c3e --dropped 2",
+        "sealbook incident advise 5a1d2c3e --reference CVE-2026-1 --file -",
+        "sealbook incident close 5a1d2c3e --outcome false_alarm",
+        "sealbook incident statement 5a1d2c3e -o s.zip --pdf s.pdf",
+        "sealbook drill start --slot s --tabletop --acknowledge-within 15 --target rotated=30",
+        "sealbook drill run 5a1d2c3e --yes --wait-for 60",
+        "sealbook slot create s --algorithm ed25519 --drill --reason r",
     ] {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(parse(&line).is_ok(), "{line}: {}", parse(&line).unwrap_err());
@@ -125,6 +137,11 @@ fn what_is_wrong_is_a_usage_error() {
         "sealbook release manifest dist --slot s --name ../app --version 1",
         "sealbook release manifest dist --slot s --name app",
         "sealbook release verify dist",
+        "sealbook incident open --slot s --target opened=5",
+        "sealbook incident open --slot s --acknowledge-within 1441",
+        "sealbook incident advise 5a1d2c3e --reference CVE-2026-1",
+        "sealbook incident advise 5a1d2c3e --reference CVE-2026-1 --text t --file f",
+        "sealbook incident statement 5a1d2c3e",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }

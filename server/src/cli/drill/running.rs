@@ -106,6 +106,6 @@ fn changed(
 
 /// What people change of a drill: steps and proposals for them, and its end. Time alone changes nothing.
 fn stands(drill: &IncidentView) -> (bool, Vec<(bool, Option<ActionId>)>) {
-    let step = |step: &StepView| (step.done, step.pending);
+    let step = |step: &StepView| (step.done, step.pending.or(step.rotation));
     (drill.is_open(), drill.steps.iter().map(step).collect())
 }

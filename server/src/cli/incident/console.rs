@@ -5,7 +5,7 @@ use sealbook_ledger::timestamp::Timestamp;
 
 pub(in crate::cli) use super::opening::name;
 use crate::cli::output::{fields, table};
-use crate::cli::sentence::{join, short_end};
+use crate::cli::sentence::short_end;
 use crate::views::blast_radius::MarkView;
 use crate::views::incidents::{ChannelView, ClockView, IncidentView, ResponderView, ScopeView, StepView};
 
@@ -41,8 +41,8 @@ pub(in crate::cli) fn head(incident: &IncidentView) -> String {
 pub(in crate::cli) fn describe(incident: &IncidentView) -> String {
     let rows: Vec<_> = incident.steps.iter().map(step).collect();
     let steps = table(&["STEP", "STATE", "TAKEN", "AFTER", "TARGET", "BY"], &rows);
-    let next = next(incident).map(|next| format!("\nnext: {next}\n")).unwrap_or_default();
-    format!("{}\n\n{}\n{steps}{next}", head(incident), fields(&facts(incident)))
+    let what = if incident.reported { "its statement" } else { "next" };
+    format!("{}\n\n{}\n{steps}\n{what}: {}\n", head(incident), fields(&facts(incident)), next(incident))
 }
 
 fn facts(incident: &IncidentView) -> Vec<(&'static str, String)> {
@@ -62,9 +62,7 @@ fn facts(incident: &IncidentView) -> Vec<(&'static str, String)> {
     );
     facts.extend(incident.clocks.iter().map(|clock| (clock_name(clock), clock_state(clock, incident.at))));
     facts.extend(incident.acknowledge_by.map(|by| ("to answer by", until(by, incident.at))));
-    if !incident.responders.is_empty() {
-        facts.push(("responders", join(incident.responders.iter().map(responder))));
-    }
+    facts.extend(incident.responders.iter().map(|one| ("responder", responder(one))));
     let missed = |mark: &MarkView| format!("{}: others were told who did not answer", marked(mark));
     facts.extend(incident.escalated.as_ref().map(|mark| ("escalated", missed(mark))));
     facts.extend(incident.scope.as_ref().map(|found| ("scope", scope(found))));
@@ -75,23 +73,17 @@ fn facts(incident: &IncidentView) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What to do next, as a command; nothing where all is done.
-pub(in crate::cli) fn next(incident: &IncidentView) -> Option<String> {
+/// What to do next, as a command.
+fn next(incident: &IncidentView) -> String {
     let id = short(incident);
-    if !incident.is_open() {
-        return (!incident.reported).then(|| format!("sealbook incident statement {id} --out FILE.zip"));
+    let decided = incident.next().and_then(|step| decision(incident, step));
+    match (incident.is_open(), decided, incident.next()) {
+        (false, ..) => format!("sealbook incident statement {id} --out FILE.zip"),
+        (true, Some(decided), _) => decided,
+        (true, None, _) if incident.drill => format!("sealbook drill advance {id}"),
+        (true, None, Some(step)) => by_hand(incident, step.step),
+        (true, None, None) => format!("sealbook incident close {id}"),
     }
-    let Some(step) = incident.next() else {
-        return Some(match incident.drill {
-            true => format!("sealbook drill advance {id}"),
-            false => format!("sealbook incident close {id}"),
-        });
-    };
-    let decided = decision(incident, step);
-    Some(decided.unwrap_or_else(|| match incident.drill {
-        true => format!("sealbook drill advance {id}"),
-        false => by_hand(incident, step.step),
-    }))
 }
 
 /// The command for a step that takes a quorum: the proposal, or the approval of what was proposed.
@@ -110,9 +102,12 @@ pub(in crate::cli) fn decision(incident: &IncidentView, step: &StepView) -> Opti
         | IncidentStep::Resigned
         | IncidentStep::Advised => return None,
     };
-    Some(match step.pending {
-        Some(action) => format!("sealbook action approve {}", short_end(&action.to_string())),
-        None => format!("{proposal} --reason TEXT"),
+    Some(match (step.pending, step.rotation) {
+        (Some(action), _) => format!("sealbook action approve {}", short_end(&action.to_string())),
+        (None, Some(rotation)) => {
+            format!("sealbook rotation show {} --watch", short_end(&rotation.to_string()))
+        }
+        (None, None) => format!("{proposal} --reason TEXT"),
     })
 }
 
@@ -147,10 +142,11 @@ fn by_hand(incident: &IncidentView, step: IncidentStep) -> String {
 }
 
 fn step(step: &StepView) -> Vec<String> {
-    let state = match (step.done, step.pending) {
-        (true, _) => "done",
-        (false, Some(_)) => "waits",
-        (false, None) => "open",
+    let state = match (step.done, step.pending, step.rotation) {
+        (true, ..) => "done",
+        (false, Some(_), _) => "waits",
+        (false, None, Some(_)) => "runs",
+        (false, None, None) => "open",
     };
     let target = step.target.map(|target| span(target.into()));
     let target = match (target, step.met) {
@@ -159,7 +155,7 @@ fn step(step: &StepView) -> Vec<String> {
         (Some(target), Some(true)) => format!("{target} met"),
         (Some(target), Some(false)) => format!("{target} MISSED"),
     };
-    let action = step.action.filter(|_| step.done).or(step.pending);
+    let action = step.action.filter(|_| step.done).or(step.pending).or(step.rotation);
     let by = match (action, &step.taken) {
         (Some(action), _) => format!("action {}", short_end(&action.to_string())),
         (None, Some(taken)) => format!("event {}", taken.seq),

@@ -3,6 +3,7 @@
 use sealbook_ledger::action::{ActionType, Params};
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::incident::{Incident, IncidentStep, Mark};
+use sealbook_ledger::rotation::{Rotation, RotationStep};
 use sealbook_ledger::state::{Founded, OpenAction};
 use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,10 @@ pub struct StepView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Uuid)]
     pub pending: Option<ActionId>,
+    /// The rotation that was approved for it and has yet to cut over: a second one would take its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub rotation: Option<ActionId>,
 }
 
 impl StepView {
@@ -58,6 +63,7 @@ impl StepView {
             met: due.and_then(|due| when.map(|when| when <= due).or_else(|| over.then_some(false))),
             action: action(step, incident, founded),
             pending: pending(step, incident, founded),
+            rotation: rotation(step, incident, founded),
         }
     }
 }
@@ -113,6 +119,20 @@ fn pending(step: IncidentStep, incident: &Incident, founded: &Founded) -> Option
     };
     let open = founded.actions().iter().filter(|(_, action)| takes(action));
     open.max_by_key(|(_, action)| action.proposal().seq).map(|(id, _)| *id)
+}
+
+/// The newest rotation that would take a step and has not cut over.
+fn rotation(step: IncidentStep, incident: &Incident, founded: &Founded) -> Option<ActionId> {
+    if step != IncidentStep::Rotated {
+        return None;
+    }
+    let prepares = |rotation: &Rotation| {
+        use RotationStep as S;
+        let before = matches!(rotation.step, S::Started | S::Generating(_) | S::Generated(_) | S::Proved(_));
+        rotation.old_key == incident.key && before
+    };
+    let preparing = founded.rotations().iter().filter(|(_, rotation)| prepares(rotation));
+    preparing.max_by_key(|(_, rotation)| rotation.started).map(|(id, _)| *id)
 }
 
 /// What people have to approve for a step, where they have to.

@@ -42,7 +42,7 @@ fn the_console_says_what_is_left_of_each_clock_and_what_comes_next() {
         "opened        2026-11-22 01:00:00, event 11 by Ada\n",
         "to revoke by  2026-11-23 01:00:00, 23 h left\n",
         "to close by   2026-11-27 01:00:00, 4 d 23 h left\n",
-        "responders    Ada (takes part)\n",
+        "responder     Ada (takes part)\n",
         "channel       apt-stable: OFFERED\n",
         "contained  done   2026-11-22 01:00:42  42 s   5 min met  event 12\n",
     ] {
@@ -58,7 +58,7 @@ fn a_drill_is_called_so_wherever_it_is_shown() {
     assert_eq!(row(&drill)[0], "DRILL");
     assert_eq!(head(&drill), "DRILL 5a1d2c3e of slot apt, tabletop");
     assert!(describe(&drill).starts_with("DRILL "));
-    assert_eq!(next(&drill).unwrap(), "sealbook drill advance 5a1d2c3e");
+    assert_eq!(next(&drill), "sealbook drill advance 5a1d2c3e");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn each_step_has_its_command() {
     };
     let next = |count: usize, more: Value| {
         let done = up_to(count);
-        next(&incident(&done.iter().map(String::as_str).collect::<Vec<_>>(), more)).unwrap()
+        next(&incident(&done.iter().map(String::as_str).collect::<Vec<_>>(), more))
     };
     let taken = channels(true, false);
     for (told, command) in [
@@ -108,14 +108,21 @@ fn what_is_proposed_is_to_be_approved_and_what_is_closed_to_be_stated() {
     let mut waiting = incident(&["contained", "scoped"], json!({"channels": taken}));
     let rotated = waiting.steps.iter_mut().find(|step| step.step == IncidentStep::Rotated).unwrap();
     rotated.pending = OTHER.parse().ok();
-    assert_eq!(next(&waiting).unwrap(), "sealbook action approve aaaa0002");
+    assert_eq!(next(&waiting), "sealbook action approve aaaa0002");
     assert!(describe(&waiting).contains("rotated    waits  -"));
+    let rotated = waiting.steps.iter_mut().find(|step| step.step == IncidentStep::Rotated).unwrap();
+    (rotated.pending, rotated.rotation) = (None, OTHER.parse().ok());
+    assert_eq!(next(&waiting), "sealbook rotation show aaaa0002 --watch");
+    assert!(describe(&waiting).contains("rotated    runs   -"));
 
     let end = json!({"outcome": "resolved", "seq": 90, "time": "2026-11-22T01:50:00.000000Z"});
     let closed = incident(&[], json!({"closed": end.clone()}));
-    assert_eq!(next(&closed).unwrap(), "sealbook incident statement 5a1d2c3e --out FILE.zip");
+    assert!(describe(&closed).ends_with("\nnext: sealbook incident statement 5a1d2c3e --out FILE.zip\n"));
     let reported = incident(&[], json!({"closed": end, "reported": true}));
-    assert_eq!(next(&reported), None);
+    assert!(
+        describe(&reported)
+            .ends_with("\nits statement: sealbook incident statement 5a1d2c3e --out FILE.zip\n")
+    );
     assert!(describe(&reported).contains("closed        resolved, 2026-11-22 01:50:00, event 90\n"));
 }
 
