@@ -182,6 +182,7 @@ export async function read(form, candidates) {
 
 /** What a form leaves out of policies, for it is always the same or stands in another field. */
 function finishSlot(params) {
+  if (params.drill === false) delete params.drill;
   if (params.signing_policy) finishPolicy(params.signing_policy);
   if (!params.rotation) return;
   const { rotation_days = params.rotation.rotation_days, overlap_days = params.rotation.overlap_days } = params;

@@ -15,7 +15,7 @@ import { counted, days, enumerated, list, may, moment, row, words } from "./word
 const KINDS = { hardware: "hardware authenticator", synced: "synced passkey", unattested: "unattested authenticator", software: "software key" };
 const A_KIND = { hardware: "a hardware authenticator", synced: "a synced passkey", unattested: "an unattested authenticator", software: "a software authenticator" };
 const USUAL_POLICY = { artifact_fields: [], callers: ["services"], environments: ["development", "production", "staging"], release: "durable", v: 1 };
-const USUAL_CADENCE = { access_review_days: 90, ledger_key_days: 365, rotation_days: 90 };
+const USUAL_CADENCE = { access_review_days: 90, drill_days: 92, ledger_key_days: 365, rotation_days: 90 };
 const RECOVERY_HOURS = 72;
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -56,7 +56,7 @@ function granted(p, who) {
 }
 
 function created(p, owner) {
-  const asked = `Create slot ${p.slot} (${p.algorithm} in ${p.backend}), owned by ${owner}, rotated every ${counted(p.rotation_days, "day")}${p.rotation?.certificate ? `, ${certified(p.rotation.certificate)}` : ""}`;
+  const asked = `Create slot ${p.slot}${p.drill ? ", for drills alone" : ""} (${p.algorithm} in ${p.backend}), owned by ${owner}, rotated every ${counted(p.rotation_days, "day")}${p.rotation?.certificate ? `, ${certified(p.rotation.certificate)}` : ""}`;
   return canonical(p.signing_policy) === canonical(USUAL_POLICY) ? asked : `${asked}; ${signingPolicy(p.signing_policy)}`;
 }
 
@@ -122,6 +122,7 @@ function policyClauses({ actions, cadence, credentials }) {
     row("Longest that a slot goes on with one key", days(often.rotation_days)),
     row("Ledger key replaced every", days(often.ledger_key_days)),
     row("Access to devices reviewed every", days(often.access_review_days)),
+    row("Drill held every", days(often.drill_days)),
   ];
 }
 
@@ -135,7 +136,7 @@ function policyRows(inForce, policy) {
 
 function slotCreated(p, who, key) {
   return [
-    row("Slot", p.slot),
+    row("Slot", p.drill ? `${p.slot}, for drills alone` : p.slot),
     row("Key", key),
     row("Owner", who(p.owner)),
     row("Replaced every", days(p.rotation_days)),

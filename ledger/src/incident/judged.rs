@@ -198,8 +198,17 @@ impl Founded {
     pub(crate) fn judge_incident_closed(&self, closed: &IncidentClosed, event: &Event) -> Result<(), Rule> {
         let incident = self.open(closed.incident)?;
         self.judge_containment(event.actor, Some(&incident.slot), event.time)?;
-        let done = |step| self.is_done(incident, step, event.time);
-        let ready = match closed.outcome {
+        if closed.steps != incident.steps + 1 {
+            return Err(Rule::IncidentForm);
+        }
+        let ready = self.may_come_to(incident, closed.outcome, event.time);
+        if ready { Ok(()) } else { Err(Rule::IncidentOpen) }
+    }
+
+    /// Whether an open incident may end with an outcome at a moment.
+    pub fn may_come_to(&self, incident: &Incident, outcome: IncidentOutcome, at: Timestamp) -> bool {
+        let done = |step| self.is_done(incident, step, at);
+        match outcome {
             IncidentOutcome::Resolved => IncidentStep::ALL.into_iter().all(done),
             IncidentOutcome::GivenUp => {
                 use IncidentStep as S;
@@ -211,11 +220,7 @@ impl Founded {
                 let same = incident.rotated.is_none() && !done(IncidentStep::Revoked);
                 incident.contained.is_some() && incident.resumed.is_some() && same
             }
-        };
-        if closed.steps != incident.steps + 1 {
-            return Err(Rule::IncidentForm);
         }
-        if ready { Ok(()) } else { Err(Rule::IncidentOpen) }
     }
 }
 

@@ -33,7 +33,8 @@ impl Effects {
     /// Proposals that are due, and keys that are late.
     pub(super) fn calendar_steps(&self, founded: &Founded, at: Timestamp) -> Vec<Step> {
         let mut steps = Vec::new();
-        for (name, slot) in founded.slots() {
+        // Keys for drills wait for the next one.
+        for (name, slot) in founded.slots().iter().filter(|(_, slot)| !slot.drill) {
             let Some(key) = slot.active else { continue };
             let Some(due) = founded.due_at(key) else { continue };
             if at >= due && slot.overdue != Some((key, due)) && founded.rules() >= 2 {

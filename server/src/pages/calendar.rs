@@ -150,6 +150,7 @@ fn what(kind: Kind) -> &'static str {
         Kind::Certificate => "certificate",
         Kind::AccessReview => "access review",
         Kind::LedgerKey => "ledger key",
+        Kind::Drill => "drill",
     }
 }
 
@@ -168,6 +169,7 @@ impl Mark {
 fn subject(entry: &Entry) -> String {
     match entry.kind {
         Kind::LedgerKey => "Checkpoints".to_owned(),
+        Kind::Drill => "Incidents".to_owned(),
         Kind::SlotKey | Kind::CaKey | Kind::Certificate | Kind::AccessReview => entry.subject.clone(),
     }
 }
@@ -182,10 +184,12 @@ impl Row {
             Kind::Certificate => format!("Certificate of {name}"),
             Kind::AccessReview => format!("Access to {name}"),
             Kind::LedgerKey => "Ledger key".to_owned(),
+            Kind::Drill => "Drill".to_owned(),
         };
         let page = match entry.kind {
             Kind::SlotKey | Kind::CaKey | Kind::Certificate => format!("/t/{tenant}/slots/{name}"),
             Kind::AccessReview | Kind::LedgerKey => format!("/t/{tenant}/health"),
+            Kind::Drill => format!("/t/{tenant}/drills"),
         };
         let (year, month, day) = date(entry.due_at);
         let late = entry.state == State::Overdue;
@@ -233,6 +237,7 @@ fn doing(visit: &Visit, entry: &Entry) -> Option<(String, &'static str)> {
             (ActionType::HsmAccessReview, format!("?backend={name}"), "Propose a review of its access")
         }
         Kind::LedgerKey => (ActionType::LedgerKeyRotate, String::new(), "Propose another ledger key"),
+        Kind::Drill => return Some((format!("/t/{tenant}/drills"), "Go to the drills")),
     };
     let founded = visit.member.state.founded().ok()?;
     // No rotation of a contained slot begins, but for break-glass, which is nothing for a calendar to lead to.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::{HttpResponse, get, web};
 use askama::Template;
 use sealbook_ledger::action::ActionType;
+use sealbook_ledger::incident::INCIDENTS;
 use sealbook_ledger::policy::{ActionRule, LedgerPolicy, Proposer, Role};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::Founded;
@@ -140,9 +141,13 @@ impl Card {
 /// The rules version from which a slot is created with a rotation policy.
 const ROTATING: u64 = 2;
 
-/// Whether a field of a type that all rules know came with rotations.
-fn is_of_rotations(kind: ActionType, field: &str) -> bool {
-    kind == ActionType::SlotCreate && field.starts_with("rotation.")
+/// The rules version from which a field of a type that all rules know is asked for.
+fn since(kind: ActionType, field: &str) -> u64 {
+    match kind {
+        ActionType::SlotCreate if field.starts_with("rotation.") => ROTATING,
+        ActionType::SlotCreate if field == "drill" => INCIDENTS,
+        _ => 1,
+    }
 }
 
 /// Rules are adopted where this server carries later ones out.
@@ -159,7 +164,7 @@ impl FormPage {
         let prefill = &begun(kind, founded, prefill);
         let proposing = rule.proposing(&visit.member.roles);
         let field = |(n, field): (usize, &'static Field)| FieldView::new(n, field, founded, visit, prefill);
-        let known = |field: &&Field| rules >= ROTATING || !is_of_rotations(kind, field.name);
+        let known = |field: &&Field| rules >= since(kind, field.name);
         let edits = form.fields.iter().any(|field| field.input == Input::Policy);
         let policy = edits.then(|| PolicyView::new(founded)).transpose()?;
         Ok(Self {

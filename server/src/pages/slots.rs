@@ -78,6 +78,9 @@ pub(super) struct Age {
 impl Age {
     pub(super) fn of(view: &SlotView) -> Self {
         let days = u64::from(view.rotation_days);
+        if view.drill {
+            return Self { words: "replaced in drills".to_owned(), fill: 0, tone: "dim" };
+        }
         let Some(age) = view.key_age_s else {
             return Self { words: format!("every {days} days"), fill: 0, tone: "dim" };
         };

@@ -1,9 +1,11 @@
-//! What must come round, and when: keys, certificates, reviews of who can reach a device, the ledger key.
+//! What must come round, and when: keys, certificates, reviews of who can reach a device, the ledger key, drills.
 //!
-//! Pure: the folded state, what the events say of when, and a moment. The rules know of keys and certificates alone; reviews
-//! and ledger keys that are late stop nothing, and are shown for that.
+//! Pure: the folded state, what the events say of when, and a moment. The rules know of keys and certificates alone; reviews,
+//! ledger keys and drills that are late stop nothing, and are shown for that. Slots for drills are in it by the next drill
+//! alone: their keys wait for it.
 
 mod custody;
+mod drills;
 mod keys;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,12 +46,20 @@ pub enum Kind {
     AccessReview,
     /// The key that signs checkpoints.
     LedgerKey,
+    /// A drill.
+    Drill,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::SlotKey, Self::CaKey, Self::Certificate, Self::AccessReview, Self::LedgerKey];
+    pub const ALL: [Self; 6] = [
+        Self::SlotKey,
+        Self::CaKey,
+        Self::Certificate,
+        Self::AccessReview,
+        Self::LedgerKey,
+        Self::Drill,
+    ];
 
     /// Its name, in answers and metrics.
     pub const fn name(self) -> &'static str {
@@ -59,6 +69,7 @@ impl Kind {
             Self::Certificate => "certificate",
             Self::AccessReview => "access_review",
             Self::LedgerKey => "ledger_key",
+            Self::Drill => "drill",
         }
     }
 }
@@ -97,7 +108,7 @@ impl State {
 pub struct Entry {
     /// What it is.
     pub kind: Kind,
-    /// What it is about: a slot, a device, or the ledger.
+    /// What it is about: a slot, a device, the ledger, or drills.
     #[schema(example = "apt-repo")]
     pub subject: String,
     /// The key, of keys and certificates.
@@ -147,6 +158,7 @@ impl Calendar {
         entries.extend(desk.certificates());
         entries.extend(desk.reviews());
         entries.extend(desk.ledger_key());
+        entries.extend(desk.drill());
         let place = |entry: &Entry| (entry.state != State::Overdue, entry.due_at, entry.kind);
         entries.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.subject.cmp(&b.subject)));
         let overdue = entries.iter().filter(|entry| entry.state == State::Overdue).count();
@@ -187,7 +199,7 @@ pub fn reviews_to_tell(
 /// What is wrong with a slot's interval, whoever let it be so.
 pub fn interval_blocker(founded: &Founded, name: &SlotName, slot: &Slot) -> Option<String> {
     let days = founded.rotation_interval(slot);
-    let long = !slot.rotation.is_issuing() && days > CADENCE_DAYS;
+    let long = !slot.rotation.is_issuing() && !slot.drill && days > CADENCE_DAYS;
     long.then(|| {
         format!(
             "Slot {name} goes on with one key for {days} days, which the ledger policy of this tenant lets it: longer \

@@ -222,7 +222,7 @@ impl RotationAudit {
     }
 }
 
-/// Keys that exist and were not put away before a moment.
+/// Keys that exist and were not put away before a moment. Those for drills sign samples alone, and wait for the next drill.
 fn keys_since(founded: &Founded, from: Timestamp) -> impl Iterator<Item = (KeyId, &Key)> {
     let counts = move |key: &Key| match key.state {
         KeyState::Generating { .. } | KeyState::NotGenerated => false,
@@ -230,7 +230,8 @@ fn keys_since(founded: &Founded, from: Timestamp) -> impl Iterator<Item = (KeyId
         KeyState::Deactivated { at, .. } | KeyState::Destroyed { retired_at: at, .. } => at >= from,
         KeyState::Revoked { revocation, .. } => revocation.at >= from,
     };
-    founded.keys().iter().filter(move |(_, key)| counts(key)).map(|(id, key)| (*id, key))
+    let drill = |slot: &SlotName| founded.slots().get(slot).is_some_and(|slot| slot.drill);
+    founded.keys().iter().filter(move |(_, key)| counts(key) && !drill(&key.slot)).map(|(id, key)| (*id, key))
 }
 
 impl AuditedKey {

@@ -120,8 +120,9 @@ fn slot(p: &SlotCreateParams, names: &Names) -> String {
     let policy = &p.signing_policy;
     let certificate = p.rotation.as_ref().and_then(|rotation| rotation.certificate.as_ref());
     let asked = format!(
-        "Create slot {} ({} in {}), owned by {}, rotated every {}{}",
+        "Create slot {}{} ({} in {}), owned by {}, rotated every {}{}",
         p.slot,
+        if p.drill { ", for drills alone" } else { "" },
         p.algorithm,
         p.backend,
         names.person(p.owner),

@@ -40,6 +40,8 @@ pub struct SlotView {
     /// The member who answers for it.
     #[schema(value_type = String, format = Uuid)]
     pub owner: MemberId,
+    /// Whether it is for drills alone.
+    pub drill: bool,
     /// Whether it signs.
     pub status: SlotStatus,
     /// The key that it signs with.
@@ -123,6 +125,7 @@ impl SlotView {
             algorithm: slot.algorithm,
             backend: slot.backend.clone(),
             owner: slot.owner,
+            drill: slot.drill,
             status: status(slot, key, at),
             active_key: slot.active,
             signing_policy: slot.signing_policy.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use sealbook_ledger::action::ActionType;
+use sealbook_ledger::incident::INCIDENTS;
 use sealbook_ledger::policy::{ActionRule, Cadence, LedgerPolicy, Proposer, Role};
 use sealbook_ledger::state::Founded;
 
@@ -49,7 +50,7 @@ impl PolicyView {
             rules: edited.map(|(kind, rule)| RuleView::new(*kind, rule, added.contains(kind))).collect(),
             hardware_only: policy.credentials.hardware_only,
             aaguids: aaguids.collect::<Vec<_>>().join("\n"),
-            cadence: if rules >= ROTATING { intervals(policy.cadence()) } else { Vec::new() },
+            cadence: if rules >= ROTATING { intervals(policy.cadence(), rules) } else { Vec::new() },
         })
     }
 }
@@ -74,10 +75,10 @@ fn deciding(founded: &Founded) -> usize {
     members.filter(|member| member.grants.iter().any(|grant| grant.role != Role::Recovery)).count()
 }
 
-/// The intervals with the bounds that the rules set them.
-fn intervals(cadence: Cadence) -> Vec<Interval> {
+/// The intervals that the rules in force know, with the bounds that they set them.
+fn intervals(cadence: Cadence, rules: u64) -> Vec<Interval> {
     let interval = |name, label, bounds, days| Interval { name, label, bounds, days };
-    vec![
+    let mut intervals = vec![
         interval(
             "rotation_days",
             "Longest that a slot goes on with one key (days)",
@@ -91,7 +92,11 @@ fn intervals(cadence: Cadence) -> Vec<Interval> {
             (1, 366),
             cadence.access_review_days,
         ),
-    ]
+    ];
+    if rules >= INCIDENTS {
+        intervals.push(interval("drill_days", "Drill held every (days)", (1, 366), cadence.drill_days()));
+    }
+    intervals
 }
 
 impl RuleView {

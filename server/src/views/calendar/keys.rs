@@ -10,9 +10,10 @@ use sealbook_ledger::timestamp::Timestamp;
 use super::{Desk, Entry, Kind, NEAR_DAYS, State, day, days_before, every, interval_blocker, unnamed};
 
 impl Desk<'_> {
-    /// The key that a slot signs with; none where there is none, or it is revoked and nothing comes of it any more.
+    /// The key that a slot signs with; none where there is none, it is revoked and nothing comes of it any more, or it is for
+    /// drills alone.
     pub(super) fn key(&self, name: &SlotName, slot: &Slot) -> Option<Entry> {
-        let key = slot.active?;
+        let key = slot.active.filter(|_| !slot.drill)?;
         let due_at = self.founded.due_at(key)?;
         let near = days_before(due_at, slot.rotation.propose_days);
         let rotation = self.rotations.get(name).copied();
@@ -133,6 +134,9 @@ impl Desk<'_> {
             let signs = matches!(key.state, KeyState::Active { .. } | KeyState::Retiring { .. });
             let issued = issuance.active().filter(|_| signs && key.certificate == Some(*id))?;
             let (name, due_at) = (&issuance.slot, issued.not_after);
+            if self.founded.slots().get(name).is_some_and(|slot| slot.drill) {
+                return None;
+            }
             let proposal = self
                 .proposal(|params| matches!(params, Params::CertificateIssue(p) if p.key == issuance.key));
             let rotation = self.rotations.get(name).map(|(id, _)| *id);

@@ -37,6 +37,7 @@ const CADENCE: &[ClauseText<Cadence>] = &[
     ("Longest that a slot goes on with one key", |cadence| days(cadence.rotation_days)),
     ("Ledger key replaced every", |cadence| days(cadence.ledger_key_days)),
     ("Access to devices reviewed every", |cadence| days(cadence.access_review_days)),
+    ("Drill held every", |cadence| days(cadence.drill_days())),
 ];
 
 /// Two signing policies of a slot, or a new one. Every clause is told, also one that stays: what is in force is the

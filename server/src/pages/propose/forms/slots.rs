@@ -178,7 +178,12 @@ macro_rules! slot {
 }
 
 /// A slot and its first key.
-pub(super) const CREATE: &[Field] = slot![[] DEVICE, ""];
+pub(super) const CREATE: &[Field] = slot![[
+        field("drill", "For drills alone: incidents are practised on its keys, which sign nothing that counts", "", Input::Flag),
+    ]
+    DEVICE,
+    ""
+];
 
 /// A slot for a key that is there.
 pub(super) const ADOPT: &[Field] = slot![[
