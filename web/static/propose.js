@@ -10,6 +10,7 @@ import { momentOf, read } from "./proposal.js";
 import { agrees } from "./reading.js";
 import { draw, notes } from "./says.js";
 import { documentOf, fits, opens, rootOf } from "./subject.js";
+import { givenMoment } from "./times.js";
 
 const HOUR_S = 60 * 60;
 
@@ -227,6 +228,7 @@ async function begin() {
   at("token-save").addEventListener("click", () => download("service.token", new Blob([`${token}\n`], { type: "text/plain" })));
   copies(at("token-copy"), () => token);
   at("invite-go")?.addEventListener("click", invite);
+  for (const field of form.querySelectorAll("input[data-given]")) givenMoment(field);
   takeFiles(form, (error) => refused(error, at("refusal")));
   if (["slot.policy_set", "slot.rotation_set"].includes(form.dataset.type)) {
     const slot = form.querySelector('select[data-name="slot"]');

@@ -16,3 +16,10 @@ export function localise(root = document) {
     }
   }
 }
+
+/** A moment that a form begins with, in the reader's zone; one that can't be read is left out. */
+export function givenMoment(field) {
+  const at = new Date(field.dataset.given);
+  if (Number.isNaN(at.getTime())) return;
+  field.defaultValue = new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}

@@ -32,6 +32,8 @@ struct ActionPage {
     emergency: bool,
     /// Whether it began a rotation, which goes by its id.
     rotates: bool,
+    /// Whether it is about a slot for drills.
+    drill: bool,
     open: bool,
     proposer: String,
     proposed_at: String,
@@ -167,6 +169,7 @@ impl ActionPage {
             status: Status::of(&view, open),
             emergency: view.kind.is_emergency(),
             rotates: founded.rotation(view.action).is_ok(),
+            drill: is_of_drill(&document.params, founded),
             open,
             proposer: visit.names.proposer(view.proposed_by),
             proposed_at: document.proposed_at.to_string(),
@@ -193,6 +196,23 @@ impl ActionPage {
             sentence: view.sentence,
         })
     }
+}
+
+/// Whether an action is about a slot for drills.
+fn is_of_drill(params: &Params, founded: &Founded) -> bool {
+    let of_key = |key| founded.keys().get(key).map(|key| &key.slot);
+    let slot = match params {
+        Params::SlotCreate(p) => return p.drill,
+        Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => of_key(&p.key),
+        Params::KeyRotate(p) | Params::KeyRotateEmergency(p) => Some(&p.slot),
+        Params::KeyDestroy(p) => of_key(&p.key),
+        Params::SlotResume(p) => Some(&p.slot),
+        Params::CertificateIssue(p) => Some(&p.slot),
+        Params::SlotPolicySet(p) => Some(&p.slot),
+        Params::SlotRotationSet(p) => Some(&p.slot),
+        _ => None,
+    };
+    slot.and_then(|name| founded.slot(name).ok()).is_some_and(|slot| slot.drill)
 }
 
 impl Wait {

@@ -11,6 +11,7 @@ use sealbook_ledger::state::{Founded, OpenAction, Stage};
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::Visit;
+use super::incidents::{IncidentRow, alarms};
 use super::page::{self, Frame, Place};
 use super::wording;
 use crate::http::problem::Problem;
@@ -34,6 +35,8 @@ struct InboxPage {
     /// Whether there is more than the page shows.
     cut_off: bool,
     may_propose: bool,
+    /// Incidents that go on: they come before everything else.
+    alarms: Vec<IncidentRow>,
 }
 
 /// An action that collects approvals.
@@ -96,7 +99,8 @@ pub(super) async fn inbox(visit: Visit) -> Result<HttpResponse, Problem> {
     };
     let may_propose = visit.member.roles.iter().any(|role| *role != Role::Auditor);
     let frame = visit.frame("Inbox", Place::Inbox);
-    page::show(&InboxPage { frame, heading, yours, others, cut_off, may_propose })
+    let alarms = alarms(&visit)?;
+    page::show(&InboxPage { frame, heading, yours, others, cut_off, may_propose, alarms })
 }
 
 fn is_theirs(visit: &Visit, view: &ActionView) -> bool {

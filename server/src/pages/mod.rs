@@ -8,10 +8,13 @@ pub mod assets;
 mod audit;
 mod calendar;
 mod ceremonies;
+mod drills;
 mod event;
 mod health;
 mod home;
 mod inbox;
+mod incident;
+mod incidents;
 mod ledger;
 mod live;
 pub mod page;
@@ -58,6 +61,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(reports::reports)
         .service(revocations::revocations_page)
         .service(sessions::sessions);
+    config.service(incidents::incidents).service(incident::incident).service(drills::drills_page);
     config.service(rotations::rotations).service(rotation::rotation);
     config.service(slots::slots).service(slot::slot).service(ledger::ledger).service(event::event);
 }

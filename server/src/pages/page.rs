@@ -7,6 +7,7 @@ use actix_web::http::header::{
 };
 use askama::Template;
 use sealbook_ledger::ids::MemberId;
+use sealbook_ledger::timestamp::Timestamp;
 
 use crate::http::problem::Problem;
 
@@ -32,6 +33,8 @@ pub enum Place {
     Slots,
     /// What must come round.
     Calendar,
+    /// Keys that somebody else may hold, and the practice of it.
+    Incidents,
     /// What is not to be believed any more.
     Revocations,
     /// The events.
@@ -50,11 +53,12 @@ pub enum Place {
 
 impl Place {
     /// What the navigation lists, in its order.
-    pub const LISTED: [Self; 10] = [
+    pub const LISTED: [Self; 11] = [
         Self::Inbox,
         Self::Propose,
         Self::Slots,
         Self::Calendar,
+        Self::Incidents,
         Self::Revocations,
         Self::Ledger,
         Self::People,
@@ -70,6 +74,7 @@ impl Place {
             Self::Propose => "propose",
             Self::Slots => "slots",
             Self::Calendar => "calendar",
+            Self::Incidents => "incidents",
             Self::Revocations => "revocations",
             Self::Ledger => "ledger",
             Self::People => "people",
@@ -87,6 +92,7 @@ impl Place {
             Self::Propose => "Propose",
             Self::Slots => "Slots",
             Self::Calendar => "Calendar",
+            Self::Incidents => "Incidents",
             Self::Revocations => "Revocations",
             Self::Ledger => "Ledger",
             Self::People => "Members and services",
@@ -118,6 +124,10 @@ pub struct Frame {
     pub csrf: String,
     /// Number of actions that wait for the member.
     pub waiting: usize,
+    /// Number of open incidents, drills not counted.
+    pub incidents: usize,
+    /// The moment that the page shows.
+    pub now: Timestamp,
     /// Number of events.
     pub size: u64,
     /// Number of events under the newest checkpoint.

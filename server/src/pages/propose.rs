@@ -249,7 +249,7 @@ impl FieldView {
             "approval_rp.shared" if rp.shared => "yes".to_owned(),
             name => match choices::in_force(name, founded, prefill) {
                 Some(held) => entered(&held),
-                None => prefill.get(name).filter(|_| drawn == "line").cloned().unwrap_or(usual),
+                None => prefill.get(name).filter(|_| is_given(name, drawn)).cloned().unwrap_or(usual),
             },
         };
         Self {
@@ -265,6 +265,11 @@ impl FieldView {
             choices,
         }
     }
+}
+
+/// Whether a link may give a field what it begins with, beside the choice of a list.
+fn is_given(name: &str, drawn: &str) -> bool {
+    matches!(drawn, "line" | "moment") || name == "drill"
 }
 
 /// What is in force, as people would enter it.

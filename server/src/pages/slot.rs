@@ -9,10 +9,12 @@ use askama::Template;
 use sealbook_ledger::action::ActionType;
 use sealbook_ledger::encoding::HexBytes;
 use sealbook_ledger::ids::SlotName;
+use sealbook_ledger::incident::Incident;
 use sealbook_ledger::revocation::REVOKING;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::Visit;
+use super::incidents::{IncidentRow, may_open};
 use super::page::{self, Frame, Place};
 use super::revocations::ListRow;
 use super::slots::{Age, Chip, DAY_S, may_propose};
@@ -20,6 +22,7 @@ use super::wording;
 use crate::http::problem::Problem;
 use crate::store::signatures::{Outcome, SignatureDay};
 use crate::views::changes::rotation_lines;
+use crate::views::incidents;
 use crate::views::revocations;
 use crate::views::slot_history::{History, PolicyVersion, RecentSignature, policy_lines, recent_signatures};
 use crate::views::slots::{SlotStatus, SlotView};
@@ -28,6 +31,7 @@ use awaited::Awaited;
 use gate::GateCard;
 use keys::{KeyCard, Scale, Span, key_cards};
 
+pub(super) use gate::Due;
 pub(super) use keys::state_words;
 
 /// Events of a slot, signatures aside, that a page tells of.
@@ -79,6 +83,10 @@ struct SlotPage {
     cut_off: bool,
     may_propose: bool,
     may_contain: bool,
+    /// Whether the member may open an incident about its key.
+    may_open: bool,
+    /// The incidents, or the drill, that go on.
+    incidents: Vec<IncidentRow>,
     /// What containment stops: its path below the tenant, and its name in words.
     containment: String,
     what: String,
@@ -139,6 +147,8 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
     let lists = revocations::lists(founded, visit.member.ledger.tenant().as_str(), at);
     let lists = lists.into_iter().filter(|list| list.slot == name);
     let rotates = ActionType::SlotRotationSet.rules() <= founded.rules();
+    let going_on = |incident: &Incident| incident.is_open() && incident.slot == name;
+    let incidents = incidents::list(founded, &visit.names, at, going_on).into_iter();
     let page = SlotPage {
         frame: visit.frame(name.as_str(), Place::Slots),
         chip: Chip::of(view.status),
@@ -163,6 +173,8 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         cut_off: told.next.is_some(),
         may_propose: may_propose(&visit),
         may_contain: visit.may_contain(),
+        may_open: may_open(&visit, founded, false).contains(&name),
+        incidents: incidents.map(|view| IncidentRow::new(&visit, view)).collect(),
         containment: format!("slots/{name}"),
         what: format!("slot {name}"),
         view,

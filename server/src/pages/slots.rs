@@ -37,6 +37,8 @@ struct SlotsPage {
 struct SlotRow {
     name: SlotName,
     chip: Chip,
+    /// Whether it is for drills alone.
+    drill: bool,
     algorithm: String,
     backend: String,
     owner: String,
@@ -107,6 +109,7 @@ pub(super) async fn slots(visit: Visit) -> Result<HttpResponse, Problem> {
         let approval = &view.signing_policy.approval;
         SlotRow {
             chip: Chip::of(view.status),
+            drill: view.drill,
             algorithm: view.algorithm.to_string(),
             backend: view.backend.to_string(),
             owner: visit.names.person(view.owner),

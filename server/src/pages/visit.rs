@@ -35,6 +35,9 @@ impl Visit {
             let waits = |action: &&_| waits_for(founded, action, member.id, &member.roles, member.at);
             founded.actions().values().filter(waits).count()
         });
+        let incidents = member.state.founded().map_or(0, |founded| {
+            founded.incidents().values().filter(|incident| incident.is_open() && !incident.drill).count()
+        });
         Frame {
             title: title.into(),
             here,
@@ -45,6 +48,8 @@ impl Visit {
             member_id: member.id,
             csrf: self.csrf.clone(),
             waiting,
+            incidents,
+            now: member.at,
             // What the page shows is as of this state: whatever comes after is news to it.
             size: member.state.size(),
             sealed: member.ledger.sealed_size(),

@@ -45,6 +45,17 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
+/// A span to the second, as a clock shows it: `0:41`, `5:03:07`, `2 d 05:03:07`. Browsers go on with it (`clocks.js`).
+pub fn counter(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let rest = seconds % 60;
+    match (days, hours) {
+        (1.., _) => format!("{days} d {hours:02}:{minutes:02}:{rest:02}"),
+        (0, 1..) => format!("{hours}:{minutes:02}:{rest:02}"),
+        (0, 0) => format!("{minutes}:{rest:02}"),
+    }
+}
+
 /// How long ago a moment was.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
     match seconds_until(at, now) {
@@ -87,6 +98,13 @@ mod tests {
             (600_000, "6 days"),
         ];
         assert!(cases.iter().all(|(seconds, said)| span(*seconds) == *said));
+    }
+
+    #[test]
+    fn clocks_show_seconds() {
+        let cases =
+            [(0, "0:00"), (41, "0:41"), (3_599, "59:59"), (18_187, "5:03:07"), (90_061, "1 d 01:01:01")];
+        assert!(cases.iter().all(|(seconds, shown)| counter(*seconds) == *shown));
     }
 
     #[test]

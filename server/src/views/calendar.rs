@@ -52,14 +52,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::SlotKey,
-        Self::CaKey,
-        Self::Certificate,
-        Self::AccessReview,
-        Self::LedgerKey,
-        Self::Drill,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::SlotKey, Self::CaKey, Self::Certificate, Self::AccessReview, Self::LedgerKey, Self::Drill];
 
     /// Its name, in answers and metrics.
     pub const fn name(self) -> &'static str {

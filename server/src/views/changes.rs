@@ -312,7 +312,10 @@ impl Now<'_> {
 
     fn slot_create(&self, p: &SlotCreateParams, key: String) -> Vec<Change> {
         let mut rows = vec![
-            Change::new("Slot", if p.drill { format!("{}, for drills alone", p.slot) } else { p.slot.to_string() }),
+            Change::new(
+                "Slot",
+                if p.drill { format!("{}, for drills alone", p.slot) } else { p.slot.to_string() },
+            ),
             Change::new("Key", key),
             Change::new("Owner", self.names.person(p.owner)),
             Change::new("Replaced every", days(p.rotation_days)),

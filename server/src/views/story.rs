@@ -99,25 +99,21 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
             format!("recorded evidence {} about {}", short(&p.digest.to_string()), subject(&p.subject, names))
         }
         Payload::HsmAccessReviewed(p) => rotations::reviewed(p),
-        Payload::IncidentAcknowledged(p) => format!("takes part in {}", incidents::named(p.incident)),
+        Payload::IncidentAcknowledged(p) => format!("takes part in {}", names.incident(p.incident)),
         Payload::IncidentAdvised(p) => {
-            format!("told those who rely on the key: {}", incidents::named(p.incident))
+            format!("told those who rely on the key: {}", names.incident(p.incident))
         }
-        Payload::IncidentClosed(p) => incidents::closed(p),
+        Payload::IncidentClosed(p) => incidents::closed(p, names),
         Payload::IncidentEscalated(p) => incidents::escalated(p, names),
-        Payload::IncidentNoted(p) => format!("noted something about {}", incidents::named(p.incident)),
+        Payload::IncidentNoted(p) => format!("noted something about {}", names.incident(p.incident)),
         Payload::IncidentOpened(p) => incidents::opened(p, names),
         Payload::IncidentReinstated(p) => {
-            format!("channel {} offers replacements: {}", p.channel, incidents::named(p.incident))
+            format!("channel {} offers replacements: {}", p.channel, names.incident(p.incident))
         }
-        Payload::IncidentResigned(p) => incidents::resigned(p),
-        Payload::IncidentScoped(p) => incidents::scoped(p),
+        Payload::IncidentResigned(p) => incidents::resigned(p, names),
+        Payload::IncidentScoped(p) => incidents::scoped(p, names),
         Payload::IncidentWithdrawn(p) => {
-            format!(
-                "channel {} offers what is affected no longer: {}",
-                p.channel,
-                incidents::named(p.incident)
-            )
+            format!("channel {} offers what is affected no longer: {}", p.channel, names.incident(p.incident))
         }
         Payload::KeyActivated(p) => {
             format!("slot {} signs with key {} now", p.slot, short_end(&p.key.to_string()))

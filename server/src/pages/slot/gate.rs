@@ -26,11 +26,11 @@ pub(super) struct GateCard {
     pub(super) last: Option<Last>,
 }
 
-/// When the key has to be replaced.
-pub(super) struct Due {
-    pub(super) at: Timestamp,
-    pub(super) words: String,
-    pub(super) late: bool,
+/// When something is due: for a key, when it has to be replaced.
+pub(in crate::pages) struct Due {
+    pub(in crate::pages) at: Timestamp,
+    pub(in crate::pages) words: String,
+    pub(in crate::pages) late: bool,
 }
 
 /// A rotation that is on its way, or in its overlap.
@@ -64,7 +64,8 @@ impl GateCard {
             },
             certified: slot.rotation.certificate.is_some() || certificate.is_some(),
             certificate,
-            due: view.due_at.map(|due| Due::new(due, at)),
+            // Keys for drills wait for the next one.
+            due: view.due_at.filter(|_| !slot.drill).map(|due| Due::new(due, at)),
             open: newest(false)
                 .map(|one| Open { id: one.0, progress: Progress::of(&steps_of(founded, one, at)) }),
             last: newest(true).map(|(id, rotation)| Last {
@@ -78,7 +79,8 @@ impl GateCard {
 }
 
 impl Due {
-    fn new(due: Timestamp, at: Timestamp) -> Self {
+    /// As it stands at a moment.
+    pub(in crate::pages) fn new(due: Timestamp, at: Timestamp) -> Self {
         let late = at >= due;
         let words = match late {
             true => wording::ago(due, at),

@@ -1,6 +1,5 @@
 //! Incidents and drills, told.
 
-use sealbook_ledger::ids::IncidentId;
 use sealbook_ledger::incident::IncidentOutcome;
 use sealbook_ledger::payload::{
     IncidentClosed, IncidentEscalated, IncidentOpened, IncidentResigned, IncidentScoped,
@@ -8,11 +7,6 @@ use sealbook_ledger::payload::{
 
 use super::{Names, plural, short_end};
 use crate::views::sentence::moment;
-
-/// How an incident is called.
-pub(super) fn named(incident: IncidentId) -> String {
-    format!("incident {}", short_end(&incident.to_string()))
-}
 
 /// Which key may be in other hands.
 pub(super) fn opened(event: &IncidentOpened, names: &Names) -> String {
@@ -25,27 +19,30 @@ pub(super) fn opened(event: &IncidentOpened, names: &Names) -> String {
 /// Who was missed.
 pub(super) fn escalated(event: &IncidentEscalated, names: &Names) -> String {
     let missed: Vec<String> = event.missed.iter().map(|member| names.member(*member)).collect();
-    format!("told others that {} did not answer: {}", missed.join(", "), named(event.incident))
+    format!("told others that {} did not answer: {}", missed.join(", "), names.incident(event.incident))
 }
 
 /// How many signatures are affected.
-pub(super) fn scoped(event: &IncidentScoped) -> String {
+pub(super) fn scoped(event: &IncidentScoped, names: &Names) -> String {
     let signatures = plural(usize::try_from(event.count).unwrap_or(usize::MAX), "signature");
-    format!("found {signatures} that may be affected: {}", named(event.incident))
+    format!("found {signatures} that may be affected: {}", names.incident(event.incident))
 }
 
 /// What became of them.
-pub(super) fn resigned(event: &IncidentResigned) -> String {
+pub(super) fn resigned(event: &IncidentResigned, names: &Names) -> String {
     let (again, dropped) = (event.resigned, event.dropped);
-    format!("{again} of what was affected is signed again, {dropped} given up: {}", named(event.incident))
+    format!(
+        "{again} of what was affected is signed again, {dropped} given up: {}",
+        names.incident(event.incident)
+    )
 }
 
 /// What it came to.
-pub(super) fn closed(event: &IncidentClosed) -> String {
+pub(super) fn closed(event: &IncidentClosed, names: &Names) -> String {
     let outcome = match event.outcome {
         IncidentOutcome::FalseAlarm => "a false alarm",
         IncidentOutcome::GivenUp => "its slot is given up",
         IncidentOutcome::Resolved => "resolved",
     };
-    format!("closed {}: {outcome}", named(event.incident))
+    format!("closed {}: {outcome}", names.incident(event.incident))
 }

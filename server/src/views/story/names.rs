@@ -1,10 +1,12 @@
 //! What a story knows of whom and what its events are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::event::{Actor, Event};
-use sealbook_ledger::ids::{ActionId, CertificateId, KeyId, MemberId, ProposerId, Seq, ServiceId, SlotName};
+use sealbook_ledger::ids::{
+    ActionId, CertificateId, IncidentId, KeyId, MemberId, ProposerId, Seq, ServiceId, SlotName,
+};
 use sealbook_ledger::payload::Payload;
 use sealbook_ledger::state::Founded;
 
@@ -13,7 +15,7 @@ use crate::views::Names as Disclosed;
 
 /// What is known of people, services, actions and signatures when an event is told; it grows with each event.
 ///
-/// It holds one entry for each member, service, key, certificate and action; those of signatures leave it with their outcome.
+/// It holds one entry for each member, service, key, certificate, action and drill; those of signatures leave it with their outcome.
 #[derive(Debug, Default)]
 pub struct Names {
     members: BTreeMap<MemberId, String>,
@@ -22,6 +24,7 @@ pub struct Names {
     keys: BTreeMap<KeyId, SlotName>,
     certificates: BTreeMap<CertificateId, KeyId>,
     signatures: BTreeMap<Seq, String>,
+    drills: BTreeSet<IncidentId>,
 }
 
 impl Names {
@@ -92,6 +95,12 @@ impl Names {
         }
     }
 
+    /// How an incident is called. A drill says so wherever it is named.
+    pub(super) fn incident(&self, id: IncidentId) -> String {
+        let what = if self.drills.contains(&id) { "DRILL" } else { "incident" };
+        format!("{what} {}", short_end(&id.to_string()))
+    }
+
     pub(super) fn signature(&self, authorization: Seq) -> String {
         let known = self.signatures.get(&authorization).cloned();
         known.unwrap_or_else(|| format!("what event {authorization} authorised"))
@@ -106,6 +115,8 @@ impl Names {
             disclosed.service(*id).into_iter().for_each(|name| self.name_service(*id, name));
         }
         self.keys.extend(founded.keys().iter().map(|(id, key)| (*id, key.slot.clone())));
+        let drills = founded.incidents().iter().filter(|(_, incident)| incident.drill);
+        self.drills.extend(drills.map(|(id, _)| *id));
         self.certificates.extend(founded.issuances().iter().map(|(id, issuance)| (*id, issuance.key)));
     }
 
@@ -136,6 +147,9 @@ impl Names {
             }
             Payload::CertificateOrdered(p) => {
                 self.certificates.insert(p.certificate, p.key);
+            }
+            Payload::IncidentOpened(p) if p.drill => {
+                self.drills.insert(p.incident);
             }
             Payload::DocumentAuthorized(p) => {
                 let report = rotations::report(p, self);
