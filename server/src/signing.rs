@@ -190,9 +190,12 @@ impl Signer {
                 Err(error) if is_about_approval(&error) => error,
                 other => return other.map(Authorized::Recorded),
             };
-            match self.ask(ledger, call, wanted, refused).await? {
-                Answer::Waits(action) => return Ok(Authorized::Awaiting(action)),
-                Answer::Approved => {}
+            match self.ask(ledger, call, wanted, refused).await {
+                Ok(Answer::Waits(action)) => return Ok(Authorized::Awaiting(action)),
+                Ok(Answer::Approved) => {}
+                // What asked for it ended in between: an incident, or the policy.
+                Err(EngineError::Refused(Refusal::Rule(Rule::SigningApprovalNeedless))) => {}
+                Err(error) => return Err(error),
             }
         }
         Err(Rule::SigningUsed.into())

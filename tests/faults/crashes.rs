@@ -1,6 +1,7 @@
 //! The server killed (SIGKILL) at every step of a signature and of a seal, again and again under load, and what has to
 //! hold afterwards held each time.
 
+mod incidents;
 mod oracle;
 mod rotations;
 mod steps;

@@ -17,3 +17,4 @@ mod load;
 mod processes;
 mod sealing;
 mod server_killed;
+mod suspensions;
