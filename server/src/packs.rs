@@ -315,13 +315,15 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
     let mut all = evidence.files().map_err(corrupt)?;
     let written = all.iter().find(|file| file.name.as_str() == EVIDENCE);
     let written = written.map(|file| file.bytes.clone()).unwrap_or_default();
+    let disclosed = &gathered.disclosed;
     let source = rep::Source {
         evidence: &evidence,
         origin,
         sealed: gathered.checkpoint.checkpoint().size,
         digest: Hash::sha256(&written),
-        names: &gathered.names,
-        advisories: &gathered.advisories,
+        names: &disclosed.names,
+        advisories: &disclosed.advisories,
+        remarks: &disclosed.remarks,
         affected: gathered.affected.as_ref().map(|list| list.shown.as_slice()),
         tenant: &gathered.tenant,
         vkey: &gathered.vkey,
@@ -332,8 +334,8 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
     if let Some(list) = gathered.affected {
         all.push(file(AFFECTED, "application/jsonl", list.jsonl));
     }
-    if !gathered.disclosures.is_empty() {
-        all.push(file(DISCLOSURES, "application/jsonl", gathered.disclosures));
+    if !gathered.disclosed.lines.is_empty() {
+        all.push(file(DISCLOSURES, "application/jsonl", gathered.disclosed.lines));
     }
     for receipt in &gathered.receipts {
         let seq = Seq::new(receipt.index()).ok_or(Rule::SignatureUnknown)?;

@@ -186,6 +186,9 @@ pub struct IncidentEvidence {
     pub as_of: Timestamp,
     /// When those who rely on the key were told; reference and text are disclosures of the event.
     pub advised: Vec<Taken>,
+    /// Who was called at the opening: holders of `incident_commander` or `change_board` but for the opener, as far as the
+    /// pack tells; whoever was suspended then is among them.
+    pub called: BTreeSet<MemberId>,
     /// By channel.
     pub channels: BTreeMap<ChannelName, ChannelFacts>,
     /// What CAs of this ledger have certified the key with.
@@ -285,6 +288,7 @@ impl IncidentEvidence {
             acknowledged: course.acknowledged(),
             as_of: facts.events().last().map_or(event.time, |event| event.time),
             advised: course.all(move |p| matches!(p, Payload::IncidentAdvised(p) if p.incident == id)),
+            called: course.called(event.actor),
             channels: course.channels(),
             certificates: course.certificates(),
             checks: Vec::new(),

@@ -1,12 +1,12 @@
 //! What an incident's statement says follows from the events, and nothing of its course can be left out.
 
 use sealbook_ledger::action::{Params, RevocationReason, SlotParams};
-use sealbook_ledger::command::{Containment, DocumentSubject, IncidentMove};
+use sealbook_ledger::command::{Containment, DocumentSubject, IncidentMove, IncidentOpening};
 use sealbook_ledger::encoding::Hash;
-use sealbook_ledger::event::Event;
+use sealbook_ledger::event::{Actor, Event};
 use sealbook_ledger::evidence::{CheckResult, Evidence, EvidenceError, Facts, IncidentEvidence, Sealed};
 use sealbook_ledger::ids::{IncidentId, KeyId};
-use sealbook_ledger::incident::IncidentOutcome;
+use sealbook_ledger::incident::{IncidentOutcome, IncidentStep};
 use sealbook_ledger::payload::Payload;
 
 use crate::support::*;
@@ -125,4 +125,63 @@ fn a_revocation_before_the_opening_is_told_with_its_reason() {
     let incident = ledger.opened_about("releases", key);
     let said = statement(&events(&ledger), incident).unwrap();
     assert_eq!(said.revoked.map(|revoked| revoked.reason), Some(RevocationReason::KeyCompromise));
+}
+
+/// Asks two to answer within ten minutes, and for containment within one.
+fn called(ledger: &mut Ledger) -> IncidentId {
+    let key = ledger.rotating_slot("releases", channelled());
+    let by = ledger.clock.plus_seconds(600);
+    let targets = [(IncidentStep::Contained, 60), (IncidentStep::Scoped, 300)].into();
+    let opening = IncidentOpening { acknowledge_by: Some(by), targets, ..plain_opening("releases", key) };
+    ledger.moved(incident_id(1), IncidentMove::Open(opening)).unwrap();
+    incident_id(1)
+}
+
+fn answers(ledger: &mut Ledger, incident: IncidentId, who: usize) {
+    let who = Actor::Member(ledger.people[who].id);
+    ledger.move_by(who, incident, IncidentMove::Acknowledge).unwrap();
+}
+
+#[test]
+fn whoever_was_called_is_told_of_and_nobody_is_said_to_have_answered_who_has_not() {
+    let mut ledger = alert();
+    let incident = called(&mut ledger);
+    let said = |ledger: &Ledger| {
+        let said = statement(&events(ledger), incident).unwrap();
+        assert_eq!(said.called, ledger.now().incident(incident).unwrap().called);
+        (result(&said, "answered"), said.acknowledged.len())
+    };
+    assert_eq!(said(&ledger), (CheckResult::None, 0), "there is time");
+    answers(&mut ledger, incident, 1);
+    ledger.wait(700);
+    ledger.moved(incident, IncidentMove::Note).unwrap();
+    assert_eq!(said(&ledger), (CheckResult::None, 1), "no event says who was missed");
+    ledger.move_by(Actor::System, incident, IncidentMove::Escalate).unwrap();
+    assert_eq!(said(&ledger), (CheckResult::Fail, 1));
+    answers(&mut ledger, incident, 2);
+    assert_eq!(said(&ledger), (CheckResult::Fail, 2), "late is late");
+
+    let mut ledger = alert();
+    let incident = called(&mut ledger);
+    answers(&mut ledger, incident, 1);
+    answers(&mut ledger, incident, 2);
+    ledger.wait(700);
+    ledger.moved(incident, IncidentMove::Note).unwrap();
+    assert_eq!(result(&statement(&events(&ledger), incident).unwrap(), "answered"), CheckResult::Pass);
+}
+
+#[test]
+fn targets_are_met_or_missed_once_their_time_is_over() {
+    let mut ledger = alert();
+    let incident = called(&mut ledger);
+    let said = |ledger: &Ledger| statement(&events(ledger), incident).unwrap();
+    let met = |ledger: &Ledger, step| said(ledger).steps.iter().find(|one| one.step == step).unwrap().met;
+    assert_eq!(met(&ledger, IncidentStep::Contained), Some(true));
+    assert_eq!(met(&ledger, IncidentStep::Scoped), None);
+    assert_eq!(met(&ledger, IncidentStep::Advised), None, "it has no target");
+    assert_eq!(result(&said(&ledger), "targets"), CheckResult::None);
+    ledger.wait(301);
+    ledger.moved(incident, IncidentMove::Note).unwrap();
+    assert_eq!(met(&ledger, IncidentStep::Scoped), Some(false));
+    assert_eq!(result(&said(&ledger), "targets"), CheckResult::Fail);
 }

@@ -163,10 +163,14 @@ impl Choosing<'_> {
 
     /// Everybody who ever could answer for a key: its reviewers and administrators.
     fn accountable(&self) -> BTreeSet<MemberId> {
-        let answers = |role: &Role| matches!(role, Role::SecurityReviewer | Role::PlatformAdmin);
+        self.holders(&[Role::SecurityReviewer, Role::PlatformAdmin])
+    }
+
+    /// Everybody who ever held one of some roles.
+    fn holders(&self, roles: &[Role]) -> BTreeSet<MemberId> {
         let held = self.events.iter().filter_map(|event| match &event.payload {
-            Payload::MemberEnrolled(p) if p.roles.iter().any(answers) => Some(p.member),
-            Payload::RoleGranted(p) if answers(&p.role) => Some(p.member),
+            Payload::MemberEnrolled(p) if p.roles.iter().any(|role| roles.contains(role)) => Some(p.member),
+            Payload::RoleGranted(p) if roles.contains(&p.role) => Some(p.member),
             _ => None,
         });
         held.collect()

@@ -29,20 +29,46 @@ const MAX_EVENTS: usize = 4000;
 /// Most tries of a canary that came to nothing: how many there were more, the ledger tells.
 const MAX_FAILURES: usize = 500;
 
-/// Disclosures as lines, how people are called, and what was told to others.
-type Disclosed = (Vec<u8>, BTreeMap<MemberId, String>, BTreeMap<Seq, Advisory>);
+/// What the events of a pack disclose.
+#[derive(Default)]
+pub(super) struct Disclosed {
+    /// `disclosures.jsonl`.
+    pub(super) lines: Vec<u8>,
+    /// How people are called.
+    pub(super) names: BTreeMap<MemberId, String>,
+    /// What those were told who rely on a key, by event: reference and text.
+    pub(super) advisories: BTreeMap<Seq, Advisory>,
+    /// What was said when an incident was opened and closed, by event.
+    pub(super) remarks: BTreeMap<Seq, String>,
+}
+
+impl Disclosed {
+    fn hear(&mut self, event: &Event, name: &str, value: &str) {
+        match (&event.payload, name) {
+            (Payload::MemberEnrolled(p), "display_name") => {
+                self.names.insert(p.member, value.to_owned());
+            }
+            (Payload::IncidentAdvised(_), "reference") => {
+                value.clone_into(&mut self.advisories.entry(event.seq).or_default().reference);
+            }
+            (Payload::IncidentAdvised(_), "text") => {
+                value.clone_into(&mut self.advisories.entry(event.seq).or_default().text);
+            }
+            // Each has one disclosure at most.
+            (Payload::IncidentOpened(_) | Payload::IncidentClosed(_), _) => {
+                self.remarks.insert(event.seq, value.to_owned());
+            }
+            _ => {}
+        }
+    }
+}
 
 /// What a pack is made of.
 pub(super) struct Gathered {
     pub(super) events: Vec<Event>,
     pub(super) receipts: Vec<Receipt>,
     pub(super) checkpoint: SignedCheckpoint,
-    /// `disclosures.jsonl`.
-    pub(super) disclosures: Vec<u8>,
-    /// How people are called, where that is disclosed.
-    pub(super) names: BTreeMap<MemberId, String>,
-    /// What those were told who rely on a key, by event: reference and text.
-    pub(super) advisories: BTreeMap<Seq, Advisory>,
+    pub(super) disclosed: Disclosed,
     /// The signatures that an incident affects, where they are listed.
     pub(super) affected: Option<AffectedList>,
     pub(super) tenant: String,
@@ -95,7 +121,7 @@ impl Gathering<'_> {
             events.push(read(receipt.event_bytes())?);
             receipts.push(receipt);
         }
-        let (disclosures, names, advisories) = self.disclosed(&events).await?;
+        let disclosed = self.disclosed(&events).await?;
         let affected = match about {
             DocumentSubject::Incident(incident) => self.affected(incident, &events).await?,
             DocumentSubject::LedgerKey(_) | DocumentSubject::Period { .. } | DocumentSubject::Rotation(_) => {
@@ -103,7 +129,7 @@ impl Gathering<'_> {
             }
         };
         let tenant = self.ledger.tenant().to_string();
-        Ok(Gathered { events, receipts, checkpoint, disclosures, names, advisories, affected, tenant, vkey })
+        Ok(Gathered { events, receipts, checkpoint, disclosed, affected, tenant, vkey })
     }
 
     /// The events of a pack, and every ledger key that there was.
@@ -236,36 +262,26 @@ impl Gathering<'_> {
     /// What the chosen events disclose: how the people are called, and what was said of the work. What people noted while
     /// they were at it is not for everybody who gets a statement: it stays a digest.
     async fn disclosed(&self, events: &[Event]) -> Result<Disclosed, EngineError> {
-        let (mut lines, mut names, mut advisories) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let told = events.iter().filter(|event| {
             !event.payload.type_name().starts_with("signature.")
                 && !matches!(event.payload, Payload::IncidentNoted(_))
         });
         let told: BTreeMap<u64, &Event> = told.map(|event| (event.seq.get(), event)).collect();
         let seqs: Vec<u64> = told.keys().copied().collect();
+        let mut disclosed = Disclosed::default();
         let mut rows = self.store.disclosures_of(self.ledger.id(), &seqs).await?;
         // Not by the database's collation.
         rows.sort_by(|a, b| (a.seq, &a.name).cmp(&(b.seq, &b.name)));
         for row in rows {
             let Some(event) = told.get(&row.seq) else { continue };
-            if let (Payload::MemberEnrolled(p), "display_name") = (&event.payload, row.name.as_str()) {
-                names.insert(p.member, row.value.clone());
-            }
-            if matches!(event.payload, Payload::IncidentAdvised(_)) {
-                let advisory: &mut Advisory = advisories.entry(event.seq).or_default();
-                match row.name.as_str() {
-                    "reference" => advisory.reference.clone_from(&row.value),
-                    "text" => advisory.text.clone_from(&row.value),
-                    _ => {}
-                }
-            }
+            disclosed.hear(event, &row.name, &row.value);
             let line = Disclosure::new(event.seq, row.name, row.value, row.salt)
                 .to_line()
                 .map_err(|error| EngineError::fault("a disclosure can't be written", error))?;
-            lines.extend(line);
-            lines.push(b'\n');
+            disclosed.lines.extend(line);
+            disclosed.lines.push(b'\n');
         }
-        Ok((lines, names, advisories))
+        Ok(disclosed)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The same document gives the same bytes: font ids and the file's id come from what is drawn, and no clock is asked.
 //! The file holds text and lines, and nothing that acts: no scripts, links, forms or attachments.
 
+mod across;
 mod file;
 mod fonts;
 mod layout;

@@ -27,8 +27,8 @@ pub struct Advisory {
     pub text: String,
 }
 
-/// Most affected signatures that a report shows one by one: some five pages. The list has them all.
-pub const MAX_SHOWN: usize = 150;
+/// Most affected signatures that a report shows one by one: some four pages. The list has them all.
+pub const MAX_SHOWN: usize = 100;
 
 /// An affected signature as a report shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Source<'a> {
     pub names: &'a BTreeMap<MemberId, String>,
     /// What those were told who rely on a key, by event.
     pub advisories: &'a BTreeMap<Seq, Advisory>,
+    /// What was said when an incident was opened and closed, by event, where it is disclosed.
+    pub remarks: &'a BTreeMap<Seq, String>,
     /// The first affected signatures, where the pack lists them.
     pub affected: Option<&'a [Shown]>,
     /// Whose tenant.

@@ -144,6 +144,7 @@ async fn an_incident(world: &World) {
     step(world, 1, incident, IncidentMove::Note, &note).await;
     let early = statement(world, incident).await;
     assert_eq!(affected(&early), count);
+    kept("open", &early);
     for channel in channels() {
         step(world, 0, incident, IncidentMove::Withdraw(channel), &[]).await;
     }
@@ -205,7 +206,7 @@ async fn a_drill(world: &World) {
     let pack = reported(world, incident).await;
     kept("drill", &pack);
     assert_eq!(affected(&pack), 5);
-    says(&pack, &["\"drill\":true", "\"tabletop\":true"]);
+    says(&pack, &["\"drill\":true", "\"tabletop\":true", "\"verdict\":\"pass\""]);
 }
 
 async fn replaced(world: &World, name: &str, key: KeyId) {

@@ -118,10 +118,17 @@ impl IncidentEvidence {
             (Some(escalated), _) => check
                 .holds(false, format!("{} did not by {}", escalated.missed.len(), escalated.due))
                 .at([self.opened.mark.seq, escalated.mark.seq]),
-            (None, Some(due)) if self.as_of > due => {
-                check.holds(true, format!("nobody was missed by {due}")).at([self.opened.mark.seq])
+            (None, Some(due)) if self.as_of <= due => check.none("the time was not over"),
+            (None, Some(due)) => {
+                let in_time = |member| self.acknowledged.get(member).filter(|mark| mark.time <= due);
+                let answers: Vec<_> = self.called.iter().filter_map(in_time).collect();
+                // Somebody who is left may have been suspended, or the server may not have recorded yet whom it missed.
+                if answers.len() < self.called.len() {
+                    return check.none("no event of this pack says whom the call has missed");
+                }
+                let seqs = answers.iter().map(|mark| mark.seq).chain([self.opened.mark.seq]);
+                check.holds(true, format!("all {} did by {due}", answers.len())).at(seqs)
             }
-            (None, Some(_)) => check.none("the time was not over"),
             (None, None) => check.none("no time was set"),
         }
     }

@@ -9,10 +9,12 @@ use super::{
 use crate::certificate::Certificate;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
+use crate::evidence::people::roles_at;
 use crate::evidence::{EvidenceError, Facts, KeyFacts, Mark};
 use crate::ids::{CertificateId, ChannelName, KeyId, MemberId, Seq};
 use crate::incident::IncidentOutcome;
 use crate::payload::{IncidentOpened, Payload, SlotCreated};
+use crate::policy::Role;
 use crate::public_key::PublicKey;
 use crate::timestamp::Timestamp;
 
@@ -51,6 +53,14 @@ impl<'a> Course<'_, 'a> {
             Actor::Service(_) | Actor::System => None,
         };
         said.filter_map(by).collect()
+    }
+
+    /// Who held a role at the opening that is called, but for whoever opened it.
+    pub(super) fn called(&self, opener: Actor) -> BTreeSet<MemberId> {
+        let responds = |role: &Role| matches!(role, Role::ChangeBoard | Role::IncidentCommander);
+        let held = roles_at(self.facts, self.from, self.at).into_iter();
+        let called = held.filter(|(_, roles)| roles.iter().any(responds)).map(|(member, _)| member);
+        called.filter(|member| opener != Actor::Member(*member)).collect()
     }
 
     pub(super) fn escalated(&self) -> Option<EscalationFacts> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sealbook_ledger::event::{Actor, Event};
 use sealbook_ledger::ids::{ActionId, CertificateId, IncidentId, KeyId, MemberId, Seq};
 use sealbook_ledger::payload::{IncidentOpened, Payload};
+use sealbook_ledger::policy::Role;
 use sealbook_ledger::public_key::PublicKey;
 
 use super::{Choosing, is_of_keys, is_of_rotation};
@@ -107,15 +108,19 @@ impl Choosing<'_> {
         [course.opened.key].into_iter().chain(new).collect()
     }
 
-    /// Whoever did something of what is chosen.
+    /// Whoever did something of what is chosen, was missed, or could have been called.
     fn people_in(&self, chosen: &BTreeSet<Seq>) -> Vec<MemberId> {
         let by = self.events.iter().filter(|event| chosen.contains(&event.seq));
-        let people: BTreeSet<MemberId> = by
-            .filter_map(|event| match event.actor {
-                Actor::Member(member) => Some(member),
-                Actor::Service(_) | Actor::System => None,
-            })
-            .collect();
+        let mut people = self.holders(&[Role::ChangeBoard, Role::IncidentCommander]);
+        for event in by {
+            if let Actor::Member(member) = event.actor {
+                people.insert(member);
+            }
+            // Whoever was missed has done nothing.
+            if let Payload::IncidentEscalated(p) = &event.payload {
+                people.extend(&p.missed);
+            }
+        }
         people.into_iter().collect()
     }
 

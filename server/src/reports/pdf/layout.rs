@@ -101,6 +101,7 @@ impl Sheet {
 
     fn head(&mut self, document: &Document, running: bool) {
         if let Some(banner) = &document.banner {
+            self.across(banner);
             let style = Style { size: 9.0, ..STRONG };
             let word = self.setter.elided(style.voice, style.size, banner, WIDTH * 0.26);
             let left = PAGE.0 / 2.0 - word.width / 2.0;
@@ -146,8 +147,8 @@ impl Sheet {
     }
 
     fn heading(&mut self, style: Style, level: usize, number: &str, text: &str) {
-        // A heading is never the last on its page.
-        self.need(92.0);
+        // A heading is never the last on its page: a table below it takes 70 points.
+        self.need(112.0);
         if !self.is_blank() {
             self.y += if level == 0 { 16.0 } else { 8.0 };
         }

@@ -163,7 +163,8 @@ impl Sheet {
         self.stroke(&[(x, y), (x + width, y)], thickness, colour, false);
     }
 
-    fn stroke(&mut self, through: &[(f32, f32)], thickness: f32, colour: Rgb8, is_closed: bool) {
+    /// A line through some places.
+    pub(super) fn stroke(&mut self, through: &[(f32, f32)], thickness: f32, colour: Rgb8, is_closed: bool) {
         let points = through.iter().map(|&(x, y)| LinePoint { p: point(x, y), bezier: false }).collect();
         self.ops.extend([
             Op::SetOutlineColor { col: tone(colour) },

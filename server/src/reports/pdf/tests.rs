@@ -64,6 +64,24 @@ fn the_same_report_gives_the_same_bytes_and_another_gives_others() {
     }
 }
 
+/// The word across a page is drawn: whoever reads the text meets it at the head alone.
+#[test]
+fn a_banner_runs_across_every_page_without_a_text_of_its_own() {
+    let fonts = Fonts::load().unwrap();
+    let marked = samples::evidence_pack();
+    let strokes = |page: &Vec<Op>| page.iter().filter(|op| matches!(op, Op::DrawLine { .. })).count();
+    let shade = |page: &Vec<Op>| {
+        let thick = |op: &Op| matches!(op, Op::SetOutlineThickness { pt } if pt.0 > 20.0);
+        page.iter().filter(|op| thick(op)).count()
+    };
+    // D, R in two strokes, I, L and L.
+    assert!(layout::draw(&marked, fonts).pages.iter().all(|page| shade(page) == 6 && strokes(page) > 6));
+    let plain = Document { banner: None, ..marked.clone() };
+    assert!(layout::draw(&plain, fonts).pages.iter().all(|page| shade(page) == 0));
+    let other = Document { banner: Some("DRAFT".into()), ..marked };
+    assert!(layout::draw(&other, fonts).pages.iter().all(|page| shade(page) == 0));
+}
+
 #[test]
 fn everything_a_report_says_can_be_read_in_its_order() {
     let pack = samples::evidence_pack();
@@ -242,7 +260,7 @@ fn the_outline_follows_the_document() {
         "0 6 Certificates 3",
         "0 7 Canary results 3",
         "1 7.1 Packages 3",
-        "1 7.2 Indices 7",
+        "1 7.2 Indices 8",
         "0 8 Policies in force 9",
         "0 9 How to verify 10",
     ];
