@@ -55,7 +55,7 @@ struct IncidentPage {
     /// How the affected signatures are listed: `since` and `size`, as a query.
     scope: String,
     correlation: String,
-    /// Whether it was signed that its statement comes, or can be made.
+    /// Whether there is a key that signs statements.
     has_key: bool,
 }
 

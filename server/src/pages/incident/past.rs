@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use sealbook_ledger::encoding::Hash;
 use sealbook_ledger::incident::Incident;
-use sealbook_ledger::payload::ReportKind;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 
@@ -87,10 +86,8 @@ async fn statements(
     view: &IncidentView,
 ) -> Result<Vec<Statement>, Problem> {
     let all = reports::all(visit.store(), visit.ledger(), founded, visit.member.state.size()).await?;
-    let of_slot = |pack: &reports::ReportView| {
-        pack.kind == ReportKind::Incident && pack.slot.as_ref() == Some(&view.slot)
-    };
-    let statements = all.into_iter().filter(of_slot).map(|pack| Statement {
+    let about = all.into_iter().filter(|pack| pack.incident == Some(view.incident));
+    let statements = about.map(|pack| Statement {
         sha256: pack.sha256,
         issued_at: pack.issued_at,
         seq: pack.seq.get(),
