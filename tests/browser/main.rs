@@ -23,6 +23,7 @@ mod losing;
 mod recovering;
 mod rejecting;
 mod releasing;
+mod responding;
 mod revoking;
 mod rotating;
 mod support;
