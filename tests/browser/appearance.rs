@@ -8,12 +8,14 @@ use integration::tenant::text;
 use crate::support::{Browser, walk};
 
 /// The pages that people read, by the names of their screens. New ones are listed here.
-const PAGES: [(&str, &str); 36] = [
+const PAGES: [(&str, &str); 38] = [
     ("inbox", "/inbox"),
     ("slots", "/slots"),
     ("slot", "/slots/apt-repo"),
     ("slot-suspended", "/slots/firmware-ed25519"),
     ("calendar", "/calendar"),
+    ("incidents", "/incidents"),
+    ("drills", "/drills"),
     ("ledger", "/ledger"),
     ("ledger-filtered", "/ledger?slot=apt-repo"),
     ("ledger-nothing", "/ledger?actor=server&group=people&from=2020-01-01T00:00&to=2020-01-02T00:00"),

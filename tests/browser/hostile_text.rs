@@ -78,6 +78,8 @@ struct Defaced {
     /// A release: a list with names.
     release: Value,
     invitation: String,
+    /// An incident with a reason and a note.
+    incident: String,
 }
 
 impl Defaced {
@@ -99,7 +101,8 @@ impl Defaced {
         let invited = tenant
             .post("/candidates", &json!({ "display_name": hostile("candidate"), "roles": ["auditor"] }));
         let invitation = text(&invited.expect(201).json()["ticket"]).to_owned();
-        Self { tenant, enrolment, approval, release, invitation }
+        let incident = suspected(&tenant);
+        Self { tenant, enrolment, approval, release, invitation, incident }
     }
 }
 
@@ -153,6 +156,15 @@ fn says_why(tenant: &Tenant, service: &Service) {
     tenant.post("/evidence", &evidence).expect(201);
 }
 
+/// Opens an incident with a reason, and notes something.
+fn suspected(tenant: &Tenant) -> String {
+    let body = json!({ "slot": "release", "contain": false, "reason": hostile("incident") });
+    let opened = tenant.post("/incidents", &body).expect(201).json();
+    let path = format!("/incidents/{}", text(&opened["incident"]));
+    tenant.post(&format!("{path}/note"), &json!({ "text": hostile("note") })).expect(200);
+    path
+}
+
 /// The newest event of a type.
 fn event(tenant: &Tenant, kind: &str) -> String {
     let events = tenant.get(&format!("/events?type={kind}")).expect(200).json()["events"].clone();
@@ -176,6 +188,8 @@ fn what_people_and_services_type_is_text_on_every_page() {
         (action(&defaced.enrolment), &["founder 1", "service", "reason"]),
         (action(&defaced.approval), &["artifact", "version", "ticket", "service"]),
         (action(&defaced.release), &["release", "listed", "service"]),
+        ("/incidents".into(), &["founder 1"]),
+        (defaced.incident.clone(), &["founder 1", "incident", "note"]),
         ("/slots".into(), &["founder 1"]),
         ("/slots/release".into(), &["founder 1", "artifact", "service"]),
         ("/ledger".into(), &["founder 1", "founder 2", "service"]),

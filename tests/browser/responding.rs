@@ -115,9 +115,12 @@ fn replaced(ada: &Browser, tenant: &Tenant) {
 
 /// What one person says at the end. Until it may be closed, nothing offers to.
 fn closed(ada: &Browser) {
-    let closes = || ada.control("Close the incident").is_some_and(|_| {
-        ada.run("return document.querySelector('form[data-verb=close] [type=submit]').disabled", &[]) == false
-    });
+    let closes = || {
+        ada.control("Close the incident").is_some_and(|_| {
+            ada.run("return document.querySelector('form[data-verb=close] [type=submit]').disabled", &[])
+                == false
+        })
+    };
     assert!(!closes(), "it may be closed with steps left");
     ada.fill("Given up, of 2", "2");
     ada.click("Record what became of them");

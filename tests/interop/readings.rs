@@ -29,13 +29,17 @@ fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
     });
     let mut slot = tenant.slot_params("release", "ed25519", &strict);
     slot["overlap_days"] = json!(7);
+    let mut drill = tenant.slot_params("drill", "ed25519", &signing_policy());
+    drill["drill"] = json!(true);
     let (newcomer, machine) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
     let mut policy = tenant.get("/policy").expect(200).json()["policy"].clone();
     let same = json!({ "policy": policy });
     policy["actions"]["slot.resume"]["quorum"] = json!([{ "role": "approver", "count": 1 }]);
     policy["actions"]["slot.create"]["proposers"] = json!(["key_owner"]);
     policy["credentials"]["hardware_only"] = json!(true);
-    policy["cadence"] = json!({ "access_review_days": 30, "ledger_key_days": 365, "rotation_days": 365 });
+    policy["cadence"] = json!({
+        "access_review_days": 30, "drill_days": 30, "ledger_key_days": 365, "rotation_days": 365,
+    });
     let (soon, later, until) = (in_seconds(3600), in_seconds(7200), in_seconds(86400));
     let device = json!({ "backend": "softhsm" });
     let none = || json!({});
@@ -101,6 +105,7 @@ fn cases(tenant: &Tenant) -> Vec<(&'static str, Value, Value)> {
             none(),
         ),
         ("slot.create", slot, none()),
+        ("slot.create", drill, none()),
         ("slot.create", rotations::created(tenant), none()),
         ("slot.create", tenant.slot_params("plain", "ecdsa-p256-sha256", &signing_policy()), none()),
         ("slot.policy_set", json!({ "slot": "apt-repo", "signing_policy": strict }), none()),

@@ -60,7 +60,9 @@ pub(super) async fn of(
     let seqs: Vec<u64> = told.iter().map(|told| told.seq).collect();
     let mut said: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for row in store.disclosures_of(ledger, &seqs).await? {
-        said.entry(row.seq).or_default().push(row.value);
+        // An advisory has lines; nothing else in it may steer the page.
+        let lines: Vec<String> = row.value.lines().map(story::printable).collect();
+        said.entry(row.seq).or_default().push(lines.join("\n"));
     }
     let opened = view.opened.seq.get();
     let reason = said.get(&opened).and_then(|said| said.first().cloned());
@@ -87,10 +89,7 @@ async fn statements(
 ) -> Result<Vec<Statement>, Problem> {
     let all = reports::all(visit.store(), visit.ledger(), founded, visit.member.state.size()).await?;
     let about = all.into_iter().filter(|pack| pack.incident == Some(view.incident));
-    let statements = about.map(|pack| Statement {
-        sha256: pack.sha256,
-        issued_at: pack.issued_at,
-        seq: pack.seq.get(),
-    });
+    let statements =
+        about.map(|pack| Statement { sha256: pack.sha256, issued_at: pack.issued_at, seq: pack.seq.get() });
     Ok(statements.collect())
 }

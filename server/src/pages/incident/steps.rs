@@ -99,6 +99,7 @@ impl Desk<'_> {
         let open = self.view.is_open();
         let (class, word) = match (step.done, step.pending.is_some(), next) {
             (true, ..) => ("done", "Done"),
+            (false, ..) if open && step.rotation.is_some() => ("now", "Under way"),
             (false, true, _) if open => ("now", "Waits for people"),
             (false, _, true) if open => ("now", "Next"),
             (false, ..) if open => ("", "To do"),
@@ -186,7 +187,7 @@ impl Desk<'_> {
             },
             IncidentStep::Advised if may && !step.done => Offer::Advise,
             IncidentStep::Rotated | IncidentStep::Revoked | IncidentStep::Resumed
-                if !step.done && step.pending.is_none() =>
+                if !step.done && step.pending.is_none() && step.rotation.is_none() =>
             {
                 self.proposal(step.step)
             }

@@ -133,15 +133,25 @@ impl Tale {
 
     /// A slot with its first key, made and active the same day; gives the seq that the key came by.
     pub fn slot(&mut self, name: &str, key: u32, rotation: Value) -> u64 {
+        self.slot_of(name, key, (rotation, false))
+    }
+
+    /// The same, for drills alone.
+    pub fn drill_slot(&mut self, name: &str, key: u32) -> u64 {
+        self.slot_of(name, key, (policy(90), true))
+    }
+
+    fn slot_of(&mut self, name: &str, key: u32, (rotation, drill): (Value, bool)) -> u64 {
         let signing = json!({"artifact_fields": [], "callers": ["services"], "environments": ["production"],
             "release": "durable", "v": 1});
         let action = id('a', key);
-        self.tell(
-            "slot.created",
-            json!({"action": action, "algorithm": "ecdsa-p256-sha256", "backend": "softhsm", "owner": OWNER,
-                "overlap_days": 7, "rotation": rotation, "rotation_days": rotation["rotation_days"],
-                "signing_policy": signing, "slot": name}),
-        );
+        let mut created = json!({"action": action, "algorithm": "ecdsa-p256-sha256", "backend": "softhsm",
+            "owner": OWNER, "overlap_days": 7, "rotation": rotation, "rotation_days": rotation["rotation_days"],
+            "signing_policy": signing, "slot": name});
+        if drill {
+            created["drill"] = json!(true);
+        }
+        self.tell("slot.created", created);
         let seq = self.key(name, key, &action);
         self.tell("key.activated", json!({"action": action, "key": id('c', key), "slot": name}));
         seq

@@ -213,3 +213,19 @@ fn days_are_counted_back_and_forth() {
     assert_eq!([days(0), days(1), days(2)], ["less than a day", "a day", "2 days"]);
     assert_eq!(every(1), "every day");
 }
+
+#[test]
+fn slots_for_drills_are_in_it_by_the_next_drill_alone() {
+    let mut tale = Tale::founded(|_| {});
+    let drills = |tale: &Tale, day| {
+        let calendar = tale.calendar(day);
+        assert!(calendar.entries.iter().all(|entry| entry.kind != Kind::SlotKey), "{calendar:?}");
+        calendar.entries.into_iter().find(|entry| entry.kind == Kind::Drill)
+    };
+    assert!(drills(&tale, 1).is_none(), "there is nothing to practise on");
+    tale.on(1).drill_slot("drill", 1);
+    let due = drills(&tale, 2).unwrap();
+    assert_eq!((due.due_at, due.state), (at(92), State::Fine));
+    assert_eq!(drills(&tale, 80).unwrap().state, State::Soon);
+    assert_eq!(drills(&tale, 200).unwrap().state, State::Overdue);
+}
