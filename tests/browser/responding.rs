@@ -126,11 +126,11 @@ fn closed(ada: &Browser) {
     ada.click("Record what became of them");
     stands(ada, "Re-sign", "Done");
     ada.fill("Reference", "ACME-2026-001");
-    ada.fill("What they were told", "<b>Use 1.1</b>");
+    ada.fill("The advisory", "<b>Use 1.1</b>");
     ada.click("Record that they were told");
     ada.sees("advisory.markup");
     ada.expects_complaint("400");
-    ada.fill("What they were told", "Use 1.1 or later.");
+    ada.fill("The advisory", "Use 1.1 or later.");
     ada.click("Record that they were told");
     stands(ada, "Advise", "Done");
     ada.until("that it may be closed", || closes().then_some(()));

@@ -51,7 +51,10 @@ pub(super) async fn of(
 ) -> Result<Past, Problem> {
     let (store, ledger, size) = (visit.store(), visit.ledger(), visit.member.state.size());
     let known = (founded, &visit.names);
-    let told = story::of_correlation(store, ledger, known, size, incident.correlation, MAX_TOLD).await?.told;
+    let mut told =
+        story::of_correlation(store, ledger, known, size, incident.correlation, MAX_TOLD).await?.told;
+    // A drill signs its samples under the same correlation: the ledger tells of each.
+    told.retain(|told| !told.kind.starts_with("signature."));
     let taken: Vec<u64> =
         view.steps.iter().filter_map(|step| step.taken).map(|mark| mark.seq.get()).collect();
     let stored = store.events_at(ledger, &taken).await?;

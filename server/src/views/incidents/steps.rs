@@ -2,7 +2,7 @@
 
 use sealbook_ledger::action::{ActionType, Params};
 use sealbook_ledger::ids::ActionId;
-use sealbook_ledger::incident::{Incident, IncidentStep, Mark};
+use sealbook_ledger::incident::{Incident, IncidentOutcome, IncidentStep, Mark};
 use sealbook_ledger::rotation::{Rotation, RotationStep};
 use sealbook_ledger::state::{Founded, OpenAction};
 use sealbook_ledger::timestamp::Timestamp;
@@ -51,12 +51,14 @@ impl StepView {
         let from = incident.opened.at;
         let target = incident.targets.get(&step).copied();
         let due = target.map(|target| from.plus_seconds(target));
-        let over = incident.closed.is_some() || due.is_some_and(|due| at > due);
+        let done = is_done(step, incident, founded, at);
+        // What nothing was needed for is in time.
+        let over = !done && (incident.closed.is_some() || due.is_some_and(|due| at > due));
         // What the opening found contained took no time.
         let when = taken.map(|mark| mark.at.max(from));
         Self {
             step,
-            done: founded.is_done(incident, step, at),
+            done,
             taken: taken.map(MarkView::from),
             seconds: when.map(|when| when.unix_micros().abs_diff(from.unix_micros()) / 1_000_000),
             target,
@@ -66,6 +68,19 @@ impl StepView {
             rotation: rotation(step, incident, founded),
         }
     }
+}
+
+/// Whether nothing is left to do of a step. What an incident ended with is not undone by what comes later.
+fn is_done(step: IncidentStep, incident: &Incident, founded: &Founded, at: Timestamp) -> bool {
+    use IncidentStep as S;
+    let ended = match incident.closed.map(|(outcome, _)| outcome) {
+        Some(IncidentOutcome::Resolved) => true,
+        Some(IncidentOutcome::GivenUp) => {
+            matches!(step, S::Contained | S::Scoped | S::Resigned | S::Revoked | S::Advised)
+        }
+        Some(IncidentOutcome::FalseAlarm) | None => false,
+    };
+    ended || founded.is_done(incident, step, at)
 }
 
 fn taken(step: IncidentStep, incident: &Incident) -> Option<Mark> {

@@ -13,7 +13,7 @@ pub(super) fn opened(event: &IncidentOpened, names: &Names) -> String {
     let what = if event.drill { "DRILL" } else { "INCIDENT" };
     let since = event.suspected_since.map(|since| format!(", since {}", moment(since))).unwrap_or_default();
     let (key, id) = (names.key(event.key), short_end(&event.incident.to_string()));
-    format!("{what} {id}: somebody else may hold {key} of slot {}{since}", event.slot)
+    format!("{what} {id}: somebody else may hold {key}{since}")
 }
 
 /// Who was missed.
