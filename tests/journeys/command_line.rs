@@ -1,5 +1,7 @@
 //! The same by the command line: three people and a pipeline, files and exit codes.
 
+mod incidents;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
