@@ -101,7 +101,8 @@ pub fn run(command: &DrillCommand, context: &Context) -> Result<(), Failure> {
             context.out.show(&drills, || drills.text())
         }
         DrillCommand::Start(args) => {
-            let about = [("slot", Some(json!(args.slot))), ("tabletop", args.tabletop.then(|| json!(true)))];
+            let about =
+                [("slot", Some(json!(args.slot))), ("tabletop", args.tabletop.then_some(json!(true)))];
             let body = stated(about.into_iter().chain(args.expected.members()?));
             let call = Call::post(context.path("/drills")?, &body)?.within(PATIENCE);
             show(context, &context.person()?.client.json(&call)?)

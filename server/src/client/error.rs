@@ -200,6 +200,14 @@ fn hint_for(problem: &Problem) -> &'static str {
         "action.voided" | "action.expired" => "Propose it again.",
         "assertion.invalid" => "Check that --url is the address that the ledger's approval origins list.",
         "founding.missing" => "Finish the founding first: `sealbook founding show`.",
+        "incident.open" | "incident.step" => {
+            "`sealbook incident show` says what is left, and what comes next."
+        }
+        "incident.busy" => "Go on with the one that is open: `sealbook incident list --open`.",
+        "incident.drill" => {
+            "Start drills on slots for drills (`sealbook drill list`), and open incidents on others."
+        }
+        "advisory.markup" => "Write it in plain words; name links as they are, without brackets round them.",
         "seal.pending" => "Try again in a moment; the event is recorded and waits to be sealed.",
         "ledger.corrupt" => "Stop, keep everything as it is, and call whoever runs the server.",
         _ => match problem.status {

@@ -46,6 +46,18 @@ impl Machine<'_> {
         self.by(3, &["rotation", "show", text(&rotation), "--watch"]).expect(0);
     }
 
+    /// The statement of an incident, which holds for whoever has the pin alone.
+    fn stated(&self, incident: &str, what: &str) {
+        let told =
+            self.by(1, &["incident", "statement", incident, "-o", "s.zip", "--pdf", "s.pdf"]).expect(0);
+        assert!(told.stdout.contains(&format!("{what} {incident} of slot")), "{told:?}");
+        assert!(fs::read(self.folder.join("s.pdf")).unwrap().starts_with(b"%PDF-"));
+        let pins = fs::read_dir(self.folder.join("pins")).unwrap().map(|pin| pin.unwrap().path());
+        let pin = pins.into_iter().find(|pin| pin.extension().is_some_and(|end| end == "vkey")).unwrap();
+        let verdict = self.sealbook(&["verify", "s.zip", "--vkey", &format!("@{}", pin.display())]).expect(0);
+        assert!(verdict.stdout.contains("valid"), "{verdict:?}");
+    }
+
     /// Signs for production what the change board lets be signed.
     fn sign_again(&self, file: &str) {
         let awaiting = self.sign(file).expect(3).json();
@@ -66,6 +78,7 @@ fn an_incident_goes_from_the_suspicion_to_its_end_by_the_commands_that_it_names(
         ["slot", "create", "release", "--algorithm", "ecdsa-p256-sha256", "--rotation", "rotation.json"];
     machine.decide(&slot);
     machine.decide(&["service", "enroll", "CI", "--slot", "release", "--token-out", "ci.token"]);
+    machine.decide(&["evidence-key", "set"]);
     fs::write(folder.path().join("app.bin"), b"what users run").unwrap();
     machine.sign("app.bin").expect(0);
 
@@ -120,6 +133,7 @@ fn an_incident_goes_from_the_suspicion_to_its_end_by_the_commands_that_it_names(
     assert!(listed.contains("INCIDENT") && listed.contains("resolved"), "{listed}");
     let none = machine.by(1, &["incident", "list", "--open", "--json"]).expect(0).json();
     assert_eq!(none["incidents"], json!([]));
+    machine.stated(&id, "INCIDENT");
 }
 
 #[test]
@@ -129,6 +143,7 @@ fn a_drill_runs_to_its_end_while_people_do_what_takes_them() {
     let machine = Machine { server: &server, folder: folder.path() };
     machine.found();
     machine.decide(&["slot", "create", "practice", "--algorithm", "ecdsa-p256-sha256", "--drill"]);
+    machine.decide(&["evidence-key", "set"]);
     let start = ["drill", "start", "--slot", "practice", "--tabletop", "--target", "contained=5", "--json"];
     let drill = machine.by(1, &start).expect(0).json();
     assert_eq!((&drill["drill"], &drill["contained"]), (&json!(true), &json!(true)), "{drill}");
@@ -157,4 +172,5 @@ fn a_drill_runs_to_its_end_while_people_do_what_takes_them() {
     assert!(listed.contains("the next drill is due by "), "{listed}");
     let slots = machine.by(2, &["slot", "list"]).expect(0).stdout;
     assert!(slots.contains("practice (DRILL)"), "{slots}");
+    machine.stated(id, "DRILL");
 }

@@ -96,7 +96,7 @@ pub(super) fn open(context: &Context, args: &OpenArgs) -> Result<(), Failure> {
         ("slot", Some(json!(args.slot))),
         ("key", key.map(|key| json!(key))),
         ("suspected_since", args.suspected_since.clone().map(Value::from)),
-        ("contain", args.no_contain.then(|| json!(false))),
+        ("contain", args.no_contain.then_some(json!(false))),
     ];
     let body = stated(about.into_iter().chain(args.expected.members()?));
     show(context, &context.person()?.client.json(&Call::post(context.path("/incidents")?, &body)?)?)
