@@ -3,8 +3,9 @@
 use std::fs;
 use std::thread;
 
-use integration::Server;
+use integration::rotating::{releases, root};
 use integration::tenant::text;
+use integration::{Server, waiting};
 use serde_json::{Value, json};
 
 use super::Machine;
@@ -33,6 +34,18 @@ impl Machine<'_> {
         let ended = self.by(2, &approve).expect(0).json();
         assert_eq!(ended["status"], "executed", "{ended}");
         action["action"].clone()
+    }
+
+    /// A slot for drills whose key has its certificate.
+    fn slot_for_drills(&self, name: &str, policy: &Value) {
+        fs::write(self.folder.join("policy.json"), policy.to_string()).unwrap();
+        let create = ["slot", "create", name, "--drill", "--algorithm", "ecdsa-p256-sha256"];
+        self.decide(&[&create[..], &["--rotation", "policy.json"]].concat());
+        self.decide(&["certificate", "propose", name]);
+        waiting::until("the certificate", || {
+            let shown = self.by(1, &["slot", "show", name, "--json"]).expect(0).json();
+            shown["certificate"].is_object().then_some(())
+        });
     }
 
     /// The command that an incident's console names last.
@@ -142,7 +155,10 @@ fn a_drill_runs_to_its_end_while_people_do_what_takes_them() {
     let folder = tempfile::Builder::new().prefix("sb-cli-").tempdir().unwrap();
     let machine = Machine { server: &server, folder: folder.path() };
     machine.found();
-    machine.decide(&["slot", "create", "practice", "--algorithm", "ecdsa-p256-sha256", "--drill"]);
+    machine.slot_for_drills("drill-root", &root());
+    let mut policy = releases();
+    policy["certificate"]["issuer"]["slot"] = json!("drill-root");
+    machine.slot_for_drills("practice", &policy);
     machine.decide(&["evidence-key", "set"]);
     let start = ["drill", "start", "--slot", "practice", "--tabletop", "--target", "contained=5", "--json"];
     let drill = machine.by(1, &start).expect(0).json();
