@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::scenes::compromise;
 use crate::scenes::exporting::Export;
 use crate::scenes::renewing::Renewal;
 use crate::scenes::reporting::{self, Refusal};
 use crate::scenes::rotation::Afterwards;
 use crate::scenes::signing::Signed;
 use crate::scenes::tampering::Rejection;
+use crate::scenes::{compromise, drilling, responding};
 
 /// Widths of the columns, in columns of a terminal.
 const WHAT: usize = 29;
@@ -57,10 +57,13 @@ impl Ending<'_> {
             ("Access to the HSM reviewed", "2 approvals", "events.txt"),
             ("A slot's key rotated", canary.as_str(), "pki/leaf-new.pem"),
             ("A release with its papers", "valid offline", "release/1.0/"),
-            ("A stolen key revoked", "openssl refuses it", "pki/revoked.pem"),
+            ("Key suspected by one person", "next signature refused", "events.txt"),
             ("What it may have signed", "each signature listed", "incident/"),
+            ("It is replaced and revoked", "openssl refuses it", "pki/revoked.pem"),
             ("Revocation list signed", "names its certificate", compromise::LIST),
             ("Release signed again", "the old one is refused", "release/1.1/"),
+            ("Incident closed", "a statement for customers", responding::STATEMENT_PDF),
+            ("Drill run on a key for drills", "targets and times stated", drilling::STATEMENT_PDF),
             ("Trust root signed", "valid offline", compromise::TRUST_ROOT),
             ("Old key retired", "its certificate revoked", "events.txt"),
             ("Evidence pack of each", "signed, with a report", "rep/"),

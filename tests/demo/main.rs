@@ -30,8 +30,8 @@ use scenes::reporting::Refusal;
 use scenes::signing::Signed;
 use scenes::tampering::Rejection;
 use scenes::{
-    certifying, compromise, containment, exporting, founding, governance, releasing, renewing, reporting,
-    rotation, signing, slots, tampering,
+    certifying, compromise, containment, drilling, exporting, founding, governance, releasing, renewing,
+    reporting, responding, rotation, signing, slots, tampering,
 };
 use server::Server;
 use stage::Stage;
@@ -122,14 +122,24 @@ fn rotations(telling: &mut Telling, stage: &mut Stage) -> Result<Renewal, Failur
     telling.scene("confirming the new key", || renewing::confirm(stage, &renewal))?;
     telling.scene("certifying the release key", || compromise::certify(stage))?;
     telling.scene("signing a release", || releasing::release(stage))?;
-    telling.scene("revoking the release key", || compromise::revoke(stage))?;
-    telling.scene("finding what the key has signed", || compromise::scope(stage))?;
-    telling.scene("listing the revocation", || compromise::listed(stage))?;
-    telling.scene("replacing the release key", || releasing::replace(stage))?;
-    telling.scene("signing the release again", || releasing::release_again(stage))?;
-    telling.scene("fetching the trust root", || compromise::trust_root(stage))?;
+    emergency(telling, stage)?;
+    telling.scene("making a key for drills", || drilling::prepare(stage))?;
+    telling.scene("running a drill", || drilling::run(stage))?;
     telling.scene("letting 8 days pass", || renewing::let_days_pass(stage, &renewal))?;
     Ok(renewal)
+}
+
+/// A key may be in other hands: stopped by one person, dealt with by all.
+fn emergency(telling: &mut Telling, stage: &Stage) -> Result<(), Failure> {
+    let incident = telling.scene("opening an incident", || responding::open(stage))?;
+    telling.scene("finding what the key has signed", || responding::scope(stage, &incident))?;
+    telling.scene("replacing the release key", || releasing::replace(stage))?;
+    telling.scene("revoking the release key", || compromise::revoke(stage, &incident))?;
+    telling.scene("listing the revocation", || compromise::listed(stage))?;
+    telling.scene("resuming the slot", || responding::resume(stage))?;
+    telling.scene("signing the release again", || releasing::release_again(stage, &incident))?;
+    telling.scene("fetching the trust root", || compromise::trust_root(stage))?;
+    telling.scene("closing the incident", || responding::close(stage, &incident))
 }
 
 /// Everything that holds without the server, and everything that does not.
@@ -142,6 +152,9 @@ fn offline(
     telling.scene("verifying the export", || exporting::verify(stage))?;
     telling.scene("verifying one signed file", || exporting::verify_one_file(stage, signed))?;
     telling.scene("verifying the evidence packs", || reporting::verify(stage))?;
+    telling.scene("verifying the statements", || {
+        responding::verify(stage, [responding::STATEMENT, drilling::STATEMENT])
+    })?;
     telling.scene("following the certificates", || reporting::follow(stage))?;
     let mut rejected = Vec::new();
     for tampering in tampering::Tampering::ALL {

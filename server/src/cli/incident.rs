@@ -118,6 +118,9 @@ pub enum IncidentCommand {
         /// Write the report for people as PDF too
         #[arg(long, value_name = "FILE")]
         pdf: Option<PathBuf>,
+        /// Write what the events say, for programs, as JSON too
+        #[arg(long, value_name = "FILE")]
+        evidence: Option<PathBuf>,
     },
 }
 
@@ -192,8 +195,8 @@ pub fn run(command: &IncidentCommand, context: &Context) -> Result<(), Failure> 
             let note = note.clone().map(Value::from);
             take(context, incident, "close", &stated([("outcome", Some(outcome)), ("note", note)]))
         }
-        IncidentCommand::Statement { incident, out, pdf } => {
-            statement::fetch(context, incident, out, pdf.as_deref())
+        IncidentCommand::Statement { incident, out, pdf, evidence } => {
+            statement::fetch(context, incident, out, (pdf.as_deref(), evidence.as_deref()))
         }
     }
 }

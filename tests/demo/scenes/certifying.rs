@@ -45,6 +45,20 @@ pub(crate) fn policy_of(
     kept(stage, slot, &rotation(90, 7, channels, &certificate(name, &issuer)))
 }
 
+/// The files of the policies of an authority for drills and of the slot under it.
+pub(crate) fn policies_for_drills(
+    stage: &Stage,
+    authority: &str,
+    slot: &str,
+) -> Result<[PathBuf; 2], Failure> {
+    let root = certificate("DRILL Acme Root", &json!({ "kind": "self" }));
+    let leaf = certificate("DRILL Acme Releases", &json!({ "kind": "slot", "slot": authority }));
+    Ok([
+        kept(stage, authority, &rotation(1825, 90, &[], &root))?,
+        kept(stage, slot, &rotation(90, 7, &["drill-downloads"], &leaf))?,
+    ])
+}
+
 /// Has the authority issue the certificate without which the slot does not sign.
 pub(crate) fn certify(stage: &Stage) -> Result<(String, ()), Failure> {
     certified(stage, Who::Grace, CERTIFIED, "Clients check the key's certificate")?;

@@ -8,11 +8,15 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::index::Certificates;
 use crate::scenes::certifying::{self, AUTHORITY};
+use crate::scenes::responding::Incident;
 use crate::scenes::rotation::NEW_VKEY;
 use crate::stage::{Stage, Who, number, text};
 
 /// The slot whose key was stolen.
 pub(crate) const STOLEN: &str = "release-p256";
+
+/// Where its artifacts are offered.
+pub(crate) const OFFERED: &str = "downloads";
 
 /// The revocation list of the authority, and the same as PEM.
 pub(crate) const LIST: &str = "pki/acme.crl";
@@ -24,15 +28,9 @@ const REVOKED: &str = "pki/revoked.pem";
 /// Which keys are to be believed.
 pub(crate) const TRUST_ROOT: &str = "trust-root.json";
 
-/// What the stolen key may have signed.
-const BLAST_RADIUS: &str = "incident/blast-radius.csv";
-
-/// A file that is to be signed afterwards.
-const FILE: &str = "/usr/bin/env";
-
 /// Gives the slot's key a certificate; until it is revoked, openssl follows it.
 pub(crate) fn certify(stage: &Stage) -> Result<(String, ()), Failure> {
-    let policy = certifying::policy_of(stage, STOLEN, "Acme Releases", &[])?;
+    let policy = certifying::policy_of(stage, STOLEN, "Acme Releases", &[OFFERED])?;
     let set = ["slot", "rotation", STOLEN].map(PathBuf::from).into_iter().chain([policy]);
     stage.by_quorum(Who::Ada, set, "Who fetches a release checks a certificate")?;
     certifying::certified(stage, Who::Ada, STOLEN, "The first one of this key")?;
@@ -49,41 +47,20 @@ pub(crate) fn certify(stage: &Stage) -> Result<(String, ()), Failure> {
         Some(true) => "openssl accepts it",
         Some(false) => return Err(Failure::Unexpected("openssl refuses a certificate in force".to_owned())),
     };
-    Ok((format!("{STOLEN} is certified as well, on no revocation list: {said}"), ()))
+    Ok((format!("{STOLEN} is certified too, on no list: {said}"), ()))
 }
 
-/// Two people revoke the key by break-glass: it signs no more, and its authority says so to everybody.
-pub(crate) fn revoke(stage: &Stage) -> Result<(String, ()), Failure> {
-    let slot = stage.ask(Who::Grace, ["slot", "show", STOLEN])?;
-    let key = text(&slot, "active_key")?;
+/// Two people revoke the key by break-glass: its authority says so to everybody.
+pub(crate) fn revoke(stage: &Stage, incident: &Incident) -> Result<(String, ()), Failure> {
+    let key = &incident.key;
     let revoke =
-        ["key", "revoke", &key, "--because", "key-compromise", "--emergency", "--role", "security_reviewer"];
+        ["key", "revoke", key, "--because", "key-compromise", "--emergency", "--role", "security_reviewer"];
     let action = stage.propose(Who::Grace, revoke, "A copy of it may be for sale")?;
     let ended = stage.ask(Who::Ada, ["action", "approve", &action, "--yes", "--wait"])?;
     if text(&ended, "status")? != "executed" {
         return Err(Failure::Unexpected(format!("the revocation was not executed: {ended}")));
     }
-    let out = stage.place().public("after-revocation");
-    let sign = ["sign", "--slot", STOLEN, FILE, "--out"].map(PathBuf::from).into_iter().chain([out]);
-    let refused = stage.run(Who::Service, sign)?.with_code(4)?.json()?;
-    let code = text(refused.get(0).unwrap_or_default(), "code")?;
-    if code != "key.revoked" {
-        return Err(Failure::Unexpected(format!("a signature was refused for another reason: {code}")));
-    }
-    Ok((format!("2 people revoked the key of {STOLEN}: it signs no more"), ()))
-}
-
-/// Everything that the key may have signed: counted, and listed for whoever has to look after it.
-pub(crate) fn scope(stage: &Stage) -> Result<(String, ()), Failure> {
-    let revoked = stage.ask(Who::Alan, ["revocation", "list"])?;
-    let mut keys = revoked["revoked"].as_array().into_iter().flatten().filter(|row| row["what"] == "key");
-    let key = keys.next().map(|row| text(row, "key")).transpose()?;
-    let key = key.ok_or_else(|| Failure::Unexpected(format!("no key is revoked: {revoked}")))?;
-    let folder = stage.place().public("incident");
-    fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
-    let told = ["key", "blast-radius", &key, "--csv"].map(PathBuf::from).into_iter();
-    let told = stage.ask(Who::Alan, told.chain([stage.place().public(BLAST_RADIUS)]))?;
-    Ok((format!("it may have signed {} times: each is listed", number(&told, "signed")?), ()))
+    Ok((format!("2 people revoked the key of {STOLEN} by break-glass"), ()))
 }
 
 /// The authority's list names the certificate, and openssl refuses it.

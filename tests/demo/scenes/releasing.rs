@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::scenes::compromise::STOLEN;
+use crate::scenes::responding::{ADVISORY, Incident};
 use crate::scenes::rotation::NEW_VKEY;
 use crate::stage::{Stage, Who, text};
 
@@ -19,7 +20,7 @@ const ARTIFACTS: [&str; 2] = ["env", "id"];
 
 /// Signs a release, and checks it as whoever uses it would.
 pub(crate) fn release(stage: &Stage) -> Result<(String, ()), Failure> {
-    signed(stage, BEFORE, "1.0")?;
+    stage.ask(Who::Service, manifest(stage, BEFORE, "1.0")?)?;
     verify(stage, BEFORE, &[], 0)?;
     Ok(("a release has its papers, signed, and is valid offline".to_owned(), ()))
 }
@@ -38,18 +39,16 @@ pub(crate) fn replace(stage: &Stage) -> Result<(String, ()), Failure> {
     }
 }
 
-/// The release is signed anew; evidence beside it says why the old one is not to be believed.
-pub(crate) fn release_again(stage: &Stage) -> Result<(String, ()), Failure> {
-    signed(stage, AFTER, "1.1")?;
+/// The release is signed anew, as the change board has approved; evidence beside it says why the old one is not to be
+/// believed.
+pub(crate) fn release_again(stage: &Stage, incident: &Incident) -> Result<(String, ()), Failure> {
+    approved(stage, manifest(stage, AFTER, "1.1")?)?;
     let affected = stage.place().private("affected.txt");
     fs::write(&affected, "packages 1.0\n").map_err(Failure::file("write", &affected))?;
-    let slot = stage.ask(Who::Grace, ["revocation", "list"])?;
-    let mut revoked = slot["revoked"].as_array().into_iter().flatten();
-    let key = revoked.find(|row| row["what"] == "key").map(|row| text(row, "key")).transpose()?;
-    let key = key.ok_or_else(|| Failure::Unexpected(format!("no key is revoked: {slot}")))?;
+    let key = &incident.key;
     let evidence = stage.place().public(format!("{AFTER}/release-evidence.json"));
-    let compose = ["release", "revocation-evidence", "--key", &key, "--releases"].map(PathBuf::from);
-    let told = ["--advisory", "https://acme.example/advisories/1", "--new-evidence"].map(PathBuf::from);
+    let compose = ["release", "revocation-evidence", "--key", key, "--releases"].map(PathBuf::from);
+    let told = ["--advisory", ADVISORY, "--new-evidence"].map(PathBuf::from);
     stage.ask(Who::Grace, compose.into_iter().chain([affected]).chain(told).chain([evidence]))?;
     verify(stage, AFTER, &[], 0)?;
     let revocations = stage.place().public(format!("{AFTER}/revocation-evidence.json"));
@@ -57,8 +56,8 @@ pub(crate) fn release_again(stage: &Stage) -> Result<(String, ()), Failure> {
     Ok(("the release is signed anew; the evidence has the old one refused".to_owned(), ()))
 }
 
-/// A folder of artifacts, and its papers.
-fn signed(stage: &Stage, folder: &str, version: &str) -> Result<(), Failure> {
+/// A folder of artifacts, and what writes and signs its papers.
+fn manifest(stage: &Stage, folder: &str, version: &str) -> Result<Vec<PathBuf>, Failure> {
     let at = stage.place().public(folder);
     fs::create_dir_all(&at).map_err(Failure::file("create", &at))?;
     for name in ARTIFACTS {
@@ -66,7 +65,19 @@ fn signed(stage: &Stage, folder: &str, version: &str) -> Result<(), Failure> {
         fs::copy(&from, at.join(name)).map_err(Failure::file("copy", &from))?;
     }
     let manifest = ["release", "manifest", "--slot", STOLEN, "--name", "packages", "--version", version];
-    stage.ask(Who::Service, manifest.map(PathBuf::from).into_iter().chain([at])).map(|_| ())
+    Ok(manifest.map(PathBuf::from).into_iter().chain([at]).collect())
+}
+
+/// Signs what waits for the change board, which Grace is.
+fn approved(stage: &Stage, manifest: Vec<PathBuf>) -> Result<(), Failure> {
+    stage.run(Who::Service, manifest.clone())?.with_code(3)?;
+    let open = stage.ask(Who::Grace, ["action", "list", "--status", "open"])?;
+    let waiting = open["actions"].as_array().into_iter().flatten();
+    for action in waiting.filter(|action| action["type"] == "signing.approve") {
+        let id = text(action, "action")?;
+        stage.ask(Who::Grace, ["action", "approve", &id, "--yes", "--wait"])?;
+    }
+    stage.ask(Who::Service, manifest).map(|_| ())
 }
 
 fn verify(stage: &Stage, folder: &str, more: &[PathBuf], code: i32) -> Result<(), Failure> {

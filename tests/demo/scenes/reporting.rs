@@ -30,16 +30,10 @@ const PURPOSES: [&str; 2] = ["codesign", "any"];
 
 /// Fetches the packs, and the certificates that the rotation is about.
 pub(crate) fn fetch(stage: &Stage) -> Result<(String, ()), Failure> {
-    let all = |listed: &Value| listed["reports"].as_array().is_some_and(|reports| reports.len() == 3);
+    let all = |listed: &Value| wanted(listed).count() == 3;
     let listed = stage.ask_until(Who::Alan, &["report", "list"], "three evidence packs", all)?;
     let mut packs = Vec::new();
-    for report in listed["reports"].as_array().into_iter().flatten() {
-        let (name, slot) = match text(report, "kind")?.as_str() {
-            "rotation" if report["slot"] == STOLEN => (REPLACED, Some(STOLEN)),
-            "rotation" => (ROTATION, Some(CERTIFIED)),
-            "ledger_key" => (LEDGER_KEY, None),
-            kind => return Err(Failure::Unexpected(format!("a pack about {kind}"))),
-        };
+    for (report, name, slot) in wanted(&listed) {
         let sha256 = text(report, "sha256")?;
         saved(stage, &["report", "fetch", &sha256, "--out"], name)?;
         if slot == Some(CERTIFIED) {
@@ -50,6 +44,17 @@ pub(crate) fn fetch(stage: &Stage) -> Result<(String, ()), Failure> {
     let certificates = certificates(stage)?;
     Pack::write_index(&packs, &certificates, &stage.place().public("rep/index.json"))?;
     Ok(("the evidence packs of all three rotations are fetched".to_owned(), ()))
+}
+
+/// Those about rotations that count, each with its file and slot: not the drill's, nor the statements.
+fn wanted(listed: &Value) -> impl Iterator<Item = (&Value, &'static str, Option<&'static str>)> {
+    let reports = listed["reports"].as_array().into_iter().flatten();
+    reports.filter_map(|report| match (report["kind"].as_str()?, report["slot"].as_str()) {
+        ("rotation", Some(STOLEN)) => Some((report, REPLACED, Some(STOLEN))),
+        ("rotation", Some(CERTIFIED)) => Some((report, ROTATION, Some(CERTIFIED))),
+        ("ledger_key", _) => Some((report, LEDGER_KEY, None)),
+        _ => None,
+    })
 }
 
 /// Both certificates alone, what stands above them, and the request for the new one.

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use sealbook_ledger::encoding::Hash;
+use sealbook_ledger::evidence::EVIDENCE;
+use sealbook_ledger::pack::Pack;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -22,12 +24,12 @@ struct Made {
     seq: u64,
 }
 
-/// Has a statement made, and writes it; its report for people too, where that is wanted.
+/// Has a statement made, and writes it; its report for people and what the events say too, where these are wanted.
 pub(super) fn fetch(
     context: &Context,
     incident: &IdArg,
     out: &Path,
-    pdf: Option<&Path>,
+    (pdf, evidence): (Option<&Path>, Option<&Path>),
 ) -> Result<(), Failure> {
     let client = context.person()?.client;
     let id = context.incident_id(&client, incident)?;
@@ -39,8 +41,11 @@ pub(super) fn fetch(
     if let Some(pdf) = pdf {
         download::save(context, &format!("{pack}/REP.pdf"), pdf)?;
     }
+    if let Some(evidence) = evidence {
+        extract(out, evidence)?;
+    }
     let told = json!({
-        "incident": id, "drill": about.drill, "file": out, "pdf": pdf,
+        "incident": id, "drill": about.drill, "file": out, "pdf": pdf, "evidence": evidence,
         "sha256": made.sha256, "size": made.size, "seq": made.seq,
     });
     context.out.show(&told, || {
@@ -51,7 +56,22 @@ pub(super) fn fetch(
             ("recorded", format!("event {}", made.seq)),
             ("check it", "sealbook-verify FILE --vkey @PINNED.vkey".to_owned()),
         ];
-        lines.extend(pdf.map(|pdf| ("PDF", printable(&pdf.display().to_string()))));
+        let shown = |file: &Path| printable(&file.display().to_string());
+        lines.extend(pdf.map(|file| ("PDF", shown(file))));
+        lines.extend(evidence.map(|file| ("JSON", shown(file))));
         fields(&lines)
     })
+}
+
+/// Writes a pack's `evidence.json` beside it.
+fn extract(pack: &Path, out: &Path) -> Result<(), Failure> {
+    let file = |doing, path: &Path| {
+        let path = path.to_owned();
+        move |source| Failure::File { doing, path, source }
+    };
+    let bytes = std::fs::read(pack).map_err(file("read", pack))?;
+    let unreadable = || Failure::Distrust { what: "the server's statement is no evidence pack".to_owned() };
+    let pack = Pack::open(&bytes).map_err(|_| unreadable())?;
+    let evidence = pack.file(EVIDENCE).ok_or_else(unreadable)?;
+    std::fs::write(out, evidence).map_err(file("write", out))
 }
