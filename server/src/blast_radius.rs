@@ -1,6 +1,7 @@
 //! The blast radius of a key: every signature that it may have made since a moment, from the events themselves
 //! (docs/spec/blast-radius.md). Read tables lag, and say what somebody wrote into them; the chain says what was recorded.
 
+mod lines;
 mod reading;
 mod rows;
 
@@ -19,6 +20,7 @@ use crate::views::blast_radius::{Tally, Told};
 pub use reading::Reading;
 pub use rows::Form;
 
+pub(crate) use lines::lines;
 pub(crate) use rows::stream;
 
 /// Longest work on one list that is answered as a whole; ten million signatures take about a minute.
@@ -123,7 +125,7 @@ impl<'a> Named<'a> {
 }
 
 /// What is disclosed about each of some signatures' artifacts.
-pub(crate) async fn told(
+async fn told(
     store: &Store,
     ledger: LedgerId,
     rows: &[Affected],
@@ -144,6 +146,6 @@ pub(crate) async fn told(
     Ok(told)
 }
 
-pub(crate) fn unwritable(error: sealbook_ledger::canonical::Unrepresentable) -> EngineError {
+fn unwritable(error: sealbook_ledger::canonical::Unrepresentable) -> EngineError {
     EngineError::fault("a line of a blast radius can't be written", error)
 }

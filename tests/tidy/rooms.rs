@@ -138,7 +138,8 @@ const ROOMS: [(&str, &[&str]); 45] = [
     ("signing", &["clearing", "custody", "devices", "ledger", "store"]),
     // Rotations sign on the path that callers take.
     ("effects", &["canary", "clock", "custody", "devices", "ledger", "packs", "signing", "store"]),
-    ("packs", &["clock", "custody", "devices", "ledger", "proving", "reports", "store"]),
+    // An incident's pack lists what its key signed.
+    ("packs", &["blast_radius", "clock", "custody", "devices", "ledger", "proving", "reports", "store"]),
     ("canary", &["ledger", "store"]),
     ("auditing", &["ledger", "store"]),
     // What is disclosed is told with the rows as views tell it.

@@ -159,6 +159,10 @@ fn event(n: u64, actor: Actor, payload: Payload) -> Vec<u8> {
     event.to_bytes().unwrap()
 }
 
+fn whole(bytes: &[u8]) -> Event {
+    Event::from_envelope(crate::event::Envelope::parse(bytes).unwrap()).unwrap()
+}
+
 #[test]
 fn an_event_is_read_as_far_as_a_list_needs_it() {
     let caller = Actor::Member(SERVICE.parse().unwrap());
@@ -175,14 +179,18 @@ fn an_event_is_read_as_far_as_a_list_needs_it() {
         signing: None,
         slot: "release".parse().unwrap(),
     };
-    let read = Glance::read(&event(3, caller, Payload::SignatureAuthorized(Box::new(asked)))).unwrap();
+    let bytes = event(3, caller, Payload::SignatureAuthorized(Box::new(asked)));
+    let read = Glance::read(&bytes).unwrap();
+    assert_eq!(Fact::of(&whole(&bytes)), read.fact);
     let signature = Affected { caller, environment: Some(Environment::Staging), ..signature(3) };
     let expected = Fact::Authorized { key: KEY.parse().unwrap(), signature };
     assert_eq!((read.seq, read.time, read.prev), (seq(3), second(3), Hash::sha256(b"before")));
     assert_eq!(read.fact, Some(expected));
 
     let failed = SignatureFailed { authorization: seq(3), code: "custody.refused".parse().unwrap() };
-    let read = Glance::read(&event(4, Actor::System, Payload::SignatureFailed(Box::new(failed)))).unwrap();
+    let bytes = event(4, Actor::System, Payload::SignatureFailed(Box::new(failed)));
+    let read = Glance::read(&bytes).unwrap();
+    assert_eq!(Fact::of(&whole(&bytes)), read.fact);
     assert_eq!(read.fact, Some(ended(3, Outcome::Failed, 4)));
     let withheld = SignatureWithheld {
         authorization: seq(3),

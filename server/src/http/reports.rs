@@ -14,7 +14,6 @@ use super::body::Body;
 use super::fresh::Fresh;
 use super::moment::Moment;
 use super::problem::{Problem, ProblemDocument};
-use crate::packs::Issued;
 use crate::views::reports::{self, ReportView};
 
 /// The evidence packs of a ledger, the newest first.
@@ -48,9 +47,9 @@ pub(super) struct MadeView {
     seq: Seq,
 }
 
-impl From<Issued> for MadeView {
-    fn from(issued: Issued) -> Self {
-        Self { sha256: issued.sha256, size: issued.size, seq: issued.seq }
+impl MadeView {
+    pub(super) fn new(sha256: Hash, size: u64, seq: Seq) -> Self {
+        Self { sha256, size, seq }
     }
 }
 
@@ -78,7 +77,7 @@ pub(super) async fn report_period(
         .app
         .report_period(&exporter.member.ledger, exporter.member.id, (from.get(), to.get()))
         .await?;
-    Ok(HttpResponse::Created().json(MadeView::from(issued)))
+    Ok(HttpResponse::Created().json(MadeView::new(issued.sha256, issued.size, issued.seq)))
 }
 
 /// Hands out an evidence pack, byte for byte as it was issued.

@@ -30,5 +30,5 @@ pub(super) async fn make_statement(
 ) -> Result<HttpResponse, Problem> {
     let (member, incident) = (&exporter.member, path.into_inner().1);
     let issued = member.app.report_incident(&member.ledger, member.id, incident).await?;
-    Ok(HttpResponse::Created().json(MadeView::from(issued)))
+    Ok(HttpResponse::Created().json(MadeView::new(issued.sha256, issued.size, issued.seq)))
 }

@@ -1,15 +1,13 @@
 //! The list of affected signatures that an incident's pack brings along: read from the chain again, and held against the
 //! digest that its event names.
 
-use sealbook_ledger::blast_radius::{Affected, Extent};
 use sealbook_ledger::event::Event;
 use sealbook_ledger::evidence::MAX_AFFECTED;
 use sealbook_ledger::ids::{IncidentId, KeyId, Seq};
 use sealbook_ledger::payload::{IncidentScoped, Payload};
 
 use super::gathering::Gathering;
-use crate::auditing::off_the_workers;
-use crate::blast_radius::{Reading, Scope, told, unwritable};
+use crate::blast_radius::{Scope, lines};
 use crate::ledger::EngineError;
 use crate::reports::rep::{MAX_SHOWN, Shown};
 
@@ -18,23 +16,6 @@ pub(super) struct AffectedList {
     /// Its lines (docs/spec/blast-radius.md).
     pub(super) jsonl: Vec<u8>,
     pub(super) shown: Vec<Shown>,
-}
-
-/// What was read so far.
-#[derive(Default)]
-struct Lines {
-    extent: Extent,
-    bytes: Vec<u8>,
-}
-
-impl Lines {
-    fn with(mut self, rows: &[Affected]) -> Result<Self, EngineError> {
-        for row in rows {
-            let line = self.extent.add(row).map_err(unwritable)?;
-            self.bytes.extend_from_slice(line);
-        }
-        Ok(self)
-    }
 }
 
 impl Gathering<'_> {
@@ -52,28 +33,13 @@ impl Gathering<'_> {
             return Ok(None);
         }
         let of = Scope { key, since: scope.since, size: scope.size };
-        let mut reading = Reading::begin(self.store, self.ledger, of).await?;
-        let (mut lines, mut shown) = (Lines::default(), Vec::new());
-        while let Some(rows) = reading.next().await? {
-            if shown.len() < MAX_SHOWN {
-                let first = rows.iter().take(MAX_SHOWN - shown.len()).cloned().collect();
-                shown.extend(self.named(first).await?);
-            }
-            lines = off_the_workers(move || lines.with(&rows)).await??;
-            if lines.extent.count() > scope.count {
-                return Err(other(seq));
-            }
-        }
-        if lines.extent.count() != scope.count || lines.extent.digest() != scope.list {
+        let found = lines(self.store, self.ledger, of, scope.count, MAX_SHOWN).await?;
+        if found.extent.count() != scope.count || found.extent.digest() != scope.list {
             return Err(other(seq));
         }
-        Ok(Some(AffectedList { jsonl: lines.bytes, shown }))
-    }
-
-    async fn named(&self, rows: Vec<Affected>) -> Result<Vec<Shown>, EngineError> {
-        let told = told(self.store, self.ledger.id(), &rows, false).await?;
-        let shown = rows.into_iter().zip(told);
-        Ok(shown.map(|(line, told)| Shown { line, name: told.name, version: told.version }).collect())
+        let shown = found.first.into_iter();
+        let shown = shown.map(|(line, told)| Shown { line, name: told.name, version: told.version });
+        Ok(Some(AffectedList { jsonl: found.bytes, shown: shown.collect() }))
     }
 }
 

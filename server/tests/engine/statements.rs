@@ -42,6 +42,7 @@ pub async fn incidents_and_drills_are_told_of(path: &Path) {
     }
     an_incident(&world).await;
     a_drill(&world).await;
+    a_false_alarm(&world).await;
     world.end().await;
 }
 
@@ -138,6 +139,7 @@ async fn an_incident(world: &World) {
     asked_for_twice(world, incident).await;
     step(world, 1, incident, IncidentMove::Acknowledge, &[]).await;
     step(world, 2, incident, IncidentMove::Escalate, &[]).await;
+    a_list_that_the_chain_does_not_make_is_not_left_out(world, incident).await;
     let count = scoped(world, incident, key).await;
     assert!(count >= u64::from(SIGNED));
     let note = [("note", "The guard's number is not for everybody.")];
@@ -226,6 +228,38 @@ async fn revoked(world: &World, key: KeyId) {
     let params = Params::KeyRevokeEmergency(params);
     act(&world.site, params, 0, Role::SecurityReviewer, &[(1, Role::PlatformAdmin)]).await;
     world.clocks.advance(Duration::from_secs(60)).await;
+}
+
+/// What somebody recorded as the list and is none stops the statement until it is recorded again.
+async fn a_list_that_the_chain_does_not_make_is_not_left_out(world: &World, incident: IncidentId) {
+    let size = world.site.ledger.size();
+    let seqs = |from: u64, to: u64| Seq::new(from).zip(Seq::new(to));
+    let none = FoundScope { count: 0, bounds: None, list: Hash::sha256(b""), since: None, size };
+    let others = FoundScope { count: 1, bounds: seqs(size - 1, size - 1), ..none };
+    for found in [none, others] {
+        step(world, 0, incident, IncidentMove::Scope(found), &[]).await;
+        let (site, by) = (&world.site, world.site.people[0].id);
+        let refused = site.app.report_incident(&site.ledger, by, incident).await.unwrap_err();
+        assert_eq!(refused.code(), "ledger.corrupt");
+    }
+}
+
+/// Nobody held the key after all: nothing was listed, replaced or told.
+async fn a_false_alarm(world: &World) {
+    let key = active(&world.site, &SLOT.parse().unwrap());
+    let incident = open(world, SLOT, key, false).await;
+    let resumed = Params::SlotResume(SlotParams { slot: SLOT.parse().unwrap() });
+    act(&world.site, resumed, 0, Role::KeyOwner, &[(1, Role::SecurityReviewer), (2, Role::Approver)]).await;
+    let closing = [("reason", "The laptop was found, and its session had ended before.")];
+    step(world, 0, incident, IncidentMove::Close(IncidentOutcome::FalseAlarm), &closing).await;
+    let pack = reported(world, incident).await;
+    kept("false-alarm", &pack);
+    assert!(Pack::open(&pack).unwrap().file(AFFECTED).is_none());
+    says(&pack, &["\"outcome\":\"false_alarm\"", "\"verdict\":\"pass\""]);
+    let unknown = IncidentId::from(uuid::Uuid::now_v7());
+    let (site, by) = (&world.site, world.site.people[0].id);
+    let refused = site.app.report_incident(&site.ledger, by, unknown).await.unwrap_err();
+    assert_eq!(refused.code(), "incident.unknown");
 }
 
 /// One that says the same is the same; one that says more is another.
