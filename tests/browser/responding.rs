@@ -45,6 +45,8 @@ fn runs(browser: &Browser) {
 /// Follows a step's link to the form that proposes it, proposes it, has it approved by others, and comes back.
 fn consented(browser: &Browser, tenant: &Tenant, link: &str, reason: &str) {
     let console = browser.url();
+    // What a driver finds in view may lie under the bar at the top.
+    browser.run("scrollTo(0, 0)", &[]);
     browser.click(link);
     browser.arrives("the form", |path| path.contains("/propose/"));
     browser.fill("Reason", reason);
