@@ -137,6 +137,16 @@ impl Affected {
         "outcome_seq",
     ];
 
+    /// Whether somebody outside may rely on it: what it is over is to be signed again, or given up. So it is with a caller's
+    /// artifact of which the device may have signed the digest and nothing kept the signature back.
+    pub fn is_resign_required(&self) -> bool {
+        let got_out = match self.outcome() {
+            Outcome::Abandoned | Outcome::Created | Outcome::Open => true,
+            Outcome::Failed | Outcome::Withheld => false,
+        };
+        self.purpose.is_none() && got_out
+    }
+
     /// What became of it.
     pub fn outcome(&self) -> Outcome {
         self.ended.map_or(Outcome::Open, |ended| ended.outcome)

@@ -83,9 +83,12 @@ fn every_signature_since_a_moment_is_told_whatever_came_of_it() {
     });
     assert_eq!(outcomes(&while_open), [2, 0, 0, 2, 1]);
     assert_eq!((&while_open["count"], &while_open["signed"]), (&json!(5), &json!(4)));
+    assert_eq!(while_open["resign_required"], 4);
     assert_eq!((&while_open["slot"], text(&while_open["key"])), (&json!("release"), key.as_str()));
     let now = told(&tenant, &key, &format!("?{since}"));
     assert_eq!(outcomes(&now), [2, 2, 0, 0, 1]);
+    // What was kept back is in nobody's hands.
+    assert_eq!(now["resign_required"], 2);
     assert_ne!(now["digest"], while_open["digest"]);
     let again = told(&tenant, &key, &format!("?{since}&size={}", while_open["size"]));
     assert_eq!((&again["digest"], &again["outcomes"]), (&while_open["digest"], &while_open["outcomes"]));
@@ -127,11 +130,11 @@ fn rows_are_proved_and_no_cell_of_the_table_is_a_formula() {
     let lines = table.text();
     let lines: Vec<&str> = lines.split_terminator("\r\n").collect();
     let head = "authorization,time,caller_kind,caller,digest,environment,purpose,purpose_id,outcome,outcome_seq,\
-        caller_name,artifact_name,artifact_version,artifact_ticket";
+        caller_name,artifact_name,artifact_version,artifact_ticket,resign_required";
     assert_eq!((lines.len(), lines[0]), (3, head));
-    let escaped = r#","'=HYPERLINK(""http://x"",""y"")","'+1+1","'@SUM(A1)""#;
+    let escaped = r#","'=HYPERLINK(""http://x"",""y"")","'+1+1","'@SUM(A1)",true"#;
     assert!(lines[1].ends_with(escaped), "{}", lines[1]);
-    assert!(lines[2].ends_with(r#",,"'-1","1,5","#), "{}", lines[2]);
+    assert!(lines[2].ends_with(r#",,"'-1","1,5",,true"#), "{}", lines[2]);
     assert!(lines[1].contains(&format!(",service,{},{},staging,,,created,", service.id, sha256(b"one"))));
 
     // Each row with the proofs of both of its events, under the ledger key that was pinned.
@@ -210,7 +213,13 @@ fn the_command_line_tells_it_and_writes_rows_that_are_what_was_told() {
     }
     let arguments = [&key, "--csv", "rows.csv", "--jsonl", "rows.jsonl", "--receipts"];
     let told = sealbook(&server, &tenant, &arguments).expect(0).stdout;
-    for words in ["3 signatures, of which 3 count as signed", "3 created, 0 withheld", "app 1.0", "staging"] {
+    for words in [
+        "3 signatures, of which 3 count as signed",
+        "3 artifacts, or to give up",
+        "3 created, 0 withheld",
+        "app 1.0",
+        "staging",
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
     let rows = fs::read_to_string(tenant.folder().join("rows.jsonl")).unwrap();

@@ -148,6 +148,8 @@ pub struct BlastRadiusView {
     pub count: u64,
     /// How many of them count as signed: all but those that failed.
     pub signed: u64,
+    /// How many of them somebody outside may rely on: what these are over is to be signed again, or given up.
+    pub resign_required: u64,
     /// What became of them.
     pub outcomes: OutcomesView,
     /// The first authorisation.
@@ -215,6 +217,7 @@ impl Artifact {
 #[derive(Debug, Default)]
 pub struct Tally {
     extent: Extent,
+    resign_required: u64,
     purposes: Groups<For>,
     callers: Groups<Actor>,
     artifacts: Groups<Artifact>,
@@ -225,6 +228,7 @@ impl Tally {
     pub fn with(mut self, rows: Vec<(Affected, Told)>) -> Result<Self, Unrepresentable> {
         for (row, told) in rows {
             self.extent.add(&row)?;
+            self.resign_required += u64::from(row.is_resign_required());
             let has_failed = row.outcome() == Outcome::Failed;
             let purpose = match (row.environment, row.purpose.as_deref()) {
                 (Some(environment), _) => For::Environment(environment),
@@ -250,6 +254,7 @@ impl Tally {
         BlastRadiusView {
             count: extent.count(),
             signed: extent.signed(),
+            resign_required: self.resign_required,
             outcomes: OutcomesView {
                 abandoned: extent.of(Outcome::Abandoned),
                 created: extent.of(Outcome::Created),

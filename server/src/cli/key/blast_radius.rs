@@ -63,6 +63,7 @@ struct Summary {
     checkpoint: Option<String>,
     count: u64,
     signed: u64,
+    resign_required: u64,
     outcomes: Outcomes,
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<Mark>,
@@ -197,6 +198,7 @@ impl Summary {
             ("since", self.since.clone().unwrap_or_else(|| "the beginning".to_owned())),
             ("as of", format!("the ledger's first {} events{sealed}", self.size)),
             ("affected", format!("{} signatures, of which {} count as signed", self.count, self.signed)),
+            ("to sign again", format!("{} artifacts, or to give up", self.resign_required)),
             (
                 "outcomes",
                 format!(

@@ -46,7 +46,8 @@ impl Told {
 }
 
 /// What a table has beside the facts.
-const TOLD_HEADINGS: [&str; 4] = ["caller_name", "artifact_name", "artifact_version", "artifact_ticket"];
+const TOLD_HEADINGS: [&str; 5] =
+    ["caller_name", "artifact_name", "artifact_version", "artifact_ticket", "resign_required"];
 
 /// The first line of a table (RFC 4180).
 pub fn table_head() -> String {
@@ -60,7 +61,8 @@ pub fn table(rows: &[(Affected, Told)], names: &Names) -> String {
         let caller = name_of(names, row.caller);
         let texts = [caller, told.name.as_deref(), told.version.as_deref(), told.ticket.as_deref()];
         let texts = texts.map(|text| text.unwrap_or_default().to_owned());
-        table.row(row.cells().into_iter().chain(texts));
+        let mark = row.is_resign_required().to_string();
+        table.row(row.cells().into_iter().chain(texts).chain([mark]));
     }
     table.into_text()
 }
@@ -73,6 +75,7 @@ struct JsonRow<'a> {
     caller_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     receipts: Vec<&'a str>,
+    resign_required: bool,
     signature: &'a RawValue,
 }
 
@@ -91,6 +94,7 @@ pub fn json_lines(
             artifact: (!told.is_empty()).then_some(told),
             caller_name: name_of(names, row.caller),
             receipts: seqs.filter_map(|seq| receipts.get(&seq.get())).map(String::as_str).collect(),
+            resign_required: row.is_resign_required(),
             signature: serde_json::from_slice(line.trim_ascii_end()).map_err(Unrepresentable::Serialise)?,
         };
         serde_json::to_writer(&mut out, &json).map_err(Unrepresentable::Serialise)?;
