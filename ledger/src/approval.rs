@@ -10,7 +10,7 @@ use crate::ids::{ActionId, MemberId};
 use crate::payload::{
     ActionApproved, ActionCancelled, ActionExecuting, ActionProposed, ActionRejected, Payload, SignedProposal,
 };
-use crate::policy::{Proposer, Role};
+use crate::policy::{Environment, Proposer, Role};
 use crate::quorum::{self, Candidate};
 use crate::rule::Rule;
 use crate::state::{Approval, Closure, Founded, OpenAction, Prechecked, Progress, Proposal, Stage};
@@ -79,9 +79,18 @@ impl Founded {
         Ok(action)
     }
 
-    /// Whether the ledger policy has changed since an action was proposed.
+    /// Whether the ledger policy has changed since an action was proposed, or people could not know of the incident that
+    /// is about what it asks for: that a slot signs again, or signs something for production.
     pub fn is_outdated(&self, action: &OpenAction) -> bool {
-        action.proposal.seq < self.policy_since
+        let proposed = action.proposal.seq;
+        let slot = match &action.document.params {
+            Params::SlotResume(p) => Some(&p.slot),
+            Params::SigningApprove(p) if p.environment == Environment::Production => Some(&p.slot),
+            Params::SigningBatch(p) if p.environment == Environment::Production => Some(&p.slot),
+            _ => None,
+        };
+        let alarmed = slot.and_then(|slot| self.alarms.get(slot)).is_some_and(|alarm| proposed < *alarm);
+        alarmed || proposed < self.policy_since
     }
 
     fn judge_signed(&self, signed: &Signed<'_>, at: Timestamp, checked: &Prechecked) -> Result<(), Rule> {

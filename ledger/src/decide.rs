@@ -287,7 +287,8 @@ impl Trial<'_> {
         }
     }
 
-    /// A changed ledger policy voids every action that refers to the one before.
+    /// A changed ledger policy voids every action that refers to the one before, and an incident what people decided
+    /// without it.
     fn void_outdated(&mut self) -> Result<(), Refusal> {
         let founded = self.founded()?;
         let outdated: Vec<ActionId> = founded

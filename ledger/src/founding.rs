@@ -251,6 +251,7 @@ impl Founded {
             actions: Arc::default(),
             closed: Arc::default(),
             pending: Arc::default(),
+            alarms: Arc::default(),
             clearances: Arc::default(),
             recent: Arc::default(),
             rotations: Arc::default(),

@@ -7,19 +7,21 @@
 
 mod clocks;
 mod judged;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::RevocationReason;
 use crate::event::{Actor, Event};
 use crate::ids::{ActionId, ChannelName, Correlation, IncidentId, KeyId, MemberId, Seq, SlotName};
 use crate::member::suspended;
 use crate::payload::{IncidentOpened, Payload};
 use crate::policy::{Environment, Role};
 use crate::rule::Rule;
-use crate::slot::{Key, KeyState, Slot};
+use crate::slot::{Key, Slot};
 use crate::state::Founded;
 use crate::timestamp::Timestamp;
 
@@ -28,8 +30,11 @@ pub use clocks::{CLOSED_WITHIN_S, REVOKED_WITHIN_S};
 /// The rules version from which there are incidents.
 pub const INCIDENTS: u64 = 4;
 
-/// Most events of an incident before it can only be closed: nobody can make one that is too long to be told.
+/// Most events of an incident before only what is left to do is taken: nobody can make one that is too long to be told.
 pub const MAX_STEPS: u64 = 1000;
+
+/// Most events of an incident before nothing more is noted: talk leaves room for what has to be done.
+pub const MAX_NOTES: u64 = 500;
 
 /// Longest time to answer the call of an incident, in seconds: a day.
 pub const MAX_ACKNOWLEDGE_S: u32 = 24 * 60 * 60;
@@ -221,72 +226,6 @@ impl Founded {
             || (environment == Environment::Production && self.open_incidents(name).next().is_some())
     }
 
-    /// What is left to do before an incident is resolved; empty where nothing is.
-    pub fn steps_left(&self, incident: &Incident, at: Timestamp) -> Vec<IncidentStep> {
-        IncidentStep::ALL.into_iter().filter(|step| !self.is_done(incident, *step, at)).collect()
-    }
-
-    /// Whether a step is done at a moment.
-    pub fn is_done(&self, incident: &Incident, step: IncidentStep, at: Timestamp) -> bool {
-        let (slot, key) = (self.slots.get(&incident.slot), self.keys.get(&incident.key));
-        match step {
-            IncidentStep::Contained => {
-                let signs = key.is_some_and(|key| {
-                    matches!(key.state, KeyState::Active { .. } | KeyState::Retiring { .. })
-                });
-                incident.contained.is_some() || !signs
-            }
-            IncidentStep::Scoped => self.is_scoped(incident),
-            IncidentStep::Withdrawn => self.is_withdrawn(incident, |channel, scope| {
-                channel.reinstated.is_some_and(|reinstated| reinstated.seq > scope.seq)
-            }),
-            IncidentStep::Rotated => self.replacement(incident).is_some(),
-            IncidentStep::Resigned => match incident.resigned {
-                // What is not to be believed either has replaced nothing.
-                Some((Some(key), _)) => self.keys.get(&key).is_some_and(|key| key.revocation().is_none()),
-                Some((None, _)) => true,
-                None => incident.scope.is_some_and(|scope| scope.count == 0),
-            },
-            IncidentStep::Revoked => key.is_some_and(Key::is_compromised),
-            IncidentStep::Advised => incident.advised.is_some(),
-            // A suspension that lapsed was lifted by nobody.
-            IncidentStep::Resumed => {
-                (incident.resumed.is_some() || incident.contained.is_none())
-                    && slot.is_some_and(|slot| !suspended(slot.suspension, at))
-            }
-        }
-    }
-
-    /// Whether the last look through the ledger found everything: nothing was asked of the key since, and it began no later
-    /// than the suspicion and what people have revoked the key for.
-    fn is_scoped(&self, incident: &Incident) -> bool {
-        let Some(scope) = incident.scope else { return false };
-        let revocation = self.keys.get(&incident.key).and_then(Key::revocation);
-        let suspicions = [incident.suspected_since, revocation.and_then(|revocation| revocation.since)];
-        let earliest = suspicions.into_iter().flatten().min();
-        let from = scope.since.is_none_or(|since| earliest.is_some_and(|earliest| since <= earliest));
-        from && incident.last_asked.is_none_or(|asked| asked.get() < scope.size)
-    }
-
-    /// Whether affected artifacts were taken from every channel of the slot, and what else is asked of each holds.
-    pub(crate) fn is_withdrawn(&self, incident: &Incident, also: impl Fn(&Withdrawal, Mark) -> bool) -> bool {
-        let Some(scope) = incident.scope else { return incident.channels.is_empty() };
-        let slot = self.slots.get(&incident.slot);
-        let channels = slot.map(|slot| &slot.rotation.channels).into_iter().flatten();
-        let all: BTreeSet<&ChannelName> = match scope.count {
-            0 => incident.channels.keys().collect(),
-            _ => channels.chain(incident.channels.keys()).collect(),
-        };
-        let held = |name: &ChannelName| incident.channels.get(name);
-        all.into_iter().all(|name| held(name).is_some_and(|channel| also(channel, scope.mark)))
-    }
-
-    /// The key that signs in the place of an incident's.
-    pub fn replacement(&self, incident: &Incident) -> Option<KeyId> {
-        let active = self.slots.get(&incident.slot)?.active.filter(|active| *active != incident.key)?;
-        matches!(self.keys.get(&active)?.state, KeyState::Active { .. }).then_some(active)
-    }
-
     pub(crate) fn apply_incident(&mut self, event: &Event) {
         let mark = Mark::of(event);
         if let Some(id) = event.payload.incident() {
@@ -360,7 +299,8 @@ impl Founded {
                     });
                 }
             }
-            Payload::KeyRevoked(p) => {
+            // For another reason it is to be believed as far as it goes.
+            Payload::KeyRevoked(p) if p.reason == RevocationReason::KeyCompromise => {
                 let slot = self.keys.get(&p.key).map(|key| key.slot.clone());
                 if let Some(slot) = slot {
                     self.with_open_incidents(&slot, |incident| {
@@ -402,12 +342,17 @@ impl Founded {
             channels: BTreeMap::new(),
             rotated: None,
             resigned: None,
-            revoked: None,
+            revoked: self.keys.get(&opened.key).and_then(compromised),
             advised: None,
             resumed: None,
             closed: None,
             reported: false,
         };
+        Arc::make_mut(&mut self.alarms).insert(opened.slot.clone(), event.seq);
+        // What was approved before may be the thief's.
+        Arc::make_mut(&mut self.clearances).retain(|_, clearance| {
+            clearance.slot != opened.slot || clearance.environment != Environment::Production
+        });
         let of_slot = Arc::make_mut(&mut self.open_incidents).entry(opened.slot.clone()).or_default();
         of_slot.insert(opened.incident);
         Arc::make_mut(&mut self.incidents).insert(opened.incident, Arc::new(incident));
@@ -436,4 +381,10 @@ impl Founded {
             self.with_incident(id, &mut change);
         }
     }
+}
+
+/// When a key was revoked as compromised.
+fn compromised(key: &Key) -> Option<Mark> {
+    let revocation = key.revocation().filter(|_| key.is_compromised())?;
+    Some(Mark { seq: revocation.seq, at: revocation.at })
 }

@@ -122,7 +122,9 @@ impl Founded {
         }
         let days = (1..=MAX_ROTATION_DAYS).contains(&params.rotation_days)
             && params.overlap_days >= MIN_OVERLAP_DAYS;
-        if !days || !params.signing_policy.is_well_formed() {
+        // Others may name it as their issuer already.
+        let other = self.slots.get(&params.slot).is_some_and(|slot| slot.drill != params.drill);
+        if !days || other || !params.signing_policy.is_well_formed() {
             return Err(Rule::SlotForm);
         }
         self.permits_new_rotation(params)?;

@@ -118,6 +118,8 @@ pub struct Founded {
     pub(crate) incidents: Arc<BTreeMap<IncidentId, Arc<Incident>>>,
     /// Those of each slot that have not ended.
     pub(crate) open_incidents: Arc<BTreeMap<SlotName, BTreeSet<IncidentId>>>,
+    /// The opening of each slot's newest incident: what people decided about the slot before, they decided without it.
+    pub(crate) alarms: Arc<BTreeMap<SlotName, Seq>>,
     pub(crate) evidence_key: Option<(KeyId, B64)>,
     /// Keys that signed evidence before, and the SHA-256 of their SubjectPublicKeyInfo.
     pub(crate) former_evidence_keys: Arc<BTreeMap<KeyId, Hash>>,

@@ -144,6 +144,10 @@ impl TrustRoot {
 
 fn trusted(founded: &Founded, id: KeyId, key: &Key) -> Option<TrustedKey> {
     let material = key.material()?;
+    // What is for drills is nobody's to rely on.
+    if founded.slots().get(&key.slot).is_some_and(|slot| slot.drill) {
+        return None;
+    }
     let trust = match &key.state {
         KeyState::Active { .. } | KeyState::Retiring { .. } => Trust::Active,
         KeyState::Deactivated { .. } | KeyState::Destroyed { revocation: None, .. } => Trust::Retired,

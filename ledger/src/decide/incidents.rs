@@ -60,12 +60,13 @@ impl Trial<'_> {
                 IncidentClosed { incident, outcome, steps }.into()
             }
         };
+        let opens = matches!(payload, Payload::IncidentOpened(_));
         self.emit(by, payload, sd)?;
-        let Some(slot) = contained else { return Ok(()) };
-        let at = self.now();
-        if suspended(self.founded()?.slot(&slot)?.suspension, at) {
-            return Ok(());
+        if let Some(slot) = contained
+            && !suspended(self.founded()?.slot(&slot)?.suspension, self.now())
+        {
+            self.contain(member.ok_or(Rule::Actor)?, Containment::Slot(slot), Vec::new())?;
         }
-        self.contain(member.ok_or(Rule::Actor)?, Containment::Slot(slot), Vec::new())
+        if opens { self.void_outdated() } else { Ok(()) }
     }
 }

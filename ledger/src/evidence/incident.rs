@@ -351,7 +351,10 @@ impl IncidentEvidence {
         let seconds = taken.map(|at| at.unix_micros().abs_diff(from.unix_micros()) / 1_000_000);
         let target = opened.targets.get(&step).copied();
         let due = target.map(|target| from.plus_seconds(target));
-        let over = self.closed.is_some() || due.is_some_and(|due| self.as_of > due);
+        // Nothing took no time where nothing was affected, and where the incident ended without it.
+        let nothing = self.scope.as_ref().is_some_and(|scope| scope.count == 0)
+            && matches!(step, IncidentStep::Withdrawn | IncidentStep::Resigned);
+        let over = self.closed.is_none() && !nothing && due.is_some_and(|due| self.as_of > due);
         let met = due.and_then(|due| taken.map(|at| at <= due).or_else(|| over.then_some(false)));
         StepTime { met, seconds, step, target }
     }

@@ -2,7 +2,9 @@
 
 use crate::event::{Actor, Event};
 use crate::ids::{ChannelName, IncidentId};
-use crate::incident::{Incident, IncidentOutcome, IncidentStep, MAX_ACKNOWLEDGE_S, MAX_STEPS, MAX_TARGET_S};
+use crate::incident::{
+    Incident, IncidentOutcome, IncidentStep, MAX_ACKNOWLEDGE_S, MAX_NOTES, MAX_STEPS, MAX_TARGET_S,
+};
 use crate::payload::{
     IncidentClosed, IncidentEscalated, IncidentOpened, IncidentReinstated, IncidentResigned, IncidentScoped,
     IncidentWithdrawn,
@@ -17,15 +19,28 @@ impl Founded {
         if incident.is_open() { Ok(incident) } else { Err(Rule::IncidentClosed) }
     }
 
-    /// An open incident that may get longer.
-    fn going_on(&self, id: IncidentId) -> Result<&Incident, Rule> {
+    /// An open incident that may get longer; what is left to do may always be done.
+    fn going_on(&self, id: IncidentId, step: IncidentStep, at: Timestamp) -> Result<&Incident, Rule> {
         let incident = self.open(id)?;
-        if incident.steps < MAX_STEPS { Ok(incident) } else { Err(Rule::IncidentForm) }
+        let may = incident.steps < MAX_STEPS || !self.is_done(incident, step, at);
+        if may { Ok(incident) } else { Err(Rule::IncidentForm) }
     }
 
-    /// An open incident, and an actor who may take its steps: whoever may contain its slot.
-    fn in_hands_of(&self, id: IncidentId, actor: Actor, at: Timestamp) -> Result<&Incident, Rule> {
-        let incident = self.going_on(id)?;
+    /// An open incident about which more may be said.
+    fn talked_about(&self, id: IncidentId) -> Result<&Incident, Rule> {
+        let incident = self.open(id)?;
+        if incident.steps < MAX_NOTES { Ok(incident) } else { Err(Rule::IncidentForm) }
+    }
+
+    /// An open incident, and an actor who may take a step of it: whoever may contain its slot.
+    fn in_hands_of(
+        &self,
+        id: IncidentId,
+        step: IncidentStep,
+        actor: Actor,
+        at: Timestamp,
+    ) -> Result<&Incident, Rule> {
+        let incident = self.going_on(id, step, at)?;
         self.judge_containment(actor, Some(&incident.slot), at)?;
         Ok(incident)
     }
@@ -60,7 +75,7 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let incident = self.going_on(id)?;
+        let incident = self.open(id)?;
         let Actor::Member(member) = actor else { return Err(Rule::Actor) };
         self.active_member(member, at)?;
         if incident.acknowledged.contains(&member) { Err(Rule::IncidentStep) } else { Ok(()) }
@@ -72,7 +87,7 @@ impl Founded {
         escalated: &IncidentEscalated,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let incident = self.going_on(escalated.incident)?;
+        let incident = self.open(escalated.incident)?;
         let over = incident.acknowledge_by.is_some_and(|by| at >= by);
         if !over || incident.escalated.is_some() || incident.missed().is_empty() {
             return Err(Rule::IncidentStep);
@@ -87,13 +102,14 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        self.going_on(id)?;
+        self.talked_about(id)?;
         let Actor::Member(member) = actor else { return Err(Rule::Actor) };
         self.active_member(member, at).map(drop)
     }
 
     pub(crate) fn judge_incident_scoped(&self, scoped: &IncidentScoped, event: &Event) -> Result<(), Rule> {
-        let incident = self.in_hands_of(scoped.incident, event.actor, event.time)?;
+        let step = IncidentStep::Scoped;
+        let incident = self.in_hands_of(scoped.incident, step, event.actor, event.time)?;
         // The key has signed nothing before it was asked for, and what was asked before the opening has to be in it.
         let born = self.keys.get(&incident.key).map(|key| key.created);
         if scoped.first.is_some_and(|first| Some(first) < born) || scoped.size <= incident.opened.seq.get() {
@@ -110,8 +126,9 @@ impl Founded {
             }
             (Some(_), None) | (None, Some(_)) => false,
         };
-        let ahead = scoped.since.is_some_and(|since| since > event.time);
-        if bounds && !ahead && scoped.size <= event.seq.get() { Ok(()) } else { Err(Rule::IncidentForm) }
+        // Not after what is suspected: nobody can have the list be of less.
+        let from = self.reaches_back(incident, scoped.since);
+        if bounds && from && scoped.size <= event.seq.get() { Ok(()) } else { Err(Rule::IncidentForm) }
     }
 
     pub(crate) fn judge_incident_withdrawn(
@@ -120,10 +137,16 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let incident = self.going_on(withdrawn.incident)?;
+        let incident = self.going_on(withdrawn.incident, IncidentStep::Withdrawn, at)?;
         self.judge_channel(incident, &withdrawn.channel, actor, at)?;
         let held = incident.channels.get(&withdrawn.channel);
-        if held.is_some_and(|held| held.reinstated.is_none()) { Err(Rule::IncidentStep) } else { Ok(()) }
+        // What people have put in its place, no token takes away.
+        let again = matches!(actor, Actor::Member(_));
+        if held.is_some_and(|held| !again || held.reinstated.is_none()) {
+            Err(Rule::IncidentStep)
+        } else {
+            Ok(())
+        }
     }
 
     /// Until replacements are there, nothing is offered again.
@@ -133,7 +156,7 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        let incident = self.going_on(reinstated.incident)?;
+        let incident = self.going_on(reinstated.incident, IncidentStep::Withdrawn, at)?;
         // Who holds a build's token may be whom it is all about.
         if !matches!(actor, Actor::Member(_)) {
             return Err(Rule::Actor);
@@ -141,7 +164,8 @@ impl Founded {
         self.judge_channel(incident, &reinstated.channel, actor, at)?;
         let held = incident.channels.get(&reinstated.channel);
         let waits = held.is_some_and(|held| held.reinstated.is_none());
-        if waits && self.is_done(incident, IncidentStep::Resigned, at) {
+        let done = |step| self.is_done(incident, step, at);
+        if waits && done(IncidentStep::Scoped) && done(IncidentStep::Resigned) {
             Ok(())
         } else {
             Err(Rule::IncidentStep)
@@ -174,8 +198,10 @@ impl Founded {
         resigned: &IncidentResigned,
         event: &Event,
     ) -> Result<(), Rule> {
-        let incident = self.in_hands_of(resigned.incident, event.actor, event.time)?;
-        let scope = incident.scope.ok_or(Rule::IncidentStep)?;
+        let (step, at) = (IncidentStep::Resigned, event.time);
+        let incident = self.in_hands_of(resigned.incident, step, event.actor, at)?;
+        let done = self.is_done(incident, IncidentStep::Scoped, at);
+        let scope = incident.scope.filter(|_| done).ok_or(Rule::IncidentStep)?;
         let key = self.replacement(incident);
         // Where nothing is signed again, there need be nothing to sign with.
         if resigned.resigned > 0 && key.is_none() {
@@ -192,7 +218,7 @@ impl Founded {
         actor: Actor,
         at: Timestamp,
     ) -> Result<(), Rule> {
-        self.in_hands_of(id, actor, at).map(drop)
+        self.in_hands_of(id, IncidentStep::Advised, actor, at).map(drop)
     }
 
     pub(crate) fn judge_incident_closed(&self, closed: &IncidentClosed, event: &Event) -> Result<(), Rule> {
@@ -214,6 +240,7 @@ impl Founded {
                 use IncidentStep as S;
                 [S::Contained, S::Scoped, S::Resigned, S::Revoked, S::Advised].into_iter().all(done)
                     && self.is_withdrawn(incident, |_, _| true)
+                    && self.signs_nothing(&incident.slot, at)
             }
             // That it was none takes a quorum: the one that let the slot sign again, with the key that it had.
             IncidentOutcome::FalseAlarm => {

@@ -349,8 +349,7 @@ fn what_the_key_signs_after_the_look_has_to_be_looked_for_again() {
         ledger.now().is_done(incident, IncidentStep::Scoped, ledger.clock)
     };
     let late = FoundScope { since: Some(ledger.clock), ..ledger.found(0) };
-    ledger.moved(incident, IncidentMove::Scope(late)).unwrap();
-    assert!(!is_scoped(&ledger), "it began after the suspicion");
+    assert_eq!(ledger.moved(incident, IncidentMove::Scope(late)).unwrap_err(), Rule::IncidentForm);
     ledger.moved(incident, IncidentMove::Scope(ledger.found(0))).unwrap();
     assert!(is_scoped(&ledger));
     let mut request = ledger.request("releases", 32);
@@ -416,14 +415,21 @@ fn a_slot_that_is_given_up_needs_no_other_key() {
 fn nobody_makes_an_incident_too_long_to_be_told() {
     let (mut ledger, key) = releases();
     let incident = ledger.opened_about("releases", key);
-    for _ in 1..sealbook_ledger::incident::MAX_STEPS {
+    for _ in 1..sealbook_ledger::incident::MAX_NOTES {
         ledger.moved(incident, IncidentMove::Note).unwrap();
     }
     assert_eq!(ledger.moved(incident, IncidentMove::Note).unwrap_err(), Rule::IncidentForm);
+    let scope = IncidentMove::Scope(ledger.found(0));
+    for _ in sealbook_ledger::incident::MAX_NOTES..sealbook_ledger::incident::MAX_STEPS {
+        ledger.moved(incident, scope.clone()).unwrap();
+    }
+    assert_eq!(ledger.moved(incident, scope).unwrap_err(), Rule::IncidentForm);
+    // What is left to do may be done all the same.
+    ledger.moved(incident, IncidentMove::Advise).unwrap();
     ledger.decree(Params::SlotResume(SlotParams { slot: slot_name("releases") }));
     let closed = ledger.moved(incident, IncidentMove::Close(IncidentOutcome::FalseAlarm)).unwrap();
     let Payload::IncidentClosed(closed) = &closed[0].payload else { panic!("another event") };
-    assert_eq!(closed.steps, sealbook_ledger::incident::MAX_STEPS + 1);
+    assert_eq!(closed.steps, sealbook_ledger::incident::MAX_STEPS + 2);
 }
 
 #[test]

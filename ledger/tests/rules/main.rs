@@ -15,6 +15,7 @@ mod annexes;
 mod approvals;
 mod break_glass;
 mod certificates;
+mod cheating;
 mod clearances;
 mod custody;
 mod destructions;

@@ -3,20 +3,21 @@
 use super::{Clock, IncidentEvidence};
 use crate::evidence::checks::{Check, CheckResult};
 use crate::evidence::{Decision, Facts};
+use crate::ids::MemberId;
 use crate::incident::{IncidentOutcome, IncidentStep};
 
 impl IncidentEvidence {
     pub(super) fn checked(&self, facts: &Facts<'_>) -> Vec<Check> {
         let mut checks: Vec<Check> = [
             ("contained", "The key was kept from signing", IncidentStep::Contained),
-            ("scoped", "The signatures that may be affected are known", IncidentStep::Scoped),
             ("rotated", "The slot has another key", IncidentStep::Rotated),
             ("revoked", "The key is not to be believed", IncidentStep::Revoked),
-            ("advised", "Those who rely on it were told", IncidentStep::Advised),
         ]
         .into_iter()
         .map(|(id, claim, step)| self.taken(id, claim, step))
         .collect();
+        checks.insert(1, self.scoped());
+        checks.push(self.advised());
         checks.push(self.accounted());
         checks.push(self.reinstated());
         checks.push(self.listed());
@@ -37,6 +38,27 @@ impl IncidentEvidence {
             (None, Some(IncidentOutcome::GivenUp)) => check.none("its slot was given up"),
             (None, Some(IncidentOutcome::Resolved)) => check.none("no event of this pack says so"),
         }
+    }
+
+    /// The look through the ledger began no later than anything that is suspected.
+    fn scoped(&self) -> Check {
+        let check =
+            self.taken("scoped", "The signatures that may be affected are known", IncidentStep::Scoped);
+        let Some(scope) = &self.scope else { return check };
+        let suspected = match &self.revoked {
+            Some(revoked) => self.suspected_since.zip(revoked.compromised_since).map(|(a, b)| a.min(b)),
+            None => self.suspected_since,
+        };
+        let reaches = scope.since.is_none_or(|since| suspected.is_some_and(|suspected| since <= suspected));
+        if reaches { check } else { check.holds(false, "not as far back as the suspicion") }
+    }
+
+    /// What others were told is about what was found.
+    fn advised(&self) -> Check {
+        let check = self.taken("advised", "Those who rely on it were told", IncidentStep::Advised);
+        let (Some(last), Some(scope)) = (self.advised.last(), &self.scope) else { return check };
+        let after = last.mark.seq > scope.taken.mark.seq;
+        if after { check } else { check.none("not since the last look through the ledger") }
     }
 
     fn accounted(&self) -> Check {
@@ -102,7 +124,9 @@ impl IncidentEvidence {
         let check = Check::new("targets", "Each step was taken within its target");
         let met = self.steps.iter().filter(|step| step.met == Some(true)).count();
         let missed = self.steps.iter().filter(|step| step.met == Some(false)).count();
-        let set = self.steps.iter().filter(|step| step.target.is_some()).count();
+        // What the end found needless counts no more.
+        let counts = |met: Option<bool>| met.is_some() || self.outcome.is_none();
+        let set = self.steps.iter().filter(|step| step.target.is_some() && counts(step.met)).count();
         let check = check.at([self.opened.mark.seq]);
         match (set, self.outcome) {
             (0, _) => check.none("none was set"),
@@ -119,7 +143,14 @@ impl IncidentEvidence {
                 .holds(false, format!("{} did not by {}", escalated.missed.len(), escalated.due))
                 .at([self.opened.mark.seq, escalated.mark.seq]),
             (None, Some(due)) if self.as_of <= due => check.none("the time was not over"),
+            (None, Some(_)) if self.called.is_empty() => check.none("nobody was called"),
             (None, Some(due)) => {
+                let late =
+                    |member: &&MemberId| self.acknowledged.get(*member).is_some_and(|mark| mark.time > due);
+                let late = self.called.iter().filter(late).count();
+                if late > 0 {
+                    return check.holds(false, format!("{late} only after {due}")).at([self.opened.mark.seq]);
+                }
                 let in_time = |member| self.acknowledged.get(member).filter(|mark| mark.time <= due);
                 let answers: Vec<_> = self.called.iter().filter_map(in_time).collect();
                 // Somebody who is left may have been suspended, or the server may not have recorded yet whom it missed.

@@ -6,6 +6,7 @@ use super::{
     CertificateListed, ChannelFacts, EscalationFacts, ListFacts, ResignedFacts, RevocationFacts, ScopeFacts,
     Taken,
 };
+use crate::action::RevocationReason;
 use crate::certificate::Certificate;
 use crate::encoding::{B64, Hash};
 use crate::event::{Actor, Event};
@@ -158,25 +159,21 @@ impl<'a> Course<'_, 'a> {
         })
     }
 
-    /// The first suspension since the opening; or the one that the opening found.
+    /// The suspension that the opening found; or the first one since.
     pub(super) fn contained(&self) -> Option<Taken> {
         let suspended = |event: &&Event| match &event.payload {
             Payload::SlotSuspended(p) => p.slot == self.opened.slot,
             _ => false,
         };
         let (before, after) = self.facts.events().split_at(self.place());
-        if let Some(event) = after.iter().find(suspended) {
-            return Some(Taken::of(event, None));
-        }
         let lifted =
             |event: &Event| matches!(&event.payload, Payload::SlotResumed(p) if p.slot == self.opened.slot);
-        let last = before.iter().rfind(|event| suspended(event) || lifted(event))?;
-        match &last.payload {
-            Payload::SlotSuspended(p) if p.lapses_at.is_none_or(|lapse| lapse > self.at) => {
-                Some(Taken::of(last, None))
-            }
-            _ => None,
-        }
+        let last = before.iter().rfind(|event| suspended(event) || lifted(event));
+        let found = last.filter(|last| match &last.payload {
+            Payload::SlotSuspended(p) => p.lapses_at.is_none_or(|lapse| lapse > self.at),
+            _ => false,
+        });
+        found.or_else(|| after.iter().find(suspended)).map(|event| Taken::of(event, None))
     }
 
     /// The last resumption, where no suspension came after it.
@@ -267,8 +264,11 @@ impl<'a> Course<'_, 'a> {
 
     pub(super) fn revoked(&self) -> Option<RevocationFacts> {
         let key = self.opened.key;
-        let (event, p) = self.facts.last(move |payload| match payload {
-            Payload::KeyRevoked(p) if p.key == key => Some(&**p),
+        // For another reason it is to be believed as far as it goes.
+        let (event, p) = self.facts.first(move |payload| match payload {
+            Payload::KeyRevoked(p) if p.key == key && p.reason == RevocationReason::KeyCompromise => {
+                Some(&**p)
+            }
             _ => None,
         })?;
         let after = event.seq;
