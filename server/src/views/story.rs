@@ -223,7 +223,8 @@ pub fn what_happened(event: &Event, names: &Names) -> String {
         ),
         Payload::SlotCreated(p) => {
             format!(
-                "slot {} exists: {} in {}, owned by {}",
+                "{}slot {} exists: {} in {}, owned by {}",
+                if p.drill { "DRILL: " } else { "" },
                 p.slot,
                 p.algorithm,
                 p.backend,
@@ -266,6 +267,7 @@ fn subject(subject: &Subject, names: &Names) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use sealbook_ledger::action::Params;
     use sealbook_ledger::event::Envelope;
     use sealbook_ledger::ids::MemberId;
     use serde_json::Value;
@@ -301,6 +303,28 @@ mod tests {
             assert!(!line.contains('\n') && line.trim_start().starts_with(&event.seq.to_string()), "{line}");
             names.forget(&event);
         }
+    }
+
+    #[test]
+    fn a_slot_for_drills_is_told_as_such() {
+        let (mut names, mut told) = (Names::default(), Vec::new());
+        for mut event in golden_events() {
+            match &mut event.payload {
+                Payload::ActionProposed(p) => match &mut p.document.params {
+                    Params::SlotCreate(params) => params.drill = true,
+                    _ => continue,
+                },
+                Payload::SlotCreated(p) => p.drill = true,
+                Payload::ActionExecuted(_) => {}
+                _ => continue,
+            }
+            names.learn(&event, &BTreeMap::new());
+            told.push(what_happened(&event, &names));
+        }
+        let has = |text: &str| told.iter().any(|line| line.starts_with(text));
+        assert!(has("proposed as platform_admin: create slot release-p256, for drills alone ("), "{told:#?}");
+        assert!(has("DRILL: slot release-p256 exists: "), "{told:#?}");
+        assert!(has("completed: create slot release-p256, for drills alone"), "{told:#?}");
     }
 
     #[test]

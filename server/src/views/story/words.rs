@@ -28,7 +28,9 @@ pub fn title(document: &ActionDocument, names: &Names) -> String {
         Params::MemberEnroll(p) => format!("enrol {}", names.member(p.member)),
         Params::ServiceEnroll(p) => format!("enrol {}", names.service(p.service)),
         Params::ServiceGrant(p) => format!("change what {} may use", names.service(p.service)),
-        Params::SlotCreate(p) => format!("create slot {}", p.slot),
+        Params::SlotCreate(p) => {
+            format!("create slot {}{}", p.slot, if p.drill { ", for drills alone" } else { "" })
+        }
         Params::SlotPolicySet(p) => format!("replace the signing policy of {}", p.slot),
         Params::SlotRotationSet(p) => format!("replace the rotation policy of {}", p.slot),
         Params::ApprovalRpSet(_)
