@@ -78,7 +78,7 @@ fn cast(server: &Server) -> Cast {
     let tenant = Tenant::founded_with(server, &founders);
     let mut policy = signing_policy();
     policy["callers"] = json!(["packaging_engineers", "services"]);
-    let slot = tenant.executed("slot.create", &rotating(&tenant, &policy));
+    let slot = tenant.executed("slot.create", &rotating(&tenant, "release", &policy));
     tenant.slot("elsewhere", "ecdsa-p256-sha256");
     let stale = expiring(&tenant);
     tenant.slot("halted", "ecdsa-p256-sha256");
@@ -86,10 +86,11 @@ fn cast(server: &Server) -> Cast {
     let halted = tenant.service(&["elsewhere"]);
     tenant.post(&format!("/services/{}/suspend", halted.id), &json!({})).expect(201);
     let certificate = requested(&tenant);
-    tenant.slot("watched", "ecdsa-p256-sha256");
+    tenant.executed("slot.create", &rotating(&tenant, "watched", &signing_policy()));
     let watched = json!({ "slot": "watched", "contain": false });
     let incident = tenant.post("/incidents", &watched).expect(201).json();
-    let (with, without) = (tenant.service(&["certified", "release"]), tenant.service(&["elsewhere"]));
+    let (with, without) =
+        (tenant.service(&["certified", "release", "watched"]), tenant.service(&["elsewhere"]));
     let rotation = in_overlap(&tenant);
     let (suspended, removed) = (tenant.person(11), tenant.person(12));
     let credential = text(&suspended.credential()["credential_id"]).to_owned();
@@ -145,9 +146,9 @@ fn cast(server: &Server) -> Cast {
     Cast { tenant, callers, ids }
 }
 
-/// A slot one channel of which has to move when its key is replaced.
-fn rotating(tenant: &Tenant, policy: &Value) -> Value {
-    let mut params = tenant.slot_params("release", "ecdsa-p256-sha256", policy);
+/// A slot whose artifacts go to one channel, which has to move when its key is replaced.
+fn rotating(tenant: &Tenant, name: &str, policy: &Value) -> Value {
+    let mut params = tenant.slot_params(name, "ecdsa-p256-sha256", policy);
     params["rotation"] = json!({
         "channels": ["web"], "old_key_signs": false, "overlap_days": 7, "propose_days": 0,
         "revoke_superseded": false, "rotation_days": 90, "v": 1,

@@ -212,3 +212,32 @@ fn whoever_is_called_and_does_not_answer_is_named() {
     answer(2);
     tenant.verified();
 }
+
+#[test]
+fn a_build_takes_artifacts_down_by_itself_and_cant_put_them_back() {
+    let server = Server::shared();
+    let (tenant, build) = releasing(&server);
+    let stranger = tenant.service(&["root"]);
+    let incident = opened(&tenant, &json!({ "slot": "releases", "reason": "a stolen token" }));
+    let by = |service: &Service, step: &str, channel: &str| {
+        let path = tenant.path(&format!("{}/{step}", path(&incident)));
+        service.api.post(&path, &json!({ "channel": channel }))
+    };
+    // What is not a service's own looks like what is not there.
+    by(&stranger, "withdraw", "web").refused(404, "incident.unknown");
+    by(&build, "withdraw", "apt").refused(404, "channel.unknown");
+    let withdrawn = by(&build, "withdraw", "web").expect(200).json();
+    let seq = &withdrawn["withdrawn"]["seq"];
+    let members: Vec<&str> = withdrawn.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((members, &withdrawn["channel"]), (vec!["channel", "withdrawn"], &json!("web")));
+    let event = tenant.get(&format!("/events/{seq}")).expect(200).json();
+    assert_eq!(event["event"]["actor"], json!({ "kind": "service", "id": build.id }));
+    assert_eq!(seen(&tenant, &incident)["channels"][0]["withdrawn"]["seq"], *seq);
+    by(&build, "withdraw", "web").refused(409, "incident.step");
+
+    // Nothing else of an incident is a service's.
+    by(&build, "reinstate", "web").refused(403, "role.missing");
+    build.api.get(&tenant.path(&path(&incident))).refused(403, "role.missing");
+    build.api.get(&tenant.path("/incidents")).refused(403, "role.missing");
+    tenant.verified();
+}

@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::output::table;
 use super::short_id::IdArg;
 use crate::client::{Call, Client};
-use crate::views::incidents::IncidentView;
+use crate::views::incidents::{ChannelView, IncidentView};
 
 pub(super) use opening::{Expected, stated};
 
@@ -180,6 +180,8 @@ pub fn run(command: &IncidentCommand, context: &Context) -> Result<(), Failure> 
         IncidentCommand::Scope { incident, since } => {
             take(context, incident, "scope", &stated([("since", since.clone().map(Value::from))]))
         }
+        // A pipeline takes its own artifacts down.
+        IncidentCommand::Withdraw(args) if !context.is_person() => args.withdraw_as_service(context),
         IncidentCommand::Withdraw(args) => args.take(context, "withdraw"),
         IncidentCommand::Reinstate(args) => args.take(context, "reinstate"),
         IncidentCommand::Resign { incident, dropped, note } => {
@@ -230,10 +232,22 @@ fn take(context: &Context, incident: &IdArg, step: &str, body: &Value) -> Result
 }
 
 impl ChannelArgs {
-    fn take(&self, context: &Context, step: &str) -> Result<(), Failure> {
+    fn body(&self) -> Value {
         let note = self.note.clone().map(Value::from);
-        let body = stated([("channel", Some(json!(self.channel))), ("note", note)]);
-        take(context, &self.incident, step, &body)
+        stated([("channel", Some(json!(self.channel))), ("note", note)])
+    }
+
+    fn take(&self, context: &Context, step: &str) -> Result<(), Failure> {
+        take(context, &self.incident, step, &self.body())
+    }
+
+    /// Services are shown no incident, so they name it by its whole id and hear of the channel alone.
+    fn withdraw_as_service(&self, context: &Context) -> Result<(), Failure> {
+        let client = context.caller()?;
+        let id = context.incident_id(&client, &self.incident)?;
+        let path = context.path(&format!("/incidents/{id}/withdraw"))?;
+        let channel: ChannelView = client.json(&Call::post(path, &self.body())?)?;
+        context.out.show(&channel, || console::channel(&channel))
     }
 }
 

@@ -252,7 +252,8 @@ impl Caller {
         }
     }
 
-    fn into_member(self) -> Result<MemberCaller, Problem> {
+    /// The member who asks; services are refused.
+    pub(super) fn into_member(self) -> Result<MemberCaller, Problem> {
         let Self { app, ledger, state, at, who } = self;
         match who {
             Who::Member { id, roles } => Ok(MemberCaller { app, ledger, state, at, id, roles }),

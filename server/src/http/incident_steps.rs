@@ -7,10 +7,10 @@ use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ChannelName, IncidentId};
 use sealbook_ledger::incident::IncidentOutcome;
 use sealbook_ledger::rule::Rule;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::auth::MemberCaller;
+use super::auth::{Caller, MemberCaller, Who};
 use super::body::Body;
 use super::disclosure;
 use super::fresh::Fresh;
@@ -20,7 +20,7 @@ use super::problem::{Problem, ProblemDocument};
 use super::rotations::NoMembers;
 use crate::ledger::{Disclosure, EngineError};
 use crate::text::{Untrusted, plain};
-use crate::views::incidents::IncidentView;
+use crate::views::incidents::{ChannelView, IncidentView};
 
 /// What was seen or thought.
 #[derive(Deserialize, ToSchema)]
@@ -74,6 +74,16 @@ pub(super) struct AdvisoryBody {
     /// What it says.
     #[schema(value_type = String)]
     text: Untrusted,
+}
+
+/// What comes of a withdrawal. A service hears of the channel alone: whoever holds its token may be whom it is all about.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum WithdrawnView {
+    /// To members, the incident.
+    ToMember(Box<IncidentView>),
+    /// To services, the channel.
+    ToService(ChannelView),
 }
 
 /// What an incident came to.
@@ -151,19 +161,32 @@ pub(super) async fn scope_incident(
     Ok(HttpResponse::Ok().json(shown(&member, id).await?))
 }
 
-/// Says that affected artifacts are offered no longer in a channel.
+/// Says that affected artifacts are offered no longer in a channel: also a service that signs with the slot.
 #[utoipa::path(tag = "incidents", params(("tenant" = String, Path), ("incident" = uuid::Uuid, Path)),
     request_body = ChannelBody,
-    responses((status = 200, body = IncidentView), (status = "4XX", body = ProblemDocument)))]
+    responses((status = 200, body = WithdrawnView), (status = "4XX", body = ProblemDocument)))]
 #[post("/v1/tenants/{tenant}/incidents/{incident}/withdraw")]
 pub(super) async fn withdraw_channel(
-    member: MemberCaller,
+    caller: Caller,
     path: web::Path<(String, IncidentId)>,
     body: Body<ChannelBody>,
 ) -> Result<HttpResponse, Problem> {
-    let ChannelBody { channel, note } = body.value;
+    let (id, ChannelBody { channel, note }) = (path.into_inner().1, body.value);
     let said = disclosure::optional("note", note)?;
-    take(&member, path.into_inner().1, IncidentMove::Withdraw(channel), said).await
+    caller.must_act()?;
+    // One of a slot that the caller may not see is none of the caller's.
+    let slot = &caller.state.founded()?.incident(id)?.slot;
+    caller.may_see(slot).map_err(|_| Rule::IncidentUnknown)?;
+    let step = IncidentMove::Withdraw(channel.clone());
+    caller.app.take_step(&caller.ledger, (caller.actor(), id), step, said).await?;
+    let view = match caller.who {
+        Who::Member { .. } => WithdrawnView::ToMember(Box::new(shown(&caller.into_member()?, id).await?)),
+        Who::Service { .. } => {
+            let state = caller.ledger.state();
+            WithdrawnView::ToService(ChannelView::new(&channel, state.founded()?.incident(id)?))
+        }
+    };
+    Ok(HttpResponse::Ok().json(view))
 }
 
 /// Says that a channel offers replacements, which verify, in the place of what was withdrawn.

@@ -85,6 +85,18 @@ pub struct ChannelView {
     pub reinstated: Option<MarkView>,
 }
 
+impl ChannelView {
+    /// A channel as an incident has it.
+    pub fn new(channel: &ChannelName, incident: &Incident) -> Self {
+        let held = incident.channels.get(channel);
+        Self {
+            channel: channel.clone(),
+            withdrawn: held.map(|held| held.withdrawn.into()),
+            reinstated: held.and_then(|held| held.reinstated).map(MarkView::from),
+        }
+    }
+}
+
 /// How an incident ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClosedView {
@@ -273,13 +285,7 @@ fn channels(incident: &Incident, founded: &Founded) -> Vec<ChannelView> {
     let of_slot = founded.slots().get(&incident.slot).map(|slot| &slot.rotation.channels);
     let mut channels: BTreeMap<&ChannelName, ChannelView> = BTreeMap::new();
     for channel in of_slot.into_iter().flatten().chain(incident.channels.keys()) {
-        let held = incident.channels.get(channel);
-        let view = ChannelView {
-            channel: channel.clone(),
-            withdrawn: held.map(|held| held.withdrawn.into()),
-            reinstated: held.and_then(|held| held.reinstated).map(MarkView::from),
-        };
-        channels.insert(channel, view);
+        channels.insert(channel, ChannelView::new(channel, incident));
     }
     channels.into_values().collect()
 }

@@ -204,7 +204,8 @@ fn scope(scope: &ScopeView) -> String {
     format!("{} {signatures}, {since}, in the first {} events{stale}", scope.count, scope.size)
 }
 
-fn channel(channel: &ChannelView) -> String {
+/// What a channel offers.
+pub(super) fn channel(channel: &ChannelView) -> String {
     let state = match (&channel.withdrawn, &channel.reinstated) {
         (None, _) => "OFFERED".to_owned(),
         (Some(withdrawn), None) => format!("withdrawn by event {}", withdrawn.seq),
