@@ -105,7 +105,7 @@ rules! {
     IncidentBusy Conflict "incident.busy" "Another incident about the key has not been closed.";
     IncidentClosed Conflict "incident.closed" "The incident is closed; open another one.";
     IncidentDrill Forbidden "incident.drill" "A drill is about a slot that was created for drills, and an incident about any other.";
-    IncidentForm Invalid "incident.form" "An incident has an id of its own, dates that have come, and numbers that add up.";
+    IncidentForm Invalid "incident.form" "An incident has an id of its own, times within their bounds, and numbers that add up.";
     IncidentOpen Conflict "incident.open" "An incident is resolved once every step is done; a false alarm ends once a quorum lets the slot sign again with the same key.";
     IncidentStep Conflict "incident.step" "The incident is not at the point that this step needs, or the step is done.";
     IncidentUnknown NotFound "incident.unknown" "There is no such incident.";
