@@ -267,12 +267,17 @@ fn subject(subject: &Subject, names: &Names) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use sealbook_ledger::action::Params;
+    use sealbook_ledger::canonical;
+    use sealbook_ledger::encoding::Hash;
     use sealbook_ledger::event::Envelope;
     use sealbook_ledger::ids::MemberId;
-    use serde_json::Value;
+    use sealbook_ledger::policy::SigningPolicy;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    const AT: &str = "2026-11-22T00:00:00.000000Z";
+    const ID: &str = "01934f00-0000-7000-8000-0000000000b1";
 
     fn golden_events() -> Vec<Event> {
         let text = include_str!("../../../ledger/testdata/ledger-v1.json");
@@ -305,26 +310,44 @@ mod tests {
         }
     }
 
+    /// A slot's parameters, and the `slot.created` that has them.
+    fn slot(drill: bool) -> (Value, Event) {
+        let mut slot = json!({
+            "algorithm": "ecdsa-p256-sha256", "backend": "softhsm", "overlap_days": 7, "owner": ID,
+            "rotation_days": 90, "slot": "apt", "signing_policy": SigningPolicy::default(),
+        });
+        if drill {
+            slot["drill"] = json!(true);
+        }
+        let mut data = slot.clone();
+        data["action"] = json!(ID);
+        let event = json!({
+            "actor": {"id": "server", "kind": "system"}, "correlation": ID, "data": data,
+            "origin": "sealbook.test/acme", "prev": Hash::ZERO, "seq": 9, "time": AT, "type": "slot.created", "v": 1,
+        });
+        let bytes = canonical::value_to_vec(&event).unwrap();
+        let envelope = Envelope::parse(&bytes).unwrap();
+        (slot, Event::from_envelope(envelope).unwrap())
+    }
+
     #[test]
     fn a_slot_for_drills_is_told_as_such() {
-        let (mut names, mut told) = (Names::default(), Vec::new());
-        for mut event in golden_events() {
-            match &mut event.payload {
-                Payload::ActionProposed(p) => match &mut p.document.params {
-                    Params::SlotCreate(params) => params.drill = true,
-                    _ => continue,
-                },
-                Payload::SlotCreated(p) => p.drill = true,
-                Payload::ActionExecuted(_) => {}
-                _ => continue,
-            }
-            names.learn(&event, &BTreeMap::new());
-            told.push(what_happened(&event, &names));
+        let names = Names::default();
+        for (drill, exists, asked) in [
+            (false, "slot apt exists: ", "create slot apt"),
+            (true, "DRILL: slot apt exists: ", "create slot apt, for drills alone"),
+        ] {
+            let (params, created) = slot(drill);
+            let told = what_happened(&created, &names);
+            assert!(told.starts_with(exists), "{told}");
+            let document = json!({
+                "action": ID, "expires_at": AT, "head": {"hash": Hash::ZERO, "seq": 1},
+                "origin": "sealbook.test/acme", "params": params, "policy": Hash::ZERO, "proposed_at": AT,
+                "proposed_by": ID, "quorum": [{"count": 2, "role": "approver"}], "reason_digest": "AQ",
+                "type": "slot.create", "v": 1,
+            });
+            assert_eq!(title(&serde_json::from_value(document).unwrap(), &names), asked);
         }
-        let has = |text: &str| told.iter().any(|line| line.starts_with(text));
-        assert!(has("proposed as platform_admin: create slot release-p256, for drills alone ("), "{told:#?}");
-        assert!(has("DRILL: slot release-p256 exists: "), "{told:#?}");
-        assert!(has("completed: create slot release-p256, for drills alone"), "{told:#?}");
     }
 
     #[test]
