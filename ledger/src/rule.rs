@@ -60,7 +60,7 @@ rules! {
     ActionStage Conflict "action.stage" "The action is not at the stage that this step needs.";
     ActionUnfinished Conflict "action.unfinished" "The action's effects are not complete.";
     ActionUnknown NotFound "action.unknown" "There is no such action.";
-    ActionVoided Conflict "action.voided" "The ledger policy has changed since the action was proposed; propose it again.";
+    ActionVoided Conflict "action.voided" "The ledger policy has changed since the action was proposed, or an incident about its slot was opened; propose it again.";
     Actor Invalid "actor.kind" "This type of event has another kind of actor.";
     ApprovalDuplicate Conflict "approval.duplicate" "This member has approved the action in this role already.";
     ApprovalOwn Forbidden "approval.own" "Nobody approves their own proposal.";
