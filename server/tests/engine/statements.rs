@@ -198,6 +198,12 @@ async fn a_drill(world: &World) {
     }
     assert_eq!(scoped(world, incident, key).await, 5);
     replaced(world, DRILL_SLOT, key).await;
+    // The first replacement is not trusted either.
+    let second = active(&world.site, &DRILL_SLOT.parse().unwrap());
+    replaced(world, DRILL_SLOT, second).await;
+    let third = active(&world.site, &DRILL_SLOT.parse().unwrap());
+    let told = evidence(&Pack::open(&statement(world, incident).await).unwrap());
+    assert_eq!(told["replacement"]["key"], third.to_string());
     step(world, 0, incident, IncidentMove::Resign { resigned: 0, dropped: 5 }, &[]).await;
     revoked(world, key).await;
     let told = [("reference", "DRILL-2026-02"), ("text", "This is what customers would have been told.")];
@@ -323,10 +329,13 @@ fn verifies(world: &World, pack: &[u8]) {
 /// How many lines its list has, which is the one that its event names.
 fn affected(pack: &[u8]) -> u64 {
     let pack = Pack::open(pack).unwrap();
-    let evidence: Value = serde_json::from_slice(pack.file(EVIDENCE).unwrap()).unwrap();
-    let list = pack.file(AFFECTED).unwrap();
+    let (evidence, list) = (evidence(&pack), pack.file(AFFECTED).unwrap());
     assert_eq!(evidence["scope"]["list"], Hash::sha256(list).to_string(), "{evidence:#}");
     list.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn evidence(pack: &Pack<'_>) -> Value {
+    serde_json::from_slice(pack.file(EVIDENCE).unwrap()).unwrap()
 }
 
 fn says(pack: &[u8], texts: &[&str]) {

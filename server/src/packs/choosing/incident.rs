@@ -4,25 +4,22 @@ use std::collections::BTreeSet;
 
 use sealbook_ledger::event::{Actor, Event};
 use sealbook_ledger::ids::{ActionId, CertificateId, IncidentId, KeyId, MemberId, Seq};
-use sealbook_ledger::payload::{IncidentOpened, Payload};
+use sealbook_ledger::payload::{IncidentOpened, Payload, RotationCutOver};
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::public_key::PublicKey;
 
 use super::{Choosing, is_of_keys, is_of_rotation};
 
 impl Choosing<'_> {
-    /// What people decided in an incident: its rotation, the revocation of its key, and that its slot signs again.
+    /// What people decided in an incident: its rotations, the revocation of its key, and that its slot signs again.
     pub(in crate::packs) fn actions_of(&self, incident: IncidentId) -> BTreeSet<ActionId> {
         let Some(course) = self.course(incident) else { return BTreeSet::new() };
         let decided = self.events.iter().filter_map(|event| match &event.payload {
             Payload::KeyRevoked(p) if p.key == course.opened.key => Some(p.action),
-            Payload::RotationCutOver(p) if course.holds(event) && p.old_key == course.opened.key => {
-                Some(p.action)
-            }
             Payload::SlotResumed(p) if course.holds(event) && p.slot == course.opened.slot => Some(p.action),
             _ => None,
         });
-        decided.collect()
+        decided.chain(self.replacements(&course).iter().map(|replaced| replaced.action)).collect()
     }
 
     pub(super) fn of_incident(&self, incident: IncidentId) -> BTreeSet<Seq> {
@@ -97,14 +94,24 @@ impl Choosing<'_> {
         Some(Span { opened, from, to })
     }
 
-    /// The key, and the one that took its place.
-    fn keys_in(&self, course: &Span<'_>) -> BTreeSet<KeyId> {
-        let new = self.events.iter().find_map(|event| match &event.payload {
-            Payload::RotationCutOver(p) if course.holds(event) && p.old_key == course.opened.key => {
-                Some(p.new_key)
+    /// How the key was replaced: a replacement may have been replaced in its turn.
+    fn replacements(&self, course: &Span<'_>) -> Vec<&RotationCutOver> {
+        let mut key = course.opened.key;
+        let mut replacements = Vec::new();
+        for event in self.events.iter().filter(|event| course.holds(event)) {
+            if let Payload::RotationCutOver(cut) = &event.payload
+                && cut.old_key == key
+            {
+                key = cut.new_key;
+                replacements.push(&**cut);
             }
-            _ => None,
-        });
+        }
+        replacements
+    }
+
+    /// The key, and those that took its place.
+    fn keys_in(&self, course: &Span<'_>) -> BTreeSet<KeyId> {
+        let new = self.replacements(course).into_iter().map(|cut| cut.new_key);
         [course.opened.key].into_iter().chain(new).collect()
     }
 
