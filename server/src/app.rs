@@ -266,8 +266,8 @@ impl App {
         let loaded = loading::load(&inner.store, row, &file, &snapshots, accept).await?;
         let door = &inner.doors[self.door_of(row.ledger)];
         let state = loaded.tip.state.clone();
-        let (clock, tenant) = (inner.config.clock.clone(), row.tenant.clone());
-        let ledger = Arc::new(Ledger::new(row.ledger, clock, tenant, state, door.lanes.clone(), file));
+        let (clock, lanes) = (inner.config.clock.clone(), door.lanes.clone());
+        let ledger = Arc::new(Ledger::new(row, clock, state, lanes, file, loaded.list_numbers));
         *ledger.tree.write().unwrap_or_else(PoisonError::into_inner) = loaded.tree;
         if let Some(checkpoint) = loaded.checkpoint {
             ledger.publish_seal(checkpoint);

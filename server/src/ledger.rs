@@ -26,7 +26,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::{self, Clock};
 use crate::high_water::{HighWaterFile, Mark};
+use crate::list_numbers::ListNumbers;
 use crate::milestones::Milestones;
+use crate::store::ledgers::LedgerRow;
 use crate::store::{LedgerId, StoreError};
 
 pub use kept::TrustRootKept;
@@ -301,6 +303,7 @@ pub struct Ledger {
     milestones: Mutex<Arc<Milestones>>,
     lanes: Lanes,
     pub(crate) high_water: Arc<Mutex<HighWaterFile>>,
+    pub(crate) list_numbers: Arc<ListNumbers>,
     trust_root: ArcSwapOption<TrustRootKept>,
 }
 
@@ -309,17 +312,17 @@ const SUBMIT_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Ledger {
     pub(crate) fn new(
-        id: LedgerId,
+        row: &LedgerRow,
         clock: Clock,
-        tenant: TenantName,
         state: State,
         lanes: Lanes,
         high_water: HighWaterFile,
+        list_numbers: ListNumbers,
     ) -> Self {
         Self {
-            id,
+            id: row.ledger,
             clock,
-            tenant,
+            tenant: row.tenant.clone(),
             origin: state.origin().clone(),
             size: watch::Sender::new(state.size()),
             state: ArcSwap::from_pointee(state),
@@ -332,6 +335,7 @@ impl Ledger {
             milestones: Mutex::default(),
             lanes,
             high_water: Arc::new(Mutex::new(high_water)),
+            list_numbers: Arc::new(list_numbers),
             trust_root: ArcSwapOption::empty(),
         }
     }

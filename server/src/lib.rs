@@ -24,6 +24,7 @@ pub mod high_water;
 pub mod http;
 mod inventory;
 pub mod ledger;
+pub mod list_numbers;
 mod loading;
 pub mod milestones;
 pub mod network;

@@ -9,6 +9,7 @@ use sealbook_ledger::verify::{Read, Verifier};
 
 use crate::high_water::{HighWater, HighWaterFile, Mark, Reading};
 use crate::ledger::EngineError;
+use crate::list_numbers::{ListNumbers, ListNumbersError};
 use crate::replaying::Begun;
 use crate::sequencer::Tip;
 use crate::snapshots::{Kept, SnapshotFile};
@@ -25,6 +26,8 @@ pub(crate) struct Loaded {
     pub(crate) sealed_offset: u64,
     pub(crate) tip: Tip,
     pub(crate) checkpoint: Option<SignedCheckpoint>,
+    /// What was handed out of its revocation lists.
+    pub(crate) list_numbers: ListNumbers,
     /// A high-water file was missing and the operator said to go on.
     pub(crate) accepted: Option<Hash>,
     /// The snapshot that it began from: what lies below is still to be folded.
@@ -48,6 +51,11 @@ pub(crate) async fn load(
         }
         Reading::Missing => HighWater::default(),
     };
+    let list_numbers = ListNumbers::beside(high_water.path(), row.origin.clone());
+    let list_numbers = list_numbers.map_err(|error| match error {
+        ListNumbersError::Damaged { .. } => corrupt(&error.to_string()),
+        ListNumbersError::Io { .. } => EngineError::fault("the numbers of revocation lists", error),
+    })?;
     let checkpoint = store.latest_checkpoint(row.ledger).await?;
     let missing = mark == HighWater::default() && checkpoint.is_some();
     if missing && !accept_missing {
@@ -109,7 +117,7 @@ pub(crate) async fn load(
     if checkpoint.as_ref().is_some_and(|known| !genuine(known)) {
         return Err(corrupt("the newest stored checkpoint is not signed by the ledger's key"));
     }
-    Ok(Loaded { verifier, tree, sealed_offset, tip, checkpoint, accepted, begun })
+    Ok(Loaded { verifier, tree, sealed_offset, tip, checkpoint, list_numbers, accepted, begun })
 }
 
 async fn read_snapshot(snapshots: &SnapshotFile) -> Result<Option<Kept>, EngineError> {

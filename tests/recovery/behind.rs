@@ -17,7 +17,7 @@ use crate::forger::{Forger, service};
 use crate::operator::command;
 
 /// Copies a stopped cluster with owners and modes.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     programs::run(Command::new("cp").arg("-a").arg(from).arg(to)).expect(0);
 }
 

@@ -14,5 +14,6 @@ mod database;
 mod doctored;
 mod forged;
 mod forger;
+mod lists;
 mod operator;
 mod rows;

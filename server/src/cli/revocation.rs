@@ -139,7 +139,10 @@ impl Revocations {
                 list.slot.to_string(),
                 list.number.to_string(),
                 list.entries.to_string(),
-                if list.complete { "yes" } else { "no" }.to_owned(),
+                match list.lost {
+                    Some(number) => format!("{number} is lost"),
+                    None => if list.complete { "yes" } else { "no" }.to_owned(),
+                },
                 next.get(..19).unwrap_or(&next).to_owned(),
                 list.path.clone(),
             ]

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sealbook_ledger::action::Params;
 use sealbook_ledger::command::{Command, CrlCommand, CrlLife, CrlOutcome};
-use sealbook_ledger::ids::{ActionId, KeyId};
+use sealbook_ledger::ids::{ActionId, KeyId, Seq};
 use sealbook_ledger::revocation::{Crl, MAX_CRL_LIFE_S, REVOKING};
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::state::{Founded, OpenAction};
@@ -41,9 +41,11 @@ impl Lists {
     /// Runs until `stop` says so.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let (mut size, mut pauses) = (self.ledger.watch_size(), self.ledger.clock().pauses());
+        self.tell_lost();
         while !*stop.borrow() {
             size.borrow_and_update();
             self.abandon().await;
+            self.note().await;
             for key in self.due() {
                 let signed = self.sign(key).await;
                 if let Err(setback) = &signed {
@@ -60,6 +62,22 @@ impl Lists {
         }
     }
 
+    /// Says at the start which lists readers have and the ledger has not.
+    fn tell_lost(&self) {
+        let state = self.ledger.state();
+        let Ok(founded) = state.founded() else { return };
+        for key in founded.list_signers() {
+            if let Some(newest) = self.lost(founded, key) {
+                tracing::error!(origin = %self.ledger.origin(), %key, lost = %newest, size = self.ledger.size(), "a revocation list that was handed out is lost: none is, until there is one with a higher number");
+            }
+        }
+    }
+
+    /// The number of a list that was handed out and that the ledger has lost.
+    fn lost(&self, founded: &Founded, key: KeyId) -> Option<Seq> {
+        self.ledger.list_numbers.lost(key, founded.crls().get(&key).map(|crl| crl.number))
+    }
+
     /// The keys that owe a list, and were not asked for it in vain just now.
     fn due(&self) -> Vec<KeyId> {
         let state = self.ledger.state();
@@ -67,7 +85,11 @@ impl Lists {
             return Vec::new();
         };
         let (at, now) = (self.ledger.now(), self.ledger.clock().steady());
-        let due = founded.list_signers().filter(|key| is_due(founded, *key, at));
+        let due = founded.list_signers().filter(|key| match self.lost(founded, *key) {
+            // Its number would be one that readers have seen, or lower: the ledger's next events change that.
+            Some(newest) if self.ledger.size() <= newest.get() => false,
+            newest => is_due(founded, *key, newest.is_some(), at),
+        });
         due.filter(|key| !self.waits.holds(Subject::List(*key), now)).collect()
     }
 
@@ -77,6 +99,18 @@ impl Lists {
         let lasting = CrlLife::Seconds(MAX_CRL_LIFE_S);
         let number = self.signer.authorize_list(&self.ledger, key, lasting, clock::correlation()).await?;
         self.signer.perform_list(&self.ledger, number, key).await.map_err(Setback::on_record)
+    }
+
+    /// Notes the numbers of all lists that there are: whoever hands one out finds that done, also where another server had it
+    /// signed.
+    async fn note(&self) {
+        let state = self.ledger.state();
+        let Ok(founded) = state.founded() else { return };
+        for (key, crl) in founded.crls() {
+            if let Err(error) = self.ledger.list_numbers.note(*key, crl.number).await {
+                tracing::error!(origin = %self.ledger.origin(), %key, error = &error as &dyn std::error::Error, "a list is not handed out");
+            }
+        }
     }
 
     /// Ends what nobody knows the outcome of.
@@ -150,14 +184,16 @@ impl Effects {
     }
 }
 
-/// Whether a key owes a list. Nobody can follow one whose issuer's certificate has ended.
-fn is_due(founded: &Founded, key: KeyId, at: Timestamp) -> bool {
+/// Whether a key owes a list: also one in the place of a later one that is lost. Nobody can follow a list whose issuer's
+/// certificate has ended.
+fn is_due(founded: &Founded, key: KeyId, lost: bool, at: Timestamp) -> bool {
     let signing = founded.pending_crls().values().any(|pending| pending.key == key);
     let ended = founded.certificate_of(key).is_none_or(|issued| at.second() > issued.not_after);
     let last = founded.crls().get(&key);
     let old = |crl: &Crl| at >= crl.this_update().plus_seconds(RENEW_AFTER_S);
     match last {
         _ if signing || ended => false,
+        _ if lost => true,
         Some(crl) if crl.is_last() => !founded.is_list_complete(key),
         Some(crl) => old(crl) || !founded.is_list_complete(key),
         None => true,

@@ -1,5 +1,7 @@
 //! Revocation lists as relying parties fetch them: by anybody, at the places that certificates name (RFC 5280 §4.2.1.13).
 
+use std::sync::Arc;
+
 use actix_web::http::header::{self, ETag, EntityTag, HttpDate, IfNoneMatch, LastModified};
 use actix_web::web::Header;
 use actix_web::{HttpResponse, get, web};
@@ -10,6 +12,7 @@ use sealbook_ledger::timestamp::Timestamp;
 
 use super::Api;
 use super::problem::{Problem, ProblemDocument};
+use crate::ledger::Ledger;
 
 /// How long a list may be kept without asking again, in seconds. A list says for how long it holds, and a newer one may come
 /// at any moment: whoever keeps it longer learns of a revocation late.
@@ -52,10 +55,10 @@ pub(super) async fn list_of_slot(
     let (tenant, file) = path.into_inner();
     let (form, slot) = Form::of(&file).ok_or_else(nothing)?;
     let slot: SlotName = slot.parse().map_err(|_| nothing())?;
-    let ledger = api.app.ledger(&tenant).ok_or_else(nothing)?;
+    let ledger = served(&api, &tenant)?;
     let state = ledger.state();
     let active = state.founded().ok().and_then(|founded| founded.slots().get(&slot)?.active);
-    answer(&api, &tenant, active.ok_or_else(nothing)?, form, &known)
+    answer(&ledger, active.ok_or_else(nothing)?, form, &known).await
 }
 
 /// The newest revocation list of one key of a CA's slot: `<key>.crl` (DER), where the certificates that it signed say, or
@@ -73,13 +76,13 @@ pub(super) async fn list_of_key(
     let (tenant, slot, file) = path.into_inner();
     let (form, key) = Form::of(&file).ok_or_else(nothing)?;
     let key: KeyId = key.parse().map_err(|_| nothing())?;
-    let ledger = api.app.ledger(&tenant).ok_or_else(nothing)?;
+    let ledger = served(&api, &tenant)?;
     let state = ledger.state();
     let held = state.founded().ok().and_then(|founded| founded.keys().get(&key));
     if held.is_none_or(|key| key.slot != slot) {
         return Err(nothing());
     }
-    answer(&api, &tenant, key, form, &known)
+    answer(&ledger, key, form, &known).await
 }
 
 /// A tenant that is not there, a slot that is no CA, a key that has signed none: all the same to whoever asks.
@@ -87,16 +90,28 @@ fn nothing() -> Problem {
     Problem::of("path.unknown")
 }
 
-fn answer(
-    api: &Api,
-    tenant: &TenantName,
+/// The ledger of a tenant. Of one that is refused nobody is told that it has no lists: whoever holds one goes on with it.
+fn served(api: &Api, tenant: &TenantName) -> Result<Arc<Ledger>, Problem> {
+    let refused = || api.app.refused(tenant).map_or_else(nothing, |refused| refused.error().into());
+    api.app.ledger(tenant).ok_or_else(refused)
+}
+
+async fn answer(
+    ledger: &Ledger,
     key: KeyId,
     form: Form,
     known: &IfNoneMatch,
 ) -> Result<HttpResponse, Problem> {
-    let state = api.app.ledger(tenant).ok_or_else(nothing)?.state();
+    let state = ledger.state();
     let founded = state.founded().map_err(|_| nothing())?;
-    let crl = founded.crls().get(&key).ok_or_else(nothing)?;
+    let crl = founded.crls().get(&key);
+    if ledger.list_numbers.lost(key, crl.map(|crl| crl.number)).is_some() {
+        return Err(Problem::of("crl.lost"));
+    }
+    let crl = crl.ok_or_else(nothing)?;
+    // Before anybody sees it: no list with a lower number follows, whatever becomes of the database.
+    let noted = ledger.list_numbers.note(key, crl.number).await;
+    noted.map_err(|error| Problem::of("crl.note").because(error))?;
     let tag = EntityTag::new_strong(crl.sha256.to_string());
     let same = match known {
         IfNoneMatch::Any => true,

@@ -49,6 +49,6 @@ pub(super) async fn list_revocations(
             };
         }
     }
-    let lists = revocations::lists(founded, ledger.tenant().as_str(), reader.at);
+    let lists = revocations::lists(founded, ledger.tenant().as_str(), &ledger.list_numbers, reader.at);
     Ok(HttpResponse::Ok().json(Revocations { lists, revoked }))
 }

@@ -86,7 +86,8 @@ pub(super) async fn revocations_page(
     let (founded, at) = (visit.member.founded()?, visit.member.at);
     let known = founded.rules() >= REVOKING;
     let issuers = if known { revocations::issuers(founded, at) } else { BTreeSet::new() };
-    let lists = revocations::lists(founded, visit.member.ledger.tenant().as_str(), at);
+    let ledger = &visit.member.ledger;
+    let lists = revocations::lists(founded, ledger.tenant().as_str(), &ledger.list_numbers, at);
     let revoked = revocations::revoked(founded);
     let verdict = Verdict::of(founded, &issuers, &lists, &revoked, at);
     let all = groups(revoked);

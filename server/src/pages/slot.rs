@@ -144,7 +144,8 @@ pub(super) async fn slot(visit: Visit, path: web::Path<(String, SlotName)>) -> R
         .services()
         .iter()
         .filter(|(_, service)| service.is_active(at) && service.slots.contains(&name));
-    let lists = revocations::lists(founded, visit.member.ledger.tenant().as_str(), at);
+    let served = &visit.member.ledger;
+    let lists = revocations::lists(founded, served.tenant().as_str(), &served.list_numbers, at);
     let lists = lists.into_iter().filter(|list| list.slot == name);
     let rotates = ActionType::SlotRotationSet.rules() <= founded.rules();
     let going_on = |incident: &Incident| incident.is_open() && incident.slot == name;

@@ -10,7 +10,8 @@ use crate::custody::SigningInput;
 use crate::ledger::{EngineError, Ledger, Submission, failure_code};
 
 impl Signer {
-    /// Authorises a CA key's list: its number. Where it fails, no try is on record.
+    /// Authorises a CA key's list: its number, which is higher than any that was handed out, also by a history that is lost.
+    /// Where it fails, no try is on record.
     pub(crate) async fn authorize_list(
         &self,
         ledger: &Ledger,
@@ -18,6 +19,9 @@ impl Signer {
         lasting: CrlLife,
         correlation: Correlation,
     ) -> Result<Seq, EngineError> {
+        if let Some(newest) = ledger.list_numbers.newest(key).filter(|newest| ledger.size() <= newest.get()) {
+            return Err(spent(newest));
+        }
         let authorize = CrlCommand::Authorize { key, lasting, life_s: AUTHORIZATION_S };
         let appended = ledger.submit(submission(authorize, correlation)).await?;
         Ok(Seq::new(appended.first_seq).ok_or(Rule::SignatureUnknown)?)
@@ -50,6 +54,14 @@ impl Signer {
         ledger.submit(Submission::new(Command::List(settle))).await?;
         error.map_or(Ok(()), Err)
     }
+}
+
+/// The next event's seq is a number that readers have seen, or one below.
+fn spent(newest: Seq) -> EngineError {
+    let sentence = format!(
+        "a list with the number {newest} was handed out and is lost; the next one is signed once the ledger has an event {newest}"
+    );
+    EngineError::unavailable("crl.lost", sentence)
 }
 
 fn submission(command: CrlCommand, correlation: Correlation) -> Submission {

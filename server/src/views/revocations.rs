@@ -15,6 +15,7 @@ use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::list_numbers::ListNumbers;
 use crate::store::{LedgerId, Store, StoreError};
 
 /// Most rows whose askers are looked up at a time.
@@ -49,6 +50,10 @@ pub struct ListView {
     pub entries: u32,
     /// Whether it names everything that is revoked by now.
     pub complete: bool,
+    /// The number of a later one that was handed out and that the ledger has lost; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub lost: Option<Seq>,
     /// How it stands.
     pub state: ListState,
     /// SHA-256 of it, DER.
@@ -74,6 +79,8 @@ pub enum ListState {
     Overdue,
     /// It names everything, and holds for good: its key was to be destroyed.
     Last,
+    /// The ledger has lost a later one: this one is not handed out, and the next is signed once its number is higher.
+    Lost,
     /// None follows and it does not hold for good: its key is compromised or destroyed, or its certificate has ended.
     Ended,
 }
@@ -168,13 +175,17 @@ pub fn issuers(founded: &Founded, at: Timestamp) -> BTreeSet<KeyId> {
     founded.list_signers().filter(holds).collect()
 }
 
-/// The newest lists, by slot, the newest key first.
-pub fn lists(founded: &Founded, tenant: &str, at: Timestamp) -> Vec<ListView> {
+/// The newest lists, by slot, the newest key first. `handed_out` knows those that the ledger may have lost.
+pub fn lists(founded: &Founded, tenant: &str, handed_out: &ListNumbers, at: Timestamp) -> Vec<ListView> {
     let issuers = issuers(founded, at);
     let list = |(key, crl): (&KeyId, &Arc<Crl>)| {
         let view = ListView::new(*key, crl, founded, tenant)?;
-        let state = ListState::of(view.next_update, view.complete, issuers.contains(key), at);
-        Some(ListView { state, ..view })
+        let lost = handed_out.lost(*key, Some(crl.number));
+        let state = match lost {
+            Some(_) => ListState::Lost,
+            None => ListState::of(view.next_update, view.complete, issuers.contains(key), at),
+        };
+        Some(ListView { lost, state, ..view })
     };
     let mut all: Vec<ListView> = founded.crls().iter().filter_map(list).collect();
     all.sort_by(|a, b| (&a.slot, std::cmp::Reverse(a.number)).cmp(&(&b.slot, std::cmp::Reverse(b.number))));
@@ -209,6 +220,7 @@ impl ListView {
             next_update: Some(crl.next_update()).filter(|_| !crl.is_last()),
             entries: crl.entries(),
             complete: founded.is_list_complete(key),
+            lost: None,
             state: ListState::Current,
             sha256: crl.sha256,
         })

@@ -112,6 +112,16 @@ pub const BORDER: &[Entry] = &[
         "Only an authenticator that was registered here by invitation, for this member, can be proposed.",
     ),
     entry(
+        "crl.lost",
+        Kind::Unavailable,
+        "A later revocation list of this key was handed out and is lost; the next one is signed once its number is higher.",
+    ),
+    entry(
+        "crl.note",
+        Kind::Unavailable,
+        "The number of a revocation list can't be noted outside the database, so it is not handed out.",
+    ),
+    entry(
         "custody.already_exists",
         Kind::Unavailable,
         "The device holds a key of this label already; its operator looks.",

@@ -57,6 +57,7 @@ impl Chip {
             ListState::Current => Self { tone: "ok", icon: "check", word: "Complete" },
             ListState::Incomplete => Self { tone: "bad", icon: "alarm", word: "Incomplete" },
             ListState::Overdue => Self { tone: "bad", icon: "alarm", word: "Overdue" },
+            ListState::Lost => Self { tone: "bad", icon: "alarm", word: "Lost" },
             ListState::Last => Self { tone: "calm", icon: "lock", word: "Last list" },
             ListState::Ended => Self { tone: "dim", icon: "stop", word: "No more lists" },
         }
@@ -73,6 +74,10 @@ fn note(founded: &Founded, view: &ListView, compromised: bool) -> Option<String>
             "Whoever holds to RFC 5280 no longer accepts it: the next one is signed as soon as its device is there."
                 .to_owned(),
         ),
+        ListState::Lost => Some(format!(
+            "Readers have a later one that this ledger has lost. It is not handed out, and the next one is signed once the ledger is past {}.",
+            view.lost.unwrap_or(view.number)
+        )),
         ListState::Last => Some("It holds for good: its key was to be destroyed.".to_owned()),
         ListState::Ended if compromised => Some(
             "It says nothing any more: somebody else may hold its key, and sign lists as well. The CA above it has to say so."

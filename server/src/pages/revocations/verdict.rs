@@ -92,6 +92,9 @@ fn fault(founded: &Founded, list: &ListView, at: Timestamp) -> Option<(String, O
         (ListState::Overdue, Some(next)) => {
             format!("The next list of {} was due {}", list.slot, wording::ago(next, at))
         }
+        (ListState::Lost, _) => {
+            format!("A list of {} that readers have is lost, and none is handed out", list.slot)
+        }
         _ => return None,
     };
     Some((said, Some(list.key)))
