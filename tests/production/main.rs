@@ -7,6 +7,7 @@
 mod authority;
 mod database;
 mod deployment;
+mod incidents;
 mod operating;
 mod proxies;
 mod refusals;

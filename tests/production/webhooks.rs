@@ -16,7 +16,7 @@ const SECRET: &str = "a receiver's secret, of 32 bytes and more";
 const FIRST_SLOT: [&str; 6] = ["slot", "create", "release", "--algorithm", "ecdsa-p256-sha256", "--backend"];
 
 /// A deployment that tells a receiver of everything, before its server is started.
-fn prepare(receiver: &Receiver, more: &str) -> Deployment {
+pub fn prepare(receiver: &Receiver, more: &str) -> Deployment {
     let deployment = Deployment::prepare();
     deployment.operated(["migrate"]).expect(0);
     tell(&deployment, "chat", &format!("http://{}/hook", receiver.address()), more);
@@ -24,14 +24,14 @@ fn prepare(receiver: &Receiver, more: &str) -> Deployment {
 }
 
 /// Adds a destination.
-fn tell(deployment: &Deployment, name: &str, url: &str, more: &str) {
+pub fn tell(deployment: &Deployment, name: &str, url: &str, more: &str) {
     let secret = deployment.at("hook_secret");
     fs::write(&secret, format!("{SECRET}\n")).unwrap();
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     deployment.configure(&format!(
         "\n[[webhooks]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret_file = \"{}\"\ntenants = [\"acme\"]\n\
          kinds = [\"action.waiting\", \"action.approved\", \"action.refused\", \"action.overdue\", \
-         \"custody.trouble\", \"sealing.trouble\"]\n{more}\n",
+         \"custody.trouble\", \"sealing.trouble\", \"incident\", \"incident.escalated\"]\n{more}\n",
         secret.display()
     ));
 }
@@ -70,8 +70,9 @@ fn hmac(key: &[u8], message: &[u8]) -> String {
     hex::encode(Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize())
 }
 
+/// Fails unless the sender knew the secret.
 #[track_caller]
-fn is_signed(received: &Received) {
+pub fn is_signed(received: &Received) {
     let (time, signature) = received.headers["sealbook-signature"].split_once(',').unwrap();
     let time = time.strip_prefix("t=").unwrap();
     let message = [time.as_bytes(), b".", &received.body].concat();
