@@ -52,6 +52,13 @@ fn the_corpus_holds_what_is_accepted_as_well() {
         read("checkpoint").any(|bytes| sealbook_ledger::checkpoint::SignedCheckpoint::parse(&bytes).is_ok())
     );
     assert!(read("receipt").any(|bytes| sealbook_ledger::receipt::Receipt::parse(&bytes).is_ok()));
+    assert!(read("list").any(|bytes| {
+        sealbook_ledger::blast_radius::List::read(&bytes).is_ok_and(|list| list.lines().len() > 1)
+    }));
+    assert!(read("trust_root").any(|bytes| {
+        sealbook_ledger::trust_root::TrustRootFile::parse(&bytes)
+            .is_ok_and(|file| file.verify_signature().is_ok())
+    }));
     assert!(read("pack").any(|bytes| sealbook_ledger::pack::Pack::open(&bytes).is_ok()));
     assert!(
         read("certificate").any(|bytes| sealbook_ledger::certificate::Certificate::from_der(&bytes).is_ok())

@@ -10,6 +10,7 @@ use sealbook::http::forms::{BODIES, QUERIES, ReadForm};
 use sealbook::http::token::Token;
 use sealbook_ledger::action::ActionDocument;
 use sealbook_ledger::algorithm::Algorithm;
+use sealbook_ledger::blast_radius::{Covered, Extent, List};
 use sealbook_ledger::bundle::Reader;
 use sealbook_ledger::canonical;
 use sealbook_ledger::certificate::{Certificate, PathLen, Request, Usage, verify_path};
@@ -17,7 +18,7 @@ use sealbook_ledger::checkpoint::SignedCheckpoint;
 use sealbook_ledger::disclosure::Disclosure;
 use sealbook_ledger::encoding::{B64, Hash, HexBytes};
 use sealbook_ledger::event::{Envelope, Event};
-use sealbook_ledger::ids::{ActionId, Correlation, MemberId, Origin, SlotName};
+use sealbook_ledger::ids::{ActionId, Correlation, KeyId, MemberId, Origin, SlotName};
 use sealbook_ledger::note::{SignedNote, Vkey};
 use sealbook_ledger::pack::{Envelope as SignedEnvelope, MANIFEST, Manifest, Pack, Statement};
 use sealbook_ledger::payload::{FoundingDocument, NextVkey};
@@ -26,7 +27,10 @@ use sealbook_ledger::public_key::{PublicKey, SigningInput};
 use sealbook_ledger::receipt::Receipt;
 use sealbook_ledger::sample::Seed;
 use sealbook_ledger::timestamp::Timestamp;
-use sealbook_ledger::verify::{Pins, Style, Verdict, render, verify_bundle, verify_receipt};
+use sealbook_ledger::trust_root::TrustRootFile;
+use sealbook_ledger::verify::{
+    Pins, Style, Verdict, render, verify_bundle, verify_receipt, verify_trust_root,
+};
 use sealbook_ledger::webauthn::attestation::{self, AttestationObject, AttestationRoots};
 use sealbook_ledger::webauthn::{self, ApprovalRp, Assertion, CosePublicKey, Credential, CredentialKind};
 use serde_json::Value;
@@ -35,7 +39,7 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     ("assertion", assertion),
     ("attestation", attestation),
     ("body", body),
@@ -47,12 +51,14 @@ pub const TARGETS: [Target; 19] = [
     ("disclosure", disclosure),
     ("document", document),
     ("event", event),
+    ("list", list),
     ("note", note),
     ("pack", pack),
     ("public_key", public_key),
     ("query", query),
     ("receipt", receipt),
     ("roots", roots),
+    ("trust_root", trust_root),
     ("vkey", vkey),
     ("word", word),
 ];
@@ -128,6 +134,40 @@ fn pack(data: &[u8]) {
     let Ok(key) = PublicKey::from_ed25519(&ED25519_OF_ZERO) else { panic!("the key is one") };
     assert!(pack.verify(&key).is_err(), "nobody signed it");
 }
+
+/// The list of affected signatures that an incident's statement brings along: what is read is written the same, and lies in
+/// no less than its lines say.
+fn list(data: &[u8]) {
+    let Ok(list) = List::read(data) else { return };
+    let (mut written, mut extent) = (Vec::new(), Extent::default());
+    for line in list.lines() {
+        let Ok(line) = extent.add(line) else { panic!("it was read") };
+        written.extend_from_slice(line);
+    }
+    assert_eq!((written.as_slice(), extent.digest()), (data, Hash::sha256(data)));
+    let Ok(key) = "01934f00-0000-7000-8000-0000000000c1".parse::<KeyId>() else { panic!("an id") };
+    let within = |size| list.agrees(Covered { key, since: None, size }, &[]).is_ok();
+    assert!(within(u64::MAX), "no event says anything else");
+    assert_eq!(within(0), list.lines().is_empty());
+}
+
+/// A trust root says the same when it is written again, and no chance change gets past its signature.
+fn trust_root(data: &[u8]) {
+    let report = verify_trust_root(data, &pins());
+    assert!(!render(&report, Style::Plain).is_empty());
+    assert!(report.verdict() != Verdict::Valid, "nobody pinned its ledger's key");
+    let Ok(file) = TrustRootFile::parse(data) else { return };
+    assert!(TrustRootFile::looks_like(data));
+    let again = file.to_bytes().ok().and_then(|bytes| TrustRootFile::parse(&bytes).ok());
+    assert_eq!(again.map(|again| again.trust_root), Some(file.trust_root.clone()));
+    if file.verify_signature().is_ok() {
+        let genuine = TrustRootFile::parse(GENUINE).map(|genuine| genuine.sha256);
+        assert_eq!(genuine.ok(), Some(file.sha256), "nobody signed it");
+    }
+}
+
+/// A server's trust root, of a ledger key that nobody here knows.
+const GENUINE: &[u8] = include_bytes!("../corpus/trust_root/genuine");
 
 fn checkpoint(data: &[u8]) {
     let Ok(checkpoint) = SignedCheckpoint::parse(data) else { return };
