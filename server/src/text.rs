@@ -12,7 +12,10 @@ pub const MAX_NAME: usize = 200;
 /// Longest reason or description, in bytes of UTF-8.
 pub const MAX_TEXT: usize = 1000;
 
-/// Text as it came in. Nothing can be done with it but [`Untrusted::name`] and [`Untrusted::text`].
+/// Longest text of several lines, such as an advisory, in bytes of UTF-8.
+pub const MAX_PROSE: usize = 4000;
+
+/// Text as it came in. Nothing can be done with it but to read it as a name, a text, or what its field takes.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Untrusted(String);
@@ -28,6 +31,11 @@ pub struct FreeText<const MAX: usize = MAX_TEXT>(String);
 
 /// A name.
 pub type Name = FreeText<MAX_NAME>;
+
+/// Text of one or several lines, of at most [`MAX_PROSE`] bytes. Lines end with U+000A alone; what else [`FreeText`] refuses
+/// is refused here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prose(String);
 
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,19 +79,31 @@ impl Untrusted {
     pub fn text(self) -> Result<FreeText, TextError> {
         FreeText::new(self.0)
     }
+
+    /// The text as one of several lines, of at most [`MAX_PROSE`] bytes.
+    pub fn prose(self) -> Result<Prose, TextError> {
+        check(&self.0, MAX_PROSE, |c| c != '\n' && hides(c))?;
+        Ok(Prose(self.0))
+    }
+}
+
+impl Prose {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text itself, for a disclosure.
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 impl<const MAX: usize> FreeText<MAX> {
     /// Refuses text that is empty, too long, or holds a character that hides something.
     pub fn new(text: String) -> Result<Self, TextError> {
-        let len = text.len();
-        if len == 0 || len > MAX {
-            return Err(TextError::Length { max: MAX, len });
-        }
-        match text.chars().find(|c| hides(*c)) {
-            Some(c) => Err(TextError::Character(c)),
-            None => Ok(Self(text)),
-        }
+        check(&text, MAX, hides)?;
+        Ok(Self(text))
     }
 
     /// The text.
@@ -95,6 +115,14 @@ impl<const MAX: usize> FreeText<MAX> {
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+fn check(text: &str, max: usize, refused: impl Fn(char) -> bool) -> Result<(), TextError> {
+    let len = text.len();
+    if len == 0 || len > max {
+        return Err(TextError::Length { max, len });
+    }
+    text.chars().find(|c| refused(*c)).map_or(Ok(()), |c| Err(TextError::Character(c)))
 }
 
 /// Control characters, and the marks of Unicode's bidirectional algorithm (UAX #9 §2).
@@ -147,6 +175,21 @@ mod tests {
         assert_eq!(names("a.bin\n").unwrap_err().code(), "text.length");
         assert_eq!(names("a\tb\nc").unwrap_err().code(), "text.characters");
         assert_eq!(names(&"n".repeat(MAX_NAME + 1)).unwrap_err().code(), "text.length");
+    }
+
+    #[test]
+    fn prose_has_lines_and_nothing_else_that_a_text_has_not() {
+        let prose = |text: &str| Untrusted(text.to_owned()).prose();
+        let longest = "é\n".repeat(MAX_PROSE / 3) + "a";
+        for good in ["Take 2.1.1.", "Take 2.1.1.\n\nIt is signed anew.\n", &longest] {
+            assert_eq!(prose(good).unwrap().as_str(), good);
+        }
+        for bad in ["a\r\nb", "a\tb", "a\0", "\u{85}", "\u{2028}", "x\u{202e}y", "\u{200f}a"] {
+            assert_eq!(prose(bad).unwrap_err().code(), "text.characters", "{bad:?}");
+        }
+        for (len, bad) in [(0, String::new()), (MAX_PROSE + 1, longest + "a")] {
+            assert_eq!(prose(&bad).unwrap_err(), TextError::Length { max: MAX_PROSE, len });
+        }
     }
 
     #[test]

@@ -125,10 +125,15 @@ fn advised_and_closed(tenant: &Tenant, incident: &Value) {
     }
     take(tenant, incident, "advise", &json!({ "reference": "x<y", "text": "t" }))
         .refused(400, "advisory.markup");
-    let advisory = json!({ "reference": "ACME-2026-001", "text": "Use 1.1 or later." });
-    let advised = taken(tenant, incident, "advise", &advisory);
+    let told = |text: &str| json!({ "reference": "ACME-2026-001", "text": text });
+    take(tenant, incident, "advise", &told("Use 1.1.\r\nNot 1.0.")).refused(400, "text.characters");
+    take(tenant, incident, "advise", &told(&"a".repeat(4001))).refused(400, "text.length");
+    let (first, second) = ("Use 1.1 or later.", "Fetch it again. ".repeat(80));
+    let advised = taken(tenant, incident, "advise", &told(&format!("{first}\n\n{second}")));
     assert_eq!(left(&advised), [] as [&str; 0]);
-    let closed = taken(tenant, incident, "close", &json!({ "outcome": "resolved" }));
+    let closing = |note: &str| json!({ "outcome": "resolved", "note": note });
+    take(tenant, incident, "close", &closing("<i>done</i>")).refused(400, "advisory.markup");
+    let closed = taken(tenant, incident, "close", &closing("done"));
     assert_eq!(closed["closed"]["outcome"], "resolved");
     take(tenant, incident, "note", &json!({ "text": "late" })).refused(409, "incident.closed");
     let clocks = closed["clocks"].as_array().unwrap();

@@ -28,6 +28,8 @@ const ROOMS: [(&str, &[&str]); 45] = [
             "restoring",
             "running",
             "store",
+            // How long a text may be.
+            "text",
             "tls",
             // The sentence of an action: what is signed is told in one way only.
             "views",

@@ -41,7 +41,7 @@ async function work(button, refusal, task) {
   }
 }
 
-/** What a form says, by its fields' names. */
+/** What a form says, by its fields' names. The lines of a text end with a line feed alone: that is how its value has them. */
 function asked(form) {
   const body = {};
   for (const { name, type, value, checked } of form.elements) {

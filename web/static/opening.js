@@ -50,7 +50,8 @@ function dialogFor({ suspect: slot }) {
     element("p", { class: "facts" }, "It holds at once, by your word alone, and is recorded."),
     element("input", { type: "hidden", name: "slot", value: slot }),
     element("div", { class: "field" }, element("label", { for: "suspect-since" }, "Suspected since (optional)"), since),
-    element("div", { class: "field" }, element("label", { for: "suspect-reason" }, "What is known (optional)"), reason),
+    element("div", { class: "field" }, element("label", { for: "suspect-reason" }, "What is known (optional)"), reason,
+      element("small", {}, "Plain text; the statement quotes it.")),
     refusal,
     element("div", { class: "bar" }, go, keep));
   const dialog = element("dialog", { class: "ask", "aria-labelledby": "suspect-title" }, form);

@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::output::table;
 use super::short_id::IdArg;
 use crate::client::{Call, Client};
+use crate::text::MAX_PROSE;
 use crate::views::incidents::{ChannelView, IncidentView};
 
 pub(super) use opening::{Expected, stated};
@@ -26,8 +27,8 @@ pub(super) use opening::{Expected, stated};
 /// Longest wait for what goes through the ledger or has signatures made; the server gives up first.
 pub(super) const PATIENCE: Duration = Duration::from_secs(11 * 60);
 
-/// Longest advisory in bytes: what a line of a bundle holds.
-const MAX_TEXT: u64 = 64 * 1024;
+/// More than an advisory has however its lines end: what is longer is not read to its end.
+const MAX_READ: u64 = 64 * 1024;
 
 /// Incidents: a key that somebody else may hold
 #[derive(Debug, Subcommand)]
@@ -57,7 +58,7 @@ pub enum IncidentCommand {
     Note {
         /// Which
         incident: IdArg,
-        /// What: kept beside the ledger, disclosed by its digest
+        /// What: members read it, no statement has it
         text: String,
     },
     /// Find the signatures that may be affected, and put their list's digest on record
@@ -79,7 +80,7 @@ pub enum IncidentCommand {
         /// How many of the signatures are given up
         #[arg(long, default_value_t = 0, value_name = "COUNT")]
         dropped: u64,
-        /// What there is to say about it
+        /// What there is to say about it: members read it, no statement has it
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
@@ -104,7 +105,7 @@ pub enum IncidentCommand {
         /// What it came to
         #[arg(long, value_enum, default_value_t = OutcomeArg::Resolved)]
         outcome: OutcomeArg,
-        /// What there is to say about it
+        /// What there is to say about it, in plain text: the statement quotes it
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
@@ -131,7 +132,7 @@ pub struct ChannelArgs {
     incident: IdArg,
     /// The channel, as the slot's rotation policy names it
     channel: ChannelName,
-    /// What there is to say about it
+    /// What there is to say about it: members read it, no statement has it
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
 }
@@ -263,12 +264,14 @@ fn advisory(text: Option<&str>, file: Option<&Path>) -> Result<String, Failure> 
 
 fn read(from: impl Read, file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
-    from.take(MAX_TEXT + 1).read_to_string(&mut text).map_err(Failure::file("read", file))?;
-    if text.len() as u64 > MAX_TEXT {
-        let what = format!("an advisory has at most {MAX_TEXT} bytes");
+    let read = from.take(MAX_READ).read_to_string(&mut text).map_err(Failure::file("read", file))?;
+    // The ledger's lines end with a line feed alone, whatever wrote the file.
+    let text = text.replace("\r\n", "\n").trim_end().to_owned();
+    if read as u64 == MAX_READ || text.len() > MAX_PROSE {
+        let what = format!("an advisory has at most {MAX_PROSE} bytes");
         return Err(Failure::usage(what, "Say what matters, and refer to the rest."));
     }
-    Ok(text.trim_end().to_owned())
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -282,8 +285,14 @@ mod tests {
         std::fs::write(&file, "Take 2.1.1.\n\nIt is signed anew.\n").unwrap();
         assert_eq!(advisory(None, Some(&file)).unwrap(), "Take 2.1.1.\n\nIt is signed anew.");
         assert_eq!(advisory(Some("Take 2.1.1."), None).unwrap(), "Take 2.1.1.");
-        std::fs::write(&file, "x".repeat(64 * 1024 + 1)).unwrap();
-        assert!(matches!(advisory(None, Some(&file)), Err(Failure::Usage { .. })));
+        std::fs::write(&file, "Take 2.1.1.\r\nIt is signed anew.\r\n").unwrap();
+        assert_eq!(advisory(None, Some(&file)).unwrap(), "Take 2.1.1.\nIt is signed anew.");
+        std::fs::write(&file, "x".repeat(MAX_PROSE) + "\n").unwrap();
+        assert_eq!(advisory(None, Some(&file)).unwrap().len(), MAX_PROSE);
+        for long in ["x".repeat(MAX_PROSE + 1), "x".repeat(64 * 1024 + 1)] {
+            std::fs::write(&file, long).unwrap();
+            assert!(matches!(advisory(None, Some(&file)), Err(Failure::Usage { .. })));
+        }
         assert!(matches!(advisory(None, Some(&folder.path().join("none"))), Err(Failure::File { .. })));
     }
 }

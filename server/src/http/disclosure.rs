@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use crate::clearing::names_too_long;
 use crate::ledger::Disclosure;
-use crate::text::Untrusted;
+use crate::text::{Untrusted, plain};
 
 /// A disclosure as callers send it.
 #[derive(Deserialize, ToSchema)]
@@ -55,6 +55,15 @@ impl DisclosureBody {
 pub(super) fn optional(name: &'static str, value: Option<Untrusted>) -> Result<Vec<Disclosure>, Problem> {
     let text = value.map(Untrusted::text).transpose()?;
     Ok(text.map(|text| Disclosure::new(name, text.into_string())).into_iter().collect())
+}
+
+/// The same of a text that a statement quotes.
+pub(super) fn quoted(name: &'static str, value: Option<Untrusted>) -> Result<Vec<Disclosure>, Problem> {
+    let said = optional(name, value)?;
+    match said.iter().all(|one| plain(one.value()).is_ok()) {
+        true => Ok(said),
+        false => Err(Problem::of("advisory.markup")),
+    }
 }
 
 impl From<&Disclosure> for DisclosureView {

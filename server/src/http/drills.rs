@@ -38,7 +38,7 @@ pub(super) struct DrillBody {
     /// Whether people talk each step through before it is taken.
     #[serde(default)]
     tabletop: bool,
-    /// What it is to show. Members read it; the ledger holds a digest of it.
+    /// What it is to show, in plain text. The statement quotes it; the ledger holds a digest of it.
     #[schema(value_type = Option<String>)]
     reason: Option<Untrusted>,
     /// Until when commanders and change board have to answer; within a day.
@@ -143,7 +143,7 @@ pub(super) async fn start_drill(
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let body = body.value;
-    let disclosures = disclosure::optional("reason", body.reason)?;
+    let disclosures = disclosure::quoted("reason", body.reason)?;
     member.founded()?.judge_containment(Actor::Member(member.id), Some(&body.slot), member.at)?;
     let opening = IncidentOpening {
         acknowledge_by: body.acknowledge_by.map(Moment::get),

@@ -26,7 +26,7 @@ use crate::views::incidents::{ChannelView, IncidentView};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoteBody {
-    /// Members read it; the ledger holds a digest of it.
+    /// Members read it, no statement has it; the ledger holds a digest. It may have lines, which end with LF, and 4,000 bytes.
     #[schema(value_type = String)]
     text: Untrusted,
 }
@@ -47,7 +47,7 @@ pub(super) struct ChannelBody {
     /// The channel.
     #[schema(value_type = String)]
     channel: ChannelName,
-    /// What there is to say about it.
+    /// What there is to say about it. Members read it; no statement has it.
     #[schema(value_type = Option<String>)]
     note: Option<Untrusted>,
 }
@@ -59,7 +59,7 @@ pub(super) struct ResignBody {
     /// Of how many what they are over is given up; all others are signed again.
     #[serde(default)]
     dropped: u64,
-    /// What there is to say about it.
+    /// What there is to say about it. Members read it; no statement has it.
     #[schema(value_type = Option<String>)]
     note: Option<Untrusted>,
 }
@@ -71,7 +71,7 @@ pub(super) struct AdvisoryBody {
     /// By what name they find it, such as a CVE or an advisory number.
     #[schema(value_type = String)]
     reference: Untrusted,
-    /// What it says.
+    /// What it says. It may have lines, which end with LF, and 4,000 bytes.
     #[schema(value_type = String)]
     text: Untrusted,
 }
@@ -93,7 +93,7 @@ pub(super) struct ClosingBody {
     /// `resolved`, `given_up` or `false_alarm`.
     #[schema(value_type = String)]
     outcome: IncidentOutcome,
-    /// What there is to say about it.
+    /// What there is to say about it, in plain text. The statement quotes it.
     #[schema(value_type = Option<String>)]
     note: Option<Untrusted>,
 }
@@ -138,8 +138,8 @@ pub(super) async fn note_incident(
     path: web::Path<(String, IncidentId)>,
     body: Body<NoteBody>,
 ) -> Result<HttpResponse, Problem> {
-    let said = disclosure::optional("note", Some(body.value.text))?;
-    take(&member, path.into_inner().1, IncidentMove::Note, said).await
+    let note = body.value.text.prose()?.into_string();
+    take(&member, path.into_inner().1, IncidentMove::Note, vec![Disclosure::new("note", note)]).await
 }
 
 /// Looks through the ledger for every signature that may be affected, and records count, ends and digest of the list.
@@ -234,7 +234,7 @@ pub(super) async fn advise_incident(
     path: web::Path<(String, IncidentId)>,
     body: Body<AdvisoryBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (reference, text) = (body.value.reference.name()?, body.value.text.text()?);
+    let (reference, text) = (body.value.reference.name()?, body.value.text.prose()?);
     let markup = |_| Problem::of("advisory.markup");
     plain(reference.as_str()).and_then(|()| plain(text.as_str())).map_err(markup)?;
     let said = vec![
@@ -255,6 +255,6 @@ pub(super) async fn close_incident(
     body: Body<ClosingBody>,
 ) -> Result<HttpResponse, Problem> {
     let ClosingBody { outcome, note } = body.value;
-    let said = disclosure::optional("note", note)?;
+    let said = disclosure::quoted("note", note)?;
     take(&member, path.into_inner().1, IncidentMove::Close(outcome), said).await
 }

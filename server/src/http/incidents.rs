@@ -52,7 +52,7 @@ pub(super) struct OpeningBody {
     suspected_since: Option<Moment>,
     /// Whether the slot is suspended with it; it is where nothing is said.
     contain: Option<bool>,
-    /// Why. Members read it; the ledger holds a digest of it.
+    /// Why, in plain text. The statement quotes it; the ledger holds a digest of it.
     #[schema(value_type = Option<String>)]
     reason: Option<Untrusted>,
     /// Until when commanders and change board have to answer; others are told whom nobody heard of. Within a day.
@@ -127,7 +127,7 @@ pub(super) async fn open_incident(
     req: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let body = body.value;
-    let disclosures = disclosure::optional("reason", body.reason)?;
+    let disclosures = disclosure::quoted("reason", body.reason)?;
     let by = Actor::Member(member.id);
     // Who may not stop the slot learns nothing of it.
     member.founded()?.judge_containment(by, Some(&body.slot), member.at)?;

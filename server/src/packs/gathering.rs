@@ -121,7 +121,7 @@ impl Gathering<'_> {
             events.push(read(receipt.event_bytes())?);
             receipts.push(receipt);
         }
-        let disclosed = self.disclosed(&events).await?;
+        let disclosed = self.disclosed(about, &events).await?;
         let affected = match about {
             DocumentSubject::Incident(incident) => self.affected(incident, &events).await?,
             DocumentSubject::LedgerKey(_) | DocumentSubject::Period { .. } | DocumentSubject::Rotation(_) => {
@@ -259,13 +259,9 @@ impl Gathering<'_> {
             .map_err(|_| EngineError::Corrupt("a stored checkpoint can't be read".into()))
     }
 
-    /// What the chosen events disclose: how the people are called, and what was said of the work. What people noted while
-    /// they were at it is not for everybody who gets a statement: it stays a digest.
-    async fn disclosed(&self, events: &[Event]) -> Result<Disclosed, EngineError> {
-        let told = events.iter().filter(|event| {
-            !event.payload.type_name().starts_with("signature.")
-                && !matches!(event.payload, Payload::IncidentNoted(_))
-        });
+    /// What the chosen events disclose: how the people are called, and what was said of the work.
+    async fn disclosed(&self, about: DocumentSubject, events: &[Event]) -> Result<Disclosed, EngineError> {
+        let told = events.iter().filter(|event| is_told(about, &event.payload));
         let told: BTreeMap<u64, &Event> = told.map(|event| (event.seq.get(), event)).collect();
         let seqs: Vec<u64> = told.keys().copied().collect();
         let mut disclosed = Disclosed::default();
@@ -298,6 +294,23 @@ pub(super) fn vkey_of(payload: &Payload) -> Option<Vkey> {
 fn read(bytes: &[u8]) -> Result<Event, EngineError> {
     let event = Envelope::parse(bytes).ok().and_then(|envelope| Event::from_envelope(envelope).ok());
     event.ok_or_else(|| EngineError::Corrupt("a stored event can't be read".into()))
+}
+
+/// Whether a pack discloses what an event's digests stand for. A statement goes to people outside: what members said among
+/// themselves while they were at it stays a digest.
+fn is_told(about: DocumentSubject, payload: &Payload) -> bool {
+    match about {
+        DocumentSubject::Incident(_) => matches!(
+            payload,
+            Payload::MemberEnrolled(_)
+                | Payload::IncidentOpened(_)
+                | Payload::IncidentClosed(_)
+                | Payload::IncidentAdvised(_)
+        ),
+        DocumentSubject::LedgerKey(_) | DocumentSubject::Period { .. } | DocumentSubject::Rotation(_) => {
+            !payload.type_name().starts_with("signature.")
+        }
+    }
 }
 
 /// The `original` of a canary's authorisation, where it is one.

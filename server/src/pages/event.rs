@@ -14,6 +14,7 @@ use sealbook_ledger::receipt::Receipt;
 
 use super::Visit;
 use super::page::{self, Frame, Place};
+use super::wording;
 use crate::http::problem::Problem;
 use crate::views::events;
 use crate::views::story::{self, Told};
@@ -93,7 +94,7 @@ pub(super) async fn event(visit: Visit, path: web::Path<(String, Seq)>) -> Resul
         prev: told.event.prev.to_string(),
         before: seq.get().checked_sub(1),
         after: Some(seq.get() + 1).filter(|next| *next < size),
-        disclosures: view.disclosures.into_iter().map(|(k, v)| (k, story::printable(&v))).collect(),
+        disclosures: view.disclosures.into_iter().map(|(k, v)| (k, wording::lines(&v))).collect(),
         correlation: correlation.to_string(),
         related: related.told.into_iter().filter(|other| other.seq != seq.get()).collect(),
         sealed_by,

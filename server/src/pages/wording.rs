@@ -3,6 +3,8 @@
 use sealbook_ledger::policy::Role;
 use sealbook_ledger::timestamp::Timestamp;
 
+use crate::views::story::printable;
+
 /// A role in words.
 pub fn role(role: Role) -> &'static str {
     match role {
@@ -26,6 +28,11 @@ pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
         Some((only, [])) => (*only).to_owned(),
         Some((last, before)) => format!("{} and {last}", before.join(", ")),
     }
+}
+
+/// A text that was disclosed: its lines are kept, and nothing else in it steers the page.
+pub fn lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<String>>().join("\n")
 }
 
 /// Seconds from one moment to a later one; none if it is not later.

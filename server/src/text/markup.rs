@@ -3,7 +3,9 @@
 
 /// A text that some reader would take for markup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("advisories are plain text: no angle brackets, backticks, character references or links in brackets")]
+#[error(
+    "what a statement quotes is plain text: no angle brackets, backticks, character references or links in brackets"
+)]
 pub struct Markup;
 
 /// Refuses what HTML, XML or Markdown would read as more than text.

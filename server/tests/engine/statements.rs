@@ -146,12 +146,12 @@ async fn an_incident(world: &World) {
     assert_eq!(affected(&early), count);
     kept("open", &early);
     for channel in channels() {
-        step(world, 0, incident, IncidentMove::Withdraw(channel), &[]).await;
+        step(world, 0, incident, IncidentMove::Withdraw(channel), &note).await;
     }
     replaced(world, SLOT, key).await;
-    step(world, 0, incident, IncidentMove::Resign { resigned: count - 2, dropped: 2 }, &[]).await;
+    step(world, 0, incident, IncidentMove::Resign { resigned: count - 2, dropped: 2 }, &note).await;
     for channel in channels() {
-        step(world, 1, incident, IncidentMove::Reinstate(channel), &[]).await;
+        step(world, 1, incident, IncidentMove::Reinstate(channel), &note).await;
     }
     revoked(world, key).await;
     let text = "A key that signs our packages may have been used by somebody else between 3 and 4 March. Remove every \
@@ -349,7 +349,11 @@ fn says(pack: &[u8], texts: &[&str]) {
 fn notes_stay_with_people(pack: &[u8]) {
     let pack = Pack::open(pack).unwrap();
     let disclosed = String::from_utf8(pack.file(DISCLOSURES).unwrap().to_vec()).unwrap();
-    assert!(disclosed.contains("ACME-2026-014") && !disclosed.contains("guard"), "{disclosed}");
+    assert!(["ACME-2026-014", "laptop", "beyond ours"].iter().all(|told| disclosed.contains(told)));
+    assert!(!disclosed.contains("guard"), "{disclosed}");
+    // Why people proposed something is not for everybody either.
+    let disclosed: Vec<Value> = disclosed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(disclosed.iter().filter(|one| one["name"] == "reason").count(), 2, "{disclosed:?}");
 }
 
 /// One byte anywhere: refused.

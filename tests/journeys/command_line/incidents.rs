@@ -139,7 +139,7 @@ fn an_incident_goes_from_the_suspicion_to_its_end_by_the_commands_that_it_names(
     machine.by(1, &["incident", "reinstate", &id, "web"]).expect(0);
     let refused = machine.by(1, &["incident", "close", &id]).expect(4);
     assert!(refused.stderr.contains("incident.open"), "{refused:?}");
-    fs::write(folder.path().join("advisory.txt"), "Use 1.1: 1.0 may be somebody else's.\n").unwrap();
+    fs::write(folder.path().join("advisory.txt"), "Use 1.1:\r\n1.0 may be somebody else's.\r\n").unwrap();
     let advise = ["incident", "advise", &id, "--reference", "ACME-2026-1", "--file", "advisory.txt"];
     machine.by(1, &advise).expect(0);
     assert_eq!(machine.next(&id), format!("sealbook incident close {id}"));

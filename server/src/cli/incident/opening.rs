@@ -36,7 +36,7 @@ pub struct OpenArgs {
 /// What is said of an incident or drill as it begins.
 #[derive(Debug, Clone, Args)]
 pub struct Expected {
-    /// Why: kept beside the ledger, disclosed by its digest
+    /// Why, in plain text: the statement quotes it
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Within how many minutes those who are called have to answer

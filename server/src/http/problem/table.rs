@@ -26,7 +26,7 @@ pub const BORDER: &[Entry] = &[
     entry(
         "advisory.markup",
         Kind::Invalid,
-        "Advisories are plain text: no angle brackets, backticks, character references or links in brackets.",
+        "What a statement quotes is plain text: no angle brackets, backticks, character references or links in brackets.",
     ),
     entry(
         "artifact.fields",
@@ -417,8 +417,16 @@ pub const BORDER: &[Entry] = &[
         "This server has no domain for passkeys that only sign in; its operator sets `rp.sign_in_id`.",
     ),
     entry("tenant.unknown", Kind::NotFound, "There is no such tenant for this token."),
-    entry("text.characters", Kind::Invalid, "Control characters and direction marks are refused in texts."),
-    entry("text.length", Kind::Invalid, "Names have 1 to 200 bytes, other texts 1 to 1,000."),
+    entry(
+        "text.characters",
+        Kind::Invalid,
+        "Control characters and direction marks are refused in texts; only the `text` of an advisory or note may have line feeds.",
+    ),
+    entry(
+        "text.length",
+        Kind::Invalid,
+        "Names have 1 to 200 bytes, other texts 1 to 1,000, the `text` of an advisory or note 1 to 4,000.",
+    ),
     entry("ticket.invalid", Kind::Conflict, "The ticket is unknown, used or expired; ask for another."),
 ];
 

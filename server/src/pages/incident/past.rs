@@ -8,7 +8,7 @@ use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 
 use crate::http::problem::Problem;
-use crate::pages::Visit;
+use crate::pages::{Visit, wording};
 use crate::views::incidents::IncidentView;
 use crate::views::{reports, story};
 
@@ -63,9 +63,7 @@ pub(super) async fn of(
     let seqs: Vec<u64> = told.iter().map(|told| told.seq).collect();
     let mut said: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for row in store.disclosures_of(ledger, &seqs).await? {
-        // An advisory has lines; nothing else in it may steer the page.
-        let lines: Vec<String> = row.value.lines().map(story::printable).collect();
-        said.entry(row.seq).or_default().push(lines.join("\n"));
+        said.entry(row.seq).or_default().push(wording::lines(&row.value));
     }
     let opened = view.opened.seq.get();
     let reason = said.get(&opened).and_then(|said| said.first().cloned());
