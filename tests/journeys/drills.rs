@@ -46,6 +46,24 @@ fn consented(tenant: &Tenant, key: &Value) {
     tenant.executed("slot.resume", &json!({ "slot": "drill" }));
 }
 
+fn what_is_refused_has_nothing_signed(tenant: &Tenant) {
+    let refused = [
+        (json!({ "targets": { "contained": 432_001 } }), "incident.form"),
+        (json!({ "acknowledge_by": "2026-01-01T00:00:00Z" }), "incident.form"),
+        (json!({ "reason": "<b>now</b>" }), "advisory.markup"),
+    ];
+    let asked = || {
+        let page = tenant.get("/events?type=signature.authorized").expect(200).json();
+        page["events"].as_array().unwrap().len()
+    };
+    let before = asked();
+    for (mut body, code) in refused {
+        body["slot"] = json!("drill");
+        tenant.post("/drills", &body).refused(400, code);
+    }
+    assert_eq!(asked(), before);
+}
+
 #[test]
 fn a_drill_goes_by_itself_to_where_people_are_asked_and_ends_in_a_statement() {
     let server = Server::shared();
@@ -53,6 +71,7 @@ fn a_drill_goes_by_itself_to_where_people_are_asked_and_ends_in_a_statement() {
     tenant.executed("ledger.evidence_key_set", &json!({ "backend": "softhsm" }));
     let before = tenant.get("/drills").expect(200).json();
     assert_eq!(before["slots"][0]["slot"], "drill");
+    what_is_refused_has_nothing_signed(&tenant);
     let body = json!({ "slot": "drill", "targets": { "contained": 60, "resumed": 432_000 } });
     let drill = tenant.post("/drills", &body).expect(201).json();
     assert_eq!(

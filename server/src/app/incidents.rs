@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sealbook_ledger::command::{
     Command, FoundScope, IncidentCommand, IncidentMove, IncidentOpening, OwnSignature,
 };
+use sealbook_ledger::decide::{Context, decide};
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{Correlation, IncidentId, MemberId, SlotName};
 use sealbook_ledger::incident::Incident;
@@ -74,7 +75,8 @@ impl App {
     /// Has the key of a slot for drills sign what stands for its artifacts, and opens a drill about it.
     ///
     /// # Errors
-    /// `incident.drill` where the slot is not for drills; what its device answers.
+    /// What the ledger refuses of the opening, such as `incident.drill` where the slot is not for drills; what its device
+    /// answers.
     pub async fn start_drill(
         &self,
         ledger: &Arc<Ledger>,
@@ -85,18 +87,17 @@ impl App {
     ) -> Result<Appended, EngineError> {
         let state = ledger.state();
         let founded = state.founded()?;
-        let (actor, slot) = (Actor::Member(by), opening.slot.clone());
-        // Who may not open it has nothing signed either.
-        founded.judge_containment(actor, Some(&slot), ledger.now())?;
-        if !founded.slot(&slot)?.drill {
-            return Err(Rule::IncidentDrill.into());
-        }
+        let slot = opening.slot.clone();
+        let step = IncidentMove::Open(opening);
+        let opening = submission((Actor::Member(by), incident), step, disclosures, correlation);
+        // For a drill that the ledger would refuse nothing is signed.
+        let context = Context { clock: ledger.now(), correlation, checked: &opening.checked };
+        decide(&state, opening.command.clone(), context)?;
         if founded.open_incidents(&slot).next().is_some() {
             return Err(Rule::IncidentBusy.into());
         }
         self.sign_samples(ledger, &slot, correlation).await?;
-        let step = IncidentMove::Open(opening);
-        ledger.submit(submission((actor, incident), step, disclosures, correlation)).await
+        ledger.submit(opening).await
     }
 
     /// Has the key in charge of a slot for drills sign every sample.
