@@ -60,12 +60,13 @@ pub(super) async fn of(
     let stored = store.events_at(ledger, &taken).await?;
     let steps = story::told(store, ledger, known, stored).await?;
     let who = steps.into_iter().map(|told| (told.seq, told.who)).collect();
-    let seqs: Vec<u64> = told.iter().map(|told| told.seq).collect();
+    let opened = view.opened.seq.get();
+    // Of a long incident the opening is not told any more, and why it was opened still is.
+    let seqs: Vec<u64> = told.iter().map(|told| told.seq).chain([opened]).collect();
     let mut said: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for row in store.disclosures_of(ledger, &seqs).await? {
         said.entry(row.seq).or_default().push(wording::lines(&row.value));
     }
-    let opened = view.opened.seq.get();
     let reason = said.get(&opened).and_then(|said| said.first().cloned());
     let happened = told.into_iter().map(|told| Happened {
         said: said.remove(&told.seq).unwrap_or_default(),
