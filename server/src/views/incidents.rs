@@ -21,6 +21,7 @@ pub use steps::{StepView, decided_by};
 
 use super::Names;
 use super::blast_radius::MarkView;
+use steps::Candidates;
 
 impl From<Mark> for MarkView {
     fn from(mark: Mark) -> Self {
@@ -183,6 +184,8 @@ impl IncidentView {
     pub fn new(id: IncidentId, incident: &Incident, founded: &Founded, names: &Names, at: Timestamp) -> Self {
         let slot = founded.slots().get(&incident.slot);
         let name = |member| names.member(member).map(str::to_owned);
+        let candidates = Candidates::of(incident, founded);
+        let step = |step| StepView::new(step, (incident, &candidates), founded, at);
         Self {
             incident: id,
             drill: incident.drill,
@@ -201,10 +204,7 @@ impl IncidentView {
             acknowledge_by: incident.acknowledge_by,
             responders: responders(incident, names),
             escalated: incident.escalated.map(MarkView::from),
-            steps: IncidentStep::ALL
-                .into_iter()
-                .map(|step| StepView::new(step, incident, founded, at))
-                .collect(),
+            steps: IncidentStep::ALL.into_iter().map(step).collect(),
             scope: incident.scope.map(|scope| ScopeView {
                 count: scope.count,
                 since: scope.since,

@@ -1,10 +1,12 @@
 //! The steps of an incident.
 
+use std::collections::BTreeMap;
+
 use sealbook_ledger::action::{ActionType, Params};
 use sealbook_ledger::ids::ActionId;
 use sealbook_ledger::incident::{Incident, IncidentOutcome, IncidentStep, Mark};
 use sealbook_ledger::rotation::{Rotation, RotationStep};
-use sealbook_ledger::state::{Founded, OpenAction};
+use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,8 +47,34 @@ pub struct StepView {
     pub rotation: Option<ActionId>,
 }
 
+/// What waits for people or the server and would take steps of an incident: looked for once for all its steps.
+pub(super) struct Candidates {
+    /// The newest action that would take a step.
+    actions: BTreeMap<IncidentStep, ActionId>,
+    /// The newest rotation of its key that has not cut over.
+    rotation: Option<ActionId>,
+}
+
+impl Candidates {
+    pub(super) fn of(incident: &Incident, founded: &Founded) -> Self {
+        let open = founded.actions().iter();
+        let takes = open.filter_map(|(id, action)| {
+            Some((action.proposal().seq, step_of(&action.document().params, incident)?, *id))
+        });
+        let mut takes: Vec<_> = takes.collect();
+        takes.sort_unstable_by_key(|(seq, ..)| *seq);
+        let actions = takes.into_iter().map(|(_, step, id)| (step, id)).collect();
+        Self { actions, rotation: preparing(incident, founded) }
+    }
+}
+
 impl StepView {
-    pub(super) fn new(step: IncidentStep, incident: &Incident, founded: &Founded, at: Timestamp) -> Self {
+    pub(super) fn new(
+        step: IncidentStep,
+        (incident, candidates): (&Incident, &Candidates),
+        founded: &Founded,
+        at: Timestamp,
+    ) -> Self {
         let taken = taken(step, incident);
         let from = incident.opened.at;
         let target = incident.targets.get(&step).copied();
@@ -64,8 +92,8 @@ impl StepView {
             target,
             met: due.and_then(|due| when.map(|when| when <= due).or_else(|| over.then_some(false))),
             action: action(step, incident, founded),
-            pending: pending(step, incident, founded),
-            rotation: rotation(step, incident, founded),
+            pending: candidates.actions.get(&step).copied(),
+            rotation: candidates.rotation.filter(|_| step == IncidentStep::Rotated),
         }
     }
 }
@@ -116,31 +144,24 @@ fn action(step: IncidentStep, incident: &Incident, founded: &Founded) -> Option<
     }
 }
 
-/// The newest action that would take a step.
-fn pending(step: IncidentStep, incident: &Incident, founded: &Founded) -> Option<ActionId> {
-    let takes = |action: &OpenAction| {
-        let document = action.document();
-        match (step, &document.params) {
-            (IncidentStep::Rotated, Params::KeyRotate(p) | Params::KeyRotateEmergency(p)) => {
-                p.old_key == incident.key
-            }
-            (IncidentStep::Revoked, Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p)) => {
-                p.key == incident.key
-            }
-            (IncidentStep::Resumed, Params::SlotResume(p)) => p.slot == incident.slot,
-            (IncidentStep::Resigned, Params::SigningApprove(p)) => p.slot == incident.slot,
-            _ => false,
+/// The step of an incident that an action would take.
+fn step_of(params: &Params, incident: &Incident) -> Option<IncidentStep> {
+    let (step, takes) = match params {
+        Params::KeyRotate(p) | Params::KeyRotateEmergency(p) => {
+            (IncidentStep::Rotated, p.old_key == incident.key)
         }
+        Params::KeyRevoke(p) | Params::KeyRevokeEmergency(p) => {
+            (IncidentStep::Revoked, p.key == incident.key)
+        }
+        Params::SlotResume(p) => (IncidentStep::Resumed, p.slot == incident.slot),
+        Params::SigningApprove(p) => (IncidentStep::Resigned, p.slot == incident.slot),
+        _ => return None,
     };
-    let open = founded.actions().iter().filter(|(_, action)| takes(action));
-    open.max_by_key(|(_, action)| action.proposal().seq).map(|(id, _)| *id)
+    takes.then_some(step)
 }
 
-/// The newest rotation that would take a step and has not cut over.
-fn rotation(step: IncidentStep, incident: &Incident, founded: &Founded) -> Option<ActionId> {
-    if step != IncidentStep::Rotated {
-        return None;
-    }
+/// The newest rotation of an incident's key that has not cut over.
+fn preparing(incident: &Incident, founded: &Founded) -> Option<ActionId> {
     let prepares = |rotation: &Rotation| {
         use RotationStep as S;
         let before = matches!(rotation.step, S::Started | S::Generating(_) | S::Generated(_) | S::Proved(_));
