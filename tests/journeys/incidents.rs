@@ -188,7 +188,25 @@ fn a_false_alarm_takes_the_quorum_that_let_the_slot_go_on() {
     let next = opened(&tenant, &json!({ "slot": "releases" }));
     assert_eq!(next["follows"], incident["incident"]);
     assert_eq!(next["clocks"], incident["clocks"]);
+    a_page_says_where_the_next_begins(&tenant, &[&next, &incident]);
     tenant.verified();
+}
+
+fn a_page_says_where_the_next_begins(tenant: &Tenant, newest_first: &[&Value]) {
+    let page = |query: &str| tenant.get(&format!("/incidents?{query}")).expect(200).json();
+    let mut after = String::new();
+    for (at, incident) in newest_first.iter().enumerate() {
+        let listed = page(&format!("limit=1{after}"));
+        assert_eq!(listed["incidents"].as_array().unwrap().len(), 1, "{listed}");
+        assert_eq!(listed["incidents"][0]["incident"], incident["incident"]);
+        let more = at + 1 < newest_first.len();
+        assert_eq!(listed["next"], if more { incident["incident"].clone() } else { Value::Null });
+        after = format!("&after={}", text(&incident["incident"]));
+    }
+    assert_eq!(page("limit=1000")["incidents"].as_array().unwrap().len(), newest_first.len());
+    assert_eq!(page("open=false")["next"], Value::Null);
+    let nowhere = "/incidents?after=01934f00-0000-4000-8000-0000000000f1";
+    tenant.get(nowhere).refused(404, "incident.unknown");
 }
 
 #[test]

@@ -164,6 +164,28 @@ impl From<OutcomeArg> for IncidentOutcome {
 pub(super) struct Incidents {
     /// The newest first.
     pub(super) incidents: Vec<IncidentView>,
+    /// Where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<IncidentId>,
+}
+
+impl Incidents {
+    /// All that a query finds, page by page.
+    pub(super) fn all(context: &Context, client: &Client, query: &[String]) -> Result<Self, Failure> {
+        let (mut incidents, mut next) = (Vec::new(), None);
+        loop {
+            let after = next.map(|id: IncidentId| format!("after={id}"));
+            let query: Vec<String> = query.iter().cloned().chain(after).collect();
+            let page: Self =
+                client.json(&Call::get(context.path(&format!("/incidents?{}", query.join("&")))?))?;
+            // Where a page says nothing more, there are no more.
+            next = page.next.filter(|_| !page.incidents.is_empty());
+            incidents.extend(page.incidents);
+            if next.is_none() {
+                return Ok(Self { incidents, next });
+            }
+        }
+    }
 }
 
 /// Runs the command.
@@ -208,9 +230,7 @@ fn list(context: &Context, slot: Option<&SlotName>, open: bool) -> Result<(), Fa
     let mut query = Vec::new();
     query.extend(slot.map(|slot| format!("slot={slot}")));
     query.extend(open.then(|| "open=true".to_owned()));
-    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-    let path = context.path(&format!("/incidents{query}"))?;
-    let all: Incidents = context.caller()?.json(&Call::get(path))?;
+    let all = Incidents::all(context, &context.caller()?, &query)?;
     let rows: Vec<_> = all.incidents.iter().map(console::row).collect();
     context.out.show(&all, || table(&console::HEADINGS, &rows))
 }

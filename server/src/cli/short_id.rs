@@ -104,16 +104,16 @@ impl Context {
 
     /// The incident or drill that was meant.
     pub(super) fn incident_id(&self, client: &Client, given: &IdArg) -> Result<IncidentId, Failure> {
-        given.choose("incident", || self.incidents(client, "/incidents"))
+        given.choose("incident", || self.incidents(client, &[]))
     }
 
     /// The drill that was meant.
     pub(super) fn drill_id(&self, client: &Client, given: &IdArg) -> Result<IncidentId, Failure> {
-        given.choose("drill", || self.incidents(client, "/incidents?drill=true"))
+        given.choose("drill", || self.incidents(client, &["drill=true".to_owned()]))
     }
 
-    fn incidents(&self, client: &Client, path: &str) -> Result<Vec<(IncidentId, String)>, Failure> {
-        let all: Incidents = client.json(&Call::get(self.path(path)?))?;
+    fn incidents(&self, client: &Client, query: &[String]) -> Result<Vec<(IncidentId, String)>, Failure> {
+        let all = Incidents::all(self, client, query)?;
         Ok(all.incidents.iter().map(|one| (one.incident, console::head(one))).collect())
     }
 

@@ -26,7 +26,7 @@ use super::problem::{Problem, ProblemDocument};
 use super::rotations::NoMembers;
 use crate::text::Untrusted;
 use crate::views::Names;
-use crate::views::incidents::{self, IncidentView, StepView, decided_by};
+use crate::views::incidents::{self, IncidentView, MAX_PAGE, StepView, decided_by};
 
 /// How a drill is to go.
 #[derive(Deserialize, ToSchema)]
@@ -71,7 +71,7 @@ struct DrillSlotView {
 
 #[derive(Serialize, ToSchema)]
 struct DrillList {
-    /// The newest first.
+    /// The newest first, at most 100; `GET …/incidents?drill=true` has them all.
     drills: Vec<IncidentView>,
     slots: Vec<DrillSlotView>,
     /// When the next one is due; absent without a slot for drills.
@@ -113,7 +113,8 @@ struct AdvancedView {
 pub(super) async fn list_drills(reader: Reader) -> Result<HttpResponse, Problem> {
     let names = Names::load(reader.store(), reader.ledger.id()).await?;
     let founded = reader.founded()?;
-    let drills = incidents::list(founded, &names, reader.at, |incident| incident.drill);
+    let newest = (None, MAX_PAGE);
+    let drills = incidents::page(founded, &names, reader.at, |incident| incident.drill, newest)?.incidents;
     let milestones = reader.ledger.milestones_now(reader.store()).await?;
     let due = incidents::next_drill(founded, &milestones);
     Ok(HttpResponse::Ok().json(DrillList { drills, slots: slots(founded), due }))

@@ -21,7 +21,7 @@ use super::problem::{Problem, ProblemDocument};
 use crate::app::incidents::submission;
 use crate::text::Untrusted;
 use crate::views::Names;
-use crate::views::incidents::{self, IncidentView};
+use crate::views::incidents::{self, IncidentView, MAX_PAGE};
 
 /// Which incidents.
 #[derive(Deserialize, IntoParams)]
@@ -35,6 +35,11 @@ pub(super) struct IncidentQuery {
     /// Only of this slot.
     #[param(value_type = Option<String>)]
     slot: Option<SlotName>,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>, format = Uuid)]
+    after: Option<IncidentId>,
+    /// At most 100, which is also what a page has where nothing is said.
+    limit: Option<usize>,
 }
 
 /// What may have happened.
@@ -68,6 +73,10 @@ pub(super) struct OpeningBody {
 struct IncidentList {
     /// The newest first.
     incidents: Vec<IncidentView>,
+    /// The value of `after` for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    next: Option<IncidentId>,
 }
 
 /// The incident as it stands now.
@@ -101,8 +110,9 @@ pub(super) async fn list_incidents(
             && query.drill.is_none_or(|drill| drill == incident.drill)
             && query.slot.as_ref().is_none_or(|slot| *slot == incident.slot)
     };
-    let incidents = incidents::list(reader.founded()?, &names, reader.at, wanted);
-    Ok(HttpResponse::Ok().json(IncidentList { incidents }))
+    let asked = (query.after, query.limit.unwrap_or(MAX_PAGE));
+    let page = incidents::page(reader.founded()?, &names, reader.at, wanted, asked)?;
+    Ok(HttpResponse::Ok().json(IncidentList { incidents: page.incidents, next: page.next }))
 }
 
 /// Shows one incident with its clocks and steps: which are done, by which event, and what the rest waits for.

@@ -18,7 +18,7 @@ use super::page::{self, Frame, Place};
 use super::slot::Due;
 use super::slots::{Chip, may_propose};
 use crate::http::problem::Problem;
-use crate::views::incidents::{IncidentView, list, next_drill};
+use crate::views::incidents::{self, IncidentView, MAX_PAGE, next_drill};
 use crate::views::slots::{SlotStatus, SlotView};
 use compared::Compared;
 
@@ -62,7 +62,7 @@ pub(super) async fn drills_page(visit: Visit) -> Result<HttpResponse, Problem> {
     let (founded, at) = (visit.member.founded()?, visit.member.at);
     let milestones = visit.member.ledger.milestones_now(visit.store()).await?;
     let due = next_drill(founded, &milestones).map(|due| Due::new(due, at));
-    let all = list(founded, &visit.names, at, |incident| incident.drill);
+    let all = incidents::page(founded, &visit.names, at, |one| one.drill, (None, MAX_PAGE))?.incidents;
     let (open, held): (Vec<IncidentView>, Vec<_>) = all.into_iter().partition(IncidentView::is_open);
     let compared = Compared::of(&held);
     let rows =

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpResponse, get, web};
 use askama::Template;
 use sealbook_ledger::event::Actor;
-use sealbook_ledger::ids::SlotName;
-use sealbook_ledger::incident::INCIDENTS;
+use sealbook_ledger::ids::{IncidentId, SlotName};
+use sealbook_ledger::incident::{INCIDENTS, Incident};
 use sealbook_ledger::state::Founded;
+use serde::Deserialize;
 
 use super::Visit;
 use super::incident::clock::Clock;
@@ -16,7 +17,7 @@ use super::page::{self, Frame, Place};
 use super::slots::Chip;
 use super::wording;
 use crate::http::problem::Problem;
-use crate::views::incidents::{IncidentView, list};
+use crate::views::incidents::{self as views, IncidentView, MAX_PAGE, list};
 use crate::views::story;
 
 /// The page.
@@ -27,6 +28,8 @@ struct IncidentsPage {
     heading: String,
     open: Vec<IncidentRow>,
     closed: Vec<IncidentRow>,
+    /// The last of those that have ended, where more follow.
+    next: Option<IncidentId>,
     /// Drills that go on.
     drills: Vec<IncidentRow>,
     /// The slots that the member may open one about.
@@ -72,18 +75,27 @@ impl IncidentRow {
 
 /// The incidents that go on, drills not counted: what everybody sees first.
 pub(super) fn alarms(visit: &Visit) -> Result<Vec<IncidentRow>, Problem> {
-    let wanted = |incident: &sealbook_ledger::incident::Incident| incident.is_open() && !incident.drill;
+    let wanted = |incident: &Incident| incident.is_open() && !incident.drill;
     let open = list(visit.member.founded()?, &visit.names, visit.member.at, wanted);
     Ok(open.into_iter().map(|view| IncidentRow::new(visit, view)).collect())
 }
 
+/// Which incidents, as the address says; what can't be read asks for nothing in particular.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    after: String,
+}
+
 #[get("/t/{tenant}/incidents")]
-pub(super) async fn incidents(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn incidents(visit: Visit, asked: web::Query<Asked>) -> Result<HttpResponse, Problem> {
     let (founded, at) = (visit.member.founded()?, visit.member.at);
-    let wanted = |incident: &sealbook_ledger::incident::Incident| !incident.drill || incident.is_open();
-    let rows = list(founded, &visit.names, at, wanted).into_iter().map(|view| IncidentRow::new(&visit, view));
-    let (open, closed): (Vec<_>, Vec<_>) = rows.partition(|row| row.view.is_open());
-    let (drills, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|row| row.view.drill);
+    let rows = |views: Vec<IncidentView>| views.into_iter().map(|view| IncidentRow::new(&visit, view));
+    let open = rows(list(founded, &visit.names, at, Incident::is_open));
+    let (drills, open): (Vec<_>, Vec<_>) = open.partition(|row| row.view.drill);
+    let after = asked.after.parse().ok().filter(|id| founded.incident(*id).is_ok());
+    let ended = |incident: &Incident| !incident.drill && !incident.is_open();
+    let earlier = views::page(founded, &visit.names, at, ended, (after, MAX_PAGE))?;
     let heading = match open.len() {
         0 => "No incident is open".to_owned(),
         many => format!("{} open", wording::counted(many, "incident is", "incidents are")),
@@ -92,7 +104,8 @@ pub(super) async fn incidents(visit: Visit) -> Result<HttpResponse, Problem> {
         frame: visit.frame("Incidents", Place::Incidents),
         heading,
         open,
-        closed,
+        closed: rows(earlier.incidents).collect(),
+        next: earlier.next,
         drills,
         slots: may_open(&visit, founded, false).into_iter().collect(),
         known: founded.rules() >= INCIDENTS,

@@ -10,6 +10,7 @@ use sealbook_ledger::ids::{ChannelName, IncidentId, KeyId, MemberId, SlotName};
 use sealbook_ledger::incident::{
     CLOSED_WITHIN_S, Incident, IncidentOutcome, IncidentStep, Mark, REVOKED_WITHIN_S,
 };
+use sealbook_ledger::rule::Rule;
 use sealbook_ledger::slot::KeyState;
 use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
@@ -22,6 +23,9 @@ pub use steps::{StepView, decided_by};
 use super::Names;
 use super::blast_radius::MarkView;
 use steps::Candidates;
+
+/// Most incidents of a page.
+pub const MAX_PAGE: usize = 100;
 
 impl From<Mark> for MarkView {
     fn from(mark: Mark) -> Self {
@@ -240,9 +244,44 @@ pub fn list(
     at: Timestamp,
     wanted: impl Fn(&Incident) -> bool,
 ) -> Vec<IncidentView> {
-    let mut found: Vec<_> = founded.incidents().iter().filter(|(_, incident)| wanted(incident)).collect();
+    let found = newest_first(founded, wanted).into_iter();
+    found.map(|(id, incident)| IncidentView::new(id, incident, founded, names, at)).collect()
+}
+
+/// Some of the incidents and drills that pass, and where the next page begins.
+pub struct IncidentPage {
+    /// The newest first.
+    pub incidents: Vec<IncidentView>,
+    /// The last of them, where older ones follow.
+    pub next: Option<IncidentId>,
+}
+
+/// At most `limit` of those that pass and are older than one, the newest first; no more than [`MAX_PAGE`].
+///
+/// # Errors
+/// `incident.unknown`: there is none to begin after.
+pub fn page(
+    founded: &Founded,
+    names: &Names,
+    at: Timestamp,
+    wanted: impl Fn(&Incident) -> bool,
+    (after, limit): (Option<IncidentId>, usize),
+) -> Result<IncidentPage, Rule> {
+    let after = after.map(|id| founded.incident(id).map(|incident| incident.opened.seq)).transpose()?;
+    let older = |incident: &Incident| after.is_none_or(|seq| incident.opened.seq < seq);
+    let found = newest_first(founded, |incident| wanted(incident) && older(incident));
+    let limit = limit.clamp(1, MAX_PAGE);
+    let next = found.get(limit).and(found.get(limit - 1)).map(|(id, _)| *id);
+    let page = found.into_iter().take(limit);
+    let incidents = page.map(|(id, incident)| IncidentView::new(id, incident, founded, names, at)).collect();
+    Ok(IncidentPage { incidents, next })
+}
+
+fn newest_first(founded: &Founded, wanted: impl Fn(&Incident) -> bool) -> Vec<(IncidentId, &Incident)> {
+    let all = founded.incidents().iter().map(|(id, incident)| (*id, &**incident));
+    let mut found: Vec<_> = all.filter(|(_, incident)| wanted(incident)).collect();
     found.sort_by_key(|(_, incident)| std::cmp::Reverse(incident.opened.seq));
-    found.into_iter().map(|(id, incident)| IncidentView::new(*id, incident, founded, names, at)).collect()
+    found
 }
 
 fn is_contained(incident: &Incident, founded: &Founded, at: Timestamp) -> bool {
