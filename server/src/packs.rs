@@ -16,7 +16,7 @@ use sealbook_ledger::attachment::{Attachment, MediaType};
 use sealbook_ledger::command::{Command, Document, DocumentOutcome, DocumentSubject, RotationCommand};
 use sealbook_ledger::encoding::{B64, Hash};
 use sealbook_ledger::evidence::{
-    AFFECTED, DISCLOSURES, EVIDENCE, Evidence, Facts, REPORT, file, receipt_name,
+    AFFECTED, DISCLOSURES, EVIDENCE, Evidence, EvidenceError, Facts, REPORT, file, receipt_name,
 };
 use sealbook_ledger::ids::{Correlation, KeyId, MemberId, Origin, Seq};
 use sealbook_ledger::pack::{Pack, PackError, Unsigned, envelope_algorithm};
@@ -72,41 +72,54 @@ impl Packs {
         correlation: Correlation,
         wait: Duration,
     ) -> Result<Issued, EngineError> {
-        let Made { pack, .. } = self.make(ledger, about, wait).await?;
-        self.have_signed(ledger, about.into(), asked_by, correlation, Unfinished::Pack(pack)).await
+        let made = self.make(ledger, about, wait, None).await?;
+        self.issue_made(ledger, about, asked_by, correlation, made).await
     }
 
-    /// The same, unless a pack that was issued before says what this one would: then it is that one.
-    pub(crate) async fn issue_anew(
+    /// Has a pack signed that was made, and records it; what was issued before is left as it is.
+    pub(crate) async fn issue_made(
         &self,
         ledger: &Ledger,
         about: DocumentSubject,
-        asked_by: MemberId,
+        asked_by: Option<MemberId>,
         correlation: Correlation,
+        made: Made,
+    ) -> Result<Issued, EngineError> {
+        match made {
+            Made::Before(issued) => Ok(issued),
+            Made::Pack(pack) => {
+                let pack = Unfinished::Pack(*pack);
+                self.have_signed(ledger, about.into(), asked_by, correlation, pack).await
+            }
+        }
+    }
+
+    /// Makes a pack, unless one that was issued before says what this one would. Nothing is authorised yet: it may be
+    /// broken off.
+    pub(crate) async fn make(
+        &self,
+        ledger: &Ledger,
+        about: DocumentSubject,
         wait: Duration,
         before: Option<(Issued, Vec<u8>)>,
-    ) -> Result<Issued, EngineError> {
-        let Made { pack, evidence } = self.make(ledger, about, wait).await?;
-        if let Some((issued, bytes)) = before
-            && says_the_same(&bytes, &evidence)?
-        {
-            return Ok(issued);
-        }
-        self.have_signed(ledger, about.into(), Some(asked_by), correlation, Unfinished::Pack(pack)).await
-    }
-
-    async fn make(
-        &self,
-        ledger: &Ledger,
-        about: DocumentSubject,
-        wait: Duration,
     ) -> Result<Made, EngineError> {
         let gathering = Gathering { store: &self.store, ledger };
-        let gathered = gathering.gather(about, wait).await?;
+        let mut gathered = gathering.gather(about, wait).await?;
+        if let Some((issued, bytes)) = before {
+            // Whether there is something new to say is known before long lists are read.
+            let (same, back) = apart(move || {
+                let same = says_the_same(&bytes, &told(about, &gathered)?)?;
+                Ok((same, gathered))
+            })
+            .await?;
+            if same {
+                return Ok(Made::Before(issued));
+            }
+            gathered = back;
+        }
+        gathering.add_lists(about, &mut gathered).await?;
         let origin = ledger.origin().clone();
-        // Hashing, drawing and the canary's verification take their time: not on a thread that others wait for.
-        let made = tokio::task::spawn_blocking(move || unsigned(about, &origin, gathered));
-        made.await.map_err(|error| EngineError::fault("a pack's making ended", error))?
+        apart(move || unsigned(about, &origin, gathered)).await.map(|pack| Made::Pack(Box::new(pack)))
     }
 
     /// Intent, device, outcome.
@@ -262,11 +275,20 @@ impl Unfinished {
     }
 }
 
-/// A pack without its signature, and what it says.
-struct Made {
-    pack: Unsigned,
-    /// `evidence.json`.
-    evidence: Vec<u8>,
+/// What the making of a pack came to.
+pub(crate) enum Made {
+    /// One that was issued before says the same.
+    Before(Issued),
+    /// A pack without its signature.
+    Pack(Box<Unsigned>),
+}
+
+/// Hashing, drawing and the canary's verification take their time: not on a thread that others wait for.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| EngineError::fault("a pack's making ended", error))?
 }
 
 /// An authorisation: its event, and the key that it is for.
@@ -307,9 +329,20 @@ fn says_the_same(issued: &[u8], evidence: &[u8]) -> Result<bool, EngineError> {
     Ok(told(pack.file(EVIDENCE).unwrap_or_default())? == told(evidence)?)
 }
 
+fn corrupt(error: EvidenceError) -> EngineError {
+    EngineError::fault("the evidence does not follow from the events", error)
+}
+
+/// `evidence.json` of what was gathered.
+fn told(about: DocumentSubject, gathered: &Gathered) -> Result<Vec<u8>, EngineError> {
+    let facts = Facts::new(&gathered.events).map_err(corrupt)?;
+    let files = Evidence::new(&facts, about, gathered.sealed()).and_then(|evidence| evidence.files());
+    let written = files.map_err(corrupt)?.into_iter().find(|file| file.name.as_str() == EVIDENCE);
+    Ok(written.map(|file| file.bytes).unwrap_or_default())
+}
+
 /// All files of a pack, and the statement about them.
-fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Result<Made, EngineError> {
-    let corrupt = |error| EngineError::fault("the evidence does not follow from the events", error);
+fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Result<Unsigned, EngineError> {
     let facts = Facts::new(&gathered.events).map_err(corrupt)?;
     let evidence = Evidence::new(&facts, about, gathered.sealed()).map_err(corrupt)?;
     let mut all = evidence.files().map_err(corrupt)?;
@@ -341,7 +374,6 @@ fn unsigned(about: DocumentSubject, origin: &Origin, gathered: Gathered) -> Resu
         let seq = Seq::new(receipt.index()).ok_or(Rule::SignatureUnknown)?;
         all.push(file(&receipt_name(seq), "text/plain", receipt.to_string().into_bytes()));
     }
-    let pack = Unsigned::new(about.into(), all, PREDICATE_TYPE, &about.report(origin))
-        .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))?;
-    Ok(Made { pack, evidence: written })
+    Unsigned::new(about.into(), all, PREDICATE_TYPE, &about.report(origin))
+        .map_err(|error| EngineError::fault("an evidence pack can't be put together", error))
 }

@@ -11,10 +11,10 @@ use sealbook_ledger::rule::Rule;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::App;
-use crate::clock;
 use crate::ledger::{EngineError, Ledger};
 use crate::packs::{Issued, Packs};
 use crate::views::reports::{self, ReportView};
+use crate::{blast_radius, clock};
 
 /// How long a report waits for the checkpoint that its receipts lead to.
 const SEAL_WAIT: Duration = Duration::from_secs(10);
@@ -68,7 +68,8 @@ impl App {
     /// it is that one. One at a time, as with periods.
     ///
     /// # Errors
-    /// `incident.unknown`, `evidence_key.other` without an evidence key, `server.busy` while another report is being made.
+    /// `incident.unknown`, `evidence_key.other` without an evidence key, `server.busy` while another report is being made,
+    /// `audit.busy` or `audit.slow` where the past takes too long to read.
     pub async fn report_incident(
         &self,
         ledger: &Arc<Ledger>,
@@ -93,7 +94,10 @@ impl App {
             };
             let packs = Packs::new(Arc::clone(&app.0.store), app.0.devices.clone());
             let about = DocumentSubject::Incident(incident);
-            packs.issue_anew(&ledger, about, asked_by, correlation, SEAL_WAIT, before).await
+            // A list of millions takes its time, which others who ask about the past have to have too.
+            let making = packs.make(&ledger, about, SEAL_WAIT, before);
+            let made = app.0.auditing.within_time(blast_radius::DEADLINE, making).await?;
+            packs.issue_made(&ledger, about, Some(asked_by), correlation, made).await
         });
         work.await.map_err(|error| EngineError::fault("a report's making ended", error))?
     }

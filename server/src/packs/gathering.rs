@@ -89,7 +89,7 @@ pub(super) struct Gathering<'a> {
 
 impl Gathering<'_> {
     /// Chooses the events and proves them under the first checkpoint that covers them all; that of a period covers all that
-    /// there is.
+    /// there is. Lists are added later.
     pub(super) async fn gather(
         &self,
         about: DocumentSubject,
@@ -122,14 +122,20 @@ impl Gathering<'_> {
             receipts.push(receipt);
         }
         let disclosed = self.disclosed(about, &events).await?;
-        let affected = match about {
-            DocumentSubject::Incident(incident) => self.affected(incident, &events).await?,
-            DocumentSubject::LedgerKey(_) | DocumentSubject::Period { .. } | DocumentSubject::Rotation(_) => {
-                None
-            }
-        };
         let tenant = self.ledger.tenant().to_string();
-        Ok(Gathered { events, receipts, checkpoint, disclosed, affected, tenant, vkey })
+        Ok(Gathered { events, receipts, checkpoint, disclosed, affected: None, tenant, vkey })
+    }
+
+    /// Adds what takes long to read: of an incident the signatures that it affects.
+    pub(super) async fn add_lists(
+        &self,
+        about: DocumentSubject,
+        gathered: &mut Gathered,
+    ) -> Result<(), EngineError> {
+        if let DocumentSubject::Incident(incident) = about {
+            gathered.affected = self.affected(incident, &gathered.events).await?;
+        }
+        Ok(())
     }
 
     /// The events of a pack, and every ledger key that there was.
