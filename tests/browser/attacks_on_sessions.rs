@@ -8,7 +8,7 @@ use integration::rotating;
 use integration::tenant::text;
 use integration::{Server, Tenant, waiting};
 use sealbook::http::token::{Token, TokenKind};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::attacker::{COOKIE, records_nothing};
 use crate::support::pages::{Page, Pages, Request};
@@ -263,10 +263,11 @@ fn routes() -> Vec<String> {
 }
 
 /// A route's path, with what it names in a tenant.
-fn filled(route: &str, (action, rotation): &(Value, String)) -> String {
+fn filled(route: &str, [action, rotation, incident]: &[String; 3]) -> String {
     let path = route
-        .replace("{action}", text(&action["action"]))
+        .replace("{action}", action)
         .replace("{rotation}", rotation)
+        .replace("{incident}", incident)
         .replace("{slot}", "apt-repo")
         .replace("{seq}", "3")
         .replace("{type}", "slot.create");
@@ -293,16 +294,18 @@ fn looks_at(browser: &Browser, tenant: &str, path: &str) -> (u64, String) {
 fn every_page_of_another_tenant_is_as_one_of_no_tenant() {
     let server = Server::shared();
     let (own, other) = (Tenant::founded(&server, 2), Tenant::founded(&server, 2));
-    let actions = [&own, &other].map(|tenant| {
-        let action = tenant.slot("apt-repo", "ed25519");
-        (action, rotating::rotate(tenant, "apt-repo", "key.rotate_emergency"))
+    let named = [&own, &other].map(|tenant| {
+        let action = text(&tenant.slot("apt-repo", "ed25519")["action"]).to_owned();
+        let rotation = rotating::rotate(tenant, "apt-repo", "key.rotate_emergency");
+        let incident = tenant.post("/incidents", &json!({ "slot": "apt-repo" })).expect(201).json();
+        [action, rotation, text(&incident["incident"]).to_owned()]
     });
     walk("another-tenant", |[ada]| {
         ada.signs_in(&server, own.person(0));
         for route in routes() {
             // Before anybody is known, the pages of one-time links say the same of every name.
             let open = ["found", "join"].contains(&route.as_str());
-            let (mine, theirs) = (filled(&route, &actions[0]), filled(&route, &actions[1]));
+            let (mine, theirs) = (filled(&route, &named[0]), filled(&route, &named[1]));
             assert_eq!(looks_at(ada, &own.name, &mine).0, 200, "{route} of her own");
             let shown = looks_at(ada, &other.name, &theirs);
             assert_eq!(shown.0, if open { 200 } else { 404 }, "{route} of another tenant");
