@@ -37,7 +37,7 @@ impl Effects {
             };
             let due = due(founded).into_iter().filter(|(of, ..)| !open(*of));
             let issue = due.map(|(of, about, correlation)| Step::Issue { about, of, correlation });
-            // One at a time, and after everything else: a pack reads and draws for a while, and nobody waits for it.
+            // One at a time, and after everything else, which waits while a pack reads and draws.
             steps.extend(issue.filter(|step| !self.has_to_wait(step)).take(1));
         }
         steps
