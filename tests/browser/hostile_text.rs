@@ -156,9 +156,11 @@ fn says_why(tenant: &Tenant, service: &Service) {
     tenant.post("/evidence", &evidence).expect(201);
 }
 
-/// Opens an incident, whose reason takes no markup, and notes something.
+/// Opens an incident, whose reason takes no markup, and notes something: about a slot of its own, for it voids what waits to
+/// be signed.
 fn suspected(tenant: &Tenant) -> String {
-    let mut body = json!({ "slot": "release", "contain": false, "reason": hostile("incident") });
+    tenant.slot("watched", "ecdsa-p256-sha256");
+    let mut body = json!({ "slot": "watched", "contain": false, "reason": hostile("incident") });
     tenant.post("/incidents", &body).refused(400, "advisory.markup");
     body["reason"] = json!("somebody typed this");
     let opened = tenant.post("/incidents", &body).expect(201).json();
