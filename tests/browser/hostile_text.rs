@@ -92,6 +92,7 @@ impl Defaced {
         let mut guarded = signing_policy();
         guarded["approval"] = json!(["production"]);
         tenant.slot_with("release", "ecdsa-p256-sha256", &guarded);
+        tenant.slot("watched", "ecdsa-p256-sha256");
         let (service, enrolment) = enrolled(&tenant);
         tenant.approved(&enrolment);
         let approval = asked(&tenant, &service);
@@ -159,7 +160,6 @@ fn says_why(tenant: &Tenant, service: &Service) {
 /// Opens an incident, whose reason takes no markup, and notes something: about a slot of its own, for it voids what waits to
 /// be signed.
 fn suspected(tenant: &Tenant) -> String {
-    tenant.slot("watched", "ecdsa-p256-sha256");
     let mut body = json!({ "slot": "watched", "contain": false, "reason": hostile("incident") });
     tenant.post("/incidents", &body).refused(400, "advisory.markup");
     body["reason"] = json!("somebody typed this");
