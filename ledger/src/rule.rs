@@ -106,7 +106,7 @@ rules! {
     IncidentClosed Conflict "incident.closed" "The incident is closed; open another one.";
     IncidentDrill Forbidden "incident.drill" "A drill is about a slot that was created for drills, and an incident about any other.";
     IncidentForm Invalid "incident.form" "An incident has an id of its own, times within their bounds, and numbers that add up.";
-    IncidentOpen Conflict "incident.open" "An incident is resolved once every step is done; a false alarm ends once a quorum lets the slot sign again with the same key.";
+    IncidentOpen Conflict "incident.open" "An incident is resolved once every step is done, given up once its slot signs nothing and others know, a false alarm once a quorum lets the slot sign again with the same key.";
     IncidentStep Conflict "incident.step" "The incident is not at the point that this step needs, or the step is done.";
     IncidentUnknown NotFound "incident.unknown" "There is no such incident.";
     KeyAttributes Forbidden "key.attributes" "A key must have been made in the device, and never be extractable.";

@@ -126,6 +126,11 @@ impl Ending<'_> {
              \x20 Which keys to believe:\n\n\
              \x20   {verify} {demo}/trust-root.json \\\n\
              \x20     --vkey @{demo}/after-rotation/acme.vkey\n\n\
+             \x20 The statement that customers get, and the drill's:\n\n\
+             \x20   {verify} {demo}/incident/statement.zip \\\n\
+             \x20     --vkey @{demo}/after-rotation/acme.vkey\n\
+             \x20   {verify} {demo}/drill/statement.zip \\\n\
+             \x20     --vkey @{demo}/after-rotation/acme.vkey\n\n\
              \x20 The copies: like the export. The one whose tail is cut off passes for an older\n\
              \x20 ledger, until it is held against a checkpoint that somebody has seen:\n\n\
              \x20   {verify} {demo}/tampered/cut.tar \\\n\

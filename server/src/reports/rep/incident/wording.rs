@@ -80,12 +80,16 @@ fn done(evidence: &IncidentEvidence) -> Vec<String> {
     let channels: Vec<&str> = evidence.channels.keys().map(|name| name.as_str()).collect();
     if !channels.is_empty() {
         let back = evidence.channels.values().all(|channel| channel.reinstated.is_some());
-        let replaced = if back { ", which offer replacements now" } else { "" };
+        let replaced = match (back, channels.len()) {
+            (false, _) => "",
+            (true, 1) => ", which offers replacements now",
+            (true, _) => ", which offer replacements now",
+        };
         done.push(format!("what is affected was taken from {}{replaced}", channels.join(", ")));
     }
     if let Some(resigned) = &evidence.resigned {
         let (again, dropped) = (resigned.resigned, resigned.dropped);
-        done.push(format!("of what is affected {again} were signed again and {dropped} given up"));
+        done.push(format!("of what is affected, signed again: {again}, given up: {dropped}"));
     }
     done
 }
