@@ -210,9 +210,7 @@ impl Effects {
         let document = action.document();
         match action.stage() {
             Stage::Open if at >= document.expires_at => Some(Step::Submit(Command::Expire(id))),
-            Stage::Open if founded.is_outdated(action) || document.policy != founded.policy_digest() => {
-                Some(Step::Submit(Command::Void(id)))
-            }
+            Stage::Open if founded.is_outdated(action) => Some(Step::Submit(Command::Void(id))),
             Stage::Open => founded.may_begin(action, at).then_some(Step::Begin(id)),
             Stage::Executing { expires_at, progress } => {
                 self.continue_with(founded, id, action, progress, at >= expires_at)

@@ -264,3 +264,23 @@ fn a_build_takes_artifacts_down_by_itself_and_cant_put_them_back() {
     build.api.get(&tenant.path("/incidents")).refused(403, "role.missing");
     tenant.verified();
 }
+
+#[test]
+fn a_scope_reaches_as_far_back_as_the_quorum_that_revoked_says() {
+    let server = Server::shared();
+    let (tenant, service) = releasing(&server);
+    tenant.sign(&service, "releases", &sha256(b"long ago")).expect(200);
+    let since = in_seconds(0);
+    let incident = opened(&tenant, &json!({ "slot": "releases", "suspected_since": since }));
+    let scoped = taken(&tenant, &incident, "scope", &json!({}));
+    assert_eq!((&scoped["scope"]["since"], &scoped["scope"]["count"]), (&json!(since), &json!(0)));
+    // They name no moment: all that there was.
+    tenant.executed("key.revoke_emergency", &json!({ "key": incident["key"], "reason": "key_compromise" }));
+    assert_eq!(seen(&tenant, &incident)["scope"]["stale"], true);
+    take(&tenant, &incident, "scope", &json!({ "since": since })).refused(400, "incident.form");
+    let scoped = taken(&tenant, &incident, "scope", &json!({}));
+    assert_eq!(scoped["scope"].get("since"), None);
+    // The artifact, and the request for the key's certificate.
+    assert_eq!((&scoped["scope"]["count"], &scoped["scope"]["stale"]), (&json!(2), &json!(false)));
+    tenant.verified();
+}

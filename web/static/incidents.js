@@ -1,28 +1,15 @@
 // An incident's page: what people do about its steps is asked of the API, and what has changed in it is said aloud.
 
-import { announce, clearRefusal, path, post, showRefusal, tenant } from "./api.js";
+import { clearRefusal, path, post, showRefusal, tenant } from "./api.js";
 import "./clocks.js";
 import { element } from "./elements.js";
 import { refresh } from "./live.js";
 import { momentOf } from "./proposal.js";
+import { follow } from "./standing.js";
 import { givenMoment } from "./times.js";
 
-/** The step that the focus was in last: its button goes when the step is done, and the focus must not get lost. */
-let last = null;
 /** What a button said of itself, which an exchange of the page must not take away. */
 const told = new Map();
-
-const steps = () => [...document.querySelectorAll(".steps > li")];
-const standing = () => new Map(steps().map((step) => [step.id, step.dataset.word]));
-let stood = standing();
-
-/** Says which steps stand elsewhere than they did. */
-function tellChanges() {
-  const now = standing();
-  const changed = steps().filter(({ id, dataset }) => stood.get(id) !== dataset.word);
-  stood = now;
-  if (changed.length > 0) announce(`${changed.map(({ dataset }) => `${dataset.title}: ${dataset.word}`).join(". ")}.`);
-}
 
 const places = (text) => path(...text.split("/"));
 const incident = () => location.pathname.split("/").at(-1);
@@ -119,13 +106,5 @@ function bind() {
 }
 
 bind();
-document.addEventListener("focusin", ({ target }) => {
-  last = target.closest?.(".steps > li")?.id ?? null;
-});
-document.addEventListener("sealbook:exchanged", (event) => {
-  bind();
-  if (last && document.activeElement === document.body) document.getElementById(last)?.focus({ preventScroll: true });
-  // Which step has moved is said, and not each event of the ledger.
-  event.preventDefault();
-  tellChanges();
-});
+document.addEventListener("sealbook:exchanged", bind);
+follow(".steps > li");

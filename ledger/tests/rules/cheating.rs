@@ -296,3 +296,25 @@ fn what_others_were_told_is_about_what_was_found() {
     ledger.moved(incident, IncidentMove::Advise).unwrap();
     assert!(told(&ledger));
 }
+
+#[test]
+fn a_suspension_that_lapsed_was_lifted_by_nobody() {
+    let (mut ledger, key) = releases();
+    let opening = IncidentOpening { contain: false, ..plain_opening("releases", key) };
+    ledger.moved(incident_id(1), IncidentMove::Open(opening)).unwrap();
+    // With two of three people away nobody can lift what the third one stops.
+    for person in [1, 2] {
+        ledger.contain(0, Containment::Member(ledger.people[person].id)).unwrap();
+    }
+    let suspended = ledger.contain(0, Containment::Slot(slot_name("releases"))).unwrap();
+    let Payload::SlotSuspended(suspended) = &suspended.payload else { panic!("{suspended:?}") };
+    assert!(suspended.lapses_at.is_some());
+    ledger.wait(73 * 60 * 60);
+    let (now, at) = (ledger.now(), ledger.clock);
+    let incident = now.incident(incident_id(1)).unwrap();
+    let slot = now.slot(&slot_name("releases")).unwrap();
+    assert!(slot.suspension.is_none_or(|suspension| !suspension.holds(at)));
+    assert!(!now.is_done(incident, IncidentStep::Resumed, at));
+    let close = IncidentMove::Close(IncidentOutcome::FalseAlarm);
+    assert_eq!(ledger.moved(incident_id(1), close).unwrap_err(), Rule::IncidentOpen);
+}

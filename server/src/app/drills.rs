@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sealbook_ledger::command::{Containment, IncidentMove};
+use sealbook_ledger::command::{Command, Containment, IncidentMove};
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{ChannelName, IncidentId, MemberId};
 use sealbook_ledger::incident::{Incident, IncidentOutcome, IncidentStep};
@@ -92,7 +92,7 @@ impl App {
         let step = match next {
             Next::Contain => {
                 let (target, sd) = (Containment::Slot(incident.slot.clone()), Vec::new());
-                let command = sealbook_ledger::command::Command::Contain { by, target, sd };
+                let command = Command::Contain { by, target, sd };
                 let submission = Submission { correlation: incident.correlation, ..Submission::new(command) };
                 return ledger.submit(submission).await.map(drop);
             }

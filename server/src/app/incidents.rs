@@ -8,10 +8,8 @@ use sealbook_ledger::command::{
 use sealbook_ledger::decide::{Context, decide};
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::ids::{Correlation, IncidentId, MemberId, SlotName};
-use sealbook_ledger::incident::Incident;
 use sealbook_ledger::rule::Rule;
 use sealbook_ledger::signature::drill_sample;
-use sealbook_ledger::state::Founded;
 use sealbook_ledger::timestamp::Timestamp;
 
 use super::App;
@@ -63,7 +61,7 @@ impl App {
         let state = ledger.state();
         let founded = state.founded()?;
         let incident = founded.incident(id)?;
-        let since = since.or_else(|| suspicion(incident, founded));
+        let since = since.or_else(|| founded.suspected(incident));
         let scope = Scope::new(ledger, incident.key, since, None)?;
         let extent = self.blast_radius(Arc::clone(ledger), scope).await?;
         let bounds = extent.first().zip(extent.last()).map(|((first, _), (last, _))| (first, last));
@@ -122,11 +120,4 @@ impl App {
         });
         work.await.map_err(|error| EngineError::fault("the signing of samples ended", error))?
     }
-}
-
-/// Since when a key is suspected, by the opening or by what people revoked it for; of all time where nobody says.
-fn suspicion(incident: &Incident, founded: &Founded) -> Option<Timestamp> {
-    let revocation = founded.keys().get(&incident.key).and_then(|key| key.revocation());
-    let revoked = revocation.and_then(|revocation| revocation.since);
-    incident.suspected_since.map(|since| revoked.map_or(since, |revoked| revoked.min(since)))
 }

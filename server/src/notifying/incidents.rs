@@ -1,5 +1,7 @@
 //! What events tell of incidents and drills.
 
+use std::collections::BTreeSet;
+
 use sealbook_ledger::incident::{Incident, IncidentOutcome};
 use sealbook_ledger::payload::Payload;
 
@@ -33,7 +35,7 @@ pub(super) fn about(payload: &Payload, incident: &Incident) -> Option<IncidentNo
     let people = match payload {
         Payload::IncidentOpened(_) => incident.called.clone(),
         Payload::IncidentEscalated(p) => p.missed.clone(),
-        _ => std::collections::BTreeSet::new(),
+        _ => BTreeSet::new(),
     };
     Some(IncidentNotice {
         id: payload.incident()?,

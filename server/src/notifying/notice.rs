@@ -123,76 +123,76 @@ pub(crate) fn open_seats(
 }
 
 impl Notice {
-    /// About an action of a ledger.
-    pub(crate) fn of_action(
+    /// What every notice of a ledger says.
+    fn of_ledger(
         notifying: &Notifying,
         ledger: &Ledger,
         (kind, status): (Kind, &'static str),
         (time, seq): (Timestamp, Option<u64>),
-        action: ActionNotice,
+        page: &str,
     ) -> Self {
-        let page = format!("{}/t/{}/actions/{}", notifying.public_url, ledger.tenant(), action.id);
+        Self {
+            tenant: Some(ledger.tenant().to_string()),
+            origin: Some(ledger.origin().to_string()),
+            seq,
+            url: format!("{}/t/{}/{page}", notifying.public_url, ledger.tenant()),
+            ..Self::of_deployment(notifying, (kind, status), time)
+        }
+    }
+
+    /// What every notice says, also of what concerns no tenant.
+    fn of_deployment(notifying: &Notifying, (kind, status): (Kind, &'static str), time: Timestamp) -> Self {
         Self {
             kind: kind.name(),
             status,
             time,
-            tenant: Some(ledger.tenant().to_string()),
-            origin: Some(ledger.origin().to_string()),
-            seq,
-            action: Some(action),
+            tenant: None,
+            origin: None,
+            seq: None,
+            action: None,
             rotation: None,
             incident: None,
             backend: None,
-            url: page,
+            url: format!("{}/", notifying.public_url),
         }
+    }
+
+    /// About an action of a ledger.
+    pub(crate) fn of_action(
+        notifying: &Notifying,
+        ledger: &Ledger,
+        what: (Kind, &'static str),
+        when: (Timestamp, Option<u64>),
+        action: ActionNotice,
+    ) -> Self {
+        let page = format!("actions/{}", action.id);
+        Self { action: Some(action), ..Self::of_ledger(notifying, ledger, what, when, &page) }
     }
 
     /// About a key of a slot.
     pub(crate) fn of_rotation(
         notifying: &Notifying,
         ledger: &Ledger,
-        (kind, status): (Kind, &'static str),
+        what: (Kind, &'static str),
         (time, seq): (Timestamp, u64),
         rotation: RotationNotice,
     ) -> Self {
-        let page = format!("{}/t/{}/slots/{}", notifying.public_url, ledger.tenant(), rotation.slot);
-        Self {
-            kind: kind.name(),
-            status,
-            time,
-            tenant: Some(ledger.tenant().to_string()),
-            origin: Some(ledger.origin().to_string()),
-            seq: Some(seq),
-            action: None,
-            rotation: Some(rotation),
-            incident: None,
-            backend: None,
-            url: page,
-        }
+        let page = format!("slots/{}", rotation.slot);
+        let plain = Self::of_ledger(notifying, ledger, what, (time, Some(seq)), &page);
+        Self { rotation: Some(rotation), ..plain }
     }
 
     /// About an incident or drill.
     pub(crate) fn of_incident(
         notifying: &Notifying,
         ledger: &Ledger,
-        (kind, status): (Kind, &'static str),
+        what: (Kind, &'static str),
         (time, seq): (Timestamp, u64),
         incident: IncidentNotice,
     ) -> Self {
-        let page = format!("{}/t/{}/incidents/{}", notifying.public_url, ledger.tenant(), incident.id);
-        Self {
-            kind: kind.name(),
-            status,
-            time,
-            tenant: Some(ledger.tenant().to_string()),
-            origin: Some(ledger.origin().to_string()),
-            seq: Some(seq),
-            action: None,
-            rotation: None,
-            incident: Some(incident),
-            backend: None,
-            url: page,
-        }
+        let page = format!("incidents/{}", incident.id);
+        let plain = Self::of_ledger(notifying, ledger, what, (time, Some(seq)), &page);
+        Self { incident: Some(incident), ..plain }
     }
 
     /// About a ledger's sealing.
@@ -202,19 +202,8 @@ impl Notice {
         status: &'static str,
         time: Timestamp,
     ) -> Self {
-        Self {
-            kind: Kind::SealingTrouble.name(),
-            status,
-            time,
-            tenant: Some(ledger.tenant().to_string()),
-            origin: Some(ledger.origin().to_string()),
-            seq: None,
-            action: None,
-            rotation: None,
-            incident: None,
-            backend: None,
-            url: format!("{}/t/{}/health", notifying.public_url, ledger.tenant()),
-        }
+        let what = (Kind::SealingTrouble, status);
+        Self::of_ledger(notifying, ledger, what, (time, None), "health")
     }
 
     /// About a review of who can reach a device.
@@ -225,19 +214,9 @@ impl Notice {
         time: Timestamp,
         backend: &str,
     ) -> Self {
-        Self {
-            kind: Kind::AccessReview.name(),
-            status,
-            time,
-            tenant: Some(ledger.tenant().to_string()),
-            origin: Some(ledger.origin().to_string()),
-            seq: None,
-            action: None,
-            rotation: None,
-            incident: None,
-            backend: Some(backend.to_owned()),
-            url: format!("{}/t/{}/calendar", notifying.public_url, ledger.tenant()),
-        }
+        let what = (Kind::AccessReview, status);
+        let plain = Self::of_ledger(notifying, ledger, what, (time, None), "calendar");
+        Self { backend: Some(backend.to_owned()), ..plain }
     }
 
     /// About a device.
@@ -247,19 +226,8 @@ impl Notice {
         status: &'static str,
         time: Timestamp,
     ) -> Self {
-        Self {
-            kind: Kind::CustodyTrouble.name(),
-            status,
-            time,
-            tenant: None,
-            origin: None,
-            seq: None,
-            action: None,
-            rotation: None,
-            incident: None,
-            backend: Some(backend.to_owned()),
-            url: format!("{}/", notifying.public_url),
-        }
+        let plain = Self::of_deployment(notifying, (Kind::CustodyTrouble, status), time);
+        Self { backend: Some(backend.to_owned()), ..plain }
     }
 
     /// The notice's body.

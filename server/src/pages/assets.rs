@@ -66,6 +66,7 @@ const ASSETS: &[Asset] = assets![
     "sign.js" JS,
     "renewal.js" JS,
     "signin.js" JS,
+    "standing.js" JS,
     "subject.js" JS,
     "theme.js" JS,
     "ticket.js" JS,

@@ -80,8 +80,8 @@ impl StepView {
         let target = incident.targets.get(&step).copied();
         let due = target.map(|target| from.plus_seconds(target));
         let done = is_done(step, incident, founded, at);
-        // What nothing was needed for is in time.
-        let over = !done && (incident.closed.is_some() || due.is_some_and(|due| at > due));
+        // What nothing was needed for is in time, and what an incident ended without missed none: as its statement has it.
+        let over = !done && incident.is_open() && due.is_some_and(|due| at > due);
         // What the opening found contained took no time.
         let when = taken.map(|mark| mark.at.max(from));
         Self {
