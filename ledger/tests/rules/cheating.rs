@@ -167,10 +167,16 @@ fn nobody_looks_for_less_than_is_suspected() {
     assert_eq!(ledger.moved(incident, IncidentMove::Scope(narrow)).unwrap_err(), Rule::IncidentForm);
     let as_suspected = FoundScope { since: suspected_since, ..ledger.found(0) };
     ledger.moved(incident, IncidentMove::Scope(as_suspected)).unwrap();
-    ledger.moved(incident, IncidentMove::Withdraw(channel("stable"))).unwrap();
-    ledger.moved(incident, IncidentMove::Reinstate(channel("stable"))).unwrap();
+    let (withdraw, reinstate) =
+        (IncidentMove::Withdraw(channel("stable")), IncidentMove::Reinstate(channel("stable")));
+    ledger.moved(incident, withdraw.clone()).unwrap();
+    ledger.moved(incident, reinstate.clone()).unwrap();
+    ledger.moved(incident, withdraw).unwrap();
     // The opener alone says since when: a quorum that names no time means all that there was.
     ledger.revoke(key, RevocationReason::KeyCompromise, None);
+    assert_eq!(ledger.moved(incident, reinstate).unwrap_err(), Rule::IncidentStep);
+    let resign = IncidentMove::Resign { resigned: 0, dropped: 0 };
+    assert_eq!(ledger.moved(incident, resign).unwrap_err(), Rule::IncidentStep);
     let left = ledger.now().steps_left(ledger.now().incident(incident).unwrap(), ledger.clock);
     assert!(left.contains(&IncidentStep::Scoped));
     let said = statement(&ledger, incident);
@@ -293,8 +299,10 @@ fn what_others_were_told_is_about_what_was_found() {
     assert!(told(&ledger));
     ledger.moved(incident, IncidentMove::Scope(ledger.found(2))).unwrap();
     assert!(!told(&ledger));
+    assert_eq!(result(&statement(&ledger, incident), "advised"), CheckResult::None);
     ledger.moved(incident, IncidentMove::Advise).unwrap();
     assert!(told(&ledger));
+    assert_eq!(result(&statement(&ledger, incident), "advised"), CheckResult::Pass);
 }
 
 #[test]

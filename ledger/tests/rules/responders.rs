@@ -1,5 +1,6 @@
 //! Whom an incident calls, who has not answered, and what is asked of those who respond.
 
+use sealbook_ledger::action::ActionType;
 use sealbook_ledger::command::{IncidentMove, IncidentOpening};
 use sealbook_ledger::event::Actor;
 use sealbook_ledger::incident::IncidentStep;
@@ -91,4 +92,20 @@ fn what_is_asked_of_those_who_respond_can_be_done() {
         ledger.moved(incident_id(1), IncidentMove::Open(IncidentOpening { targets, ..plain() })).unwrap();
     let text = String::from_utf8(events[0].to_bytes().unwrap()).unwrap();
     assert!(text.contains(r#""targets":{"advised":90,"resumed":432000,"scoped":60}"#), "{text}");
+}
+
+#[test]
+fn a_service_whose_slot_an_incident_is_about_counts_among_those_who_have_to_ask() {
+    // Nobody sits on the change board, and nobody but services would ask it.
+    let roles = vec![vec![Role::Approver, Role::PlatformAdmin, Role::SecurityReviewer]; 3];
+    let mut ledger = Ledger::founded_under(4, "acme", roles, |_| {});
+    let key = ledger.rotating_slot("releases", channelled());
+    let service = ledger.service(&["releases"]);
+    let unanswered = |ledger: &Ledger| {
+        let asked = (ActionType::SigningApprove, Actor::Service(service));
+        ledger.now().unreachable(ledger.clock).contains(&asked)
+    };
+    assert!(!unanswered(&ledger));
+    ledger.opened_about("releases", key);
+    assert!(unanswered(&ledger));
 }
