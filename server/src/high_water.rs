@@ -207,24 +207,26 @@ impl HighWaterFile {
         self.write(&marks)
     }
 
-    /// Replaces the file: a crash leaves the old one or the new one, and after the return only the new one.
     fn write(&self, marks: &HighWater) -> Result<(), HighWaterError> {
-        let temporary = self.path.with_extension("high-water.new");
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let replace = || {
-            let mut file = File::create(&temporary)?;
-            file.write_all(render(marks, &self.origin).as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)?;
-            // The rename itself is durable only with the folder.
-            File::open(folder)?.sync_all()
-        };
-        replace().map_err(|error| self.io("written", error))
+        let text = render(marks, &self.origin);
+        replace(&self.path, &text).map_err(|error| self.io("written", error))
     }
 
     fn io(&self, doing: &'static str, source: io::Error) -> HighWaterError {
         HighWaterError::Io { path: self.path.clone(), doing, source }
     }
+}
+
+/// Replaces a file of this folder: a crash leaves the old one or the new one, and after the return only the new one.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let mut file = File::create(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    // The rename itself is durable only with the folder.
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn render(marks: &HighWater, origin: &Origin) -> String {

@@ -15,12 +15,14 @@
 //! It has no check: whoever has lost this file as well writes it by hand, from the lists that readers still hold.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sealbook_ledger::ids::{KeyId, Origin, Seq};
+
+use crate::high_water;
 
 const TITLE: &str = "sealbook list-numbers v1";
 
@@ -104,21 +106,10 @@ impl ListNumbers {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut numbers = noted.clone();
         if numbers.insert(key, number) < Some(number) {
-            self.write(&numbers)?;
+            high_water::replace(&self.path, &render(&numbers, &self.origin))?;
             *noted = numbers;
         }
         Ok(())
-    }
-
-    /// Replaces the file: a crash leaves the old one or the new one, and after the return only the new one.
-    fn write(&self, numbers: &Numbers) -> io::Result<()> {
-        let temporary = self.path.with_extension("lists.new");
-        let mut file = File::create(&temporary)?;
-        file.write_all(render(numbers, &self.origin).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, &self.path)?;
-        // The rename itself is durable only with the folder.
-        File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
     }
 }
 
